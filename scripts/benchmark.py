@@ -1,0 +1,264 @@
+"""Print the figures of merit: python scripts/benchmark.py [--json] [--only WORD]
+
+Ratios are medians of interleaved timings in one process, on one thread, warm. Whole-process figures start the real
+command. Accuracy figures run `train.py` for every seed; runs that are finished in outputs/ are not repeated.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import shutil
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+ROOT = Path(__file__).resolve().parents[1]
+TRAIN = [sys.executable, str(ROOT / "train.py")]
+SEEDS = "0,1,2"
+Figure = tuple[str, Callable[[], float], float, str, str]  # name, measure, bar, sense ("max" or "min"), unit
+
+
+def interleaved(*calls: Callable[[], object], rounds: int = 60) -> list[list[float]]:
+    """Seconds of each call, `rounds` times in turn, after a warm-up."""
+    times: list[list[float]] = [[] for _ in calls]
+    for call in calls:
+        for _ in range(5):
+            call()
+    for _ in range(rounds):
+        for call, taken in zip(calls, times, strict=True):
+            began = time.perf_counter()
+            call()
+            taken.append(time.perf_counter() - began)
+    return times
+
+
+def ratio(numerator: Callable[[], object], denominator: Callable[[], object], rounds: int = 60) -> float:
+    """Median over rounds of one time over the other."""
+    first, second = interleaved(numerator, denominator, rounds=rounds)
+    return statistics.median(a / b for a, b in zip(first, second, strict=True))
+
+
+def learner(*overrides: str) -> Any:
+    """A learner as train.py makes it, with its optimizers, ready for `outer_update`."""
+    import torch
+    from hydra import compose, initialize_config_dir
+    from omegaconf import OmegaConf
+
+    from metastruct.assembly import build_model, component
+    from metastruct.config import CONF, register
+    from metastruct.data.datamodule import FamilyData
+    from metastruct.dynamics.dynamics import Scales
+    from metastruct.runs.folder import data_folder
+
+    torch.set_num_threads(1)
+    register()
+    with initialize_config_dir(str(CONF), version_base="1.3"):
+        cfg = compose("train", [*overrides, f"outputs={ROOT / 'outputs'}"])
+    settings: Any = OmegaConf.to_container(cfg, resolve=True)
+    data = FamilyData(component(cfg.system), data_folder(settings), settings["data"], print)
+    tasks = data.train_tasks()
+    torch.manual_seed(cfg.seed)
+    model = build_model(cfg, Scales.of(tasks.states, tasks.derivatives))
+    made = component(
+        cfg.learner,
+        model=model,
+        tasks=tasks,
+        steps=cfg.trainer.steps,
+        steps_per_epoch=cfg.trainer.steps_per_epoch,
+        seed=cfg.seed,
+        optimizer=settings["optimizer"],
+        locality=settings["locality"],
+    )
+    made.configure_optimizers()
+    made.data = data
+    return made
+
+
+def svd_over_shift() -> float:
+    """One outer step of svd(5) over one of shift."""
+    svd, shift = learner("modulation=svd", "rank=5"), learner("modulation=shift")
+    return ratio(lambda: svd.outer_update(0), lambda: shift.outer_update(0))
+
+
+def recorded_products(call: Callable[[], object]) -> list[tuple[Callable[..., Any], tuple[Any, ...], dict[str, Any]]]:
+    """Every matrix product that a call makes, with its arguments, ready to be replayed."""
+    import torch
+    from torch.utils._python_dispatch import TorchDispatchMode
+
+    products = {torch.ops.aten.mm, torch.ops.aten.bmm, torch.ops.aten.addmm, torch.ops.aten.baddbmm}
+    found = []
+
+    class Recorder(TorchDispatchMode):
+        def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+            if func.overloadpacket in products:
+                found.append((func, tuple(a.detach() if isinstance(a, torch.Tensor) else a for a in args), kwargs or {}))
+            return func(*args, **(kwargs or {}))
+
+    with Recorder():
+        call()
+    return found
+
+
+def step_over_products(large: bool) -> float:
+    """One outer step of svd(5) over its matrix products replayed alone, all of them or those of width x width."""
+    svd = learner("modulation=svd", "rank=5")
+    svd.outer_update(0)
+    found = recorded_products(lambda: svd.outer_update(1))
+    if large:
+        width = svd.model.dynamics.nets["hamiltonian"].sites[0].out_features
+
+        def is_large(args: tuple[Any, ...]) -> bool:
+            a, b = args[-2:]
+            return sorted([*a.shape, *b.shape])[-4] >= width
+
+        found = [entry for entry in found if is_large(entry[1])]
+
+    def replay() -> None:
+        for func, args, kwargs in found:
+            func(*args, **kwargs)
+
+    return ratio(lambda: svd.outer_update(1), replay)
+
+
+def batched_over_loop() -> float:
+    """A Python loop over the tasks of a batch over the one batched step."""
+    import torch
+
+    from metastruct.data.tasks import Batch
+
+    svd = learner("modulation=svd", "rank=5")
+
+    def loop() -> None:
+        batch = Batch.draw(svd.seed, 1, 70, svd.states.shape[1], 70, svd.point_batch, 1)
+        parameters, total, rows = [*svd.model.parameters()], None, []
+        for task in range(70):
+            code = svd.codes.detach()[task : task + 1].requires_grad_()
+            pick = (torch.tensor([[task]]), batch.points[0, task : task + 1])
+            loss = svd.model.task_loss(svd.states[pick], svd.derivatives[pick], code).sum()
+            loss = loss + svd.locality["lambda_z"] * torch.linalg.vector_norm(code) + svd._locality_of_the_base()
+            row, *gradients = torch.autograd.grad(loss, [code, *parameters])
+            rows.append(row)
+            total = gradients if total is None else [a + b for a, b in zip(total, gradients, strict=True)]
+        svd.codes.grad = torch.cat(rows)
+        for parameter, gradient in zip(parameters, total or [], strict=True):
+            parameter.grad = gradient
+        svd.code_optimizer.step()
+        svd.base_optimizer.step()
+
+    return ratio(loop, lambda: svd.outer_update(1), rounds=15)
+
+
+def trainer_over_bare() -> float:
+    """Wall time of training under Lightning with logging, over a bare loop of the same steps, minus one, in per cent."""
+    from lightning.pytorch.loggers import WandbLogger  # noqa: F401  the import is not part of the training
+
+    from metastruct.tracking.wandb import wandb_logger
+    from metastruct.training import fit
+
+    steps, shares = 500, []
+    with tempfile.TemporaryDirectory() as folder:
+        where = Path(folder)
+        settings = {"accelerator": "cpu", "checkpoint_seconds": 5.0}
+        logger = wandb_logger("offline", "benchmark", where, "benchmark", "benchmark", [], {})
+        for repeat in range(3):
+            bare, ours = learner(f"trainer.steps={steps}"), learner(f"trainer.steps={steps}")
+            clock = time.perf_counter()
+            for step in range(steps):
+                bare.outer_update(step)
+            alone = time.perf_counter() - clock
+            store = where / f"store{repeat}"
+            store.mkdir()
+            clock = time.perf_counter()
+            fit(ours, ours.data, store, settings, logger)
+            shares.append((time.perf_counter() - clock) / alone - 1)
+        logger.experiment.finish()
+    return 100 * statistics.median(shares)
+
+
+def whole_process(*overrides: str) -> float:
+    """Seconds of one train.py from the shell, data cached, everything else new."""
+    learner(*(word for word in overrides if word.startswith("system=")))
+    with tempfile.TemporaryDirectory() as folder:
+        shutil.copytree(ROOT / "outputs" / "data", Path(folder) / "data")
+        clock = time.perf_counter()
+        command = [*TRAIN, *overrides, f"outputs={folder}"]
+        subprocess.run(command, check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, cwd=folder)
+        return time.perf_counter() - clock
+
+
+def accuracy(metric: str, *overrides: str) -> float:
+    """Mean over seeds of a metric (x 1e-2), from finished runs or new ones."""
+    import csv
+
+    from hydra import compose, initialize_config_dir
+    from omegaconf import OmegaConf
+
+    from metastruct.config import CONF, method_name, register
+    from metastruct.runs.folder import run_folder
+
+    command = [*TRAIN, "-m", *overrides, f"seed={SEEDS}", f"outputs={ROOT / 'outputs'}"]
+    subprocess.run(command, check=True, stdout=sys.stderr, cwd=ROOT)
+    register()
+    values = []
+    with initialize_config_dir(str(CONF), version_base="1.3"):
+        for seed in SEEDS.split(","):
+            cfg = compose("train", [*overrides, f"seed={seed}", f"outputs={ROOT / 'outputs'}"])
+            settings: Any = OmegaConf.to_container(cfg, resolve=True)
+            with open(run_folder(settings, method_name(cfg)).records, newline="") as file:
+                rows = [row for row in csv.DictReader(file) if row["metric"] == metric and not row["component"]]
+            values.append(statistics.mean(float(row["value"]) for row in rows))
+    return 100 * statistics.mean(values)
+
+
+def figures() -> list[Figure]:
+    """Every figure with its bar."""
+    listed: list[Figure] = [
+        ("outer step, svd(5) over shift", svd_over_shift, 1.5, "max", "x"),
+        ("outer step over all its matrix products", lambda: step_over_products(False), 1.6, "max", "x"),
+        ("outer step over its large matrix products", lambda: step_over_products(True), float("inf"), "max", "x"),
+        ("Python loop over 70 tasks over one batched step", batched_over_loop, 6.0, "min", "x"),
+        ("Lightning and logging over a bare loop", trainer_over_bare, 10.0, "max", "%"),
+        ("quick, whole process", lambda: whole_process("experiment=quick"), 20.0, "max", "s"),
+        ("main job, whole process", lambda: whole_process("system=pendulum", "modulation=svd", "rank=5"), 120.0, "max", "s"),
+    ]
+    for name, overrides, bars in (
+        ("pendulum svd(5)", ("system=pendulum", "modulation=svd", "rank=5"), (1.8, 1.5)),
+        ("mass_spring svd(5)", ("system=mass_spring", "modulation=svd", "rank=5"), (1.5, 1.1)),
+        ("duffing svd(5)", ("system=duffing", "modulation=svd", "rank=5"), (1.8, 2.0)),
+        ("pendulum svd(5) separable", ("system=pendulum", "modulation=svd", "rank=5", "net=separable"), (0.4, 1.0)),
+    ):
+        for metric, bar in zip(("field_error", "trajectory_error"), bars, strict=True):
+            label = f"{name}, {metric.replace('_', ' ')} (x 1e-2), seeds {SEEDS}"
+            listed.append((label, lambda m=metric, o=overrides: accuracy(m, *o), bar, "max", ""))
+    return listed
+
+
+def main() -> None:
+    """Measure what is asked for and print it."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--json", action="store_true", help="print one JSON object: name -> value, bar, holds")
+    parser.add_argument("--only", default="", help="measure the figures whose name contains this")
+    options = parser.parse_args()
+    measured = {}
+    for name, measure, bar, sense, unit in figures():
+        if options.only not in name:
+            continue
+        print(f"measuring: {name} ...", file=sys.stderr, flush=True)
+        value = measure()
+        holds = value <= bar if sense == "max" else value >= bar
+        measured[name] = {"value": value, "bar": None if bar == float("inf") else bar, "holds": holds}
+        if not options.json:
+            limit = "no bar" if bar == float("inf") else f"{'at most' if sense == 'max' else 'at least'} {bar:g} {unit}"
+            print(f"{name:<62} {value:8.2f} {unit:<2} {limit:<18} {'holds' if holds else 'MISSED'}", flush=True)
+    if options.json:
+        print(json.dumps(measured, indent=2))
+
+
+if __name__ == "__main__":
+    main()

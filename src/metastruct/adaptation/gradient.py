@@ -1,0 +1,53 @@
+"""Auto-decoding (algorithm 2): N_test gradient steps on the code of each new task."""
+
+from __future__ import annotations
+
+import math
+
+import torch
+from torch import Tensor
+
+from metastruct.adaptation.adaptation import Adaptation, Fit
+from metastruct.dynamics.model import ModulatedModel
+
+
+class GradientDescent(Adaptation):
+    """Adam on sum_tasks (mean_points |residual|^2 + lambda_z |z|_2).
+
+    The loss is summed over tasks and averaged over points, and Adam acts on every number apart, so that the fit of a
+    task does not depend on the tasks beside it.
+
+    Args:
+        steps: N_test.
+        learning_rate: first step size; it falls to zero along half a cosine.
+        lambda_z: weight of the norm of a code.
+    """
+
+    def __init__(self, steps: int, learning_rate: float, lambda_z: float = 0.0):
+        self.steps, self.learning_rate, self.lambda_z = steps, learning_rate, lambda_z
+
+    def fit(self, model: ModulatedModel, states: Tensor, derivatives: Tensor, start: Tensor) -> Fit:
+        frozen = [p for p in model.parameters() if p.requires_grad]
+        for parameter in frozen:
+            parameter.requires_grad_(False)
+        try:
+            return self._fit(model, states, derivatives, start)
+        finally:
+            for parameter in frozen:
+                parameter.requires_grad_(True)
+
+    def _fit(self, model: ModulatedModel, states: Tensor, derivatives: Tensor, start: Tensor) -> Fit:
+        codes = start.detach().clone().requires_grad_()
+        optimizer = torch.optim.Adam([codes], lr=self.learning_rate)
+        trace = []
+        for step in range(self.steps):
+            optimizer.param_groups[0]["lr"] = self.learning_rate * (1 + math.cos(math.pi * step / self.steps)) / 2
+            with torch.enable_grad():
+                losses = model.task_loss(states, derivatives, codes)
+                norms = torch.linalg.vector_norm(codes, dim=-1)
+                (codes.grad,) = torch.autograd.grad((losses + self.lambda_z * norms).sum(), codes)
+            optimizer.step()
+            trace.append(losses.detach())
+        with torch.no_grad():
+            trace.append(model.task_loss(states, derivatives, codes))
+        return Fit(codes.detach(), torch.stack(trace))

@@ -1,0 +1,82 @@
+"""From configuration and files to objects: the one place where `_target_` becomes a class."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from hydra.utils import instantiate
+from omegaconf import DictConfig, OmegaConf
+
+from metastruct.config import ConfigError
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from metastruct.dynamics.dynamics import Scales
+    from metastruct.dynamics.model import ModulatedModel
+
+
+def factory(cfg: DictConfig) -> Callable[..., Any]:
+    """Makes what a group's yaml describes from the arguments that are still missing; `name` is for people."""
+    settings = OmegaConf.to_container(cfg, resolve=True)
+    assert isinstance(settings, dict)
+    settings.pop("name")
+    made: Callable[..., Any] = instantiate(settings, _convert_="all", _partial_=True)
+    return made
+
+
+def component(cfg: DictConfig, **more: Any) -> Any:
+    """What a group's yaml describes, built with its settings and `more`.
+
+    Raises:
+        ConfigError: the class refuses its settings.
+    """
+    try:
+        return factory(cfg)(**more)
+    except ValueError as error:
+        raise ConfigError(str(error)) from error
+
+
+def build_model(cfg: DictConfig, scales: Scales) -> ModulatedModel:
+    """The modulated model of a configuration; its initial weights depend on torch's seed.
+
+    Raises:
+        ConfigError: a class refuses its settings.
+    """
+    from metastruct.dynamics.model import ModulatedModel
+
+    try:
+        return ModulatedModel(factory(cfg.dynamics), factory(cfg.modulation), factory(cfg.net), scales)
+    except ValueError as error:
+        raise ConfigError(str(error)) from error
+
+
+@dataclass(frozen=True)
+class Trained:
+    """A meta-trained model in float64, with the codes of its training tasks and the history of its training."""
+
+    model: ModulatedModel
+    codes: Tensor  # [tasks, code]
+    seconds: float
+    history: list[tuple[int, float]]  # outer step, training loss
+
+    @classmethod
+    def load(cls, cfg: DictConfig, content: bytes) -> Trained:
+        """From the configuration of a run and the bytes of its model file; nothing in the file is executed."""
+        import torch
+
+        from metastruct.dynamics.dynamics import Scales
+
+        kept = torch.load(io.BytesIO(content), weights_only=True, map_location="cpu")
+        constants = (kept["model"][f"dynamics.{name}"] for name in ("state_mean", "state_std", "derivative_std"))
+        model = build_model(cfg, Scales(*constants))
+        model.load_state_dict(kept["model"])
+        return cls(model.double().eval(), kept["codes"].double(), kept["seconds"], kept["history"])
+
+    def start(self, tasks: int, where: str) -> Tensor:
+        """Codes `[tasks, code]` where adaptation begins: "mean", the z_avg of the training codes, or "zero"."""
+        mean = self.codes.mean(0)
+        return (mean if where == "mean" else 0 * mean).expand(tasks, -1)

@@ -1,0 +1,111 @@
+"""The command line: what train.py does around Hydra.
+
+A user's mistake is answered in one line, without a traceback, before anything heavy is imported or written.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import sys
+import traceback
+from collections.abc import Callable, Iterator
+
+from hydra import compose, initialize_config_dir
+from hydra.core.global_hydra import GlobalHydra
+from hydra.core.hydra_config import HydraConfig
+from hydra.errors import HydraException
+from hydra.types import RunMode
+from omegaconf import DictConfig
+from omegaconf.errors import OmegaConfBaseException
+
+from metastruct.config import CONF, ConfigError, closest, drop_unused_rank, groups
+
+failures: list[str] = []
+notes: set[str] = set()
+
+
+def job(cfg: DictConfig) -> None:
+    """One job of Hydra: a run whose failure is told in one line and stops no other job of a sweep."""
+    sweep = HydraConfig.get().mode == RunMode.MULTIRUN
+    overrides = " ".join(HydraConfig.get().overrides.task)
+    if sweep:
+        print(f"job {HydraConfig.get().job.num}: {overrides}", flush=True)
+        dropped = drop_unused_rank(cfg)
+        if dropped and dropped not in notes:
+            notes.add(dropped)
+            print(dropped, flush=True)
+    try:
+        from metastruct.experiment import run
+
+        run(cfg)
+    except Exception as error:
+        if not expected(error):
+            traceback.print_exc()
+        failures.append(overrides)
+        print(f"error: {one_line(error)}", file=sys.stderr, flush=True)
+        if not sweep:
+            raise SystemExit(1) from None
+
+
+def command_line(main: Callable[[], None]) -> None:
+    """Run a Hydra main; exit with 0, 1 after a failure, 2 for a command line that cannot be read, 130 if interrupted."""
+    os.environ["HYDRA_FULL_ERROR"] = "1"  # Hydra then raises, and the message is ours
+    try:
+        main()
+    except (HydraException, OmegaConfBaseException) as error:
+        print(f"error: {explained(error)}", file=sys.stderr)
+        raise SystemExit(2) from None
+    except KeyboardInterrupt:
+        print("interrupted; the same command goes on from the last checkpoint", file=sys.stderr)
+        raise SystemExit(130) from None
+    if failures:
+        print(
+            f"error: {len(failures)} jobs failed: {'; '.join(failures)}; the same command tries them again",
+            file=sys.stderr,
+        )
+        raise SystemExit(1)
+
+
+def expected(error: Exception) -> bool:
+    """Is this an error that a user can do something about, so that one line is enough?"""
+    return isinstance(error, ConfigError | OSError) or type(error).__name__ == "Diverged"
+
+
+def one_line(error: Exception) -> str:
+    """The message of an error as one line."""
+    text = str(error) if expected(error) else f"{type(error).__name__}: {error}"
+    return " ".join(text.split())
+
+
+def explained(error: Exception) -> str:
+    """Hydra's and OmegaConf's errors in one line, with the near matches of a name that is not known."""
+    text = " ".join(f"{error} {error.__cause__ or ''}".split())
+    if match := re.search(r"Could not find '(\w+)/([^']*)'", text) or re.search(
+        r"In '[^']*': Could not find '(\w+)/([^']*)'", text
+    ):
+        group, option = match.groups()
+        return f"{group}={option} is not known; {closest(option, groups().get(group, []))}"
+    if match := re.search(r"Key '([^']+)' (?:is not in struct|not in '\w+')(?:.*?full_key: (\S+))?", text):
+        key = match[2] or match[1]
+        return f"{key} is not a setting; {closest(key, _settings())}"
+    if match := re.search(r"Could not override '([^']+)'", text):
+        return f"{match[1]} is not a setting; {closest(match[1], _settings())}"
+    if match := re.search(r"(Value .*?) full_key: (\S+)", text):
+        return f"{match[2]}: {match[1]}"
+    return text
+
+
+def _settings() -> list[str]:
+    """Every key that can be set, groups and the settings inside of them included."""
+    GlobalHydra.instance().clear()
+    with initialize_config_dir(str(CONF), version_base="1.3"):
+        return [*_keys(compose("train"), "")]
+
+
+def _keys(node: DictConfig, path: str) -> Iterator[str]:
+    for key in node:
+        yield f"{path}{key}"
+        value = node._get_node(key)
+        if isinstance(value, DictConfig) and not value._is_missing() and not value._is_none():
+            yield from _keys(value, f"{path}{key}.")

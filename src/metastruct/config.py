@@ -1,0 +1,297 @@
+"""The configuration: its types, and what they cannot say.
+
+Two layers catch mistakes before anything heavy is imported or written. The dataclasses type the settings that every run
+has. The settings of a component (system, modulation, net ...) are typed by its own yaml: a value given from the command
+line must have the type of the default that it replaces, so that a new component needs no schema of its own. `validate`
+then checks the meaning.
+"""
+
+from __future__ import annotations
+
+import math
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from difflib import get_close_matches
+from pathlib import Path
+from typing import Any
+
+from hydra.core.config_store import ConfigStore
+from hydra.utils import get_class
+from omegaconf import MISSING, DictConfig, ListConfig, OmegaConf
+
+CONF = Path(__file__).resolve().parents[2] / "conf"
+COMPONENTS = ("system", "modulation", "net", "dynamics", "integrator", "learner", "adaptation")
+SITE_TAGS = ("input", "hidden", "output")
+CHOICES = {
+    "learner.schedule": ("joint", "alternating"),
+    "learner.codes": ("evolving", "reset"),
+    "evaluation.start": ("mean", "zero"),
+    "trainer.accelerator": ("auto", "cpu", "cuda"),
+    "logger.mode": ("offline", "online", "disabled"),
+}
+
+
+class ConfigError(ValueError):
+    """A user's mistake, in one line: what was expected, what came, what to do."""
+
+
+@dataclass
+class Data:
+    seed: int = 0
+    train_tasks: int = 70
+    test_tasks: int = 10
+    trajectories: int = 10
+    support_trajectories: int = 5
+    horizon: float = 10.0
+    points: int = 200
+    tolerance: float = 1e-10
+
+
+@dataclass
+class Locality:
+    name: str = MISSING
+    lambda_z: float = MISSING
+    lambda_phi: float = MISSING
+
+
+@dataclass
+class Evaluation:
+    name: str = MISSING
+    steps: int = MISSING
+    start: str = MISSING
+    grid: int = MISSING
+    box_scale: float = MISSING
+    figures: bool = MISSING
+
+
+@dataclass
+class Optimizer:
+    name: str = MISSING
+    base_rate: float = MISSING
+    code_rate: float = MISSING
+    warmup: int = MISSING
+    beta2: float = MISSING
+
+
+@dataclass
+class Trainer:
+    name: str = MISSING
+    steps: int = MISSING
+    steps_per_epoch: int = MISSING
+    accelerator: str = MISSING
+    threads: int = MISSING
+    checkpoint_seconds: float = MISSING
+
+
+@dataclass
+class Logger:
+    name: str = MISSING
+    mode: str = MISSING
+    project: str = MISSING
+
+
+@dataclass
+class Config:
+    """Everything that `train.py` can be told."""
+
+    system: Any = MISSING
+    modulation: Any = MISSING
+    locality: Locality = field(default_factory=Locality)
+    net: Any = MISSING
+    dynamics: Any = MISSING
+    integrator: Any = MISSING
+    learner: Any = MISSING
+    adaptation: Any = MISSING
+    evaluation: Evaluation = field(default_factory=Evaluation)
+    optimizer: Optimizer = field(default_factory=Optimizer)
+    trainer: Trainer = field(default_factory=Trainer)
+    logger: Logger = field(default_factory=Logger)
+    data: Data = field(default_factory=Data)
+    rank: int | None = None
+    shots: int = 200
+    seed: int = 0
+    force: bool = False
+    outputs: str = "outputs"
+    tag: str = "main"
+
+
+def register() -> None:
+    """Make the schema and the resolvers known to Hydra; harmless when repeated."""
+    ConfigStore.instance().store(name="schema", node=Config)
+    OmegaConf.register_new_resolver("given", lambda value, default: default if value is None else value, replace=True)
+
+
+def groups() -> dict[str, list[str]]:
+    """The options of every group of conf/, by file name."""
+    found: dict[str, list[str]] = {}
+    for path in sorted(CONF.glob("*/*.yaml")):
+        found.setdefault(path.parent.name, []).append(path.stem)
+    return found
+
+
+def closest(word: str, known: list[str]) -> str:
+    """'; did you mean ...?' with the near matches, or what there is."""
+    near = get_close_matches(word, known, n=3, cutoff=0.5)
+    return f"did you mean {' or '.join(near)}?" if near else f"there is {', '.join(known)}"
+
+
+def method_name(cfg: DictConfig) -> str:
+    """The method as tables name it, such as "svd(5)" or "shift"."""
+    rank = cfg.modulation.get("rank")
+    return (
+        cfg.modulation.name if rank is None or cfg.modulation.name == "rank_one" else f"{cfg.modulation.name}({rank})"
+    )
+
+
+def drop_unused_rank(cfg: DictConfig) -> str | None:
+    """In a sweep: forget a rank that the modulation cannot take; the note to print, or None."""
+    if cfg.rank is None or takes_rank(cfg):
+        return None
+    note = f"rank is dropped for modulation={cfg.modulation.name}, which has none"
+    cfg.rank = None
+    return note
+
+
+def takes_rank(cfg: DictConfig) -> bool:
+    raw = OmegaConf.to_container(cfg.modulation, resolve=False)
+    return "${" in str(raw.get("rank", ""))
+
+
+def validate(cfg: DictConfig) -> None:
+    """Check what types cannot say.
+
+    Raises:
+        ConfigError: names the key and the fix.
+    """
+    for component in COMPONENTS:
+        _check_types(cfg, component)
+    _check_rank(cfg)
+    _check_sizes(cfg)
+    _check_choices(cfg)
+    _check_system(cfg)
+    _check_logger(cfg)
+
+
+def _check_types(cfg: DictConfig, group: str) -> None:
+    template = OmegaConf.load(CONF / group / f"{cfg[group].name}.yaml")
+    assert isinstance(template, DictConfig)
+    template.pop("defaults", None)
+    shadow = OmegaConf.create(OmegaConf.to_container(cfg, resolve=False))
+    shadow.rank = None
+    shadow[group] = template
+    for key, default in _leaves(shadow[group], group):
+        value = OmegaConf.select(cfg, key)
+        if default is None or value is default:
+            continue
+        expected = float if isinstance(default, float) and not isinstance(value, bool | str) else type(default)
+        fits = isinstance(value, int | float) if expected is float else type(value) is type(default)
+        if value is None or not fits:
+            name = {"int": "an integer", "float": "a number", "bool": "true or false", "str": "a word"}.get(
+                type(default).__name__, "a list"
+            )
+            raise ConfigError(f"{key} must be {name} such as {default}, got {value!r}")
+
+
+def _leaves(node: DictConfig, path: str) -> Iterator[tuple[str, Any]]:
+    for key in node:
+        value = node[key]
+        if isinstance(value, DictConfig):
+            yield from _leaves(value, f"{path}.{key}")
+        else:
+            yield f"{path}.{key}", value
+
+
+def _check_rank(cfg: DictConfig) -> None:
+    if cfg.rank is not None and not takes_rank(cfg):
+        with_rank = [
+            name for name in groups()["modulation"] if "${rank}" in (CONF / f"modulation/{name}.yaml").read_text()
+        ]
+        raise ConfigError(
+            f"rank={cfg.rank} has no meaning for modulation={cfg.modulation.name}; "
+            f"leave rank out or use modulation={' or '.join(with_rank)}"
+        )
+    rank = cfg.modulation.get("rank")
+    if rank is not None and rank < 1:
+        raise ConfigError(f"rank must be at least 1, got {rank}; leave it out for the default of the modulation")
+
+
+def _check_sizes(cfg: DictConfig) -> None:
+    at_least_one = [
+        *("data.train_tasks", "data.test_tasks", "data.trajectories", "data.points", "shots", "evaluation.steps"),
+        *("trainer.steps", "trainer.steps_per_epoch", "modulation.code_dim", "net.width", "net.depth"),
+        *("learner.task_batch", "learner.point_batch", "learner.inner_steps", "learner.outer_steps"),
+    ]
+    positive = ["data.horizon", "data.tolerance", "evaluation.box_scale", "optimizer.base_rate", "optimizer.code_rate"]
+    not_negative = [
+        "seed",
+        "data.seed",
+        "locality.lambda_z",
+        "locality.lambda_phi",
+        "trainer.threads",
+        "optimizer.warmup",
+    ]
+    not_negative += ["trainer.checkpoint_seconds", "modulation.hidden"]
+    for keys, words, holds in (
+        (at_least_one, "at least 1", lambda v: v >= 1),
+        (positive, "above 0", lambda v: v > 0),
+        (not_negative, "0 or more", lambda v: v >= 0),
+    ):
+        for key in keys:
+            value = OmegaConf.select(cfg, key)
+            if value is not None and not (math.isfinite(value) and holds(value)):
+                raise ConfigError(f"{key} must be {words}, got {value}")
+    if cfg.evaluation.grid < 11:
+        raise ConfigError(f"evaluation.grid must be at least 11 (the window of the SSIM), got {cfg.evaluation.grid}")
+    if cfg.data.points < 2:
+        raise ConfigError(f"data.points must be at least 2, got {cfg.data.points}")
+    if not 1 <= cfg.data.support_trajectories < cfg.data.trajectories:
+        raise ConfigError(
+            f"data.support_trajectories must be from 1 to data.trajectories - 1 = {cfg.data.trajectories - 1}, so that "
+            f"query trajectories remain, got {cfg.data.support_trajectories}"
+        )
+    available = cfg.data.support_trajectories * cfg.data.points
+    if cfg.shots > available:
+        raise ConfigError(
+            f"shots must be at most {available}, the size of the support set (data.support_trajectories * data.points), "
+            f"got {cfg.shots}"
+        )
+    batch = OmegaConf.select(cfg, "learner.task_batch")
+    if batch is not None and batch > cfg.data.train_tasks:
+        raise ConfigError(f"learner.task_batch must be at most data.train_tasks = {cfg.data.train_tasks}, got {batch}")
+
+
+def _check_choices(cfg: DictConfig) -> None:
+    for key, choices in CHOICES.items():
+        value = OmegaConf.select(cfg, key)
+        if value is not None and value not in choices:
+            raise ConfigError(
+                f"{key} must be one of {', '.join(choices)}, got {value!r}; {closest(str(value), list(choices))}"
+            )
+    tags = cfg.modulation.get("tags")
+    if isinstance(tags, ListConfig) and (not tags or set(tags) - set(SITE_TAGS)):
+        raise ConfigError(f"modulation.tags must be a list of {', '.join(SITE_TAGS)}, got {list(tags)}")
+
+
+def _check_system(cfg: DictConfig) -> None:
+    try:
+        system = get_class(cfg.system._target_)(dict(OmegaConf.to_container(cfg.system.parameters)))
+    except (ValueError, TypeError) as error:
+        raise ConfigError(f"system.parameters: {error}") from None
+    if cfg.dynamics.name == "hamiltonian" and not (system.structure == "conservative" and system.canonical):
+        raise ConfigError(
+            "Hamiltonian dynamics needs a conservative system in canonical coordinates (q, p), "
+            f"got {system.name!r}, which is {system.structure}; use dynamics=unstructured"
+        )
+    if cfg.net.name == "separable" and cfg.dynamics.name != "hamiltonian":
+        raise ConfigError(f"net=separable is a potential T(p) + V(q), got dynamics={cfg.dynamics.name}; use net=mlp")
+
+
+def _check_logger(cfg: DictConfig) -> None:
+    if cfg.logger.name == "wandb" and cfg.logger.mode == "online":
+        netrc = Path.home() / ".netrc"
+        known = os.environ.get("WANDB_API_KEY") or (netrc.exists() and "wandb" in netrc.read_text())
+        if not known:
+            raise ConfigError(
+                "logger.mode=online needs an API key in WANDB_API_KEY; use logger.mode=offline or set the key"
+            )

@@ -1,0 +1,61 @@
+"""Trajectories of a family, all members in one integration.
+
+DOP853 controls the root mean square over all components of error/(atol + rtol |x|). With N components at once, a
+tolerance divided by sqrt(N) bounds every single component by the stated tolerance, so one joint integration is never
+looser than N separate ones, and takes under a second where they take half a minute.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from scipy.integrate import solve_ivp
+
+from metastruct.systems.system import Array, System
+
+
+@dataclass(frozen=True)
+class Simulation:
+    """Clean trajectories of one split of a family."""
+
+    times: Array  # [times]
+    states: Array  # [tasks, trajectories, times, state]
+    derivatives: Array  # [tasks, trajectories, times, state], exact from the law
+    parameters: Array  # [tasks, parameters]
+
+
+def integrate(system: System, starts: Array, mu: Array, times: Array, tolerance: float) -> Array:
+    """States `[tasks, trajectories, times, state]` from starts `[tasks, trajectories, state]` at `times`, from times[0] on.
+
+    Raises:
+        RuntimeError: the integrator gave up (the message names the system and the time it reached).
+    """
+    shape = starts.shape
+    bound = max(tolerance / np.sqrt(starts.size), 1e-13)
+
+    def law(_: float, flat: Array) -> Array:
+        return system.vector_field(flat.reshape(shape), mu).ravel()
+
+    result = solve_ivp(
+        law, (times[0], times[-1]), starts.ravel(), method="DOP853", t_eval=times, rtol=bound, atol=bound
+    )
+    if not result.success:
+        raise RuntimeError(f"simulating {system.name} stopped at t = {result.t[-1]:.3g}: {result.message}")
+    return np.moveaxis(result.y.reshape(*shape, len(times)), -1, -2)
+
+
+def simulate(
+    system: System, split: int, tasks: int, trajectories: int, horizon: float, points: int, tolerance: float, seed: int
+) -> Simulation:
+    """Draw `tasks` members and `trajectories` starts of each, and integrate them to `horizon`.
+
+    Every task has its own random stream (seed, split, task), so that fewer tasks are the first of more.
+    """
+    streams = [np.random.default_rng([seed, split, task]) for task in range(tasks)]
+    parameters = np.stack([system.sample_parameters(stream) for stream in streams])
+    starts = np.stack([system.sample_starts(s, mu, trajectories) for s, mu in zip(streams, parameters, strict=True)])
+    times = np.linspace(0.0, horizon, points)
+    states = integrate(system, starts, parameters, times, tolerance)
+    flat = states.reshape(tasks, -1, states.shape[-1])
+    return Simulation(times, states, system.vector_field(flat, parameters).reshape(states.shape), parameters)

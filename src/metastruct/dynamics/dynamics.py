@@ -1,0 +1,82 @@
+"""From nets to a vector field.
+
+A dynamics owns its nets and the constants that standardise what goes in and out of them. States and derivatives are in
+the system's own units on the outside, `[..., tasks, points, state]`, and of spread one inside.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+
+from metastruct.nets.net import Net
+from metastruct.nets.site import Site, Updates
+
+MakeNet = Callable[..., Net]  # (in_features, out_features, potential) -> Net
+
+
+@dataclass(frozen=True)
+class Scales:
+    """Constants of the training data, each `[state]`: mean and deviation of the states, deviation of the derivatives."""
+
+    state_mean: Tensor
+    state_std: Tensor
+    derivative_std: Tensor
+
+    @classmethod
+    def of(cls, states: Tensor, derivatives: Tensor) -> Scales:
+        """From states and derivatives `[..., state]`; a component that never moves gets the scale one."""
+
+        def std(values: Tensor) -> Tensor:
+            spread = values.flatten(0, -2).std(0)
+            return torch.where(spread > 0, spread, torch.ones_like(spread))
+
+        return cls(states.flatten(0, -2).mean(0), std(states), std(derivatives))
+
+
+class Dynamics(nn.Module, ABC):
+    """dx/dt = f(x) built from nets whose sites a modulation may change.
+
+    Args:
+        net: makes a net from (in_features, out_features, potential).
+        scales: the constants of the training data.
+    """
+
+    state_mean: Tensor
+    state_std: Tensor
+    derivative_std: Tensor
+    conserves: bool = False  # has it an energy that its flow keeps?
+
+    def __init__(self, net: MakeNet, scales: Scales):
+        super().__init__()
+        self.register_buffer("state_mean", scales.state_mean.clone())
+        self.register_buffer("state_std", scales.state_std.clone())
+        self.register_buffer("derivative_std", scales.derivative_std.clone())
+        self.nets = nn.ModuleDict(self.make_nets(net, len(scales.state_mean)))
+
+    @abstractmethod
+    def make_nets(self, net: MakeNet, state_dim: int) -> dict[str, Net]:
+        """The nets by name; their sites are named `name.site`."""
+
+    @abstractmethod
+    def vector_field(self, x: Tensor, updates: Updates) -> Tensor:
+        """dx/dt at the states x, `[..., tasks, points, state]`."""
+
+    def energy(self, x: Tensor, updates: Updates) -> Tensor:
+        """The learned energy, `[..., tasks, points]`, up to a constant.
+
+        Raises:
+            TypeError: this dynamics has none.
+        """
+        raise TypeError(f"dynamics={type(self).__name__.lower()} has no energy; use dynamics=hamiltonian")
+
+    @property
+    def sites(self) -> list[Site]:
+        return [site.prefixed(name) for name, net in self.nets.items() for site in net.sites]
+
+    def standardise(self, x: Tensor) -> Tensor:
+        return (x - self.state_mean) / self.state_std

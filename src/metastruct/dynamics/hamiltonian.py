@@ -1,0 +1,39 @@
+"""Hamiltonian dynamics: dq/dt = dH/dp, dp/dt = -dH/dq with one scalar net H (Greydanus et al. 2019)."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from metastruct.dynamics.dynamics import Dynamics, MakeNet, Scales
+from metastruct.nets.net import Net
+from metastruct.nets.site import Updates, under
+
+
+class Hamiltonian(Dynamics):
+    """f(x) = J grad H(x), J = [[0, 1], [-1, 0]], x = (q, p): dH/dt = 0 along the flow, whatever the weights.
+
+    H = c net((x - mean)/std), with c such that a net with gradients of order one has derivatives of the data's order.
+    """
+
+    conserves = True
+
+    def __init__(self, net: MakeNet, scales: Scales):
+        super().__init__(net, scales)
+        n = len(scales.state_mean) // 2
+        natural = scales.derivative_std.roll(n) * scales.state_std  # dq/dt std times p, dp/dt std times q
+        self.register_buffer("energy_scale", natural.log().mean().exp())
+
+    def make_nets(self, net: MakeNet, state_dim: int) -> dict[str, Net]:
+        if state_dim % 2:
+            raise ValueError(f"Hamiltonian dynamics needs a state (q, p) of even size, got {state_dim}")
+        return {"hamiltonian": net(state_dim, 1, True)}
+
+    def vector_field(self, x: Tensor, updates: Updates) -> Tensor:
+        gradient = self.nets["hamiltonian"].gradient(self.standardise(x), under(updates, "hamiltonian"))
+        by_q, by_p = (gradient * (self.energy_scale / self.state_std)).chunk(2, dim=-1)
+        return torch.cat([by_p, -by_q], dim=-1)
+
+    def energy(self, x: Tensor, updates: Updates) -> Tensor:
+        net = self.nets["hamiltonian"]
+        return self.energy_scale * net(self.standardise(x), under(updates, "hamiltonian")).squeeze(-1)

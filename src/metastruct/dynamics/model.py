@@ -1,0 +1,55 @@
+"""The modulated model: a dynamics and a modulation of its sites, driven by codes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from torch import Tensor, nn
+
+from metastruct.dynamics.dynamics import Dynamics, MakeNet, Scales
+from metastruct.modulation.modulation import Modulation
+
+
+class ModulatedModel(nn.Module):
+    """f(x; z) = dynamics with the updates that the modulation makes of the codes z.
+
+    Args:
+        dynamics: makes the dynamics from (net, scales).
+        modulation: makes the modulation from the dynamics' sites.
+        net: makes a net from (in_features, out_features, potential).
+        scales: constants of the training data.
+    """
+
+    def __init__(
+        self,
+        dynamics: Callable[[MakeNet, Scales], Dynamics],
+        modulation: Callable[..., Modulation],
+        net: MakeNet,
+        scales: Scales,
+    ):
+        super().__init__()
+        self.dynamics = dynamics(net, scales)
+        self.modulation = modulation(self.dynamics.sites)
+
+    @property
+    def code_dim(self) -> int:
+        return self.modulation.code_dim
+
+    def vector_field(self, x: Tensor, codes: Tensor) -> Tensor:
+        """dx/dt `[..., tasks, points, state]` for codes `[..., tasks, code]`."""
+        return self.dynamics.vector_field(x, self.modulation(codes))
+
+    def energy(self, x: Tensor, codes: Tensor) -> Tensor:
+        """The learned energy `[..., tasks, points]`."""
+        return self.dynamics.energy(x, self.modulation(codes))
+
+    def task_loss(self, x: Tensor, dxdt: Tensor, codes: Tensor) -> Tensor:
+        """Mean over points of the squared standardised residual, one value a task, `[..., tasks]`."""
+        residual = (self.vector_field(x, codes) - dxdt) / self.dynamics.derivative_std
+        return residual.square().sum(-1).mean(-1)
+
+    def parameter_counts(self) -> dict[str, int]:
+        """Numbers of the base (nets and shared bases), of the hyper-network, and of one task's code."""
+        hypernetwork = sum(p.numel() for p in self.modulation.hypernetwork.parameters())
+        total = sum(p.numel() for p in self.parameters())
+        return {"base": total - hypernetwork, "hypernetwork": hypernetwork, "code": self.code_dim}

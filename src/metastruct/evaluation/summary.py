@@ -1,0 +1,49 @@
+"""From an evaluation to records and to metrics.json."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+
+from metastruct.evaluation.protocol import Evaluation
+from metastruct.metrics.errors import diverged
+from metastruct.runs.records import Record
+
+HEADLINE = ("field_error", "trajectory_error", "ssim", "energy_drift")
+
+
+def records(evaluation: Evaluation, **settings: Any) -> list[Record]:
+    """One record for each value of each task; `settings` are the columns that a run shares."""
+    return [
+        Record(task=task, component=component, metric=metric, value=float(value), **settings)
+        for (metric, component), values in evaluation.values.items()
+        for task, value in enumerate(values)
+    ]
+
+
+def summary(evaluation: Evaluation) -> dict[str, Any]:
+    """Mean and standard deviation over the test tasks of each metric, diverged tasks left out of the means and counted."""
+    lost = diverged(evaluation.values["trajectory_error", ""])
+    result: dict[str, Any] = {"diverged_tasks": int(lost.sum())}
+    whole = {metric: values for (metric, component), values in evaluation.values.items() if not component}
+    for metric in (*HEADLINE, *sorted(set(whole) - set(HEADLINE))):
+        values = whole.get(metric)
+        if values is None:
+            result[metric] = {"mean": None, "std": None, "median": None, "per_task": None}
+            continue
+        rolled_out = metric not in ("field_error", "ssim", "support_loss")
+        kept = values[np.isfinite(values) & ~(lost & rolled_out)]
+        result[metric] = {
+            "mean": _number(np.mean(kept)) if len(kept) else None,
+            "std": _number(np.std(kept)) if len(kept) else None,
+            "median": _number(np.median(np.nan_to_num(values, nan=np.inf))),
+            "per_task": [_number(value) for value in values],
+        }
+    return result
+
+
+def _number(value: float) -> float | None:
+    """JSON has no NaN and no infinity."""
+    return float(value) if math.isfinite(value) else None

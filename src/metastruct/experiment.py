@@ -1,0 +1,209 @@
+"""The composition root: one run from its configuration to the results on disk. Nothing else knows all the groups."""
+
+from __future__ import annotations
+
+import io
+import json
+import shutil
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from omegaconf import DictConfig, OmegaConf
+
+from metastruct.assembly import Trained, build_model, component
+from metastruct.config import method_name, validate
+from metastruct.runs.files import locked, write_atomically, write_checked
+from metastruct.runs.folder import RunFolder, data_folder, run_folder, training_folder
+
+if TYPE_CHECKING:
+    from lightning.pytorch.loggers import WandbLogger
+
+    from metastruct.data.datamodule import FamilyData
+    from metastruct.evaluation.protocol import Evaluation
+
+
+def run(cfg: DictConfig) -> RunFolder:
+    """Train, adapt, measure and leave everything in one run folder; what is there already is not done again.
+
+    Raises:
+        ConfigError: the configuration makes no sense; nothing was written.
+        Diverged: the training loss is no longer finite; the last good checkpoint is kept.
+    """
+    validate(cfg)
+    settings: dict[str, Any] = OmegaConf.to_container(cfg, resolve=True)  # type: ignore[assignment]
+    folder = run_folder(settings, method_name(cfg))
+
+    from metastruct.reports.console import print_result
+    from metastruct.tracking.console import note
+
+    metrics = None if cfg.force else folder.finished()
+    if metrics is None:
+        with locked(folder.path, lambda: note(f"waiting for another process that works in {folder.path}")):
+            metrics = None if cfg.force else folder.finished()
+            if metrics is None:
+                print_result(_run(cfg, settings, folder), folder.path)
+                return folder
+    note(f"finished before, on {metrics['date']}; force=true repeats it")
+    print_result(metrics, folder.path)
+    return folder
+
+
+def _run(cfg: DictConfig, settings: dict[str, Any], folder: RunFolder) -> dict[str, Any]:
+    from metastruct.data.datamodule import FamilyData
+    from metastruct.reports.figures import draw_all
+    from metastruct.tracking.console import note
+
+    began, seconds = time.perf_counter(), {}
+    folder.metrics.unlink(missing_ok=True)
+    write_atomically(folder.config, OmegaConf.to_yaml(cfg, resolve=True))
+    with _clock(seconds, "data"):
+        data = FamilyData(component(cfg.system), data_folder(settings), settings["data"], note)
+    logger = _logger(cfg, settings, folder)
+    content = _trained(cfg, settings, data, logger)
+    write_checked(folder.model, content)
+    trained = Trained.load(cfg, content)
+    seconds["training"] = trained.seconds
+    evaluation = _evaluated(cfg, data, trained)
+    seconds |= evaluation.seconds
+    _keep_arrays(folder, data, trained, evaluation)
+    if cfg.evaluation.figures:
+        with _clock(seconds, "figures"):
+            draw_all(folder.evaluation, folder.figures)
+    metrics = _written(cfg, folder, trained, evaluation, seconds | {"total": time.perf_counter() - began})
+    if logger is not None:
+        from metastruct.tracking.wandb import log_results
+
+        log_results(logger, metrics, folder.figures)
+    return metrics
+
+
+@contextmanager
+def _clock(seconds: dict[str, float], phase: str) -> Iterator[None]:
+    began = time.perf_counter()
+    yield
+    seconds[phase] = time.perf_counter() - began
+
+
+def _logger(cfg: DictConfig, settings: dict[str, Any], folder: RunFolder) -> WandbLogger | None:
+    if cfg.logger.mode == "disabled":
+        return None
+    from metastruct.tracking.wandb import wandb_logger
+
+    return wandb_logger(
+        mode=cfg.logger.mode,
+        project=cfg.logger.project,
+        folder=Path(cfg.outputs),
+        name=folder.path.name,
+        group=f"{cfg.tag}-{cfg.system.name}",
+        tags=[cfg.system.name, method_name(cfg), cfg.learner.name, f"seed{cfg.seed}"],
+        config=settings,
+    )
+
+
+def _trained(cfg: DictConfig, settings: dict[str, Any], data: FamilyData, logger: WandbLogger | None) -> bytes:
+    """The model file of this training key: the one that is there, or a new one."""
+    import torch
+
+    from metastruct.dynamics.dynamics import Scales
+    from metastruct.tracking.console import note
+    from metastruct.training import train, trained
+
+    store = training_folder(settings, method_name(cfg))
+    if cfg.force and store.exists():
+        shutil.rmtree(store)
+    content = trained(store)
+    if content is not None:
+        note(f"trained before, in {store}")
+        return content
+    if cfg.trainer.threads:
+        torch.set_num_threads(cfg.trainer.threads)
+    torch.manual_seed(cfg.seed)
+    tasks = data.train_tasks()
+    learner = component(
+        cfg.learner,
+        model=build_model(cfg, Scales.of(tasks.states, tasks.derivatives)),
+        tasks=tasks,
+        steps=cfg.trainer.steps,
+        steps_per_epoch=cfg.trainer.steps_per_epoch,
+        seed=cfg.seed,
+        optimizer=settings["optimizer"],
+        locality=settings["locality"],
+    )
+    return train(learner, data, store, settings["trainer"], logger)
+
+
+def _evaluated(cfg: DictConfig, data: FamilyData, trained: Trained) -> Evaluation:
+    import torch
+
+    from metastruct.evaluation.protocol import evaluate
+    from metastruct.tracking.console import note
+
+    note(f"adapting to {len(data.test.parameters)} new tasks from {cfg.shots} observations each, then measuring")
+    device = "cuda" if cfg.trainer.accelerator != "cpu" and torch.cuda.is_available() else "cpu"
+    return evaluate(
+        model=trained.model.to(device),
+        start=trained.start(len(data.test.parameters), cfg.evaluation.start).to(device),
+        adaptation=component(cfg.adaptation),
+        integrator=component(cfg.integrator),
+        system=data.system,
+        test=data.test,
+        support_trajectories=cfg.data.support_trajectories,
+        shots=cfg.shots,
+        seed=cfg.seed,
+        side=cfg.evaluation.grid,
+        box_scale=cfg.evaluation.box_scale,
+    )
+
+
+def _keep_arrays(folder: RunFolder, data: FamilyData, trained: Trained, evaluation: Evaluation) -> None:
+    """What the figures draw, so that they can be drawn again without the model."""
+    import numpy as np
+
+    singular_values = trained.model.modulation.singular_values(
+        trained.codes.to(next(trained.model.parameters()).device)
+    )
+    arrays = evaluation.arrays | {
+        "state_names": np.array(data.system.state_names),
+        "parameter_names": np.array(data.system.parameter_names),
+        "train_parameters": data.train.parameters,
+        "train_codes": trained.codes.numpy(),
+        "history": np.array(trained.history),
+        **{f"singular_values/{site}": values.cpu().numpy() for site, values in singular_values.items()},
+    }
+    buffer = io.BytesIO()
+    np.savez_compressed(buffer, **arrays)
+    write_atomically(folder.evaluation, buffer.getvalue())
+
+
+def _written(
+    cfg: DictConfig, folder: RunFolder, trained: Trained, evaluation: Evaluation, seconds: dict[str, float]
+) -> dict[str, Any]:
+    """Write the records, then metrics.json, which says that the run is finished."""
+    from metastruct.evaluation.summary import records, summary
+    from metastruct.runs.provenance import git_commit, machine, versions
+    from metastruct.runs.records import write_records
+
+    shared = {"system": cfg.system.name, "method": method_name(cfg), "learner": cfg.learner.name, "seed": cfg.seed}
+    settings = {"dynamics": cfg.dynamics.name, "shots": cfg.shots, "steps": cfg.evaluation.steps}
+    settings |= {"adaptation": cfg.adaptation.name, "start": cfg.evaluation.start}
+    rows = records(evaluation, experiment=cfg.tag, run=folder.path.name, domain=cfg.system.name, **shared, **settings)
+    metrics = {
+        **shared,
+        **settings,
+        "run": folder.path.name,
+        **summary(evaluation),
+        "parameters": trained.model.parameter_counts(),
+        "seconds": seconds,
+        "training_steps": cfg.trainer.steps,
+        "records": write_records(folder.records, rows),
+        "date": datetime.now(UTC).isoformat(timespec="seconds"),
+        "versions": versions(),
+        "commit": git_commit(),
+        "machine": machine(),
+    }
+    write_atomically(folder.metrics, json.dumps(metrics, indent=2) + "\n")
+    return metrics

@@ -1,0 +1,36 @@
+"""One-step schemes for dx/dt = f(x), batched over whatever stands before the state axis."""
+
+from __future__ import annotations
+
+import copy
+from abc import ABC, abstractmethod
+from collections.abc import Callable
+
+from torch import Tensor
+
+Field = Callable[[Tensor], Tensor]
+
+
+class Integrator(ABC):
+    """A scheme x -> x + h phi(x, h).
+
+    Args:
+        step_size: longest step; the time between two outputs is divided into equal steps no longer than it.
+    """
+
+    order: int  # the global error falls as h^order
+
+    def __init__(self, step_size: float):
+        if not step_size > 0:
+            raise ValueError(f"integrator.step_size must be above 0, got {step_size}")
+        self.step_size = step_size
+
+    def finer(self) -> Integrator:
+        """The same scheme at half the step, to see how much of an error is the integrator's."""
+        fine = copy.copy(self)
+        fine.step_size = self.step_size / 2
+        return fine
+
+    @abstractmethod
+    def step(self, field: Field, x: Tensor, h: Tensor) -> Tensor:
+        """The state one step h later; x `[..., state]`."""

@@ -1,0 +1,30 @@
+"""SSIM of the images that the components of a vector field make on a grid."""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+from torchmetrics.functional.image import structural_similarity_index_measure
+
+Array = np.ndarray
+
+
+def field_ssim(learned: Array, true: Array) -> Array:
+    """Mean structural similarity over the components, `[tasks]`.
+
+    The definition is Wang et al. 2004 as torchmetrics computes it: Gaussian window of sigma 1.5, k1 = 0.01, k2 = 0.03;
+    the data range is that of the true component.
+
+    Args:
+        learned, true: fields `[tasks, side, side, state]`.
+    """
+    spread = true.max(axis=(1, 2), keepdims=True) - true.min(axis=(1, 2), keepdims=True)
+    spread = np.where(spread > 0, spread, 1.0)
+
+    def images(field: Array) -> torch.Tensor:  # [tasks * state, 1, side, side], data range one
+        return torch.from_numpy(np.moveaxis(field / spread, -1, 1)).flatten(0, 1)[:, None]
+
+    values = structural_similarity_index_measure(
+        images(learned), images(true), data_range=1.0, gaussian_kernel=True, sigma=1.5, reduction="none"
+    )
+    return values.reshape(len(true), -1).mean(1).numpy()

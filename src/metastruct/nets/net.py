@@ -1,0 +1,39 @@
+"""What every base net has: sites, a forward pass under updates, and the gradient of a scalar net."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+
+import torch
+from torch import Tensor, nn
+
+from metastruct.nets.site import Site, Updates
+
+
+class Net(nn.Module, ABC):
+    """A map R^in -> R^out, applied to `[..., tasks, points, in]`, whose sites can be changed per task.
+
+    Args:
+        in_features: size of the (standardised) state.
+        out_features: 1 for a potential.
+        potential: a potential is used through its gradient only, which does not see an additive constant: it has no
+            output bias, for that would never receive a gradient.
+    """
+
+    sites: list[Site]
+
+    def __init__(self, in_features: int, out_features: int, potential: bool):
+        super().__init__()
+        self.in_features, self.out_features, self.potential = in_features, out_features, potential
+
+    @abstractmethod
+    def forward(self, x: Tensor, updates: Updates) -> Tensor:
+        """The net's value, `[..., tasks, points, out]`."""
+
+    def gradient(self, x: Tensor, updates: Updates) -> Tensor:
+        """d net / dx of a potential, `[..., tasks, points, in]`; nets with an explicit formula override this."""
+        with torch.enable_grad():
+            if not x.requires_grad:
+                x = x.detach().requires_grad_()
+            (gradient,) = torch.autograd.grad(self(x, updates).sum(), x, create_graph=True)
+        return gradient

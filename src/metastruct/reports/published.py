@@ -1,0 +1,19 @@
+"""The paper's numbers (x 1e-2, field / trajectory error), to stand beside ours."""
+
+from __future__ import annotations
+
+NOTE = "published numbers: arXiv 2508.11205; ranges, horizons, network sizes and steps there are unknown and differ from ours"
+
+PUBLISHED: dict[tuple[str, str], tuple[float, float]] = {
+    ("pendulum", "scratch"): (83.35, 79.84),
+    ("pendulum", "maml"): (99.13, 52.37),
+    ("pendulum", "reptile"): (88.72, 75.73),
+    ("pendulum", "full_weight"): (8.23, 10.65),
+    ("pendulum", "shift"): (9.76, 12.88),
+    ("pendulum", "rank_one"): (6.47, 8.27),
+    ("pendulum", "svd(5)"): (4.62, 5.33),
+    ("mass_spring", "full_weight"): (1.60, 1.31),
+    ("mass_spring", "svd(5)"): (1.51, 1.12),
+    ("duffing", "full_weight"): (10.30, 2.78),
+    ("duffing", "svd(5)"): (10.03, 2.30),
+}

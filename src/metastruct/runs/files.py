@@ -1,0 +1,69 @@
+"""Files that are whole or not there.
+
+Every write goes to a temporary file beside its target and is renamed over it. Checked files carry the SHA-256 of their
+content in a side file of the form that `sha256sum -c` reads; one that was truncated, altered or left without its sum
+reads as None.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import hashlib
+import os
+import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+
+def write_atomically(path: Path, content: bytes | str) -> None:
+    """Write the file so that a reader sees the old content or the new one, whenever this process is killed."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    try:
+        with os.fdopen(handle, "wb") as file:
+            file.write(content.encode() if isinstance(content, str) else content)
+            file.flush()
+            os.fsync(file.fileno())
+        os.chmod(temporary, 0o644)
+        os.replace(temporary, path)
+    except BaseException:
+        Path(temporary).unlink(missing_ok=True)
+        raise
+
+
+def sum_file(path: Path) -> Path:
+    return path.with_name(path.name + ".sha256")
+
+
+def write_checked(path: Path, content: bytes) -> None:
+    """Write the file and its sum; until both are there, the file reads as missing."""
+    write_atomically(path, content)
+    write_atomically(sum_file(path), f"{hashlib.sha256(content).hexdigest()}  {path.name}\n")
+
+
+def read_checked(path: Path) -> bytes | None:
+    """The content, or None where the file is missing, truncated or altered."""
+    try:
+        content = path.read_bytes()
+        expected = sum_file(path).read_text().split()[0]
+    except (OSError, IndexError, UnicodeDecodeError):
+        return None
+    return content if hashlib.sha256(content).hexdigest() == expected else None
+
+
+@contextmanager
+def locked(folder: Path, waiting: Callable[[], None]) -> Iterator[None]:
+    """Hold the folder's lock; the operating system drops it when the process ends, however it ends.
+
+    Args:
+        waiting: called once if another process holds it.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    with open(folder / ".lock", "w") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            waiting()
+            fcntl.flock(file, fcntl.LOCK_EX)
+        yield

@@ -1,0 +1,78 @@
+"""Where a run keeps its things.
+
+outputs/SYSTEM-METHOD-seedN-KEY/           a run: config, metrics, records, model, figures
+outputs/training/SYSTEM-METHOD-seedN-KEY/  a training, shared by all runs that only evaluate differently
+outputs/data/                              simulated trajectories
+"""
+
+from __future__ import annotations
+
+import csv
+import json
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from metastruct.runs.keys import evaluation_key, training_key
+
+
+def readable(system: str, method: str, seed: int, key: str) -> str:
+    """A folder name that says what is inside, such as pendulum-svd5-seed0-1a2b3c4d."""
+    return f"{system}-{re.sub(r'[^a-z0-9_]', '', method)}-seed{seed}-{key}"
+
+
+@dataclass(frozen=True)
+class RunFolder:
+    """Paths of a run; nothing is created by asking for one."""
+
+    path: Path
+
+    @property
+    def config(self) -> Path:
+        return self.path / "config.yaml"
+
+    @property
+    def metrics(self) -> Path:
+        return self.path / "metrics.json"
+
+    @property
+    def records(self) -> Path:
+        return self.path / "records.csv"
+
+    @property
+    def model(self) -> Path:
+        return self.path / "model.ckpt"
+
+    @property
+    def evaluation(self) -> Path:
+        return self.path / "evaluation.npz"
+
+    @property
+    def figures(self) -> Path:
+        return self.path / "figures"
+
+    def finished(self) -> dict[str, Any] | None:
+        """The metrics of a finished run, or None: metrics.json is written last and counts the rows of records.csv."""
+        try:
+            metrics = json.loads(self.metrics.read_text())
+            with open(self.records, newline="") as file:
+                rows = sum(1 for _ in csv.DictReader(file))
+        except (OSError, ValueError):
+            return None
+        return metrics if metrics.get("records") == rows else None
+
+
+def run_folder(cfg: Mapping[str, Any], method: str) -> RunFolder:
+    name = readable(cfg["system"]["name"], method, cfg["seed"], evaluation_key(cfg))
+    return RunFolder(Path(cfg["outputs"]) / name)
+
+
+def training_folder(cfg: Mapping[str, Any], method: str) -> Path:
+    name = readable(cfg["system"]["name"], method, cfg["seed"], training_key(cfg))
+    return Path(cfg["outputs"]) / "training" / name
+
+
+def data_folder(cfg: Mapping[str, Any]) -> Path:
+    return Path(cfg["outputs"]) / "data"

@@ -1,0 +1,55 @@
+"""The two keys of a run.
+
+The *training key* names everything that the trained numbers depend on, the *evaluation key* adds what the measured ones
+depend on. Logger, device, progress, checkpoint rhythm, launcher and force are in neither: changing them repeats nothing.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from typing import Any
+
+RESULTS_VERSION = 1  # raise it when a change of code changes the numbers of an unchanged configuration
+
+Tree = Mapping[str, Any]
+DATA = ("seed", "trajectories", "horizon", "points", "tolerance")
+
+
+def digest(content: object) -> str:
+    """Eight hexadecimal digits of a JSON-like object, independent of the order of its keys."""
+    return hashlib.sha256(json.dumps(content, sort_keys=True, default=str).encode()).hexdigest()[:8]
+
+
+def _pick(tree: Tree, *names: str) -> dict[str, Any]:
+    return {name: tree[name] for name in names}
+
+
+def training_settings(cfg: Tree) -> dict[str, Any]:
+    """The part of a resolved configuration that the trained model depends on."""
+    return {
+        **_pick(cfg, "system", "net", "modulation", "dynamics", "learner", "locality", "optimizer", "seed"),
+        "data": _pick(cfg["data"], *DATA, "train_tasks"),
+        "steps": cfg["trainer"]["steps"],
+        "results": RESULTS_VERSION,
+    }
+
+
+def evaluation_settings(cfg: Tree) -> dict[str, Any]:
+    """The part of a resolved configuration that the metrics depend on."""
+    evaluation = {name: value for name, value in cfg["evaluation"].items() if name != "figures"}
+    return {
+        **_pick(cfg, "adaptation", "integrator", "shots"),
+        "training": training_settings(cfg),
+        "evaluation": evaluation,
+        "data": _pick(cfg["data"], "test_tasks", "support_trajectories"),
+    }
+
+
+def training_key(cfg: Tree) -> str:
+    return digest(training_settings(cfg))
+
+
+def evaluation_key(cfg: Tree) -> str:
+    return digest(evaluation_settings(cfg))

@@ -1,0 +1,90 @@
+"""Ground truth: a family of systems that share one law and differ in physical parameters mu.
+
+A law is written once, for all tasks at a time: states are `[tasks, points, state]`, parameters `[tasks, parameters]`.
+`columns(mu)` splits the parameters into `[tasks, 1]` arrays that broadcast against `[tasks, points]` coordinates.
+All quantities are non-dimensional. Nothing that learns ever reads mu.
+
+Initial states are uniform in the sublevel set {x : H(x; mu) <= E_cap(mu)}, by rejection from its bounding box; the same
+box, which depends on mu, is the evaluation box (METHOD section 5).
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+
+Array = np.ndarray
+
+
+class System(ABC):
+    """A family of dynamical systems dx/dt = f(x; mu).
+
+    Args:
+        parameters: name of each parameter, in the order of `parameter_names`, -> `[low, high]` of its uniform law.
+
+    Raises:
+        ValueError: a parameter is missing or unknown, or its range is empty.
+    """
+
+    name: str
+    state_names: tuple[str, ...]
+    parameter_names: tuple[str, ...]
+    structure: str  # "conservative" or "metriplectic"
+    canonical: bool  # are the coordinates (q, p), positions first?
+
+    def __init__(self, parameters: Mapping[str, Sequence[float]]):
+        if set(parameters) != set(self.parameter_names):
+            raise ValueError(
+                f"{self.name} has the parameters {', '.join(self.parameter_names)}, got {', '.join(parameters)}; "
+                "give each a [low, high] range in system.parameters"
+            )
+        self.ranges = np.array([[float(end) for end in parameters[name]] for name in self.parameter_names])
+        if self.ranges.shape[1:] != (2,) or not (self.ranges[:, 0] <= self.ranges[:, 1]).all():
+            raise ValueError(f"each range of {self.name} must be [low, high] with low <= high, got {dict(parameters)}")
+
+    @property
+    def state_dim(self) -> int:
+        return len(self.state_names)
+
+    @abstractmethod
+    def vector_field(self, x: Array, mu: Array) -> Array:
+        """dx/dt, `[tasks, points, state]`, at the states x of the members mu."""
+
+    @abstractmethod
+    def energy(self, x: Array, mu: Array) -> Array:
+        """Total energy, `[tasks, points]`."""
+
+    @abstractmethod
+    def energy_cap(self, mu: Array) -> Array:
+        """Largest energy of an initial state, `[tasks]`."""
+
+    @abstractmethod
+    def box(self, mu: Array) -> Array:
+        """Bounding box `[tasks, state, 2]` of {x : H(x; mu) <= E_cap(mu)}."""
+
+    def sample_parameters(self, generator: np.random.Generator) -> Array:
+        """One member's mu, `[parameters]`, uniform and independent."""
+        return generator.uniform(self.ranges[:, 0], self.ranges[:, 1])
+
+    def sample_starts(self, generator: np.random.Generator, mu: Array, count: int) -> Array:
+        """`[count, state]` initial states of one member mu `[parameters]`, uniform under its energy cap."""
+        mu = mu[None]
+        low, high = np.moveaxis(self.box(mu)[0], -1, 0)
+        starts = np.empty((0, self.state_dim))
+        while len(starts) < count:
+            candidates = generator.uniform(low, high, size=(4 * count, self.state_dim))
+            inside = self.energy(candidates[None], mu)[0] <= self.energy_cap(mu)[0]
+            starts = np.concatenate([starts, candidates[inside]])
+        return starts[:count]
+
+
+def columns(mu: Array) -> list[Array]:
+    """The parameters `[tasks, parameters]` as one `[tasks, 1]` array each."""
+    return [mu[:, i : i + 1] for i in range(mu.shape[1])]
+
+
+def centred_box(centre: Array, half_widths: Array) -> Array:
+    """`[tasks, state, 2]` from centre and half widths, both `[tasks, state]`."""
+    return np.stack([centre - half_widths, centre + half_widths], axis=-1)

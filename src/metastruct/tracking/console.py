@@ -1,0 +1,46 @@
+"""What a person sees while a run goes on."""
+
+from __future__ import annotations
+
+import time
+from typing import Any
+
+from lightning import Callback, LightningModule, Trainer
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+
+console = Console(highlight=False)
+PLAIN_EVERY = 10.0  # seconds between two lines where no terminal shows a bar
+
+
+def note(message: str) -> None:
+    console.print(f"[dim]{message}[/dim]", soft_wrap=True)
+
+
+class TrainingProgress(Callback):
+    """A live bar of outer steps with the current loss; plain lines now and then where there is no terminal."""
+
+    def __init__(self, steps: int):
+        self.steps = steps
+        self.spoken = time.monotonic()
+
+    def on_fit_start(self, trainer: Trainer, learner: LightningModule) -> None:
+        columns = (TextColumn("training"), BarColumn(), MofNCompleteColumn(), TextColumn("loss {task.fields[loss]}"))
+        self.bar = Progress(
+            *columns, TimeElapsedColumn(), TimeRemainingColumn(), console=console, disable=not console.is_terminal
+        )
+        self.bar.start()
+        self.task = self.bar.add_task("training", total=self.steps, completed=learner.outer_step, loss="-")
+
+    def on_train_batch_end(self, trainer: Trainer, learner: LightningModule, *_: Any) -> None:
+        step, loss = learner.history[-1]
+        self.bar.update(self.task, completed=step, loss=f"{loss:.2e}")
+        if not console.is_terminal and time.monotonic() - self.spoken > PLAIN_EVERY:
+            self.spoken = time.monotonic()
+            note(f"training: outer step {step} of {self.steps}, loss {loss:.2e}")
+
+    def on_fit_end(self, trainer: Trainer, learner: LightningModule) -> None:
+        self.bar.stop()
+
+    def on_exception(self, trainer: Trainer, learner: LightningModule, exception: BaseException) -> None:
+        self.bar.stop()

@@ -1,0 +1,55 @@
+"""Weights & Biases, offline unless told otherwise; never a login, never a prompt."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Any
+
+from lightning.pytorch.loggers import WandbLogger
+
+
+def wandb_logger(
+    mode: str, project: str, folder: Path, name: str, group: str, tags: list[str], config: dict[str, Any]
+) -> WandbLogger:
+    """A logger whose id is the name of the run folder, so that a resumed run goes on in its own history.
+
+    Curves named train/* are drawn over the outer steps, not over the trainer's own count.
+    """
+    os.environ.setdefault("WANDB_SILENT", "true")
+    os.environ.setdefault("WANDB_CONSOLE", "off")
+    folder.mkdir(parents=True, exist_ok=True)
+    logger = WandbLogger(
+        project=project,
+        name=name,
+        id=name,
+        dir=str(folder),
+        save_dir=str(folder),
+        mode=mode,
+        group=group,
+        tags=tags,
+        config=config,
+        resume="allow" if mode == "online" else None,
+        log_model=False,
+    )
+    logger.experiment.define_metric("outer_step")
+    logger.experiment.define_metric("train/*", step_metric="outer_step")
+    return logger
+
+
+def log_results(logger: WandbLogger, metrics: dict[str, Any], figures: Path) -> None:
+    """The metrics into the run's summary, the figures as images; then the run is closed."""
+    import wandb
+
+    run = logger.experiment
+    for metric, value in metrics.items():
+        if isinstance(value, dict) and "mean" in value:
+            run.summary.update({f"test/{metric}": value["mean"], f"test/{metric}_std": value["std"]})
+        elif isinstance(value, int | float | str):
+            run.summary[metric] = value
+        elif metric in ("parameters", "seconds"):
+            run.summary.update({f"{metric}/{name}": number for name, number in value.items()})
+    images = {f"figures/{path.stem}": wandb.Image(str(path)) for path in sorted(figures.glob("*.png"))}
+    if images:
+        run.log(images)
+    run.finish()
