@@ -91,12 +91,12 @@ def recorded_products(call: Callable[[], object]) -> list[tuple[Callable[..., An
     import torch
     from torch.utils._python_dispatch import TorchDispatchMode
 
-    products = {torch.ops.aten.mm, torch.ops.aten.bmm, torch.ops.aten.addmm, torch.ops.aten.baddbmm}
+    products = {"mm", "bmm", "addmm", "baddbmm", "addmm_", "baddbmm_"}
     found = []
 
     class Recorder(TorchDispatchMode):
         def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
-            if func.overloadpacket in products:
+            if func.overloadpacket.__name__ in products:
                 found.append((func, tuple(a.detach() if isinstance(a, torch.Tensor) else a for a in args), kwargs or {}))
             return func(*args, **(kwargs or {}))
 
@@ -130,17 +130,15 @@ def batched_over_loop() -> float:
     """A Python loop over the tasks of a batch over the one batched step."""
     import torch
 
-    from metastruct.data.tasks import Batch
-
     svd = learner("modulation=svd", "rank=5")
 
     def loop() -> None:
-        batch = Batch.draw(svd.seed, 1, 70, svd.states.shape[1], 70, svd.point_batch, 1)
+        batch = svd.batches[1]
         parameters, total, rows = [*svd.model.parameters()], None, []
         for task in range(70):
             code = svd.codes.detach()[task : task + 1].requires_grad_()
-            pick = (torch.tensor([[task]]), batch.points[0, task : task + 1])
-            loss = svd.model.task_loss(svd.states[pick], svd.derivatives[pick], code).sum()
+            observed = svd.observed(batch.tasks[task : task + 1], batch.points[0, task : task + 1])
+            loss = svd.model.task_loss(*observed, code).sum()
             loss = loss + svd.locality["lambda_z"] * torch.linalg.vector_norm(code) + svd._locality_of_the_base()
             row, *gradients = torch.autograd.grad(loss, [code, *parameters])
             rows.append(row)
@@ -148,8 +146,8 @@ def batched_over_loop() -> float:
         svd.codes.grad = torch.cat(rows)
         for parameter, gradient in zip(parameters, total or [], strict=True):
             parameter.grad = gradient
-        svd.code_optimizer.step()
-        svd.base_optimizer.step()
+        for optimizer in svd.optimizers_of_a_step:
+            optimizer.step()
 
     return ratio(loop, lambda: svd.outer_update(1), rounds=15)
 

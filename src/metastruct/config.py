@@ -268,9 +268,10 @@ def _check_choices(cfg: DictConfig) -> None:
             raise ConfigError(
                 f"{key} must be one of {', '.join(choices)}, got {value!r}; {closest(str(value), list(choices))}"
             )
-    tags = cfg.modulation.get("tags")
-    if isinstance(tags, ListConfig) and (not tags or set(tags) - set(SITE_TAGS)):
-        raise ConfigError(f"modulation.tags must be a list of {', '.join(SITE_TAGS)}, got {list(tags)}")
+    for key in ("modulation.tags", "modulation.shift_tags"):
+        tags = OmegaConf.select(cfg, key)
+        if tags is not None and set(tags) - set(SITE_TAGS):
+            raise ConfigError(f"{key} must be a list of {', '.join(SITE_TAGS)}, got {list(tags)}")
 
 
 def _check_system(cfg: DictConfig) -> None:

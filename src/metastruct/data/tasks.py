@@ -37,14 +37,35 @@ class Batch:
     tasks: Tensor
     points: Tensor
 
-    @classmethod
-    def draw(cls, seed: int, step: int, tasks: int, observations: int, batch: int, points: int, updates: int) -> Batch:
-        """The batch of outer step `step`; it depends on the seed and the step alone, so a resumed run draws the same."""
-        generator = np.random.Generator(np.random.Philox(key=[seed, step]))
-        chosen = np.arange(tasks) if batch == tasks else generator.choice(tasks, batch, replace=False)
-        return cls(
-            torch.from_numpy(chosen), torch.from_numpy(generator.integers(observations, size=(updates, batch, points)))
-        )
+
+class Batches:
+    """The batch of every outer step, a function of the seed and the step alone, so a resumed run draws the same.
+
+    Steps are drawn in blocks, for drawing one at a time takes as long as a large matrix product.
+
+    Args:
+        seed: of the run.
+        tasks, observations: how many there are to choose from; observations are drawn with repetition.
+        batch, points: how many are chosen, tasks without repetition and in order where all are taken.
+        updates: draws of points in a step.
+    """
+
+    BLOCK = 64
+
+    def __init__(self, seed: int, tasks: int, observations: int, batch: int, points: int, updates: int):
+        self.seed, self.tasks, self.observations = seed, tasks, observations
+        self.batch, self.shape = batch, (updates, batch, points)
+        self._block: tuple[int, Tensor, Tensor] | None = None
+
+    def __getitem__(self, step: int) -> Batch:
+        number, within = divmod(step, self.BLOCK)
+        if self._block is None or self._block[0] != number:
+            generator = np.random.Generator(np.random.Philox(key=[self.seed, number]))
+            points = generator.integers(self.observations, size=(self.BLOCK, *self.shape))
+            order = generator.random((self.BLOCK, self.tasks)).argsort(axis=1)[:, : self.batch]
+            tasks = np.tile(np.arange(self.tasks), (self.BLOCK, 1)) if self.batch == self.tasks else order
+            self._block = number, torch.from_numpy(tasks), torch.from_numpy(points)
+        return Batch(self._block[1][within], self._block[2][within])
 
 
 def split_support(simulation: Simulation, support: int, shots: int, seed: int) -> tuple[Tasks, np.ndarray]:

@@ -23,6 +23,8 @@ class Hamiltonian(Dynamics):
         n = len(scales.state_mean) // 2
         natural = scales.derivative_std.roll(n) * scales.state_std  # dq/dt std times p, dp/dt std times q
         self.register_buffer("energy_scale", natural.log().mean().exp())
+        poisson = torch.eye(2 * n).roll(n, 0) * torch.ones(2 * n).index_fill(0, torch.arange(n), -1.0)[:, None]
+        self.register_buffer("to_field", self.energy_scale / self.state_std[:, None] * poisson.to(natural))
 
     def make_nets(self, net: MakeNet, state_dim: int) -> dict[str, Net]:
         if state_dim % 2:
@@ -31,8 +33,7 @@ class Hamiltonian(Dynamics):
 
     def vector_field(self, x: Tensor, updates: Updates) -> Tensor:
         gradient = self.nets["hamiltonian"].gradient(self.standardise(x), under(updates, "hamiltonian"))
-        by_q, by_p = (gradient * (self.energy_scale / self.state_std)).chunk(2, dim=-1)
-        return torch.cat([by_p, -by_q], dim=-1)
+        return gradient @ self.to_field
 
     def energy(self, x: Tensor, updates: Updates) -> Tensor:
         net = self.nets["hamiltonian"]

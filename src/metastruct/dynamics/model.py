@@ -46,7 +46,7 @@ class ModulatedModel(nn.Module):
     def task_loss(self, x: Tensor, dxdt: Tensor, codes: Tensor) -> Tensor:
         """Mean over points of the squared standardised residual, one value a task, `[..., tasks]`."""
         residual = (self.vector_field(x, codes) - dxdt) / self.dynamics.derivative_std
-        return residual.square().sum(-1).mean(-1)
+        return (residual * residual).sum((-2, -1)) / x.shape[-2]
 
     def parameter_counts(self) -> dict[str, int]:
         """Numbers of the base (nets and shared bases), of the hyper-network, and of one task's code."""

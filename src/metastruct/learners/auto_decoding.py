@@ -16,7 +16,7 @@ import torch
 from torch import Tensor, nn
 from torch.optim import Optimizer
 
-from metastruct.data.tasks import Batch
+from metastruct.data.tasks import Batches
 from metastruct.learners.learner import Learner
 
 
@@ -48,65 +48,67 @@ class AutoDecoding(Learner):
                 "learner.codes=reset needs learner.schedule=alternating: joint codes would take one step only"
             )
         self.joint, self.reset = schedule == "joint", codes == "reset"
-        self.inner_steps, self.outer_steps = inner_steps, outer_steps
-        self.task_batch, self.point_batch = min(task_batch, len(self.states)), point_batch
-        self.codes = nn.Parameter(torch.zeros(len(self.states), self.model.code_dim))
+        self.inner_steps = inner_steps
+        self.task_batch = min(task_batch, self.tasks)
+        updates = 1 if self.joint else inner_steps + outer_steps
+        self.batches = Batches(self.seed, self.tasks, self.points, self.task_batch, point_batch, updates)
+        self.codes = nn.Parameter(torch.zeros(self.tasks, self.model.code_dim))
 
     def configure_optimizers(self) -> list[Optimizer]:
         betas = (0.9, self.settings["beta2"])
-        self.base_optimizer = torch.optim.Adam(
-            self.model.parameters(), lr=self.settings["base_rate"], betas=betas, fused=True
-        )
+        self.base = list(self.model.parameters())
+        groups = [{"params": self.base, "rate": self.settings["base_rate"]}]
+        codes = {"params": [self.codes], "rate": self.settings["code_rate"]}
         # Adam would move the codes of tasks outside the batch by their momentum; its sparse form leaves them alone.
-        self.lazy = self.task_batch < len(self.codes)
-        kind, more = (torch.optim.SparseAdam, {}) if self.lazy else (torch.optim.Adam, {"fused": True})
-        self.code_optimizer = kind([self.codes], lr=self.settings["code_rate"], betas=betas, **more)
-        return [self.base_optimizer, self.code_optimizer]
+        self.lazy = self.task_batch < self.tasks
+        dense = torch.optim.Adam(groups if self.lazy else [*groups, codes], betas=betas, fused=True)
+        self.optimizers_of_a_step = [dense, torch.optim.SparseAdam([codes], betas=betas)] if self.lazy else [dense]
+        return self.optimizers_of_a_step
 
     def outer_update(self, step: int) -> Tensor:
-        base, code = self.base_optimizer, self.code_optimizer
         factor = self.rate_factor(step)
-        base.param_groups[0]["lr"] = self.settings["base_rate"] * factor
-        code.param_groups[0]["lr"] = self.settings["code_rate"] * factor
-        updates = 1 if self.joint else self.inner_steps + self.outer_steps
-        batch = Batch.draw(
-            self.seed, step, len(self.states), self.states.shape[1], self.task_batch, self.point_batch, updates
-        )
-        tasks, points = batch.tasks.to(self.states.device), batch.points.to(self.states.device)
+        for optimizer in self.optimizers_of_a_step:
+            for group in optimizer.param_groups:
+                group["lr"] = group["rate"] * factor
+        batch = self.batches[step]
+        tasks, points = batch.tasks.to(self.device), batch.points.to(self.device)
         if self.joint:
-            return self._update(tasks, points[0], base, code)
+            return self._update(tasks, points[0], base=True, code=True)
         if self.reset:
-            with torch.no_grad():
-                self.codes[tasks] = 0.0
-            code.state.clear()
+            self._forget(tasks)
         for inner in range(self.inner_steps):
-            self._update(tasks, points[inner], None, code)
-        for outer in range(self.inner_steps, updates):
-            loss = self._update(tasks, points[outer], base, None)
+            self._update(tasks, points[inner], base=False, code=True)
+        for outer in range(self.inner_steps, len(points)):
+            loss = self._update(tasks, points[outer], base=True, code=False)
         return loss
 
-    def _update(self, tasks: Tensor, points: Tensor, base: Optimizer | None, code: Optimizer | None) -> Tensor:
-        """One gradient step of what the given optimizers hold, on one draw of points; None is frozen."""
-        rows = tasks[:, None]
-        codes = self.codes.detach()[tasks].requires_grad_(code is not None)
-        losses = self.model.task_loss(self.states[rows, points], self.derivatives[rows, points], codes)
+    def _forget(self, tasks: Tensor) -> None:
+        """Codes to zero, and what the optimizer remembers of codes."""
+        with torch.no_grad():
+            self.codes[tasks] = 0.0
+        for optimizer in self.optimizers_of_a_step:
+            optimizer.state.pop(self.codes, None)
+
+    def _update(self, tasks: Tensor, points: Tensor, base: bool, code: bool) -> Tensor:
+        """One gradient step of the base (with the hyper-network), of the codes of a batch, or of both."""
+        codes = (self.codes.detach()[tasks] if self.lazy else self.codes.detach()).requires_grad_(code)
+        losses = self.model.task_loss(*self.observed(tasks, points), codes)
         objective, wanted = losses.sum(), []
-        if code is not None:
+        if code:
             objective = objective + self.locality["lambda_z"] * torch.linalg.vector_norm(codes, dim=-1).sum()
             wanted.append(codes)
-        if base is not None:
-            wanted += self.model.parameters()
+        if base:
             objective = objective + len(tasks) * self._locality_of_the_base()
+            wanted += self.base
         gradients = iter(torch.autograd.grad(objective, wanted))
-        if code is not None:
-            gradient = next(gradients)
-            sparse = torch.sparse_coo_tensor(tasks[None], gradient, self.codes.shape) if self.lazy else gradient
-            self.codes.grad = sparse
-            code.step()
-        if base is not None:
-            for parameter, gradient in zip(self.model.parameters(), gradients, strict=True):
-                parameter.grad = gradient
-            base.step()
+        by_codes = next(gradients) if code else None
+        if by_codes is not None and self.lazy:
+            by_codes = torch.sparse_coo_tensor(tasks[None], by_codes, self.codes.shape)
+        self.codes.grad = by_codes
+        for parameter in self.base:
+            parameter.grad = next(gradients) if base else None
+        for optimizer in self.optimizers_of_a_step:
+            optimizer.step()
         return losses.detach().mean()
 
     def _locality_of_the_base(self) -> Tensor | float:

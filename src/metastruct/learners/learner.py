@@ -37,8 +37,7 @@ class Learner(LightningModule):
         locality: lambda_z, lambda_phi.
     """
 
-    states: Tensor
-    derivatives: Tensor
+    observations: Tensor  # states and derivatives side by side, [tasks * points, 2 * state]
 
     def __init__(
         self,
@@ -53,8 +52,9 @@ class Learner(LightningModule):
         super().__init__()
         self.automatic_optimization = False
         self.model = model
-        self.register_buffer("states", tasks.states, persistent=False)
-        self.register_buffer("derivatives", tasks.derivatives, persistent=False)
+        joined = torch.cat([tasks.states, tasks.derivatives], dim=-1)
+        self.tasks, self.points = joined.shape[:2]
+        self.register_buffer("observations", joined.flatten(0, 1), persistent=False)
         self.steps, self.steps_per_epoch, self.seed = steps, steps_per_epoch, seed
         self.settings, self.locality = optimizer, locality
         self.outer_step = 0
@@ -64,6 +64,12 @@ class Learner(LightningModule):
     @abstractmethod
     def outer_update(self, step: int) -> Tensor:
         """One outer step; returns the mean loss of its batch, detached and without waiting for the device."""
+
+    def observed(self, tasks: Tensor, points: Tensor) -> tuple[Tensor, Tensor]:
+        """States and derivatives `[batch, points, state]` of tasks `[batch]` at points `[batch, points]`."""
+        rows = (tasks[:, None] * self.points + points).flatten()
+        x, dxdt = self.observations.index_select(0, rows).unflatten(0, points.shape).chunk(2, dim=-1)
+        return x, dxdt
 
     def rate_factor(self, step: int) -> float:
         """Learning rate at `step` over its first value: a linear warm-up, then half a cosine."""

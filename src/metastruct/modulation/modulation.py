@@ -1,7 +1,7 @@
 """Code -> updates: the frame that every modulation shares.
 
 Theta(k) = Theta_base + f_hyper(z(k); phi). A modulation says, site by site, which numbers it needs per task (`parts`),
-and turns them into an update (`update`). One hyper-network generates the numbers of all sites at once.
+and turns them into an update (`update`). Shifts are common to all. One hyper-network generates everything at once.
 """
 
 from __future__ import annotations
@@ -14,7 +14,9 @@ import torch
 from torch import Tensor, nn
 
 from metastruct.modulation.hypernetwork import Hypernetwork
-from metastruct.nets.site import Site, Update, Updates
+from metastruct.nets.site import ShiftUpdate, Site, Update, Updates
+
+SHIFT = "shift"
 
 
 @dataclass(frozen=True)
@@ -42,12 +44,13 @@ class Part:
 
 
 class Modulation(nn.Module, ABC):
-    """Generates the updates of the sites that carry one of `tags`.
+    """Generates the updates of the sites that carry one of the tags.
 
     Args:
         sites: the sites of all nets of a dynamics.
         code_dim: size of a task's code z.
-        tags: which sites to modulate: any of "input", "hidden", "output".
+        tags: whose matrices to modulate: any of "input", "hidden", "output".
+        shift_tags: whose offsets to modulate; a site without a bias gets no shift.
         hidden: width of the hyper-network's hidden layer, 0 for a linear one.
         scale: spread of what is generated, relative to the base weights, at initialisation.
 
@@ -55,36 +58,54 @@ class Modulation(nn.Module, ABC):
         ValueError: no site carries one of the tags, or a size is not positive.
     """
 
-    def __init__(self, sites: Sequence[Site], code_dim: int, tags: Sequence[str], hidden: int = 0, scale: float = 0.3):
+    def __init__(
+        self,
+        sites: Sequence[Site],
+        code_dim: int,
+        tags: Sequence[str],
+        shift_tags: Sequence[str],
+        hidden: int = 0,
+        scale: float = 0.3,
+    ):
         super().__init__()
-        self.sites = [site for site in sites if site.tag in tags]
-        if not self.sites:
-            have = ", ".join(sorted({site.tag for site in sites}))
-            raise ValueError(f"modulation.tags {list(tags)} match no site of the net; it has {have}")
         if code_dim < 1:
             raise ValueError(f"modulation.code_dim must be at least 1, got {code_dim}")
         self.code_dim, self.scale = code_dim, scale
-        self.layout = [(site, name, part) for site in self.sites for name, part in self.parts(site).items()]
-        scales = torch.cat([torch.full((part.size,), part.scale) for _, _, part in self.layout])
-        offsets = torch.cat([part.offsets() for _, _, part in self.layout])
+        self.matrix_sites = [site for site in sites if site.tag in tags]
+        layout = [(site, name, part) for site in self.matrix_sites for name, part in self.parts(site).items()]
+        layout += [
+            (site, SHIFT, Part((site.out_features,), scale)) for site in sites if site.tag in shift_tags and site.bias
+        ]
+        if not layout:
+            have = ", ".join(sorted({site.tag for site in sites}))
+            raise ValueError(f"modulation.tags {list(tags)} modulate no site of the net, which has {have}")
+        self.layout = layout
+        self.sites = [site for site in sites if any(site == other for other, _, _ in layout)]
+        self.sizes = [part.size for _, _, part in layout]
+        scales = torch.cat([torch.full((part.size,), part.scale) for _, _, part in layout])
+        offsets = torch.cat([part.offsets() for _, _, part in layout])
         self.hypernetwork = Hypernetwork(code_dim, scales, offsets, hidden)
-        self.sizes = [part.size for _, _, part in self.layout]
 
     @abstractmethod
     def parts(self, site: Site) -> dict[str, Part]:
-        """What is generated per task for this site."""
+        """What is generated per task for the matrix of this site; called before the sub-class is complete."""
 
     @abstractmethod
-    def update(self, site: Site, generated: dict[str, Tensor]) -> Update:
-        """The update of one site from its generated parts, each `[..., tasks, *shape]`."""
+    def update(self, site: Site, generated: dict[str, Tensor], shift: Tensor | None) -> Update:
+        """The update of a site whose matrix is modulated, from its generated parts, each `[..., tasks, *shape]`."""
 
     def forward(self, codes: Tensor) -> Updates:
         """codes `[..., tasks, code]` -> the update of each modulated site."""
         pieces = self.hypernetwork(codes).split(self.sizes, dim=-1)
         generated: dict[str, dict[str, Tensor]] = {site.name: {} for site in self.sites}
         for (site, name, part), piece in zip(self.layout, pieces, strict=True):
-            generated[site.name][name] = piece.unflatten(-1, part.shape)
-        return {site.name: self.update(site, generated[site.name]) for site in self.sites}
+            generated[site.name][name] = piece.unflatten(-1, part.shape) if len(part.shape) > 1 else piece
+        updates: Updates = {}
+        for site in self.sites:
+            parts = generated[site.name]
+            shift = parts.pop(SHIFT, None)
+            updates[site.name] = self.update(site, parts, shift) if parts else ShiftUpdate(shift)
+        return updates
 
     def penalty(self) -> Tensor | float:
         """What the structure of the modulation adds to the training loss, per replica."""
@@ -97,7 +118,3 @@ class Modulation(nn.Module, ABC):
     def diagnostics(self, codes: Tensor) -> dict[str, float]:
         """Numbers worth a curve during training."""
         return {}
-
-    def shift_part(self, site: Site) -> Part:
-        """The shift s that every modulation of the paper generates beside its own parts."""
-        return Part((site.out_features,), self.scale)

@@ -26,11 +26,10 @@ class MultiRank(Modulation):
     def parts(self, site: Site) -> dict[str, Part]:
         rank = min(self.rank, site.in_features, site.out_features)
         spread = 1 / math.sqrt(site.in_features)
-        parts = {
+        return {
             "left": Part((site.out_features, rank), self.scale),
             "right": Part((site.in_features, rank), spread, "random"),
         }
-        return parts | ({"shift": self.shift_part(site)} if site.bias else {})
 
-    def update(self, site: Site, generated: dict[str, Tensor]) -> Update:
-        return LowRankUpdate(generated["left"], generated["right"], generated.get("shift"))
+    def update(self, site: Site, generated: dict[str, Tensor], shift: Tensor | None) -> Update:
+        return LowRankUpdate(generated["left"], generated["right"], shift)

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import lru_cache
 
 import torch
 from torch import Tensor, nn
 
 from metastruct.modulation.low_rank import DiagonalUpdate
 from metastruct.modulation.modulation import Modulation, Part
+from metastruct.nets.product import sum_of
 from metastruct.nets.site import Site, Update
 
 
@@ -37,7 +39,7 @@ class SVD(Modulation):
         self.rank, self.nonnegative, self.start, self.orthogonality = rank, nonnegative, start, orthogonality
         super().__init__(sites, **frame)
         self.left, self.right = nn.ParameterDict(), nn.ParameterDict()
-        for site in self.sites:
+        for site in self.matrix_sites:
             rank = self._rank(site)
             self.left[key(site)] = nn.Parameter(orthonormal(site.out_features, rank))
             self.right[key(site)] = nn.Parameter(orthonormal(site.in_features, rank))
@@ -46,35 +48,45 @@ class SVD(Modulation):
         return min(self.rank, site.in_features, site.out_features)
 
     def parts(self, site: Site) -> dict[str, Part]:
-        parts = {"singular_values": Part((self._rank(site),), self.scale, self.start)}
-        return parts | ({"shift": self.shift_part(site)} if site.bias else {})
+        return {"singular_values": Part((self._rank(site),), self.scale, self.start)}
 
-    def update(self, site: Site, generated: dict[str, Tensor]) -> Update:
+    def update(self, site: Site, generated: dict[str, Tensor], shift: Tensor | None) -> Update:
         d = generated["singular_values"]
         if self.nonnegative:
             d = torch.relu(d)
-        return DiagonalUpdate(self.left[key(site)], self.right[key(site)], d, generated.get("shift"))
+        return DiagonalUpdate(self.left[key(site)], self.right[key(site)], d, shift)
 
     def _defects(self) -> list[Tensor]:
-        bases = [*self.left.values(), *self.right.values()]
-        return [
-            basis.mT @ basis - torch.eye(basis.shape[-1], dtype=basis.dtype, device=basis.device) for basis in bases
-        ]
+        """U^T U - I of all bases `[..., bases, r, r]`, those of one shape together."""
+        bases: dict[torch.Size, list[Tensor]] = {}
+        for basis in (*self.left.values(), *self.right.values()):
+            bases.setdefault(basis.shape, []).append(basis)
+        stacks = [torch.stack(alike, dim=-3) for alike in bases.values()]
+        return [stack.mT @ stack - identity(stack.shape[-1], stack.dtype, stack.device) for stack in stacks]
 
     def penalty(self) -> Tensor | float:
-        norms = [torch.linalg.matrix_norm(defect) for defect in self._defects()]
-        return self.orthogonality * torch.stack(norms).sum(0)
+        norms = [torch.linalg.matrix_norm(defect).sum(-1) for defect in self._defects()]
+        return self.orthogonality * sum_of(norms)
 
     @torch.no_grad()
     def singular_values(self, codes: Tensor) -> dict[str, Tensor]:
-        return {name: update.singular_values for name, update in self(codes).items()}
+        return {
+            name: update.singular_values
+            for name, update in self(codes).items()
+            if isinstance(update, DiagonalUpdate)
+        }
 
     @torch.no_grad()
     def diagnostics(self, codes: Tensor) -> dict[str, float]:
         values = torch.cat([*self.singular_values(codes).values()], dim=-1)
         dead = (values <= 0).all(dim=-2).sum() if self.nonnegative else torch.zeros(())
-        defect = torch.stack([defect.abs().max() for defect in self._defects()]).max()
-        return {"dead_singular_values": float(dead), "orthogonality_defect": float(defect)}
+        defect = max(float(defect.abs().max()) for defect in self._defects())
+        return {"dead_singular_values": float(dead), "orthogonality_defect": defect}
+
+
+@lru_cache(maxsize=8)
+def identity(size: int, dtype: torch.dtype, device: torch.device) -> Tensor:
+    return torch.eye(size, dtype=dtype, device=device)
 
 
 def key(site: Site) -> str:

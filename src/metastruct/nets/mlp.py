@@ -1,9 +1,8 @@
 """Multi-layer perceptron with sites and an explicit gradient.
 
-    z_1 = W_1 x + b_1,  z_l = W_l a_{l-1} + b_l,  a_l = act(z_l),  net = W_out a_L (+ b_out)
-    g_L = act'(z_L) W_out^T,  g_{l-1} = act'(z_{l-1}) (W_l^T g_l),  d net/dx = W_1^T g_1
+    h_0 = x,  h_l = act(W_l h_{l-1} + b_l),  net = W_out h_L (+ b_out)
 
-Every W_l and b_l above stands for its updated form. The explicit backward sweep replaces a nested autograd pass.
+Every W_l and b_l stands for its updated form. The gradient is in `sweep`.
 """
 
 from __future__ import annotations
@@ -15,7 +14,9 @@ from torch import Tensor, nn
 
 from metastruct.nets.activation import ACTIVATIONS
 from metastruct.nets.net import Net
+from metastruct.nets.product import by_task, to_rows
 from metastruct.nets.site import PLAIN, Site, Updates
+from metastruct.nets.sweep import Layer, gradient, gradient_composite
 
 
 class MLP(Net):
@@ -56,27 +57,19 @@ class MLP(Net):
             if site.bias:
                 self.biases[site.name] = nn.Parameter(torch.empty(site.out_features).uniform_(-bound, bound))
 
-    def _affine(self, site: Site, h: Tensor, updates: Updates) -> Tensor:
+    def _layer(self, site: Site, updates: Updates) -> Layer:
         bias = self.biases[site.name] if site.bias else None
-        return updates.get(site.name, PLAIN).apply(h, self.weights[site.name], bias)
+        return Layer(self.weights[site.name], bias, updates.get(site.name, PLAIN))
 
     def forward(self, x: Tensor, updates: Updates) -> Tensor:
-        h = x
+        h = to_rows(x)
         for site in self.sites[:-1]:
-            h = self.activation.value(self._affine(site, h, updates))
-        return self._affine(self.sites[-1], h, updates)
+            h = self.activation.keep(self._layer(site, updates).up(h)[0])[0]
+        return by_task(self._layer(self.sites[-1], updates).up(h)[0], x.shape[-3])
 
     def gradient(self, x: Tensor, updates: Updates) -> Tensor:
-        *layers, output = self.sites
-        h, slopes = x, []
-        for site in layers:
-            h, slope = self.activation.jet(self._affine(site, h, updates))
-            slopes.append(slope)
-        weight = self.weights[output.name]
-        if output.name in updates:
-            back = updates[output.name].transpose(torch.ones_like(h[..., :1]), weight)
-        else:
-            back = weight[..., None, :, :]
-        for site, slope in zip(reversed(layers), reversed(slopes), strict=True):
-            back = updates.get(site.name, PLAIN).transpose(slope * back, self.weights[site.name])
-        return back
+        output = self._layer(self.sites[-1], updates)
+        ones = x.new_ones(*x.shape[:-3], x.shape[-3] * x.shape[-2] if self.sites[-1].name in updates else 1, 1)
+        layers = [self._layer(site, updates) for site in self.sites[:-1]]
+        sweep = gradient_composite if self.twice else gradient
+        return by_task(sweep(to_rows(x), output.down(ones)[0], layers, self.activation), x.shape[-3])

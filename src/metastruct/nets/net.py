@@ -21,6 +21,7 @@ class Net(nn.Module, ABC):
     """
 
     sites: list[Site]
+    twice: bool = False  # must the gradient be differentiable twice, or forward-mode? Slower.
 
     def __init__(self, in_features: int, out_features: int, potential: bool):
         super().__init__()

@@ -1,8 +1,10 @@
-"""The two matrix products that everything is made of.
+"""The matrix products that everything is made of.
 
-Activations are `[..., tasks, points, features]`. A *shared* matrix is the same for all tasks, so tasks and points fold
-into one large product; a *task* matrix differs between tasks, so the product is batched over them. A leading axis of
-replicas in front of everything turns the first into a batched product and costs the callers nothing.
+Activations are *rows* `[..., tasks * points, features]`, tasks outermost, so that a matrix shared by all tasks takes one
+large product. What differs between tasks looks at the same memory as `[..., tasks, points, features]`. A leading axis of
+replicas in front of everything turns each product into a batched one and costs the callers nothing.
+
+Outside of autograd's sight, sums are gathered in place: cold memory is what a small net's step is made of.
 """
 
 from __future__ import annotations
@@ -11,25 +13,32 @@ import torch
 from torch import Tensor
 
 
-def shared_product(h: Tensor, matrix: Tensor, plus: Tensor | None = None) -> Tensor:
-    """h @ matrix (+ plus): h `[..., tasks, points, n]`, matrix `[..., n, m]`, plus broadcastable to the result."""
-    rows = h.flatten(-3, -2)
-    if plus is None:
-        product = rows @ matrix
-    elif plus.dim() == 1 and matrix.dim() == 2:
-        product = torch.addmm(plus, rows, matrix)
-    else:
-        plus = plus.expand(*h.shape[:-1], matrix.shape[-1]).flatten(-3, -2)
-        product = torch.addmm(plus, rows, matrix) if matrix.dim() == 2 else torch.baddbmm(plus, rows, matrix)
-    return product.unflatten(-2, h.shape[-3:-1])
+def by_task(rows: Tensor, tasks: int) -> Tensor:
+    """Rows `[..., tasks * points, n]` seen as `[..., tasks, points, n]`."""
+    return rows.unflatten(-2, (tasks, -1))
 
 
-def task_product(h: Tensor, matrices: Tensor, plus: Tensor | None = None) -> Tensor:
-    """h @ matrices (+ plus): h `[..., tasks, points, n]`, matrices `[..., tasks, n, m]`, plus broadcastable."""
-    if plus is None:
-        return h @ matrices
-    if h.dim() == 3:
-        return torch.baddbmm(plus, h, matrices)
-    plus = plus.expand(*h.shape[:-1], matrices.shape[-1])
-    product = torch.baddbmm(plus.flatten(0, -3), h.flatten(0, -3), matrices.flatten(0, -3))
-    return product.unflatten(0, h.shape[:-2])
+def to_rows(values: Tensor) -> Tensor:
+    """`[..., tasks, points, n]` seen as rows."""
+    return values.flatten(-3, -2)
+
+
+def spread(values: Tensor, rows: int) -> Tensor:
+    """One value a task, `[..., tasks, n]`, repeated for each of its points, as fresh rows `[..., rows, n]`."""
+    tasks, n = values.shape[-2:]
+    return values[..., None, :].expand(*values.shape[:-1], rows // tasks, n).reshape(*values.shape[:-2], rows, n)
+
+
+def gathered(total: Tensor, left: Tensor, right: Tensor) -> Tensor:
+    """total + left @ right; a total that autograd does not watch is used up."""
+    if torch.is_grad_enabled():
+        return torch.addmm(total, left, right) if left.dim() == 2 else total + left @ right
+    return total.addmm_(left, right) if left.dim() == 2 else total.baddbmm_(left, right)
+
+
+def sum_of(terms: Sequence[Tensor]) -> Tensor:
+    """Sum of fresh tensors of one shape, gathered in the first."""
+    total, *others = terms
+    for other in others:
+        total += other
+    return total

@@ -1,23 +1,31 @@
 """The seam between nets and modulations.
 
 A net declares its *sites*, the affine maps that a task may change. A modulation turns the codes of a batch of tasks into
-one *update* a site. An update applies itself to activations, so that low rank stays low rank:
+one *update* a site, which stands for the task's matrix M = W + dW and its shift s, and applies itself to activations, so
+that low rank stays low rank:
 
-    apply      z = (W + dW) h + b + s        [tasks, points, out]
-    transpose  (W + dW)^T g                  [tasks, points, in]
-    dense      (dW, s)                       [tasks, out, in], [tasks, out]: what the two above must agree with
+    linear      M h                  as rows [..., tasks * points, out]
+    transpose   M^T g                as rows [..., tasks * points, in]
+    dense       dW                   [..., tasks, out, in]: what the two above must agree with
+    pullback    the cotangents of W and of the update's factors, from pairs of rows whose outer products sum to that of M
 
-All leading axes before `[tasks, points, features]` broadcast. `Plain` is the update that changes nothing.
+Everything that a backward pass needs of the activations is again `linear` and `transpose`; only the factors need a
+pullback, which reuses what those two kept of their operands.
 """
 
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 from torch import Tensor
 
-from metastruct.nets.product import shared_product
+from metastruct.nets.product import gathered
+
+Operand = tuple[Tensor, Any]  # rows, and what linear or transpose kept of them
+Pair = tuple[Operand, Operand]  # (left rows [.., out], right rows [.., in]); their outer product is meant
 
 
 @dataclass(frozen=True)
@@ -35,35 +43,68 @@ class Site:
 
 
 class Update(ABC):
-    """What a modulation makes of one site for a batch of tasks."""
+    """What a modulation makes of one site for a batch of tasks; `shift` is s `[..., tasks, out]`, or None."""
+
+    shift: Tensor | None
+
+    @property
+    @abstractmethod
+    def factors(self) -> tuple[Tensor, ...]:
+        """The tensors that dW is made of."""
 
     @abstractmethod
-    def apply(self, h: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
-        """(W + dW) h + b + s, `[..., tasks, points, out]`."""
+    def linear(self, h: Tensor, weight: Tensor, onto: Tensor | None = None) -> tuple[Tensor, Any]:
+        """(W + dW) h (+ onto, which may be used up), and what to keep of h for `pullback`."""
 
     @abstractmethod
-    def transpose(self, g: Tensor, weight: Tensor) -> Tensor:
-        """(W + dW)^T g, `[..., tasks, points, in]`."""
+    def transpose(self, g: Tensor, weight: Tensor) -> tuple[Tensor, Any]:
+        """(W + dW)^T g, and what to keep of g for `pullback`."""
 
     @abstractmethod
-    def dense(self) -> tuple[Tensor | None, Tensor | None]:
-        """(dW, s), None where a part is not changed."""
+    def pullback(self, pairs: Sequence[Pair], needs: Sequence[bool]) -> tuple[Tensor | None, ...]:
+        """Cotangents of W and of the factors where that of M is the sum over pairs and points of left right^T.
+
+        `needs` says of W and of each factor whether its cotangent is wanted; None stands for one that is not.
+        """
+
+    @abstractmethod
+    def dense(self) -> Tensor | None:
+        """dW `[..., tasks, out, in]`, or None where it is zero."""
 
 
-class Plain(Update):
-    """The update that leaves a site as it is."""
+@dataclass
+class ShiftUpdate(Update):
+    """dW = 0: only the offset changes, or nothing at all."""
 
-    def apply(self, h: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
-        return shared_product(h, weight.mT, bias if bias is None or bias.dim() == 1 else bias[..., None, None, :])
+    shift: Tensor | None = None
 
-    def transpose(self, g: Tensor, weight: Tensor) -> Tensor:
-        return shared_product(g, weight)
+    @property
+    def factors(self) -> tuple[Tensor, ...]:
+        return ()
 
-    def dense(self) -> tuple[None, None]:
-        return None, None
+    def linear(self, h: Tensor, weight: Tensor, onto: Tensor | None = None) -> tuple[Tensor, None]:
+        return h @ weight.mT if onto is None else gathered(onto, h, weight.mT), None
+
+    def transpose(self, g: Tensor, weight: Tensor) -> tuple[Tensor, None]:
+        return g @ weight, None
+
+    def pullback(self, pairs: Sequence[Pair], needs: Sequence[bool]) -> tuple[Tensor | None, ...]:
+        return (shared_outer([(left, right) for (left, _), (right, _) in pairs]) if needs[0] else None,)
+
+    def dense(self) -> None:
+        return None
 
 
-PLAIN = Plain()
+def shared_outer(pairs: Sequence[tuple[Tensor, Tensor]]) -> Tensor:
+    """Sum over pairs and rows of left right^T, `[..., n, m]`."""
+    (left, right), *others = pairs
+    total = left.mT @ right
+    for left, right in others:
+        total = gathered(total, left.mT, right)
+    return total
+
+
+PLAIN = ShiftUpdate()
 Updates = dict[str, Update]
 
 
