@@ -15,6 +15,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -97,7 +98,9 @@ def recorded_products(call: Callable[[], object]) -> list[tuple[Callable[..., An
     class Recorder(TorchDispatchMode):
         def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
             if func.overloadpacket.__name__ in products:
-                found.append((func, tuple(a.detach() if isinstance(a, torch.Tensor) else a for a in args), kwargs or {}))
+                found.append(
+                    (func, tuple(a.detach() if isinstance(a, torch.Tensor) else a for a in args), kwargs or {})
+                )
             return func(*args, **(kwargs or {}))
 
     with Recorder():
@@ -153,7 +156,7 @@ def batched_over_loop() -> float:
 
 
 def trainer_over_bare() -> float:
-    """Wall time of training under Lightning with logging, over a bare loop of the same steps, minus one, in per cent."""
+    """Training under Lightning with logging over a bare loop of the same steps, less one, in per cent."""
     from lightning.pytorch.loggers import WandbLogger  # noqa: F401  the import is not part of the training
 
     from metastruct.tracking.wandb import wandb_logger
@@ -223,7 +226,13 @@ def figures() -> list[Figure]:
         ("Python loop over 70 tasks over one batched step", batched_over_loop, 6.0, "min", "x"),
         ("Lightning and logging over a bare loop", trainer_over_bare, 10.0, "max", "%"),
         ("quick, whole process", lambda: whole_process("experiment=quick"), 20.0, "max", "s"),
-        ("main job, whole process", lambda: whole_process("system=pendulum", "modulation=svd", "rank=5"), 120.0, "max", "s"),
+        (
+            "main job, whole process",
+            lambda: whole_process("system=pendulum", "modulation=svd", "rank=5"),
+            120.0,
+            "max",
+            "s",
+        ),
     ]
     for name, overrides, bars in (
         ("pendulum svd(5)", ("system=pendulum", "modulation=svd", "rank=5"), (1.8, 1.5)),
@@ -233,7 +242,7 @@ def figures() -> list[Figure]:
     ):
         for metric, bar in zip(("field_error", "trajectory_error"), bars, strict=True):
             label = f"{name}, {metric.replace('_', ' ')} (x 1e-2), seeds {SEEDS}"
-            listed.append((label, lambda m=metric, o=overrides: accuracy(m, *o), bar, "max", ""))
+            listed.append((label, partial(accuracy, metric, *overrides), bar, "max", ""))
     return listed
 
 

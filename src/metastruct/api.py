@@ -82,7 +82,9 @@ class Model:
         return Member(self._cfg, self._trained, fit.codes, fit.trace[:, 0].numpy())
 
     def _observations(self, values: ArrayLike | Sequence[ArrayLike], name: str) -> Array:
-        pieces = values if isinstance(values, list | tuple) and np.ndim(values[0] if values else 0) == 2 else [values]
+        pieces: Any = (
+            values if isinstance(values, list | tuple) and np.ndim(values[0] if values else 0) == 2 else (values,)
+        )
         arrays = [_floats(piece, f"{name} must be numbers of shape [points, {self.state_dim}]") for piece in pieces]
         for array in arrays:
             if array.ndim != 2 or array.shape[1] != self.state_dim:

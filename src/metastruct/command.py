@@ -45,15 +45,15 @@ def job(cfg: DictConfig) -> None:
         failures.append(overrides)
         print(f"error: {one_line(error)}", file=sys.stderr, flush=True)
         if not sweep:
-            raise SystemExit(1) from None
+            raise SystemExit(2 if isinstance(error, ConfigError) else 1) from None
 
 
 def command_line(main: Callable[[], None]) -> None:
-    """Run a Hydra main; exit with 0, 1 after a failure, 2 for a command line that cannot be read, 130 if interrupted."""
+    """Run a Hydra main; exit with 0, 1 after a failure, 2 for a senseless configuration, 130 if interrupted."""
     os.environ["HYDRA_FULL_ERROR"] = "1"  # Hydra then raises, and the message is ours
     try:
         main()
-    except (HydraException, OmegaConfBaseException) as error:
+    except (HydraException, OmegaConfBaseException, ValueError) as error:
         print(f"error: {explained(error)}", file=sys.stderr)
         raise SystemExit(2) from None
     except KeyboardInterrupt:
@@ -91,6 +91,8 @@ def explained(error: Exception) -> str:
         return f"{key} is not a setting; {closest(key, _settings())}"
     if match := re.search(r"Could not override '([^']+)'", text):
         return f"{match[1]} is not a setting; {closest(match[1], _settings())}"
+    if match := re.search(r"Error parsing override '([^']*)'", text):
+        return f"cannot read {match[1]!r}; write key=value, and quote values that hold spaces or brackets"
     if match := re.search(r"(Value .*?) full_key: (\S+)", text):
         return f"{match[2]}: {match[1]}"
     return text
@@ -104,7 +106,7 @@ def _settings() -> list[str]:
 
 
 def _keys(node: DictConfig, path: str) -> Iterator[str]:
-    for key in node:
+    for key in map(str, node):
         yield f"{path}{key}"
         value = node._get_node(key)
         if isinstance(value, DictConfig) and not value._is_missing() and not value._is_none():

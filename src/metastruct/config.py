@@ -11,19 +11,21 @@ from __future__ import annotations
 import math
 import os
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
 from hydra.core.config_store import ConfigStore
 from hydra.utils import get_class
-from omegaconf import MISSING, DictConfig, ListConfig, OmegaConf
+from omegaconf import MISSING, DictConfig, OmegaConf
 
 CONF = Path(__file__).resolve().parents[2] / "conf"
 COMPONENTS = ("system", "modulation", "net", "dynamics", "integrator", "learner", "adaptation")
+KINDS = {int: "an integer", float: "a number", bool: "true or false", str: "a word"}
 SITE_TAGS = ("input", "hidden", "output")
 CHOICES = {
+    "net.activation": ("silu", "tanh", "sine", "softplus"),
     "learner.schedule": ("joint", "alternating"),
     "learner.codes": ("evolving", "reset"),
     "evaluation.start": ("mean", "zero"),
@@ -38,6 +40,8 @@ class ConfigError(ValueError):
 
 @dataclass
 class Data:
+    """Of the simulated members."""
+
     seed: int = 0
     train_tasks: int = 70
     test_tasks: int = 10
@@ -50,6 +54,8 @@ class Data:
 
 @dataclass
 class Locality:
+    """Weights of the norms in the loss."""
+
     name: str = MISSING
     lambda_z: float = MISSING
     lambda_phi: float = MISSING
@@ -57,6 +63,8 @@ class Locality:
 
 @dataclass
 class Evaluation:
+    """How adapted members are measured."""
+
     name: str = MISSING
     steps: int = MISSING
     start: str = MISSING
@@ -67,6 +75,8 @@ class Evaluation:
 
 @dataclass
 class Optimizer:
+    """Of the meta-training."""
+
     name: str = MISSING
     base_rate: float = MISSING
     code_rate: float = MISSING
@@ -76,6 +86,8 @@ class Optimizer:
 
 @dataclass
 class Trainer:
+    """Length and machinery of the meta-training; only `steps` changes results."""
+
     name: str = MISSING
     steps: int = MISSING
     steps_per_epoch: int = MISSING
@@ -86,6 +98,8 @@ class Trainer:
 
 @dataclass
 class Logger:
+    """Where curves go; changes no result."""
+
     name: str = MISSING
     mode: str = MISSING
     project: str = MISSING
@@ -154,8 +168,7 @@ def drop_unused_rank(cfg: DictConfig) -> str | None:
 
 
 def takes_rank(cfg: DictConfig) -> bool:
-    raw = OmegaConf.to_container(cfg.modulation, resolve=False)
-    return "${" in str(raw.get("rank", ""))
+    return "rank" in cfg.modulation and OmegaConf.is_interpolation(cfg.modulation, "rank")
 
 
 def validate(cfg: DictConfig) -> None:
@@ -164,6 +177,10 @@ def validate(cfg: DictConfig) -> None:
     Raises:
         ConfigError: names the key and the fix.
     """
+    known = [setting.name for setting in fields(Config)]
+    unknown = [str(key) for key in cfg if key not in known]
+    if unknown:
+        raise ConfigError(f"{unknown[0]} is not a setting; {closest(unknown[0], known)}")
     for component in COMPONENTS:
         _check_types(cfg, component)
     _check_rank(cfg)
@@ -177,24 +194,23 @@ def _check_types(cfg: DictConfig, group: str) -> None:
     template = OmegaConf.load(CONF / group / f"{cfg[group].name}.yaml")
     assert isinstance(template, DictConfig)
     template.pop("defaults", None)
-    shadow = OmegaConf.create(OmegaConf.to_container(cfg, resolve=False))
+    shadow: Any = OmegaConf.create(OmegaConf.to_container(cfg, resolve=False))
     shadow.rank = None
     shadow[group] = template
+    known = [str(key) for key in template if key not in ("_target_", "name")]
+    unknown = [str(key) for key in cfg[group] if key not in template]
+    if unknown:
+        raise ConfigError(f"{group}.{unknown[0]} is not a setting; {closest(unknown[0], known)}")
     for key, default in _leaves(shadow[group], group):
         value = OmegaConf.select(cfg, key)
-        if default is None or value is default:
-            continue
-        expected = float if isinstance(default, float) and not isinstance(value, bool | str) else type(default)
-        fits = isinstance(value, int | float) if expected is float else type(value) is type(default)
-        if value is None or not fits:
-            name = {"int": "an integer", "float": "a number", "bool": "true or false", "str": "a word"}.get(
-                type(default).__name__, "a list"
-            )
-            raise ConfigError(f"{key} must be {name} such as {default}, got {value!r}")
+        fits = type(value) in ((int, float) if isinstance(default, float) else (type(default),))
+        if default is not None and not fits:
+            kind = KINDS.get(type(default), "a list")
+            raise ConfigError(f"{key} must be {kind} such as {default}, got {value!r}")
 
 
 def _leaves(node: DictConfig, path: str) -> Iterator[tuple[str, Any]]:
-    for key in node:
+    for key in map(str, node):
         value = node[key]
         if isinstance(value, DictConfig):
             yield from _leaves(value, f"{path}.{key}")
@@ -253,7 +269,7 @@ def _check_sizes(cfg: DictConfig) -> None:
     available = cfg.data.support_trajectories * cfg.data.points
     if cfg.shots > available:
         raise ConfigError(
-            f"shots must be at most {available}, the size of the support set (data.support_trajectories * data.points), "
+            f"shots must be at most {available}, the support set's data.support_trajectories * data.points, "
             f"got {cfg.shots}"
         )
     batch = OmegaConf.select(cfg, "learner.task_batch")
@@ -276,7 +292,7 @@ def _check_choices(cfg: DictConfig) -> None:
 
 def _check_system(cfg: DictConfig) -> None:
     try:
-        system = get_class(cfg.system._target_)(dict(OmegaConf.to_container(cfg.system.parameters)))
+        system = get_class(cfg.system._target_)(OmegaConf.to_container(cfg.system.parameters))
     except (ValueError, TypeError) as error:
         raise ConfigError(f"system.parameters: {error}") from None
     if cfg.dynamics.name == "hamiltonian" and not (system.structure == "conservative" and system.canonical):

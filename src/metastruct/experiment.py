@@ -57,7 +57,8 @@ def _run(cfg: DictConfig, settings: dict[str, Any], folder: RunFolder) -> dict[s
     from metastruct.reports.figures import draw_all
     from metastruct.tracking.console import note
 
-    began, seconds = time.perf_counter(), {}
+    began = time.perf_counter()
+    seconds: dict[str, float] = {}
     folder.metrics.unlink(missing_ok=True)
     write_atomically(folder.config, OmegaConf.to_yaml(cfg, resolve=True))
     with _clock(seconds, "data"):
@@ -166,7 +167,7 @@ def _keep_arrays(folder: RunFolder, data: FamilyData, trained: Trained, evaluati
     singular_values = trained.model.modulation.singular_values(
         trained.codes.to(next(trained.model.parameters()).device)
     )
-    arrays = evaluation.arrays | {
+    arrays: dict[str, Any] = evaluation.arrays | {
         "state_names": np.array(data.system.state_names),
         "parameter_names": np.array(data.system.parameter_names),
         "train_parameters": data.train.parameters,

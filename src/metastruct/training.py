@@ -26,9 +26,7 @@ def trained(folder: Path) -> bytes | None:
     return read_checked(folder / MODEL)
 
 
-def train(
-    learner: Learner, data: FamilyData, folder: Path, settings: dict[str, Any], logger: Logger | None
-) -> bytes:
+def train(learner: Learner, data: FamilyData, folder: Path, settings: dict[str, Any], logger: Logger | None) -> bytes:
     """Train to the end, once; returns the model file, which stays in the folder.
 
     Raises:

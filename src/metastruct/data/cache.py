@@ -32,7 +32,8 @@ def cached_simulation(
         settings: arguments of `simulate` after the split.
         note: told what is being done, where that takes time or something is wrong.
     """
-    law = inspect.getsource(sys.modules[type(system).__module__]) + inspect.getsource(simulation_module)
+    sources = (sys.modules[type(system).__module__], sys.modules[System.__module__], simulation_module)
+    law = "".join(inspect.getsource(module) for module in sources)
     key = digest([system.name, system.ranges.tolist(), split, settings, law])
     path = folder / f"{system.name}-{split}-{key}.npz"
     with locked(folder, lambda: note("waiting for another process that simulates")):

@@ -8,7 +8,7 @@ from typing import Any
 
 import torch
 from lightning import LightningDataModule
-from torch.utils.data import DataLoader
+from torch.utils.data import DataLoader, TensorDataset
 
 from metastruct.data.cache import cached_simulation
 from metastruct.data.simulate import Simulation
@@ -43,4 +43,4 @@ class FamilyData(LightningDataModule):
         return Tasks.of(self.train, torch.float32)
 
     def train_dataloader(self) -> DataLoader:
-        return DataLoader([0], batch_size=None)
+        return DataLoader(TensorDataset(torch.zeros(1)), batch_size=None)

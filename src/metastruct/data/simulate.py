@@ -26,7 +26,7 @@ class Simulation:
 
 
 def integrate(system: System, starts: Array, mu: Array, times: Array, tolerance: float) -> Array:
-    """States `[tasks, trajectories, times, state]` from starts `[tasks, trajectories, state]` at `times`, from times[0] on.
+    """States `[tasks, trajectories, times, state]` at `times` from starts `[tasks, trajectories, state]` at times[0].
 
     Raises:
         RuntimeError: the integrator gave up (the message names the system and the time it reached).

@@ -72,7 +72,7 @@ def split_support(simulation: Simulation, support: int, shots: int, seed: int) -
     """Support observations and query trajectories of test tasks.
 
     Trajectories below `support` are support, the others query. Of the support, `shots` observations of each task are
-    drawn at random without repetition; fewer shots are the first of more, so that a curve over shots is one of nested sets.
+    drawn at random without repetition; fewer shots are the first of more, so that curves over shots are of nested sets.
 
     Returns:
         Tasks of `[tasks, shots, state]` in float64, query states `[tasks, trajectories, times, state]`.

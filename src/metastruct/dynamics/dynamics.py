@@ -21,7 +21,7 @@ MakeNet = Callable[..., Net]  # (in_features, out_features, potential) -> Net
 
 @dataclass(frozen=True)
 class Scales:
-    """Constants of the training data, each `[state]`: mean and deviation of the states, deviation of the derivatives."""
+    """Constants of the training data, each `[state]`: mean and spread of the states, spread of the derivatives."""
 
     state_mean: Tensor
     state_std: Tensor
@@ -49,6 +49,7 @@ class Dynamics(nn.Module, ABC):
     state_mean: Tensor
     state_std: Tensor
     derivative_std: Tensor
+    nets: nn.ModuleDict
     conserves: bool = False  # has it an energy that its flow keeps?
 
     def __init__(self, net: MakeNet, scales: Scales):
@@ -76,7 +77,7 @@ class Dynamics(nn.Module, ABC):
 
     @property
     def sites(self) -> list[Site]:
-        return [site.prefixed(name) for name, net in self.nets.items() for site in net.sites]
+        return [site.prefixed(name) for name, net in self.nets.items() for site in net.sites]  # type: ignore[union-attr]
 
     def standardise(self, x: Tensor) -> Tensor:
         return (x - self.state_mean) / self.state_std

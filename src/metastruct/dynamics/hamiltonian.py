@@ -17,6 +17,8 @@ class Hamiltonian(Dynamics):
     """
 
     conserves = True
+    energy_scale: Tensor
+    to_field: Tensor
 
     def __init__(self, net: MakeNet, scales: Scales):
         super().__init__(net, scales)
@@ -31,10 +33,15 @@ class Hamiltonian(Dynamics):
             raise ValueError(f"Hamiltonian dynamics needs a state (q, p) of even size, got {state_dim}")
         return {"hamiltonian": net(state_dim, 1, True)}
 
+    @property
+    def potential(self) -> Net:
+        net = self.nets["hamiltonian"]
+        assert isinstance(net, Net)
+        return net
+
     def vector_field(self, x: Tensor, updates: Updates) -> Tensor:
-        gradient = self.nets["hamiltonian"].gradient(self.standardise(x), under(updates, "hamiltonian"))
+        gradient = self.potential.gradient(self.standardise(x), under(updates, "hamiltonian"))
         return gradient @ self.to_field
 
     def energy(self, x: Tensor, updates: Updates) -> Tensor:
-        net = self.nets["hamiltonian"]
-        return self.energy_scale * net(self.standardise(x), under(updates, "hamiltonian")).squeeze(-1)
+        return self.energy_scale * self.potential(self.standardise(x), under(updates, "hamiltonian")).squeeze(-1)

@@ -1,4 +1,4 @@
-"""The few-shot protocol: adapt to the test tasks, roll out, measure (METHOD section 5). All tasks at once, in float64."""
+"""The few-shot protocol: adapt to the test tasks, roll out, measure; all tasks at once, in float64."""
 
 from __future__ import annotations
 

@@ -24,7 +24,7 @@ def records(evaluation: Evaluation, **settings: Any) -> list[Record]:
 
 
 def summary(evaluation: Evaluation) -> dict[str, Any]:
-    """Mean and standard deviation over the test tasks of each metric, diverged tasks left out of the means and counted."""
+    """Mean, deviation and median over the test tasks; diverged tasks are counted and left out of the means."""
     lost = diverged(evaluation.values["trajectory_error", ""])
     result: dict[str, Any] = {"diverged_tasks": int(lost.sum())}
     whole = {metric: values for (metric, component), values in evaluation.values.items() if not component}

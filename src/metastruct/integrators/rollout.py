@@ -12,7 +12,7 @@ from metastruct.integrators.integrator import Field, Integrator
 
 @torch.no_grad()
 def rollout(field: Field, starts: Tensor, times: Tensor, integrator: Integrator) -> Tensor:
-    """States `[tasks, points, times, state]` from starts `[tasks, points, state]` at times `[times]`, times[0] included.
+    """States `[tasks, points, times, state]` at times `[times]` from starts `[tasks, points, state]` at times[0].
 
     The field maps `[tasks, points, state]` to the same shape. A trajectory that leaves the finite numbers stays NaN or
     infinite from there on; the others of the batch are not touched by it.

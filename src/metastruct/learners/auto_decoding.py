@@ -62,7 +62,9 @@ class AutoDecoding(Learner):
         # Adam would move the codes of tasks outside the batch by their momentum; its sparse form leaves them alone.
         self.lazy = self.task_batch < self.tasks
         dense = torch.optim.Adam(groups if self.lazy else [*groups, codes], betas=betas, fused=True)
-        self.optimizers_of_a_step = [dense, torch.optim.SparseAdam([codes], betas=betas)] if self.lazy else [dense]
+        self.optimizers_of_a_step: list[Optimizer] = (
+            [dense, torch.optim.SparseAdam([codes], betas=betas)] if self.lazy else [dense]
+        )
         return self.optimizers_of_a_step
 
     def outer_update(self, step: int) -> Tensor:

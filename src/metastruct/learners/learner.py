@@ -37,6 +37,7 @@ class Learner(LightningModule):
         locality: lambda_z, lambda_phi.
     """
 
+    codes: Tensor  # of the training tasks, [tasks, code]
     observations: Tensor  # states and derivatives side by side, [tasks * points, 2 * state]
 
     def __init__(
@@ -88,8 +89,8 @@ class Learner(LightningModule):
             finite = torch.stack(losses).isfinite().tolist()
             bad = self.outer_step + finite.index(False) if False in finite else last
             raise Diverged(
-                f"the training loss is not finite at outer step {bad} of {self.steps}; the last good checkpoint is kept; "
-                "lower optimizer.base_rate and optimizer.code_rate"
+                f"the training loss is not finite at outer step {bad} of {self.steps}; "
+                "the last good checkpoint is kept; lower optimizer.base_rate and optimizer.code_rate"
             )
         self.outer_step = last
         self.seconds += time.perf_counter() - began

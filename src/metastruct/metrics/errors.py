@@ -9,7 +9,7 @@ DIVERGED_ABOVE = 10.0
 
 
 def relative_error(learned: Array, true: Array) -> Array:
-    """|learned - true|_2 / |true|_2 over all axes after the first, `[tasks]`; NaN where the learned one is not finite."""
+    """|learned - true|_2 / |true|_2 over all axes after the first, `[tasks]`; NaN where learned is not finite."""
     flat = (len(true), -1)
     with np.errstate(invalid="ignore", over="ignore"):
         error = np.linalg.norm((learned - true).reshape(flat), axis=1) / np.linalg.norm(true.reshape(flat), axis=1)
@@ -17,5 +17,5 @@ def relative_error(learned: Array, true: Array) -> Array:
 
 
 def diverged(trajectory_error: Array) -> Array:
-    """Tasks whose rollouts are not finite or are further off than ten times the true trajectory's norm, `[tasks]` bool."""
+    """Tasks `[tasks]` whose rollouts are not finite or off by more than ten times the true norm."""
     return ~(np.nan_to_num(trajectory_error, nan=np.inf) <= DIVERGED_ABOVE)

@@ -27,4 +27,5 @@ def field_ssim(learned: Array, true: Array) -> Array:
     values = structural_similarity_index_measure(
         images(learned), images(true), data_range=1.0, gaussian_kernel=True, sigma=1.5, reduction="none"
     )
+    assert isinstance(values, torch.Tensor)
     return values.reshape(len(true), -1).mean(1).numpy()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from typing import Any
 
 from torch import Tensor
 
@@ -19,7 +20,7 @@ class MultiRank(Modulation):
     clipped to the smaller side of a site.
     """
 
-    def __init__(self, sites: Sequence[Site], rank: int, **frame: object):
+    def __init__(self, sites: Sequence[Site], rank: int, **frame: Any):
         self.rank = rank
         super().__init__(sites, **frame)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from functools import lru_cache
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -34,7 +35,7 @@ class SVD(Modulation):
         nonnegative: bool = True,
         start: float = 0.5,
         orthogonality: float = 0.01,
-        **frame: object,
+        **frame: Any,
     ):
         self.rank, self.nonnegative, self.start, self.orthogonality = rank, nonnegative, start, orthogonality
         super().__init__(sites, **frame)
@@ -71,9 +72,7 @@ class SVD(Modulation):
     @torch.no_grad()
     def singular_values(self, codes: Tensor) -> dict[str, Tensor]:
         return {
-            name: update.singular_values
-            for name, update in self(codes).items()
-            if isinstance(update, DiagonalUpdate)
+            name: update.singular_values for name, update in self(codes).items() if isinstance(update, DiagonalUpdate)
         }
 
     @torch.no_grad()

@@ -1,13 +1,15 @@
 """The matrix products that everything is made of.
 
-Activations are *rows* `[..., tasks * points, features]`, tasks outermost, so that a matrix shared by all tasks takes one
-large product. What differs between tasks looks at the same memory as `[..., tasks, points, features]`. A leading axis of
-replicas in front of everything turns each product into a batched one and costs the callers nothing.
+Activations are *rows* `[..., tasks * points, features]`, tasks outermost, so that a matrix shared by all tasks takes
+one large product. What differs between tasks looks at the same memory as `[..., tasks, points, features]`. A leading
+axis of replicas in front of everything turns each product into a batched one and costs the callers nothing.
 
 Outside of autograd's sight, sums are gathered in place: cold memory is what a small net's step is made of.
 """
 
 from __future__ import annotations
+
+from collections.abc import Sequence
 
 import torch
 from torch import Tensor
@@ -26,7 +28,8 @@ def to_rows(values: Tensor) -> Tensor:
 def spread(values: Tensor, rows: int) -> Tensor:
     """One value a task, `[..., tasks, n]`, repeated for each of its points, as fresh rows `[..., rows, n]`."""
     tasks, n = values.shape[-2:]
-    return values[..., None, :].expand(*values.shape[:-1], rows // tasks, n).reshape(*values.shape[:-2], rows, n)
+    repeated = values[..., None, :].expand(*values.shape[:-1], rows // tasks, n)
+    return to_rows(repeated.clone(memory_format=torch.contiguous_format))  # reshape would not copy where tasks = 1
 
 
 def gathered(total: Tensor, left: Tensor, right: Tensor) -> Tensor:

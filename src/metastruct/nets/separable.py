@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import torch
 from torch import Tensor
 
@@ -19,7 +21,7 @@ class Separable(Net):
         ValueError: the state is not (q, p), or the net is not a potential.
     """
 
-    def __init__(self, in_features: int, out_features: int = 1, potential: bool = True, **mlp: int | str):
+    def __init__(self, in_features: int, out_features: int = 1, potential: bool = True, **mlp: Any):
         super().__init__(in_features, out_features, potential)
         if in_features % 2 or out_features != 1 or not potential:
             raise ValueError(

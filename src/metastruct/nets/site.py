@@ -1,13 +1,13 @@
 """The seam between nets and modulations.
 
-A net declares its *sites*, the affine maps that a task may change. A modulation turns the codes of a batch of tasks into
-one *update* a site, which stands for the task's matrix M = W + dW and its shift s, and applies itself to activations, so
-that low rank stays low rank:
+A net declares its *sites*, the affine maps that a task may change. A modulation turns the codes of a batch of tasks
+into one *update* a site, which stands for the task's matrix M = W + dW and its shift s, and applies itself to
+activations, so that low rank stays low rank:
 
     linear      M h                  as rows [..., tasks * points, out]
     transpose   M^T g                as rows [..., tasks * points, in]
     dense       dW                   [..., tasks, out, in]: what the two above must agree with
-    pullback    the cotangents of W and of the update's factors, from pairs of rows whose outer products sum to that of M
+    pullback    the cotangents of W and of the update's factors, from pairs of rows whose outer products sum to M's
 
 Everything that a backward pass needs of the activations is again `linear` and `transpose`; only the factors need a
 pullback, which reuses what those two kept of their operands.

@@ -72,6 +72,8 @@ def gradient_composite(x: Tensor, top: Tensor, layers: Sequence[Layer], activati
 
 def gradient(x: Tensor, top: Tensor, layers: Sequence[Layer], activation: Activation) -> Tensor:
     """As `gradient_composite`, differentiable once and about twice as fast."""
+    if not torch.is_grad_enabled():
+        return gradient_composite(x, top, layers, activation)
     tensors = [tensor for layer in layers for tensor in layer.tensors()]
     result: Tensor = _Sweep.apply(layers, activation, x, top, *tensors)
     return result
@@ -91,27 +93,27 @@ class _Sweep(torch.autograd.Function):
             kept.append(activation.keep(z))
             slopes.append(activation.slope(kept[-1]))
             h = kept[-1][0]
-        y, ys, gs = top, [], []
+        y, gs, bends = top, [], []
         for layer, slope in zip(reversed(layers), reversed(slopes), strict=True):
-            ys.append(y)
             g = slope * y
+            bends.append(activation.curvature(slope, kept.pop()).mul_(y))
             y, keep = layer.down(g)
             gs.append((g, keep))
-        ctx.layers, ctx.activation, ctx.top_shape = layers, activation, top.shape
-        ctx.swept = inputs, kept, slopes, ys[::-1], gs[::-1]
+        ctx.layers, ctx.top_shape = layers, top.shape
+        ctx.swept = inputs, slopes, gs[::-1], bends[::-1]
         return y
 
     @staticmethod
     @once_differentiable
     def backward(ctx: Any, cotangent: Tensor) -> tuple[Any, ...]:
-        layers, (inputs, kept, slopes, ys, gs) = ctx.layers, ctx.swept
+        layers, (inputs, slopes, gs, bends) = ctx.layers, ctx.swept
         needs_x, needs_top, *needs = ctx.needs_input_grad[2:]
 
         pairs, by_zs = [], []
-        for layer, slope, y, g, keep in zip(layers, slopes, ys, gs, kept, strict=True):
+        for layer, slope, g, bend in zip(layers, slopes, gs, bends, strict=True):
             by_g, projected = layer.update.linear(cotangent, layer.weight)
             pairs.append((g, (cotangent, projected)))
-            by_zs.append(ctx.activation.curvature(slope, keep).mul_(by_g).mul_(y))
+            by_zs.append(bend * by_g)
             cotangent = by_g.mul_(slope)
         by_top = cotangent.sum_to_size(ctx.top_shape) if needs_top else None
 

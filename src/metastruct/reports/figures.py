@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 from pathlib import Path
+from typing import Any
 
 import matplotlib
 
@@ -16,7 +17,13 @@ from metastruct.runs.files import write_atomically
 
 Arrays = dict[str, np.ndarray]
 TRUE, LEARNED = "#222222", "#d1495b"
-STYLE = {"axes.spines.top": False, "axes.spines.right": False, "font.size": 9, "figure.dpi": 130, "axes.titlesize": 9}
+STYLE: Any = {
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "font.size": 9,
+    "figure.dpi": 130,
+    "axes.titlesize": 9,
+}
 
 
 def draw_all(evaluation: Path, folder: Path) -> None:
@@ -65,6 +72,7 @@ def phase_portrait(arrays: Arrays) -> Figure:
     """True and adapted query trajectories in the plane of the first two components."""
     figure, axes = plt.subplots(1, 3, figsize=(10, 3.6), layout="constrained")
     first, second = arrays["state_names"][:2]
+    errors = _errors(arrays)
     for axis, (word, task) in zip(axes, _chosen(arrays).items(), strict=True):
         for i, (true, learned) in enumerate(zip(arrays["query"][task], arrays["rollouts"][task], strict=True)):
             axis.plot(*true[:, :2].T, color=TRUE, lw=2.4, alpha=0.35, label="true" if i == 0 else None)
@@ -72,7 +80,7 @@ def phase_portrait(arrays: Arrays) -> Figure:
             axis.plot(*true[0, :2], "o", color=TRUE, ms=3)
         axis.set(
             xlabel=first,
-            title=f"{word} of {len(arrays['query'])} new tasks, error {100 * _errors(arrays)[task]:.2f} %\n{_mu(arrays, task)}",
+            title=f"{word} of {len(errors)} new tasks, error {100 * errors[task]:.2f} %\n{_mu(arrays, task)}",
         )
     axes[0].set_ylabel(second)
     axes[0].legend(frameon=False, loc="upper right")

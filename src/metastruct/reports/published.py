@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-NOTE = "published numbers: arXiv 2508.11205; ranges, horizons, network sizes and steps there are unknown and differ from ours"
+NOTE = "published: arXiv 2508.11205, whose ranges, horizons, network sizes and steps are unknown: settings differ"
 
 PUBLISHED: dict[tuple[str, str], tuple[float, float]] = {
     ("pendulum", "scratch"): (83.35, 79.84),

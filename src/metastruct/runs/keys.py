@@ -1,7 +1,8 @@
 """The two keys of a run.
 
-The *training key* names everything that the trained numbers depend on, the *evaluation key* adds what the measured ones
-depend on. Logger, device, progress, checkpoint rhythm, launcher and force are in neither: changing them repeats nothing.
+The *training key* names everything that the trained numbers depend on, the *evaluation key* adds what the measured
+ones depend on. Logger, device, progress, checkpoint rhythm, launcher and force are in neither: changing them repeats
+nothing.
 """
 
 from __future__ import annotations

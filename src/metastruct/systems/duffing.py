@@ -1,4 +1,4 @@
-"""Undamped Duffing oscillators: H = p^2/2 + alpha q^2/2 + beta q^4/4, E_cap = 1, single well (alpha > 0) to double well."""
+"""Undamped Duffing oscillators: H = p^2/2 + alpha q^2/2 + beta q^4/4, E_cap = 1, single to double well (alpha < 0)."""
 
 from __future__ import annotations
 

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import time
 from pathlib import Path
+from typing import Any
 
-from lightning import Callback, LightningModule, Trainer
+from lightning import Callback, Trainer
 
 from metastruct.runs.files import read_checked, sum_file, write_checked
 
@@ -26,13 +27,13 @@ class Checkpoints(Callback):
         self.folder, self.seconds = folder, seconds
         self.saved = time.monotonic()
 
-    def on_train_epoch_end(self, trainer: Trainer, learner: LightningModule) -> None:
+    def on_train_epoch_end(self, trainer: Trainer, learner: Any) -> None:
         if time.monotonic() - self.saved < self.seconds or not learner.finite():
             return
         self.save(trainer, learner)
         self.saved = time.monotonic()
 
-    def save(self, trainer: Trainer, learner: LightningModule) -> None:
+    def save(self, trainer: Trainer, learner: Any) -> None:
         temporary = self.folder / ".writing"
         trainer.save_checkpoint(temporary)
         write_checked(self.folder / f"step-{learner.outer_step:09d}.ckpt", temporary.read_bytes())

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from typing import Any
 
-from lightning import Callback, LightningModule, Trainer
+from lightning import Callback, Trainer
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
@@ -24,7 +24,7 @@ class TrainingProgress(Callback):
         self.steps = steps
         self.spoken = time.monotonic()
 
-    def on_fit_start(self, trainer: Trainer, learner: LightningModule) -> None:
+    def on_fit_start(self, trainer: Trainer, learner: Any) -> None:
         columns = (TextColumn("training"), BarColumn(), MofNCompleteColumn(), TextColumn("loss {task.fields[loss]}"))
         self.bar = Progress(
             *columns, TimeElapsedColumn(), TimeRemainingColumn(), console=console, disable=not console.is_terminal
@@ -32,15 +32,15 @@ class TrainingProgress(Callback):
         self.bar.start()
         self.task = self.bar.add_task("training", total=self.steps, completed=learner.outer_step, loss="-")
 
-    def on_train_batch_end(self, trainer: Trainer, learner: LightningModule, *_: Any) -> None:
+    def on_train_batch_end(self, trainer: Trainer, learner: Any, *_: Any) -> None:
         step, loss = learner.history[-1]
         self.bar.update(self.task, completed=step, loss=f"{loss:.2e}")
         if not console.is_terminal and time.monotonic() - self.spoken > PLAIN_EVERY:
             self.spoken = time.monotonic()
             note(f"training: outer step {step} of {self.steps}, loss {loss:.2e}")
 
-    def on_fit_end(self, trainer: Trainer, learner: LightningModule) -> None:
+    def on_fit_end(self, trainer: Trainer, learner: Any) -> None:
         self.bar.stop()
 
-    def on_exception(self, trainer: Trainer, learner: LightningModule, exception: BaseException) -> None:
+    def on_exception(self, trainer: Trainer, learner: Any, exception: BaseException) -> None:
         self.bar.stop()

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 from typing import Any
 
+import wandb
 from lightning.pytorch.loggers import WandbLogger
 
 
@@ -16,31 +16,26 @@ def wandb_logger(
 
     Curves named train/* are drawn over the outer steps, not over the trainer's own count.
     """
-    os.environ.setdefault("WANDB_SILENT", "true")
-    os.environ.setdefault("WANDB_CONSOLE", "off")
     folder.mkdir(parents=True, exist_ok=True)
-    logger = WandbLogger(
+    run = wandb.init(
         project=project,
         name=name,
         id=name,
-        dir=str(folder),
-        save_dir=str(folder),
-        mode=mode,
+        dir=folder,
+        mode="online" if mode == "online" else "offline",
         group=group,
         tags=tags,
         config=config,
         resume="allow" if mode == "online" else None,
-        log_model=False,
+        settings=wandb.Settings(silent=True, console="off"),
     )
-    logger.experiment.define_metric("outer_step")
-    logger.experiment.define_metric("train/*", step_metric="outer_step")
-    return logger
+    run.define_metric("outer_step")
+    run.define_metric("train/*", step_metric="outer_step")
+    return WandbLogger(experiment=run, log_model=False)
 
 
 def log_results(logger: WandbLogger, metrics: dict[str, Any], figures: Path) -> None:
     """The metrics into the run's summary, the figures as images; then the run is closed."""
-    import wandb
-
     run = logger.experiment
     for metric, value in metrics.items():
         if isinstance(value, dict) and "mean" in value:

@@ -1,0 +1,35 @@
+# MetaStruct: `make train` and `make test` do everything on a fresh machine.
+PYTHON ?= python3
+BIN := .venv/bin
+READY := .venv/.ready
+
+.PHONY: help setup train test lint benchmark clean
+
+help: ## this list
+	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
+
+setup: $(READY) ## virtual environment with everything (2 minutes)
+
+$(READY): pyproject.toml constraints.txt
+	$(PYTHON) -m venv .venv
+	$(BIN)/pip install --quiet --editable ".[dev]" --constraint constraints.txt
+	@touch $(READY)
+
+train: $(READY) ## the main job: meta-train on pendulums, adapt to ten new ones (about 2 minutes)
+	$(BIN)/python train.py system=pendulum modulation=svd rank=5
+
+test: $(READY) ## all tests
+	$(BIN)/python -m pytest
+
+lint: $(READY) ## style, types and the layers between packages
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+benchmark: $(READY) ## the figures of merit, with their bars (the first time about half an hour)
+	$(BIN)/python scripts/benchmark.py
+
+clean: ## remove the environment, caches and run folders; outputs/reference/ stays
+	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .import_linter_cache build src/*.egg-info
+	find outputs -mindepth 1 -maxdepth 1 ! -name reference -exec rm -rf {} +

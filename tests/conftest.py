@@ -1,0 +1,111 @@
+"""What several test files share."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import lru_cache
+
+import pytest
+from hydra import compose, initialize_config_dir
+from hydra.core.global_hydra import GlobalHydra
+from omegaconf import DictConfig, OmegaConf
+
+from metastruct.config import CONF, ConfigError, groups, register, validate
+
+SMALL = {"net.width": 6, "net.depth": 3, "modulation.code_dim": 3}
+
+
+@lru_cache(maxsize=64)
+def _configuration(*overrides: str) -> DictConfig:
+    register()
+    GlobalHydra.instance().clear()
+    with initialize_config_dir(str(CONF), version_base="1.3"):
+        return compose("train", overrides=list(overrides))
+
+
+def configuration(*overrides: str) -> DictConfig:
+    return copy.deepcopy(_configuration(*overrides))
+
+
+@pytest.fixture(scope="session")
+def composed() -> Callable[..., DictConfig]:
+    """Composes conf/train.yaml with the overrides of a command line."""
+    return configuration
+
+
+@dataclass(frozen=True)
+class Arrangement:
+    """A net and a dynamics that go together, and a system that they can learn."""
+
+    system: str
+    net: str
+    dynamics: str
+
+    def __str__(self) -> str:
+        return f"{self.net}-{self.dynamics}"
+
+    @property
+    def overrides(self) -> tuple[str, ...]:
+        return f"system={self.system}", f"net={self.net}", f"dynamics={self.dynamics}"
+
+
+@lru_cache
+def arrangements() -> list[Arrangement]:
+    """Every pair of a net and a dynamics of conf/ that validation lets pass, each with the first system that does."""
+    found = []
+    for dynamics in groups()["dynamics"]:
+        for net in groups()["net"]:
+            for system in groups()["system"]:
+                arrangement = Arrangement(system, net, dynamics)
+                try:
+                    validate(configuration(*arrangement.overrides))
+                except ConfigError:
+                    continue
+                found.append(arrangement)
+                break
+    return found
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """`arrangement` and `any_<group>` stand for everything that conf/ holds of them."""
+    if "arrangement" in metafunc.fixturenames:
+        metafunc.parametrize("arrangement", arrangements(), ids=str, scope="module")
+    for group in ("modulation", "net", "dynamics", "learner", "adaptation", "experiment"):
+        if f"any_{group}" in metafunc.fixturenames:
+            metafunc.parametrize(f"any_{group}", groups()[group], scope="module")
+
+
+@pytest.fixture(scope="session")
+def small() -> Callable[..., DictConfig]:
+    """A configuration with nets of a few units; settings that a yaml does not know are left out."""
+
+    def shrunk(*overrides: str, **settings: object) -> DictConfig:
+        cfg = configuration(*overrides)
+        for key, value in (SMALL | {name.replace("__", "."): value for name, value in settings.items()}).items():
+            if OmegaConf.select(cfg, key) is not None:
+                OmegaConf.update(cfg, key, value)
+        return cfg
+
+    return shrunk
+
+
+@pytest.fixture(scope="session")
+def random_model(small) -> Callable[..., object]:
+    """A modulated model of a configuration in float64, with random constants of the data and random weights."""
+
+    def build(cfg: DictConfig, seed: int = 0, state_dim: int | None = None) -> object:
+        import torch
+
+        from metastruct.assembly import build_model, component
+        from metastruct.dynamics.dynamics import Scales
+
+        torch.manual_seed(seed)
+        size = state_dim or component(cfg.system).state_dim
+        scales = Scales(*(draw(size, dtype=torch.float64) for draw in (torch.randn, torch.rand, torch.rand)))
+        scales.state_std.add_(0.5)
+        scales.derivative_std.add_(0.5)
+        return build_model(cfg, scales).double()
+
+    return build

@@ -1,0 +1,214 @@
+"""Every yaml of conf/ composes and is accepted; every mistake is refused by a message that names its key."""
+
+from __future__ import annotations
+
+import pytest
+from hydra.errors import HydraException
+from omegaconf import OmegaConf
+from omegaconf.errors import OmegaConfBaseException
+
+from metastruct.config import CONF, ConfigError, closest, drop_unused_rank, groups, method_name, takes_rank, validate
+from metastruct.systems.pendulum import Pendulum
+
+CHOICES = [(group, option) for group, options in groups().items() for option in options]
+RANKED = [name for name in groups()["modulation"] if "${rank}" in (CONF / f"modulation/{name}.yaml").read_text()]
+RANKLESS = sorted(set(groups()["modulation"]) - set(RANKED))
+
+
+class Damped(Pendulum):
+    name = "damped_pendulum"
+    structure = "metriplectic"
+
+
+class Oblique(Pendulum):
+    name = "oblique_pendulum"
+    canonical = False
+
+
+@pytest.fixture(autouse=True)
+def no_wandb_settings(monkeypatch, tmp_path):
+    monkeypatch.delenv("WANDB_MODE", raising=False)
+    monkeypatch.delenv("WANDB_API_KEY", raising=False)
+    monkeypatch.setenv("HOME", str(tmp_path))
+
+
+def test_there_is_something_to_choose_in_every_group():
+    assert {group for group, _ in CHOICES} == {path.name for path in CONF.iterdir() if path.is_dir()}
+    assert len(RANKED) > 0
+    assert len(RANKLESS) > 0
+
+
+@pytest.mark.parametrize(("group", "option"), CHOICES)
+def test_every_yaml_is_named_as_its_file(group, option):
+    described = OmegaConf.load(CONF / group / f"{option}.yaml")
+    assert described.get("name", option) == option
+    if "_target_" in described:
+        assert "name" in described
+
+
+@pytest.mark.parametrize(("group", "option"), CHOICES)
+def test_every_single_choice_composes_and_is_accepted(composed, group, option):
+    cfg = composed(f"{group}={option}")
+    if group != "experiment":
+        assert cfg[group].name == option
+    validate(cfg)
+    OmegaConf.to_container(cfg, resolve=True, throw_on_missing=True)
+
+
+MISTAKES = {
+    # wrong type
+    "net.width=wide": r"net\.width must be an integer",
+    "net.width=1.5": r"net\.width must be an integer",
+    "net.width=true": r"net\.width must be an integer",
+    "net.width=null": r"net\.width must be an integer",
+    "net.activation=3": r"net\.activation must be a word",
+    "modulation.tags=hidden": r"modulation\.tags must be a list",
+    "modulation.scale=large": r"modulation\.scale must be a number",
+    "modulation.nonnegative=1": r"modulation\.nonnegative must be true or false",
+    "modulation.rank=many": r"modulation\.rank must be an integer",
+    "learner.task_batch=some": r"learner\.task_batch must be an integer",
+    "integrator.step_size=[1]": r"integrator\.step_size must be a number",
+    "adaptation.learning_rate=fast": r"adaptation\.learning_rate must be a number",
+    "system.parameters.m=3": r"system\.parameters\.m must be a list",
+    # rank
+    "rank=0": "rank must be at least 1, got 0",
+    "rank=-1": "rank must be at least 1, got -1",
+    "modulation.rank=0": "rank must be at least 1, got 0",
+    # sizes
+    "shots=0": "shots must be at least 1",
+    "shots=1001": "shots must be at most 1000",
+    "data.points=10": "shots must be at most 50",
+    "data.points=1": r"data\.points must be at least 2",
+    "data.support_trajectories=10": r"data\.support_trajectories must be from 1 to .* 9",
+    "data.support_trajectories=0": r"data\.support_trajectories",
+    "data.train_tasks=0": r"data\.train_tasks must be at least 1",
+    "data.test_tasks=0": r"data\.test_tasks must be at least 1",
+    "data.horizon=0": r"data\.horizon must be above 0",
+    "data.tolerance=-1": r"data\.tolerance must be above 0",
+    "learner.task_batch=71": r"learner\.task_batch must be at most data\.train_tasks = 70",
+    "learner.point_batch=0": r"learner\.point_batch must be at least 1",
+    "learner.inner_steps=0": r"learner\.inner_steps must be at least 1",
+    "learner.outer_steps=0": r"learner\.outer_steps must be at least 1",
+    "trainer.steps=0": r"trainer\.steps must be at least 1",
+    "trainer.steps_per_epoch=0": r"trainer\.steps_per_epoch must be at least 1",
+    "trainer.threads=-1": r"trainer\.threads must be 0 or more",
+    "trainer.checkpoint_seconds=-1": r"trainer\.checkpoint_seconds must be 0 or more",
+    "evaluation.steps=0": r"evaluation\.steps must be at least 1",
+    "evaluation.grid=10": r"evaluation\.grid must be at least 11",
+    "evaluation.box_scale=0": r"evaluation\.box_scale must be above 0",
+    "modulation.code_dim=0": r"modulation\.code_dim must be at least 1",
+    "modulation.hidden=-1": r"modulation\.hidden must be 0 or more",
+    "net.width=0": r"net\.width must be at least 1",
+    "net.depth=0": r"net\.depth must be at least 1",
+    "optimizer.base_rate=nan": r"optimizer\.base_rate must be above 0",
+    "optimizer.code_rate=inf": r"optimizer\.code_rate must be above 0",
+    "optimizer.warmup=-1": r"optimizer\.warmup must be 0 or more",
+    "optimizer.beta2=1": r"optimizer\.beta2 must be",
+    "locality.lambda_z=-1": r"locality\.lambda_z must be 0 or more",
+    "locality.lambda_phi=-1": r"locality\.lambda_phi must be 0 or more",
+    "integrator.step_size=0": r"integrator\.step_size must be above 0",
+    "adaptation.learning_rate=0": r"adaptation\.learning_rate must be above 0",
+    "adaptation.steps=0": r"adaptation\.steps must be at least 1",
+    "seed=-1": "seed must be 0 or more",
+    "seed=100000000000000000000": "seed must be",
+    "data.seed=-1": r"data\.seed must be 0 or more",
+    # words
+    "learner.schedule=jiont": r"learner\.schedule must be one of joint, alternating.*did you mean joint",
+    "learner.codes=reseted": r"learner\.codes must be one of .*did you mean reset",
+    "evaluation.start=maen": r"evaluation\.start must be one of .*did you mean mean",
+    "trainer.accelerator=tpu": r"trainer\.accelerator must be one of auto, cpu, cuda",
+    "logger.mode=ofline": r"logger\.mode must be one of .*did you mean offline",
+    "net.activation=gelu": r"net\.activation must be one of .*silu",
+    "modulation.tags=[hiden]": r"modulation\.tags must be a list of input, hidden, output",
+    "modulation.tags=[hidden,5]": r"modulation\.tags must be a list of input, hidden, output",
+    "modulation.shift_tags=[nput]": r"modulation\.shift_tags must be a list of input, hidden, output",
+    "logger.mode=online": r"logger\.mode=online needs an API key",
+    # the system
+    "system.parameters.m=[2,1]": r"system\.parameters: .*low <= high",
+    "system.parameters.m=[1]": r"system\.parameters: ",
+    "system.parameters.m=[1,nan]": r"system\.parameters: .*low <= high",
+    "system.parameters.m=[a,b]": r"system\.parameters: ",
+    "+system.parameters.z=[1,2]": r"system\.parameters: pendulum has the parameters m, l, q0",
+    "~system.parameters.m": r"system\.parameters",
+    "net=separable dynamics=unstructured": r"net=separable .* dynamics=unstructured; use net=mlp",
+}
+
+
+@pytest.mark.parametrize("command", MISTAKES)
+def test_a_mistake_is_refused_by_one_line_that_names_its_key(composed, command):
+    cfg = composed(*command.split())
+    with pytest.raises(ConfigError, match=MISTAKES[command]) as refused:
+        validate(cfg)
+    assert "\n" not in str(refused.value)
+
+
+@pytest.mark.parametrize("name", RANKLESS)
+def test_a_rank_is_refused_by_a_modulation_without_one(composed, name):
+    cfg = composed(f"modulation={name}", "rank=3")
+    assert not takes_rank(cfg)
+    with pytest.raises(ConfigError, match=f"rank=3 has no meaning for modulation={name}.*modulation=.*{RANKED[0]}"):
+        validate(cfg)
+
+
+@pytest.mark.parametrize("name", RANKED)
+def test_any_rank_is_taken_by_a_modulation_that_has_one(composed, name):
+    for rank in (1, 7):
+        cfg = composed(f"modulation={name}", f"rank={rank}")
+        validate(cfg)
+        assert cfg.modulation.rank == rank
+        assert method_name(cfg) == f"{name}({rank})"
+
+
+def test_a_sweep_drops_a_rank_that_has_no_meaning_and_says_so(composed):
+    cfg = composed(f"modulation={RANKLESS[0]}", "rank=3")
+    assert f"modulation={RANKLESS[0]}" in drop_unused_rank(cfg)
+    assert cfg.rank is None
+    validate(cfg)
+    kept = composed(f"modulation={RANKED[0]}", "rank=3")
+    assert drop_unused_rank(kept) is None
+    assert kept.modulation.rank == 3
+
+
+@pytest.mark.parametrize(("system", "word"), [(Damped, "metriplectic"), (Oblique, "canonical")])
+def test_hamiltonian_dynamics_refuses_a_system_without_that_structure(composed, system, word):
+    cfg = composed("dynamics=hamiltonian")
+    cfg.system._target_ = f"{__name__}.{system.__name__}"
+    with pytest.raises(ConfigError, match=f"(?=.*Hamiltonian)(?=.*{system.name})(?=.*{word}).*use dynamics="):
+        validate(cfg)
+    cfg = composed("dynamics=unstructured")
+    cfg.system._target_ = f"{__name__}.{system.__name__}"
+    validate(cfg)
+
+
+def test_online_logging_is_accepted_with_a_key(composed, monkeypatch):
+    monkeypatch.setenv("WANDB_API_KEY", "0" * 40)
+    validate(composed("logger.mode=online"))
+
+
+@pytest.mark.parametrize("count", ["data.trajectories=2 data.support_trajectories=1 shots=200", "shots=1000", "seed=7"])
+def test_the_largest_sizes_that_make_sense_are_accepted(composed, count):
+    validate(composed(*count.split()))
+
+
+@pytest.mark.parametrize(
+    "override",
+    [
+        "rank=five",
+        "rank=1.5",
+        "shots=some",
+        "seed=1.5",
+        "force=maybe",
+        "trainer.steps=many",
+        "trainer.stepz=3",
+        "ranks=3",
+    ],
+)
+def test_the_schema_refuses_wrong_types_and_names_that_are_not_settings(composed, override):
+    with pytest.raises((HydraException, OmegaConfBaseException)) as refused:
+        composed(override)
+    assert override.split("=")[0].split(".")[-1] in f"{refused.value} {refused.value.__cause__}"
+
+
+def test_near_matches_are_suggested_and_otherwise_all_there_is():
+    assert closest("pendulm", ["duffing", "pendulum"]) == "did you mean pendulum?"
+    assert closest("xyz", ["duffing", "pendulum"]) == "there is duffing, pendulum"

@@ -1,0 +1,198 @@
+"""What every system of conf/system promises; a new yaml is tested without an edit here."""
+
+from __future__ import annotations
+
+import copy
+
+import numpy as np
+import pytest
+from omegaconf import OmegaConf
+
+from metastruct.assembly import component
+from metastruct.config import CONF
+from metastruct.data.simulate import integrate, simulate
+from metastruct.systems.system import Array, System
+
+YAMLS = sorted((CONF / "system").glob("*.yaml"))
+
+
+@pytest.fixture(params=YAMLS, ids=lambda path: path.stem, scope="module")
+def system(request) -> System:
+    return component(OmegaConf.load(request.param))
+
+
+@pytest.fixture(scope="module")
+def conservative(system: System) -> System:
+    if system.structure != "conservative":
+        pytest.skip(f"{system.name} is {system.structure}")
+    return system
+
+
+@pytest.fixture(scope="module")
+def canonical(conservative: System) -> System:
+    if not conservative.canonical:
+        pytest.skip(f"{conservative.name} is not in coordinates (q, p)")
+    return conservative
+
+
+def members(system: System, count: int = 6, seed: int = 0) -> Array:
+    """Parameters `[tasks, parameters]`: both corners of the ranges and random members."""
+    generator = np.random.default_rng(seed)
+    return np.stack([*system.ranges.T, *(system.sample_parameters(generator) for _ in range(count - 2))])
+
+
+def starts(system: System, mu: Array, count: int = 8, seed: int = 1) -> Array:
+    generator = np.random.default_rng(seed)
+    return np.stack([system.sample_starts(generator, member, count) for member in mu])
+
+
+def energy_gradient(system: System, x: Array, mu: Array, h: float = 1e-5) -> Array:
+    shifts = h * np.eye(system.state_dim)
+    return np.stack([(system.energy(x + s, mu) - system.energy(x - s, mu)) / (2 * h) for s in shifts], axis=-1)
+
+
+def relative_drift(system: System, mu: Array, x0: Array, horizon: float) -> Array:
+    """Largest change of energy along trajectories over the energy cap, `[tasks]`."""
+    paths = integrate(system, x0, mu, np.linspace(0, horizon, 50), 1e-10)
+    energy = system.energy(paths.reshape(len(mu), -1, system.state_dim), mu).reshape(paths.shape[:-1])
+    return np.abs(energy - energy[..., :1]).max(axis=(1, 2)) / np.abs(system.energy_cap(mu))
+
+
+def test_it_declares_what_it_is(system):
+    assert system.structure in ("conservative", "metriplectic")
+    assert isinstance(system.canonical, bool)
+    assert system.state_dim == len(set(system.state_names))
+    assert len(system.ranges) == len(set(system.parameter_names))
+
+
+def test_canonical_coordinates_come_in_pairs(canonical):
+    assert canonical.state_dim % 2 == 0
+
+
+def test_sampled_parameters_fill_their_ranges_and_stay_inside(system):
+    generator = np.random.default_rng(0)
+    drawn = np.stack([system.sample_parameters(generator) for _ in range(2000)])
+    low, high = system.ranges.T
+    assert (drawn >= low).all()
+    assert (drawn <= high).all()
+    assert (drawn.min(0) <= low + 0.01 * (high - low)).all()
+    assert (drawn.max(0) >= high - 0.01 * (high - low)).all()
+    np.testing.assert_allclose(drawn.mean(0), (low + high) / 2, atol=0.03 * (high - low).max())
+
+
+def test_parameters_that_it_does_not_have_are_refused_by_name(system):
+    ranges = dict(zip(system.parameter_names, system.ranges.tolist(), strict=True))
+    first, *_ = system.parameter_names
+    with pytest.raises(ValueError, match="nonsense"):
+        type(system)(ranges | {"nonsense": [0, 1]})
+    with pytest.raises(ValueError, match=first):
+        type(system)({name: ends for name, ends in ranges.items() if name != first})
+    with pytest.raises(ValueError, match="low <= high"):
+        type(system)(ranges | {first: [2, 1]})
+
+
+def test_vector_field_follows_from_the_energy_by_hamiltons_equations(canonical):
+    mu = members(canonical)
+    x = starts(canonical, mu)
+    dq, dp = np.split(energy_gradient(canonical, x, mu), 2, axis=-1)
+    field = canonical.vector_field(x, mu)
+    np.testing.assert_allclose(field, np.concatenate([dp, -dq], axis=-1), atol=1e-8 * np.abs(field).max())
+
+
+def test_energy_is_constant_along_the_simulated_flow(conservative):
+    mu = members(conservative)
+    assert relative_drift(conservative, mu, starts(conservative, mu), horizon=10.0).max() < 1e-8
+
+
+@pytest.mark.parametrize("half", [0, 1], ids=["dq", "dp"])
+def test_energy_is_not_constant_when_a_sign_of_the_field_is_wrong(canonical, half):
+    wrong = copy.copy(canonical)
+    signs = np.repeat([-1.0, 1.0] if half == 0 else [1.0, -1.0], canonical.state_dim // 2)
+    wrong.vector_field = lambda x, mu: signs * canonical.vector_field(x, mu)
+    mu = members(canonical)
+    assert relative_drift(wrong, mu, starts(canonical, mu), horizon=0.2).min() > 1e-2
+
+
+def test_starts_lie_in_the_box(system):
+    mu = members(system)
+    x = starts(system, mu, count=200)
+    low, high = np.moveaxis(system.box(mu), -1, 0)
+    assert x.shape == (len(mu), 200, system.state_dim)
+    assert (x >= low[:, None]).all()
+    assert (x <= high[:, None]).all()
+
+
+def test_starts_lie_under_the_energy_cap_and_reach_it(conservative):
+    mu = members(conservative)
+    energy = conservative.energy(starts(conservative, mu, count=2000), mu)
+    cap = conservative.energy_cap(mu)
+    assert (energy <= cap[:, None]).all()
+    assert (energy.max(axis=1) > cap - 0.02 * (cap - energy.min(axis=1))).all()
+
+
+def test_starts_are_uniform_under_the_energy_cap(conservative):
+    # the mean of a uniform sample of the set, against that of the points of a grid that lie in it
+    if conservative.state_dim != 2:
+        pytest.skip("a grid needs a plane")
+    mu = members(conservative, count=3)
+    sample = starts(conservative, mu, count=4000)
+    points, inside = fine_grid(conservative, mu)
+    width = np.diff(conservative.box(mu), axis=-1)[..., 0]
+    for task in range(len(mu)):
+        for moment in (1, 2):
+            grid = (points[task][inside[task]] / width[task]) ** moment
+            np.testing.assert_allclose(((sample[task] / width[task]) ** moment).mean(0), grid.mean(0), atol=0.03)
+
+
+def fine_grid(system: System, mu: Array) -> tuple[Array, Array]:
+    """Points `[tasks, points, 2]` of a grid over a box 1.2 times as large as the system's, and which are under the cap."""
+    box = system.box(mu)
+    centre, half = box.mean(-1), 0.6 * np.diff(box, axis=-1)[..., 0]
+    unit = np.stack(np.meshgrid(*[np.linspace(-1, 1, 481)] * 2, indexing="ij"), axis=-1).reshape(-1, 2)
+    points = centre[:, None] + half[:, None] * unit
+    return points, system.energy(points, mu) <= system.energy_cap(mu)[:, None]
+
+
+def test_box_is_the_tight_bounding_box_of_the_set_under_the_energy_cap(conservative):
+    if conservative.state_dim != 2:
+        pytest.skip("a grid needs a plane")
+    mu = members(conservative)
+    points, inside = fine_grid(conservative, mu)
+    box = conservative.box(mu)
+    width = box[..., 1] - box[..., 0]
+    low = np.where(inside[..., None], points, np.inf).min(axis=1)
+    high = np.where(inside[..., None], points, -np.inf).max(axis=1)
+    assert (box[..., 0] - 1e-12 <= low).all()
+    assert (high <= box[..., 1] + 1e-12).all()
+    assert ((low - box[..., 0]) / width < 0.01).all()
+    assert ((box[..., 1] - high) / width < 0.01).all()
+
+
+def test_simulation_agrees_with_the_exact_solution(system):
+    if not hasattr(system, "solution"):
+        pytest.skip(f"{system.name} has no closed form")
+    mu = members(system, count=10)
+    x0 = starts(system, mu, count=10)
+    times = np.linspace(0, 10, 60)
+    exact = system.solution(x0, mu, times)
+    np.testing.assert_allclose(exact[:, :, 0], x0, atol=1e-8)
+    np.testing.assert_allclose(integrate(system, x0, mu, times, 1e-12), exact, atol=1e-8)
+
+
+def test_members_do_not_depend_on_their_batch_mates(system):
+    mu = members(system)
+    x = starts(system, mu)
+    for law in (system.vector_field, system.energy):
+        alone = np.concatenate([law(x[k : k + 1], mu[k : k + 1]) for k in range(len(mu))])
+        np.testing.assert_allclose(law(x, mu), alone, rtol=1e-13, atol=1e-13)
+    for size in (system.box, system.energy_cap):
+        alone = np.concatenate([size(mu[k : k + 1]) for k in range(len(mu))])
+        np.testing.assert_allclose(size(mu), alone, rtol=1e-13, atol=1e-13)
+
+
+def test_trajectories_do_not_depend_on_the_other_tasks_of_a_simulation(system):
+    settings = {"trajectories": 2, "horizon": 5.0, "points": 20, "tolerance": 1e-10, "seed": 0}
+    many, few = (simulate(system, 0, tasks=tasks, **settings) for tasks in (4, 1))
+    np.testing.assert_array_equal(many.parameters[:1], few.parameters)
+    np.testing.assert_array_equal(many.states[:1, :, 0], few.states[:, :, 0])
+    np.testing.assert_allclose(many.states[:1], few.states, atol=1e-7)

@@ -1,0 +1,103 @@
+"""What a person sees who types a mistake: one line, at once, and nothing written."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+
+import pytest
+
+from metastruct.config import CONF, groups
+
+TRAIN = CONF.parent / "train.py"
+
+
+@pytest.fixture
+def train(tmp_path):
+    """Runs train.py in an empty folder, `here`, with nothing in the environment that could help or hurt."""
+    (tmp_path / "here").mkdir()
+    (tmp_path / "temporary").mkdir()
+    kept = {name: value for name, value in os.environ.items() if not name.startswith(("WANDB", "HYDRA"))}
+    environment = kept | {"HOME": str(tmp_path), "TMPDIR": str(tmp_path / "temporary")}
+
+    def run(*words: str, python: tuple[str, ...] = ()) -> subprocess.CompletedProcess[str]:
+        command = [sys.executable, *python, str(TRAIN), *words]
+        return subprocess.run(
+            command, cwd=tmp_path / "here", env=environment, capture_output=True, text=True, timeout=60, check=False
+        )
+
+    yield run
+    assert list((tmp_path / "here").iterdir()) == []
+
+
+MISTAKES = {
+    "system=pendulm": "system=pendulm is not known; did you mean pendulum?",
+    "modulation=svdd": "modulation=svdd is not known; did you mean svd?",
+    "locality=strongest": "locality=strongest is not known; did you mean strong?",
+    "experiment=quik": "experiment=quik is not known; did you mean quick?",
+    "system=xyzzy": "system=xyzzy is not known; there is",
+    "modulaton=svd": "modulaton is not a setting; did you mean modulation",
+    "trainer.stepz=3": "trainer.stepz is not a setting; did you mean trainer.steps",
+    "shotz=3": "shotz is not a setting; did you mean shots",
+    "rank=five": "rank: Value 'five'",
+    "shots=some": "shots: Value 'some'",
+    "force=maybe": "force: Value 'maybe'",
+    "trainer.steps=1.5": "trainer.steps: Value '1.5'",
+    "net.width=wide": "net.width must be an integer such as",
+    "rank=0": "rank must be at least 1",
+    "modulation=shift rank=3": "rank=3 has no meaning for modulation=shift; leave rank out or use modulation=",
+    "shots=100000": "shots must be at most 1000",
+    "data=null": "data",
+    "net.activation=gelu": "net.activation must be one of silu",
+    "integrator.step_size=0": "integrator.step_size must be above 0",
+    "logger.mode=online": "logger.mode=online needs an API key",
+    "system": "'system'",
+}
+
+
+@pytest.mark.parametrize("command", MISTAKES)
+def test_a_mistake_is_told_in_one_line_and_nothing_is_written(train, command):
+    done = train(*command.split())
+    assert done.returncode not in (0, -6, -11)
+    assert done.stdout == ""
+    assert "Traceback" not in done.stderr
+    assert done.stderr.count("\n") == 1
+    assert done.stderr.startswith(f"error: {MISTAKES[command]}") or command == "system"
+    assert MISTAKES[command] in done.stderr
+
+
+@pytest.mark.parametrize("command", ["trainer.stepz=3", "shots=0"])
+def test_a_mistake_is_found_before_anything_heavy_is_imported(train, command):
+    done = train(command, python=("-X", "importtime"))
+    imported = {line.split("|")[-1].strip() for line in done.stderr.splitlines() if line.startswith("import time:")}
+    assert "hydra" in imported
+    assert not imported & {"torch", "lightning", "torchmetrics", "wandb", "matplotlib"}
+
+
+def test_help_lists_every_group_with_its_options(train):
+    done = train("--help", python=("-X", "importtime"))
+    assert done.returncode == 0
+    for group, options in groups().items():
+        assert f"\n{group}: {', '.join(options)}\n" in done.stdout
+    assert "| torch\n" not in done.stderr
+
+
+@pytest.mark.parametrize("command", ["-m shots=0,-1", "-m modulation=svd rank=0,-1"])
+def test_every_job_of_a_sweep_that_fails_is_told_and_the_sweep_fails(train, command):
+    done = train(*command.split())
+    assert done.returncode == 1
+    assert "Traceback" not in done.stderr
+    lines = done.stderr.splitlines()
+    assert len(lines) == 3
+    assert all(line.startswith("error: ") for line in lines)
+    assert "must be at least 1, got 0" in lines[0]
+    assert "must be at least 1, got -1" in lines[1]
+    assert "2 jobs failed" in lines[2]
+
+
+def test_a_name_that_is_not_known_stops_a_sweep_before_its_first_job(train):
+    done = train("-m", "system=pendulum,pendulm", "shots=0")
+    assert done.returncode != 0
+    assert "Traceback" not in done.stderr
+    assert "system=pendulm is not known; did you mean pendulum?" in done.stderr

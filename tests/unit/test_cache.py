@@ -1,0 +1,145 @@
+from __future__ import annotations
+
+from dataclasses import astuple
+
+import numpy as np
+import pytest
+
+from metastruct.data import cache
+from metastruct.data.cache import cached_simulation
+from metastruct.systems.duffing import Duffing
+from metastruct.systems.mass_spring import MassSpring
+
+RANGES = {"m": [0.5, 2.0], "k": [0.5, 2.0], "q0": [-0.5, 0.5]}
+SYSTEM = MassSpring(RANGES)
+SETTINGS = {"tasks": 2, "trajectories": 2, "horizon": 1.0, "points": 5, "tolerance": 1e-8, "seed": 0}
+
+
+@pytest.fixture
+def simulations(monkeypatch) -> list[int]:
+    """The splits that were simulated, in order."""
+    done, simulate = [], cache.simulate
+
+    def counted(system, split, **settings):
+        done.append(split)
+        return simulate(system, split, **settings)
+
+    monkeypatch.setattr(cache, "simulate", counted)
+    return done
+
+
+def read(folder, system=SYSTEM, split="train", notes=None, **settings):
+    return cached_simulation(folder, system, split, SETTINGS | settings, [].append if notes is None else notes.append)
+
+
+def equal(one, other) -> bool:
+    return all(np.array_equal(a, b) for a, b in zip(astuple(one), astuple(other), strict=True))
+
+
+def the_file(folder):
+    (path,) = folder.glob("*.npz")
+    return path
+
+
+def test_a_second_read_does_not_simulate_and_returns_the_same(tmp_path, simulations):
+    first, notes = read(tmp_path), []
+    assert equal(first, read(tmp_path, notes=notes))
+    assert simulations == [0]
+    assert notes == []
+
+
+def test_a_first_read_says_what_it_does(tmp_path):
+    notes = []
+    read(tmp_path, notes=notes)
+    assert notes == ["simulating 2 train tasks of mass_spring"]
+
+
+DAMAGE = {
+    "truncated": lambda path: path.write_bytes(path.read_bytes()[:-10]),
+    "emptied": lambda path: path.write_bytes(b""),
+    "altered": lambda path: path.write_bytes(path.read_bytes().replace(b"\x00", b"\x01", 1)),
+    "without its sum": lambda path: path.with_name(path.name + ".sha256").unlink(),
+    "with an empty sum": lambda path: path.with_name(path.name + ".sha256").write_text(""),
+    "with a binary sum": lambda path: path.with_name(path.name + ".sha256").write_bytes(b"\xff\xfe"),
+}
+
+
+@pytest.mark.parametrize("damage", DAMAGE.values(), ids=DAMAGE)
+def test_a_damaged_file_is_noticed_and_made_again(tmp_path, simulations, damage):
+    first, notes = read(tmp_path), []
+    path = the_file(tmp_path)
+    whole = path.read_bytes()
+    damage(path)
+    assert equal(first, read(tmp_path, notes=notes))
+    assert simulations == [0, 0]
+    assert any("damaged" in note and path.name in note for note in notes)
+    assert path.read_bytes() == whole
+    read(tmp_path)
+    assert simulations == [0, 0]
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        *(
+            {key: value}
+            for key, value in dict(SETTINGS, tasks=3, trajectories=3, horizon=2.0, points=6).items()
+            if value != SETTINGS[key]
+        )
+    ]
+    + [{"tolerance": 1e-9}, {"seed": 1}, {"split": "test"}, {"system": MassSpring(RANGES | {"m": [0.5, 3.0]})}]
+    + [{"system": Duffing({"alpha": [-1, 1], "beta": [1, 2]})}],
+    ids=lambda other: next(iter(other)),
+)
+def test_other_settings_are_another_file(tmp_path, simulations, other):
+    first = read(tmp_path)
+    assert not equal(first, read(tmp_path, **other))
+    assert len(simulations) == 2
+    assert len(list(tmp_path.glob("*.npz"))) == 2
+    assert equal(first, read(tmp_path))
+    assert len(simulations) == 2
+
+
+@pytest.mark.parametrize("module", ["mass_spring", "system", "simulate"])
+def test_an_edit_of_the_law_or_of_how_starts_are_drawn_is_another_file(tmp_path, simulations, monkeypatch, module):
+    read(tmp_path)
+    source = cache.inspect.getsource
+    edited = lambda of: source(of) + ("# edited" if of.__name__.endswith("." + module) else "")  # noqa: E731
+    monkeypatch.setattr(cache.inspect, "getsource", edited)
+    read(tmp_path)
+    assert simulations == [0, 0]
+
+
+def test_the_folder_holds_whole_files_only(tmp_path):
+    read(tmp_path)
+    name = the_file(tmp_path).name
+    assert {path.name for path in tmp_path.iterdir()} == {".lock", name, name + ".sha256"}
+    assert name.startswith("mass_spring-train-")
+
+
+def test_a_simulation_that_fails_leaves_nothing_and_frees_the_folder(tmp_path, monkeypatch):
+    def fails(*_, **__):
+        raise RuntimeError("gave up")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(cache, "simulate", fails)
+        with pytest.raises(RuntimeError, match="gave up"):
+            read(tmp_path)
+    assert {path.name for path in tmp_path.iterdir()} == {".lock"}
+    assert read(tmp_path).states.shape == (2, 2, 5, 2)
+
+
+def test_a_process_killed_between_the_two_files_leaves_what_reads_as_missing(tmp_path, simulations, monkeypatch):
+    from metastruct.runs import files
+
+    def killed(path):
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(files, "sum_file", killed)
+        with pytest.raises(KeyboardInterrupt):
+            read(tmp_path)
+    assert len(list(tmp_path.glob("*.npz"))) == 1
+    read(tmp_path)
+    read(tmp_path)
+    assert simulations == [0, 0]

@@ -1,0 +1,142 @@
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+
+import pytest
+
+from metastruct.runs.files import locked, read_checked, sum_file, write_atomically, write_checked
+
+HOLDER = """
+import sys
+from pathlib import Path
+from metastruct.runs.files import locked
+with locked(Path(sys.argv[1]), lambda: print("waiting", flush=True)):
+    print("inside", flush=True)
+    sys.stdin.read()
+"""
+
+
+@pytest.fixture
+def other_process(tmp_path):
+    """Another process that takes the lock of tmp_path, says so, and holds it until its input ends."""
+    started = []
+
+    def start() -> subprocess.Popen:
+        process = subprocess.Popen(
+            [sys.executable, "-c", HOLDER, str(tmp_path)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+        )
+        started.append(process)
+        return process
+
+    yield start
+    for process in started:
+        process.kill()
+        process.communicate()
+
+
+def names(folder) -> set[str]:
+    return {path.name for path in folder.iterdir()}
+
+
+@pytest.mark.parametrize("content", ["text of 5 \u03bb\n", b"\x00\xff bytes"])
+def test_what_is_written_is_read_and_nothing_else_is_left(tmp_path, content):
+    path = tmp_path / "new" / "file"
+    write_atomically(path, content)
+    assert path.read_bytes() == (content.encode() if isinstance(content, str) else content)
+    assert names(path.parent) == {"file"}
+    assert path.stat().st_mode & 0o777 == 0o644
+
+
+@pytest.mark.parametrize("stage", ["fsync", "replace"])
+def test_a_write_that_is_interrupted_leaves_the_old_content(tmp_path, monkeypatch, stage):
+    path = tmp_path / "file"
+    write_atomically(path, "old")
+
+    def interrupted(*_):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(os, stage, interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        write_atomically(path, "new")
+    assert path.read_text() == "old"
+    assert names(tmp_path) == {"file"}
+
+
+def test_the_target_is_never_open_for_writing(tmp_path):
+    # a reader that opened the old file goes on reading the old content
+    path = tmp_path / "file"
+    write_atomically(path, "old")
+    with open(path) as reader:
+        write_atomically(path, "new and longer")
+        assert reader.read() == "old"
+    assert path.read_text() == "new and longer"
+
+
+def test_a_checked_file_is_read_back(tmp_path):
+    path = tmp_path / "file"
+    assert read_checked(path) is None
+    write_checked(path, b"content")
+    assert read_checked(path) == b"content"
+    write_checked(path, b"other")
+    assert read_checked(path) == b"other"
+
+
+@pytest.mark.parametrize("damaged", [b"conten", b"Content", b"content ", b""])
+def test_a_checked_file_that_was_changed_reads_as_missing(tmp_path, damaged):
+    path = tmp_path / "file"
+    write_checked(path, b"content")
+    path.write_bytes(damaged)
+    assert read_checked(path) is None
+
+
+@pytest.mark.parametrize("damaged", [None, b"", b"\xff", b"0" * 64, b"\n"])
+def test_a_checked_file_without_its_sum_reads_as_missing(tmp_path, damaged):
+    path = tmp_path / "file"
+    write_checked(path, b"content")
+    sum_file(path).unlink() if damaged is None else sum_file(path).write_bytes(damaged)
+    assert read_checked(path) is None
+
+
+@pytest.mark.skipif(shutil.which("sha256sum") is None, reason="no sha256sum here")
+def test_the_sum_is_what_sha256sum_checks(tmp_path):
+    path = tmp_path / "file"
+    write_checked(path, b"content")
+    check = ["sha256sum", "--check", "--strict", sum_file(path).name]
+    assert subprocess.run(check, cwd=tmp_path, capture_output=True).returncode == 0
+    path.write_bytes(b"Content")
+    assert subprocess.run(check, cwd=tmp_path, capture_output=True).returncode != 0
+
+
+def test_a_second_process_waits_for_the_lock(tmp_path, other_process):
+    with locked(tmp_path, pytest.fail):
+        second = other_process()
+        assert second.stdout.readline() == "waiting\n"
+        time.sleep(0.1)
+        os.set_blocking(second.stdout.fileno(), False)
+        assert second.stdout.read() in ("", None)
+        os.set_blocking(second.stdout.fileno(), True)
+    assert second.stdout.readline() == "inside\n"
+
+
+def test_kill_9_of_the_holder_frees_the_lock(tmp_path, other_process):
+    holder, waited = other_process(), []
+    assert holder.stdout.readline() == "inside\n"
+
+    def kill_the_holder() -> None:
+        waited.append(holder.poll())
+        holder.send_signal(signal.SIGKILL)
+
+    with locked(tmp_path, kill_the_holder):
+        assert waited == [None]  # it was alive and had the lock
+
+
+def test_an_error_inside_frees_the_lock(tmp_path):
+    with pytest.raises(ValueError, match="inside"), locked(tmp_path, pytest.fail):
+        raise ValueError("inside")
+    with locked(tmp_path, pytest.fail):
+        assert names(tmp_path) == {".lock"}

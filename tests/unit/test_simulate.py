@@ -1,0 +1,71 @@
+from __future__ import annotations
+
+import copy
+from dataclasses import astuple
+
+import numpy as np
+import pytest
+
+from metastruct.data.simulate import integrate, simulate
+from metastruct.systems.mass_spring import MassSpring
+
+SYSTEM = MassSpring({"m": [0.5, 2.0], "k": [0.5, 2.0], "q0": [-0.5, 0.5]})
+SETTINGS = {"tasks": 3, "trajectories": 4, "horizon": 5.0, "points": 21, "tolerance": 1e-10, "seed": 0}
+
+
+def test_a_simulation_has_the_size_and_the_times_asked_for():
+    simulation = simulate(SYSTEM, 0, **SETTINGS)
+    np.testing.assert_array_equal(simulation.times, np.linspace(0, 5, 21))
+    assert simulation.states.shape == simulation.derivatives.shape == (3, 4, 21, 2)
+    assert simulation.parameters.shape == (3, 3)
+    assert all(array.dtype == np.float64 for array in astuple(simulation))
+
+
+def test_derivatives_are_exact_from_the_law():
+    simulation = simulate(SYSTEM, 0, **SETTINGS)
+    for k, mu in enumerate(simulation.parameters):
+        law = SYSTEM.vector_field(simulation.states[k], np.tile(mu, (4, 1)))
+        np.testing.assert_allclose(simulation.derivatives[k], law, rtol=1e-14, atol=1e-14)
+
+
+@pytest.mark.parametrize("tolerance", [1e-6, 1e-8, 1e-10])
+def test_error_is_of_the_size_of_the_stated_tolerance(tolerance):
+    simulation = simulate(SYSTEM, 0, **SETTINGS | {"tolerance": tolerance, "tasks": 10})
+    exact = SYSTEM.solution(simulation.states[:, :, 0], simulation.parameters, simulation.times)
+    assert np.abs(simulation.states - exact).max() < 20 * tolerance
+
+
+def test_a_slow_member_is_as_exact_beside_many_others_as_alone():
+    mu = np.array([[1.0, 4.0, 0.0], *[[1.0, 0.01, 0.0]] * 49])
+    starts = np.tile([1.0, 0.0], (50, 1, 1))
+    times = np.linspace(0, 10, 11)
+    error = np.abs(integrate(SYSTEM, starts, mu, times, 1e-8) - SYSTEM.solution(starts, mu, times))
+    alone = np.abs(integrate(SYSTEM, starts[:1], mu[:1], times, 1e-8) - SYSTEM.solution(starts[:1], mu[:1], times))
+    assert error[0].max() < 2 * alone.max()
+
+
+def test_the_same_seed_gives_the_same_numbers():
+    for ours, theirs in zip(*(astuple(simulate(SYSTEM, 0, **SETTINGS)) for _ in range(2)), strict=True):
+        np.testing.assert_array_equal(ours, theirs)
+
+
+def test_another_seed_and_another_split_give_other_members_and_starts():
+    first, split, seed = simulate(SYSTEM, 0, **SETTINGS), simulate(SYSTEM, 1, **SETTINGS), None
+    seed = simulate(SYSTEM, 0, **SETTINGS | {"seed": 1})
+    for other in (split, seed):
+        assert not np.isclose(first.parameters, other.parameters).any()
+        assert not np.isclose(first.states[:, :, 0], other.states[:, :, 0]).any()
+
+
+def test_fewer_tasks_are_the_first_of_more():
+    few, many = simulate(SYSTEM, 0, **SETTINGS), simulate(SYSTEM, 0, **SETTINGS | {"tasks": 5})
+    np.testing.assert_array_equal(many.parameters[:3], few.parameters)
+    np.testing.assert_array_equal(many.states[:3, :, 0], few.states[:, :, 0])
+    np.testing.assert_allclose(many.states[:3], few.states, atol=1e-8)
+
+
+def test_a_law_that_leaves_the_finite_numbers_is_an_error_that_names_the_system():
+    runaway = copy.copy(SYSTEM)
+    runaway.vector_field = lambda x, mu: x**2
+    with pytest.raises(RuntimeError, match=r"mass_spring stopped at t = 0\.\d"), np.errstate(all="ignore"):
+        integrate(runaway, np.full((1, 1, 2), 2.0), np.ones((1, 3)), np.linspace(0, 5, 11), 1e-10)
