@@ -93,9 +93,12 @@ def small() -> Callable[..., DictConfig]:
 
 @pytest.fixture(scope="session")
 def random_model(small) -> Callable[..., object]:
-    """A modulated model of a configuration in float64, with random constants of the data and random weights."""
+    """A modulated model of a configuration in float64, with random constants of the data and random weights.
 
-    def build(cfg: DictConfig, seed: int = 0, state_dim: int | None = None) -> object:
+    The weights of the nets are multiplied by `gain`: a narrow net is nearly flat as it is initialised.
+    """
+
+    def build(cfg: DictConfig, seed: int = 0, state_dim: int | None = None, gain: float = 1.0) -> object:
         import torch
 
         from metastruct.assembly import build_model, component
@@ -106,6 +109,10 @@ def random_model(small) -> Callable[..., object]:
         scales = Scales(*(draw(size, dtype=torch.float64) for draw in (torch.randn, torch.rand, torch.rand)))
         scales.state_std.add_(0.5)
         scales.derivative_std.add_(0.5)
-        return build_model(cfg, scales).double()
+        model = build_model(cfg, scales).double()
+        with torch.no_grad():
+            for parameter in model.dynamics.parameters():
+                parameter.mul_(gain)
+        return model
 
     return build

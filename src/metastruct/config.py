@@ -237,8 +237,10 @@ def _check_sizes(cfg: DictConfig) -> None:
         *("data.train_tasks", "data.test_tasks", "data.trajectories", "data.points", "shots", "evaluation.steps"),
         *("trainer.steps", "trainer.steps_per_epoch", "modulation.code_dim", "net.width", "net.depth"),
         *("learner.task_batch", "learner.point_batch", "learner.inner_steps", "learner.outer_steps"),
+        "adaptation.steps",
     ]
     positive = ["data.horizon", "data.tolerance", "evaluation.box_scale", "optimizer.base_rate", "optimizer.code_rate"]
+    positive += ["integrator.step_size", "adaptation.learning_rate"]
     not_negative = [
         "seed",
         "data.seed",
@@ -252,6 +254,8 @@ def _check_sizes(cfg: DictConfig) -> None:
         (at_least_one, "at least 1", lambda v: v >= 1),
         (positive, "above 0", lambda v: v > 0),
         (not_negative, "0 or more", lambda v: v >= 0),
+        (["optimizer.beta2"], "from 0 to below 1", lambda v: 0 <= v < 1),
+        (["seed", "data.seed"], "below 2^63", lambda v: v < 2**63),
     ):
         for key in keys:
             value = OmegaConf.select(cfg, key)

@@ -72,4 +72,7 @@ def fit(learner: Learner, data: FamilyData, folder: Path, settings: dict[str, An
     start = last_good(folder)
     if start is not None:
         note(f"going on from {start}")
-    trainer.fit(learner, data, ckpt_path=start, weights_only=True)
+    try:
+        trainer.fit(learner, data, ckpt_path=start, weights_only=True)
+    except SystemExit:  # what Lightning makes of an interrupt from the keyboard
+        raise KeyboardInterrupt from None

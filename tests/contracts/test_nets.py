@@ -150,9 +150,7 @@ def as_function(net: Net, x: torch.Tensor):
 
         def forward(self, x, parts):
             parts = iter(parts)
-            made = {
-                site.name: FullUpdate(next(parts), next(parts) if site.bias else None) for site in self.net.sites
-            }
+            made = {site.name: FullUpdate(next(parts), next(parts) if site.bias else None) for site in self.net.sites}
             return self.net.gradient(x, made)
 
     def function(x, *tensors):

@@ -145,7 +145,7 @@ def test_starts_are_uniform_under_the_energy_cap(conservative):
 
 
 def fine_grid(system: System, mu: Array) -> tuple[Array, Array]:
-    """Points `[tasks, points, 2]` of a grid over a box 1.2 times as large as the system's, and which are under the cap."""
+    """Points `[tasks, points, 2]` of a grid over 1.2 times the system's box, and which of them are under the cap."""
     box = system.box(mu)
     centre, half = box.mean(-1), 0.6 * np.diff(box, axis=-1)[..., 0]
     unit = np.stack(np.meshgrid(*[np.linspace(-1, 1, 481)] * 2, indexing="ij"), axis=-1).reshape(-1, 2)

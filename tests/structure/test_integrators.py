@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from itertools import pairwise
 
 import numpy as np
 import pytest
@@ -58,7 +59,7 @@ def test_error_falls_with_the_stated_order(path, field, exact, step):
         float((rollout(field, STARTS, times, scheme) - exact(times)).abs().max())
         for scheme in (coarse, coarse.finer(), coarse.finer().finer())
     ]
-    for larger, smaller in zip(errors, errors[1:], strict=False):
+    for larger, smaller in pairwise(errors):
         assert math.log2(larger / smaller) == pytest.approx(coarse.order, abs=0.3)
 
 
@@ -148,7 +149,7 @@ def test_rk4_is_not_symplectic():
     # METHOD trap 8: 1e-6 at h = 0.1, falling as h^6; a loose tolerance or a small step would certify it
     defects = [symplectic_defect(RK4(1.0), h) for h in (0.1, 0.05, 0.025)]
     assert 3e-7 < defects[0] < 3e-5
-    for larger, smaller in zip(defects, defects[1:], strict=False):
+    for larger, smaller in pairwise(defects):
         assert math.log2(larger / smaller) == pytest.approx(6, abs=0.3)
 
 

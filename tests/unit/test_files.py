@@ -1,11 +1,11 @@
 from __future__ import annotations
 
 import os
+import select
 import shutil
 import signal
 import subprocess
 import sys
-import time
 
 import pytest
 
@@ -28,7 +28,7 @@ def other_process(tmp_path):
 
     def start() -> subprocess.Popen:
         process = subprocess.Popen(
-            [sys.executable, "-c", HOLDER, str(tmp_path)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+            [sys.executable, "-c", HOLDER, str(tmp_path)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, bufsize=0
         )
         started.append(process)
         return process
@@ -115,17 +115,15 @@ def test_the_sum_is_what_sha256sum_checks(tmp_path):
 def test_a_second_process_waits_for_the_lock(tmp_path, other_process):
     with locked(tmp_path, pytest.fail):
         second = other_process()
-        assert second.stdout.readline() == "waiting\n"
-        time.sleep(0.1)
-        os.set_blocking(second.stdout.fileno(), False)
-        assert second.stdout.read() in ("", None)
-        os.set_blocking(second.stdout.fileno(), True)
-    assert second.stdout.readline() == "inside\n"
+        assert second.stdout.readline() == b"waiting\n"
+        said_more, _, _ = select.select([second.stdout], [], [], 0.2)
+        assert not said_more
+    assert second.stdout.readline() == b"inside\n"
 
 
 def test_kill_9_of_the_holder_frees_the_lock(tmp_path, other_process):
     holder, waited = other_process(), []
-    assert holder.stdout.readline() == "inside\n"
+    assert holder.stdout.readline() == b"inside\n"
 
     def kill_the_holder() -> None:
         waited.append(holder.poll())

@@ -35,7 +35,7 @@ def test_error_is_of_the_size_of_the_stated_tolerance(tolerance):
     assert np.abs(simulation.states - exact).max() < 20 * tolerance
 
 
-def test_a_slow_member_is_as_exact_beside_many_others_as_alone():
+def test_a_fast_member_is_as_exact_beside_many_slow_ones_as_alone():
     mu = np.array([[1.0, 4.0, 0.0], *[[1.0, 0.01, 0.0]] * 49])
     starts = np.tile([1.0, 0.0], (50, 1, 1))
     times = np.linspace(0, 10, 11)

@@ -105,7 +105,7 @@ class AutoDecoding(Learner):
         gradients = iter(torch.autograd.grad(objective, wanted))
         by_codes = next(gradients) if code else None
         if by_codes is not None and self.lazy:
-            by_codes = torch.sparse_coo_tensor(tasks[None], by_codes, self.codes.shape)
+            by_codes = torch.sparse_coo_tensor(tasks[None], by_codes, self.codes.shape, check_invariants=False)
         self.codes.grad = by_codes
         for parameter in self.base:
             parameter.grad = next(gradients) if base else None

@@ -1,0 +1,107 @@
+"""What every adaptation of conf/adaptation promises; a new yaml is tested without an edit."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+
+from metastruct.adaptation.adaptation import Adaptation
+from metastruct.assembly import component
+from metastruct.dynamics.model import ModulatedModel
+
+TASKS, POINTS, STEPS = 4, 12, 15
+
+
+@pytest.fixture(scope="module")
+def cfg(small, any_adaptation):
+    return small(f"adaptation={any_adaptation}", "modulation=svd", evaluation__steps=STEPS, locality__lambda_z=1e-2)
+
+
+@pytest.fixture(scope="module")
+def adaptation(cfg) -> Adaptation:
+    return component(cfg.adaptation)
+
+
+@pytest.fixture(scope="module")
+def model(cfg, random_model) -> ModulatedModel:
+    return random_model(cfg, gain=3.0)
+
+
+@pytest.fixture(scope="module")
+def support(model) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+    """States, derivatives that codes near to the start explain, and starts."""
+    generator = torch.Generator().manual_seed(1)
+    x = torch.randn(TASKS, POINTS, 2, generator=generator, dtype=torch.float64)
+    start, offset = 0.3 * torch.randn(2, TASKS, model.code_dim, generator=generator, dtype=torch.float64)
+    with torch.no_grad():
+        return x, model.vector_field(x, start + offset), start
+
+
+def test_codes_and_trace_have_the_stated_shapes(adaptation, model, support):
+    fit = adaptation.fit(model, *support)
+    assert fit.codes.shape == (TASKS, model.code_dim)
+    assert fit.trace.shape == (STEPS + 1, TASKS)
+    assert not fit.codes.requires_grad
+    assert not fit.trace.requires_grad
+
+
+def test_trace_begins_and_ends_with_the_losses_of_the_first_and_the_last_codes(adaptation, model, support):
+    x, dxdt, start = support
+    fit = adaptation.fit(model, x, dxdt, start)
+    with torch.no_grad():
+        torch.testing.assert_close(fit.trace[0], model.task_loss(x, dxdt, start))
+        torch.testing.assert_close(fit.trace[-1], model.task_loss(x, dxdt, fit.codes))
+
+
+def test_loss_of_every_task_falls_on_an_easy_problem(adaptation, model, support):
+    trace = adaptation.fit(model, *support).trace
+    assert (trace[-1] < 0.7 * trace[0]).all()
+    assert (trace[STEPS // 2] < trace[0]).all()
+
+
+def test_fit_of_many_tasks_is_as_many_fits_of_one(adaptation, model, support):
+    fit = adaptation.fit(model, *support)
+    single = [adaptation.fit(model, *(values[k : k + 1] for values in support)) for k in range(TASKS)]
+    torch.testing.assert_close(fit.codes, torch.cat([one.codes for one in single]), rtol=1e-9, atol=1e-10)
+    torch.testing.assert_close(fit.trace, torch.cat([one.trace for one in single], dim=1), rtol=1e-9, atol=1e-10)
+
+
+def test_shuffled_tasks_permute_the_fit(adaptation, model, support):
+    order = torch.tensor([2, 0, 3, 1])
+    fit, shuffled = adaptation.fit(model, *support), adaptation.fit(model, *(values[order] for values in support))
+    torch.testing.assert_close(fit.codes[order], shuffled.codes, rtol=1e-9, atol=1e-10)
+
+
+def test_the_model_and_the_start_are_left_as_they_were(adaptation, model, support):
+    state, start = {name: value.clone() for name, value in model.state_dict().items()}, support[2].clone()
+    adaptation.fit(model, *support)
+    assert all(torch.equal(value, state[name]) for name, value in model.state_dict().items())
+    assert all(parameter.requires_grad and parameter.grad is None for parameter in model.parameters())
+    assert torch.equal(support[2], start)
+
+
+def test_the_model_can_still_be_trained_after_a_fit_that_failed(adaptation, model, support):
+    x, dxdt, start = support
+    with pytest.raises(RuntimeError):
+        adaptation.fit(model, x, dxdt[:, :-1], start)
+    assert all(parameter.requires_grad for parameter in model.parameters())
+
+
+def test_what_was_frozen_before_stays_frozen(adaptation, model, support):
+    frozen = next(model.parameters()).requires_grad_(False)
+    adaptation.fit(model, *support)
+    assert not frozen.requires_grad
+    frozen.requires_grad_(True)
+
+
+def test_a_start_at_zero_gives_finite_codes(adaptation, model, support):
+    x, dxdt, start = support
+    fit = adaptation.fit(model, x, dxdt, torch.zeros_like(start))
+    assert fit.codes.isfinite().all()
+    assert fit.trace.isfinite().all()
+
+
+def test_a_fit_works_where_gradients_are_switched_off(adaptation, model, support):
+    with torch.no_grad():
+        silent = adaptation.fit(model, *support)
+    torch.testing.assert_close(silent.codes, adaptation.fit(model, *support).codes, rtol=1e-9, atol=1e-10)

@@ -1,0 +1,150 @@
+"""What every learner of conf/learner promises; a new yaml is tested without an edit."""
+
+from __future__ import annotations
+
+import copy
+import io
+
+import pytest
+import torch
+
+from metastruct.assembly import build_model, component
+from metastruct.data.tasks import Tasks
+from metastruct.dynamics.dynamics import Scales
+from metastruct.learners.learner import Diverged, Learner
+from metastruct.training import train
+
+TASKS, POINTS = 5, 30
+
+
+@pytest.fixture(scope="module")
+def tasks() -> Tasks:
+    """Oscillators of several frequencies."""
+    generator = torch.Generator().manual_seed(0)
+    x = torch.randn(TASKS, POINTS, 2, generator=generator, dtype=torch.float64)
+    stiffness = torch.linspace(0.5, 2.0, TASKS, dtype=torch.float64)[:, None]
+    return Tasks(x, torch.stack([x[..., 1], -stiffness * x[..., 0]], dim=-1))
+
+
+@pytest.fixture(scope="module", params=["all_tasks", "some_tasks"])
+def make(request, small, any_learner, tasks):
+    """Makes a learner of a few units in float64, ready to step."""
+    batch = TASKS if request.param == "all_tasks" else 2
+    cfg = small(
+        f"learner={any_learner}", "modulation=svd", learner__task_batch=batch, learner__point_batch=4
+    )  # fmt: skip
+
+    def made(seed: int = 0, steps: int = 8, tasks: Tasks = tasks, **optimizer: float) -> Learner:
+        torch.manual_seed(seed)
+        learner = component(
+            cfg.learner,
+            model=build_model(cfg, Scales.of(tasks.states, tasks.derivatives)),
+            tasks=tasks,
+            steps=steps,
+            steps_per_epoch=2,
+            seed=seed,
+            optimizer=dict(cfg.optimizer) | optimizer,
+            locality=dict(cfg.locality),
+        ).double()
+        learner.optimizers_made = learner.configure_optimizers()
+        return learner
+
+    return made
+
+
+def numbers(learner: Learner) -> dict[str, torch.Tensor]:
+    return {name: parameter.detach().clone() for name, parameter in learner.named_parameters()}
+
+
+def assert_identical(a: Learner, b: Learner) -> None:
+    ours, theirs = numbers(a), numbers(b)
+    assert ours.keys() == theirs.keys()
+    assert all(torch.equal(ours[name], theirs[name]) for name in ours)
+
+
+def test_outer_step_returns_a_finite_loss_that_holds_no_graph(make):
+    loss = make().outer_update(0)
+    assert loss.isfinite()
+    assert not loss.requires_grad
+
+
+def test_every_parameter_moves_within_two_outer_steps(make):
+    learner = make()
+    before = numbers(learner)
+    for step in range(2):
+        learner.outer_update(step)
+    for name, value in numbers(learner).items():
+        assert not torch.equal(value, before[name]), f"{name} does not move"
+
+
+def test_observations_are_not_parameters_and_not_saved(make):
+    assert not any("observations" in name for name in make().state_dict())
+
+
+def test_training_depends_on_the_seed_alone(make):
+    first, second, other = make(0), make(0), make(1)
+    for learner in (first, second, other):
+        torch.rand(3)
+        for step in range(3):
+            learner.outer_update(step)
+    assert_identical(first, second)
+    assert any(not torch.equal(a, numbers(other)[name]) for name, a in numbers(first).items())
+
+
+def test_a_learner_that_resumes_ends_with_the_numbers_of_one_that_was_never_stopped(make):
+    whole, stopped, resumed = make(), make(), make()
+    for step in range(6):
+        whole.outer_update(step)
+        if step < 3:
+            stopped.outer_update(step)
+    with torch.no_grad():
+        for parameter in resumed.parameters():
+            parameter.mul_(0.5)
+    resumed.load_state_dict(copy.deepcopy(stopped.state_dict()))
+    for new, old in zip(resumed.optimizers_made, stopped.optimizers_made, strict=True):
+        new.load_state_dict(copy.deepcopy(old.state_dict()))
+    for step in range(3, 6):
+        resumed.outer_update(step)
+    assert_identical(resumed, whole)
+
+
+def test_learning_rates_fall_to_zero_after_a_warm_up(make):
+    learner = make(steps=100, warmup=9)
+    factors = [learner.rate_factor(step) for step in range(100)]
+    assert factors[0] == pytest.approx(0.1)
+    assert max(factors) == factors[9] < 1
+    assert all(a > b for a, b in zip(factors[9:], factors[10:], strict=False))
+    assert 0 < factors[-1] < 1e-3
+
+
+def test_loss_falls_on_an_easy_family(make):
+    learner = make(steps=150, base_rate=0.02, code_rate=0.05)
+    losses = [float(learner.outer_update(step)) for step in range(150)]
+    assert sum(losses[-20:]) < 0.2 * sum(losses[:20])
+
+
+def test_training_ends_at_its_last_step_and_is_done_once(make, tmp_path):
+    settings = {"accelerator": "cpu", "checkpoint_seconds": 1000.0}
+    loader = torch.utils.data.DataLoader([0], batch_size=None)
+    learner = make(steps=5)
+    content = torch.load(io.BytesIO(train(learner, loader, tmp_path, settings, None)), weights_only=True)
+    assert content["outer_step"] == 5
+    assert [step for step, _ in content["history"]] == [2, 4, 5]
+    expected = make(steps=5)
+    for step in range(5):
+        expected.outer_update(step)
+    assert all(torch.equal(content["model"][n], value) for n, value in expected.model.state_dict().items())
+    untouched = make(steps=5)
+    train(untouched, loader, tmp_path, settings, None)
+    assert untouched.outer_step == 0
+
+
+def test_a_loss_that_is_not_finite_stops_the_training_and_names_the_outer_step(make, tasks, tmp_path):
+    settings = {"accelerator": "cpu", "checkpoint_seconds": 0.0}
+    broken = Tasks(tasks.states, tasks.derivatives * float("nan"))
+    healthy = make(tasks=tasks)
+    healthy.register_buffer("observations", torch.cat([broken.states, broken.derivatives], -1).flatten(0, 1))
+    loader = torch.utils.data.DataLoader([0], batch_size=None)
+    with pytest.raises(Diverged, match=r"not finite at outer step 0 of 8.*optimizer\.base_rate"):
+        train(healthy, loader, tmp_path, settings, None)
+    assert not list(tmp_path.glob("*.ckpt"))

@@ -1,0 +1,51 @@
+"""Algorithm 2 written out a second time: one task after another, dense matrices, nested autograd, Adam by hand."""
+
+from __future__ import annotations
+
+import math
+
+import pytest
+import torch
+from reference import LazyAdam, Reference, norm_of, numbers_of
+
+from metastruct.adaptation.gradient import GradientDescent
+
+TASKS, POINTS, STEPS, RATE, LAMBDA_Z = 3, 6, 8, 0.05, 0.02
+METHODS = {"shift": 0, "full_weight": 0, "rank_one": 1, "multi_rank": 2, "svd": 2}
+
+
+@pytest.mark.parametrize("start", ["anywhere", "zero"])
+@pytest.mark.parametrize("method", METHODS)
+def test_fit_ends_with_the_codes_of_a_loop_over_tasks(small, random_model, method, start):
+    rank = {"modulation__rank": METHODS[method]} if METHODS[method] else {}
+    model = random_model(small(f"modulation={method}", net__width=5, **rank), gain=3.0)
+    generator = torch.Generator().manual_seed(1)
+    x, dxdt = torch.randn(2, TASKS, POINTS, 2, generator=generator, dtype=torch.float64)
+    codes = torch.randn(TASKS, 3, generator=generator, dtype=torch.float64) * (start != "zero")
+    fit = GradientDescent(STEPS, RATE, LAMBDA_Z).fit(model, x, dxdt, codes)
+
+    reference, numbers = Reference(model, method, METHODS[method], width=5, depth=3), numbers_of(model)
+    for k in range(TASKS):
+        adam, own, losses = LazyAdam(0.9, 0.999), {k: codes[k].clone()}, []
+        for step in range(STEPS):
+            z = own[k].clone().requires_grad_()
+            loss = reference.task_loss(numbers, x[k], dxdt[k], z)
+            losses.append(float(loss.detach()))
+            (gradient,) = torch.autograd.grad(loss + LAMBDA_Z * norm_of([z]), z)
+            adam.step(own, {k: gradient}, RATE * 0.5 * (1 + math.cos(math.pi * step / STEPS)))
+        losses.append(float(reference.task_loss(numbers, x[k], dxdt[k], own[k]).detach()))
+        torch.testing.assert_close(fit.codes[k], own[k], rtol=1e-6, atol=1e-6)
+        torch.testing.assert_close(fit.trace[:, k], torch.tensor(losses, dtype=torch.float64), rtol=1e-6, atol=1e-8)
+
+
+def test_a_larger_lambda_z_keeps_codes_nearer_to_zero(small, random_model):
+    model = random_model(small("modulation=svd"), gain=3.0)
+    generator = torch.Generator().manual_seed(1)
+    x = torch.randn(TASKS, POINTS, 2, generator=generator, dtype=torch.float64)
+    with torch.no_grad():
+        dxdt = model.vector_field(x, torch.randn(TASKS, 3, generator=generator, dtype=torch.float64))
+    free, held = (
+        GradientDescent(40, 0.05, weight).fit(model, x, dxdt, torch.zeros(TASKS, 3, dtype=torch.float64)).codes
+        for weight in (0.0, 10.0)
+    )
+    assert (held.norm(dim=-1) < 0.5 * free.norm(dim=-1)).all()
