@@ -93,6 +93,8 @@ def explained(error: Exception) -> str:
         return f"{match[1]} is not a setting; {closest(match[1], _settings())}"
     if match := re.search(r"Error parsing override '([^']*)'", text):
         return f"cannot read {match[1]!r}; write key=value, and quote values that hold spaces or brackets"
+    if match := re.search(r"field '([^']+)' is not Optional", text):
+        return f"{match[1]} needs a value, got null; leave it out for its default"
     if match := re.search(r"(Value .*?) full_key: (\S+)", text):
         return f"{match[2]}: {match[1]}"
     return text

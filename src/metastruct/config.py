@@ -13,6 +13,7 @@ import os
 from collections.abc import Iterator
 from dataclasses import dataclass, field, fields
 from difflib import get_close_matches
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -182,12 +183,34 @@ def validate(cfg: DictConfig) -> None:
     if unknown:
         raise ConfigError(f"{unknown[0]} is not a setting; {closest(unknown[0], known)}")
     for component in COMPONENTS:
+        _check_component(cfg, component)
         _check_types(cfg, component)
-    _check_rank(cfg)
     _check_sizes(cfg)
+    _check_rank(cfg)
     _check_choices(cfg)
     _check_system(cfg)
     _check_logger(cfg)
+
+
+def _check_component(cfg: DictConfig, group: str) -> None:
+    options = groups()[group]
+    if OmegaConf.is_missing(cfg, group) or not isinstance(cfg[group], DictConfig):
+        raise ConfigError(f"{group} is missing; choose {group}= one of {', '.join(options)}")
+    if cfg[group].get("name") not in options:
+        raise ConfigError(f"{group}.name must be the name of its yaml, got {cfg[group].get('name')!r}; leave it alone")
+    try:
+        _importable(cfg[group]._target_)
+    except (ImportError, ValueError) as error:
+        raise ConfigError(
+            f"{group}._target_ must be the path of a class, got {cfg[group]._target_!r}: {error}"
+        ) from None
+
+
+def _importable(path: str) -> None:
+    """Is there a module of that name? Found without importing it, for torch takes seconds."""
+    module = path.rpartition(".")[0]
+    if not module or find_spec(module) is None:
+        raise ImportError(f"no module {module!r}")
 
 
 def _check_types(cfg: DictConfig, group: str) -> None:
@@ -227,9 +250,11 @@ def _check_rank(cfg: DictConfig) -> None:
             f"rank={cfg.rank} has no meaning for modulation={cfg.modulation.name}; "
             f"leave rank out or use modulation={' or '.join(with_rank)}"
         )
-    rank = cfg.modulation.get("rank")
+    rank, width = cfg.modulation.get("rank"), cfg.net.get("width")
     if rank is not None and rank < 1:
         raise ConfigError(f"rank must be at least 1, got {rank}; leave it out for the default of the modulation")
+    if rank is not None and width is not None and rank > width:
+        raise ConfigError(f"rank must be at most net.width = {width}, got {rank}")
 
 
 def _check_sizes(cfg: DictConfig) -> None:
@@ -292,6 +317,13 @@ def _check_choices(cfg: DictConfig) -> None:
         tags = OmegaConf.select(cfg, key)
         if tags is not None and set(tags) - set(SITE_TAGS):
             raise ConfigError(f"{key} must be a list of {', '.join(SITE_TAGS)}, got {list(tags)}")
+    if not cfg.modulation.get("tags", ["all"]) and cfg.modulation.name != "shift":
+        raise ConfigError("modulation.tags must name at least one kind of site, got []; use modulation=shift for none")
+    if cfg.trainer.accelerator == "cuda":
+        import torch
+
+        if not torch.cuda.is_available():
+            raise ConfigError("trainer.accelerator=cuda needs a CUDA device and there is none; use auto or cpu")
 
 
 def _check_system(cfg: DictConfig) -> None:

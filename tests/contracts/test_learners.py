@@ -77,6 +77,15 @@ def test_every_parameter_moves_within_two_outer_steps(make):
         assert not torch.equal(value, before[name]), f"{name} does not move"
 
 
+def test_optimizer_moves_numbers_as_the_plain_one_would(make):
+    """Fused Adam ignores strides: parameters and gradients must agree in theirs."""
+    learner = make()
+    learner.outer_update(0)
+    for name, parameter in learner.named_parameters():
+        if parameter.grad is not None and not parameter.grad.is_sparse:
+            assert parameter.stride() == parameter.grad.stride(), name
+
+
 def test_observations_are_not_parameters_and_not_saved(make):
     assert not any("observations" in name for name in make().state_dict())
 

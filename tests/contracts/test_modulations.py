@@ -187,6 +187,11 @@ def test_every_parameter_and_code_receives_a_gradient_at_initialisation(model, d
         assert gradient.abs().max() > 1e-8, f"{name} receives no gradient"
 
 
+def test_parameters_lie_contiguously_in_memory(model):
+    """Fused Adam ignores strides: with a gradient of other strides it would move the wrong numbers."""
+    assert all(parameter.is_contiguous() for parameter in model.parameters())
+
+
 def test_codes_receive_a_gradient_where_they_start(model, data):
     x, dxdt, codes = data
     _, _, by_codes, *_ = loss_and_gradients(model, x, dxdt, torch.zeros_like(codes))

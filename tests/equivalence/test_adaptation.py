@@ -18,7 +18,9 @@ METHODS = {"shift": 0, "full_weight": 0, "rank_one": 1, "multi_rank": 2, "svd": 
 @pytest.mark.parametrize("method", METHODS)
 def test_fit_ends_with_the_codes_of_a_loop_over_tasks(small, random_model, method, start):
     rank = {"modulation__rank": METHODS[method]} if METHODS[method] else {}
-    model = random_model(small(f"modulation={method}", net__width=5, **rank), gain=3.0)
+    model = random_model(
+        small(f"modulation={method}", net__width=5, net__activation="silu", modulation__scale=0.3, **rank), gain=3.0
+    )
     generator = torch.Generator().manual_seed(1)
     x, dxdt = torch.randn(2, TASKS, POINTS, 2, generator=generator, dtype=torch.float64)
     codes = torch.randn(TASKS, 3, generator=generator, dtype=torch.float64) * (start != "zero")

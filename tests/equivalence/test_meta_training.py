@@ -44,7 +44,12 @@ def make(small, tasks):
         rank = {"modulation__rank": METHODS[method]} if METHODS[method] else {}
         settings = {"inner_steps": 2, "outer_steps": 2, "point_batch": 3, "codes": "evolving"} | protocol
         cfg = small(
-            f"modulation={method}", net__width=5, **rank, **{f"learner__{k}": value for k, value in settings.items()}
+            f"modulation={method}",
+            net__width=5,
+            net__activation="silu",
+            modulation__scale=0.3,
+            **rank,
+            **{f"learner__{k}": value for k, value in settings.items()},
         )
         torch.manual_seed(3)
         learner = component(
@@ -192,9 +197,7 @@ def test_base_rests_in_inner_updates_and_codes_rest_in_outer_updates(make, monke
 
 @pytest.mark.parametrize(("codes", "reset"), [("reset", True), ("evolving", False)])
 @pytest.mark.parametrize("task_batch", [2, TASKS])
-def test_reset_codes_are_zero_before_each_batch_and_evolving_ones_are_not(
-    make, monkeypatch, codes, reset, task_batch
-):
+def test_reset_codes_are_zero_before_each_batch_and_evolving_ones_are_not(make, monkeypatch, codes, reset, task_batch):
     learner = make("svd", schedule="alternating", codes=codes, task_batch=task_batch)
     with torch.no_grad():
         learner.codes += 0.5

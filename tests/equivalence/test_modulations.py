@@ -64,6 +64,4 @@ def test_shift_is_full_weight_without_the_change_of_the_matrices(small, random_m
             value.zero_()
             value[-shifts:] = getattr(shift.modulation.hypernetwork, name)
     x, codes = shared_draw()
-    torch.testing.assert_close(
-        full.vector_field(x, codes), shift.vector_field(x, codes), rtol=1e-12, atol=1e-14
-    )
+    torch.testing.assert_close(full.vector_field(x, codes), shift.vector_field(x, codes), rtol=1e-12, atol=1e-14)

@@ -102,7 +102,8 @@ class AutoDecoding(Learner):
         if base:
             objective = objective + len(tasks) * self._locality_of_the_base()
             wanted += self.base
-        gradients = iter(torch.autograd.grad(objective, wanted))
+        # Fused Adam walks through memory: a gradient must lie in it as its parameter does.
+        gradients = (gradient.contiguous() for gradient in torch.autograd.grad(objective, wanted))
         by_codes = next(gradients) if code else None
         if by_codes is not None and self.lazy:
             by_codes = torch.sparse_coo_tensor(tasks[None], by_codes, self.codes.shape, check_invariants=False)

@@ -95,4 +95,4 @@ def key(site: Site) -> str:
 
 def orthonormal(rows: int, columns: int) -> Tensor:
     """A random matrix with orthonormal columns."""
-    return torch.linalg.qr(torch.randn(rows, columns))[0]
+    return torch.linalg.qr(torch.randn(rows, columns))[0].contiguous()  # fused Adam takes no notice of strides

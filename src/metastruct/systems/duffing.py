@@ -14,6 +14,7 @@ class Duffing(System):
     name = "duffing"
     state_names = ("q", "p")
     parameter_names = ("alpha", "beta")
+    positive = ("beta",)
     structure = "conservative"
     canonical = True
 

@@ -13,6 +13,7 @@ class MassSpring(System):
     name = "mass_spring"
     state_names = ("q", "p")
     parameter_names = ("m", "k", "q0")
+    positive = ("m", "k")
     structure = "conservative"
     canonical = True
 

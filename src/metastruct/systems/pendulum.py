@@ -20,6 +20,7 @@ class Pendulum(System):
     name = "pendulum"
     state_names = ("q", "p")
     parameter_names = ("m", "l", "q0")
+    positive = ("m", "l")
     structure = "conservative"
     canonical = True
 

@@ -31,6 +31,7 @@ class System(ABC):
     name: str
     state_names: tuple[str, ...]
     parameter_names: tuple[str, ...]
+    positive: tuple[str, ...] = ()  # the parameters that must be above zero
     structure: str  # "conservative" or "metriplectic"
     canonical: bool  # are the coordinates (q, p), positions first?
 
@@ -40,9 +41,17 @@ class System(ABC):
                 f"{self.name} has the parameters {', '.join(self.parameter_names)}, got {', '.join(parameters)}; "
                 "give each a [low, high] range in system.parameters"
             )
-        self.ranges = np.array([[float(end) for end in parameters[name]] for name in self.parameter_names])
-        if self.ranges.shape[1:] != (2,) or not (self.ranges[:, 0] <= self.ranges[:, 1]).all():
+        try:
+            self.ranges = np.array([[float(end) for end in parameters[name]] for name in self.parameter_names])
+        except (TypeError, ValueError):
+            raise ValueError(
+                f"each range of {self.name} must be two numbers [low, high], got {dict(parameters)}"
+            ) from None
+        if self.ranges.ndim != 2 or self.ranges.shape[1:] != (2,) or not (self.ranges[:, 0] <= self.ranges[:, 1]).all():
             raise ValueError(f"each range of {self.name} must be [low, high] with low <= high, got {dict(parameters)}")
+        for name in self.positive:
+            if not float(parameters[name][0]) > 0:
+                raise ValueError(f"{name} of {self.name} must be above 0, got the range {list(parameters[name])}")
 
     @property
     def state_dim(self) -> int:
