@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 READY := .venv/.ready
 
-.PHONY: help setup train test lint benchmark clean
+.PHONY: help setup train test lint benchmark reference clean
 
 help: ## this list
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -29,6 +29,9 @@ lint: $(READY) ## style, types and the layers between packages
 
 benchmark: $(READY) ## the figures of merit, with their bars (the first time about half an hour)
 	$(BIN)/python scripts/benchmark.py
+
+reference: $(READY) ## records, table and figure of the main job, three seeds a system (about 15 minutes)
+	$(BIN)/python scripts/reference.py
 
 clean: ## remove the environment, caches and run folders; outputs/reference/ stays
 	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .import_linter_cache build src/*.egg-info

@@ -68,6 +68,11 @@ def arrangements() -> list[Arrangement]:
     return found
 
 
+@pytest.fixture(scope="session")
+def every_arrangement() -> list[Arrangement]:
+    return arrangements()
+
+
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     """`arrangement` and `any_<group>` stand for everything that conf/ holds of them."""
     if "arrangement" in metafunc.fixturenames:

@@ -53,12 +53,16 @@ def run(cfg: DictConfig) -> RunFolder:
 
 
 def _run(cfg: DictConfig, settings: dict[str, Any], folder: RunFolder) -> dict[str, Any]:
+    import torch
+
     from metastruct.data.datamodule import FamilyData
     from metastruct.reports.figures import draw_all
-    from metastruct.tracking.console import note
+    from metastruct.tracking.console import note, working
 
     began = time.perf_counter()
     seconds: dict[str, float] = {}
+    if cfg.trainer.threads:  # of the evaluation as well: a run that only evaluates ends with the same digits
+        torch.set_num_threads(cfg.trainer.threads)
     folder.metrics.unlink(missing_ok=True)
     write_atomically(folder.config, OmegaConf.to_yaml(cfg, resolve=True))
     with _clock(seconds, "data"):
@@ -72,7 +76,7 @@ def _run(cfg: DictConfig, settings: dict[str, Any], folder: RunFolder) -> dict[s
     seconds |= evaluation.seconds
     _keep_arrays(folder, data, trained, evaluation)
     if cfg.evaluation.figures:
-        with _clock(seconds, "figures"):
+        with _clock(seconds, "figures"), working("drawing the figures"):
             draw_all(folder.evaluation, folder.figures)
     metrics = _written(cfg, folder, trained, evaluation, seconds | {"total": time.perf_counter() - began})
     if logger is not None:
@@ -120,8 +124,6 @@ def _trained(cfg: DictConfig, settings: dict[str, Any], data: FamilyData, logger
     if content is not None:
         note(f"trained before, in {store}")
         return content
-    if cfg.trainer.threads:
-        torch.set_num_threads(cfg.trainer.threads)
     torch.manual_seed(cfg.seed)
     tasks = data.train_tasks()
     learner = component(
@@ -141,23 +143,24 @@ def _evaluated(cfg: DictConfig, data: FamilyData, trained: Trained) -> Evaluatio
     import torch
 
     from metastruct.evaluation.protocol import evaluate
-    from metastruct.tracking.console import note
+    from metastruct.tracking.console import working
 
-    note(f"adapting to {len(data.test.parameters)} new tasks from {cfg.shots} observations each, then measuring")
     device = "cuda" if cfg.trainer.accelerator != "cpu" and torch.cuda.is_available() else "cpu"
-    return evaluate(
-        model=trained.model.to(device),
-        start=trained.start(len(data.test.parameters), cfg.evaluation.start).to(device),
-        adaptation=component(cfg.adaptation),
-        integrator=component(cfg.integrator),
-        system=data.system,
-        test=data.test,
-        support_trajectories=cfg.data.support_trajectories,
-        shots=cfg.shots,
-        seed=cfg.seed,
-        side=cfg.evaluation.grid,
-        box_scale=cfg.evaluation.box_scale,
-    )
+    tasks = len(data.test.parameters)
+    with working(f"adapting to {tasks} new tasks from {cfg.shots} observations each, then measuring"):
+        return evaluate(
+            model=trained.model.to(device),
+            start=trained.start(tasks, cfg.evaluation.start).to(device),
+            adaptation=component(cfg.adaptation),
+            integrator=component(cfg.integrator),
+            system=data.system,
+            test=data.test,
+            support_trajectories=cfg.data.support_trajectories,
+            shots=cfg.shots,
+            seed=cfg.seed,
+            side=cfg.evaluation.grid,
+            box_scale=cfg.evaluation.box_scale,
+        )
 
 
 def _keep_arrays(folder: RunFolder, data: FamilyData, trained: Trained, evaluation: Evaluation) -> None:

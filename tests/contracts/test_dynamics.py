@@ -32,11 +32,9 @@ def data(model) -> tuple[torch.Tensor, torch.Tensor]:
     return x, torch.randn(TASKS, model.code_dim, generator=generator, dtype=torch.float64)
 
 
-def test_every_dynamics_and_every_net_can_be_used():
-    from conftest import arrangements
-
-    assert {a.dynamics for a in arrangements()} == set(groups()["dynamics"])
-    assert {a.net for a in arrangements()} == set(groups()["net"])
+def test_every_dynamics_and_every_net_can_be_used(every_arrangement):
+    assert {a.dynamics for a in every_arrangement} == set(groups()["dynamics"])
+    assert {a.net for a in every_arrangement} == set(groups()["net"])
 
 
 def test_vector_field_has_the_shape_of_the_states(model, data):

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext
 from typing import Any
 
 from lightning import Callback, Trainer
@@ -15,6 +17,14 @@ PLAIN_EVERY = 10.0  # seconds between two lines where no terminal shows a bar
 
 def note(message: str) -> None:
     console.print(f"[dim]{message}[/dim]", soft_wrap=True)
+
+
+@contextmanager
+def working(message: str) -> Iterator[None]:
+    """Say what takes a few seconds, with a spinner where there is a terminal."""
+    note(message)
+    with console.status(message) if console.is_terminal else nullcontext():
+        yield
 
 
 class TrainingProgress(Callback):

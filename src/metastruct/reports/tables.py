@@ -1,0 +1,52 @@
+"""Tables from records: every number in a table is a row on disk."""
+
+from __future__ import annotations
+
+import csv
+import statistics
+from collections.abc import Iterable
+from pathlib import Path
+
+from metastruct.reports.published import NOTE, PUBLISHED
+
+Row = dict[str, str]
+
+
+def read_records(paths: Iterable[Path]) -> list[Row]:
+    """The rows of several records files, laid end to end."""
+    rows: list[Row] = []
+    for path in paths:
+        with open(path, newline="") as file:
+            rows += csv.DictReader(file)
+    return rows
+
+
+def seed_means(rows: Iterable[Row], metric: str) -> dict[str, float]:
+    """Mean over tasks of a metric of the whole state, for each seed."""
+    values: dict[str, list[float]] = {}
+    for row in rows:
+        if row["metric"] == metric and not row["component"]:
+            values.setdefault(row["seed"], []).append(float(row["value"]))
+    return {seed: statistics.mean(numbers) for seed, numbers in sorted(values.items())}
+
+
+def error_table(settings: dict[str, list[Row]]) -> str:
+    """Markdown table of field and trajectory error (x 1e-2), mean and spread over seeds, published numbers beside.
+
+    Args:
+        settings: the rows of each setting, by the label that the table gives it.
+    """
+    lines = ["| setting | seeds | field error | trajectory error | published |", "|---|---|---|---|---|"]
+    for label, rows in settings.items():
+        field, trajectory = (seed_means(rows, metric) for metric in ("field_error", "trajectory_error"))
+        published = PUBLISHED.get((rows[0]["system"], rows[0]["method"]))
+        beside = "-" if published is None else f"{published[0]:.2f} / {published[1]:.2f}"
+        lines.append(f"| {label} | {len(field)} | {_spread(field)} | {_spread(trajectory)} | {beside} |")
+    return "\n".join(
+        [*lines, "", f"Errors x 1e-2, mean ± deviation over seeds of the mean over test tasks; {NOTE}.", ""]
+    )
+
+
+def _spread(means: dict[str, float]) -> str:
+    values = [100 * value for value in means.values()]
+    return f"{statistics.mean(values):.2f} ± {statistics.stdev(values) if len(values) > 1 else 0:.2f}"

@@ -1,0 +1,268 @@
+"""The Python interface: numpy in, numpy out, and an error that says what was expected."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import pickle
+import shutil
+import zipfile
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+import metastruct
+from metastruct.assembly import component
+from metastruct.experiment import run
+
+MU = np.array([[1.0, 1.0, 0.2]])
+
+
+@pytest.fixture(scope="module")
+def model(first_run) -> metastruct.Model:
+    return metastruct.load(first_run[0].path)
+
+
+@pytest.fixture(scope="module")
+def observations(tiny, first_run) -> tuple[np.ndarray, np.ndarray]:
+    """States and derivatives `[points, state]` of one pendulum."""
+    system = component(tiny(first_run[1]).system)
+    states = system.sample_starts(np.random.default_rng(0), MU[0], 30)
+    return states, system.vector_field(states[None], MU)[0]
+
+
+@pytest.fixture(scope="module")
+def member(model, observations) -> metastruct.Member:
+    return model.adapt(*observations)
+
+
+@pytest.fixture
+def folder(first_run, tmp_path) -> Path:
+    """A copy of the run folder, to damage."""
+    shutil.copytree(first_run[0].path, tmp_path / "run")
+    return tmp_path / "run"
+
+
+def test_a_path_may_be_a_word(first_run):
+    assert metastruct.load(str(first_run[0].path)).system == "pendulum"
+
+
+def test_adapted_member_has_a_code_and_the_losses_of_its_fit(member):
+    assert member.code.shape == (2,)
+    assert member.losses.shape == (6,)
+    assert member.losses.dtype == np.float64
+
+
+def test_more_steps_fit_better_and_the_settings_of_the_run_stay(model, observations):
+    first = model.adapt(*observations)
+    longer = model.adapt(*observations, steps=60, learning_rate=0.1)
+    assert longer.losses.shape == (61,)
+    assert longer.losses[-1] < first.losses[-1]
+    assert model.adapt(*observations).losses.tolist() == first.losses.tolist()
+
+
+def test_a_list_of_trajectories_is_what_they_are_end_to_end(model, observations, member):
+    states, dxdt = observations
+    cut = model.adapt([states[:10], states[10:]], [dxdt[:10], dxdt[10:]])
+    np.testing.assert_array_equal(cut.code, member.code)
+    listed = model.adapt(states.tolist(), dxdt.tolist())
+    np.testing.assert_array_equal(listed.code, member.code)
+
+
+def test_adapting_does_not_change_the_model(model, observations, member):
+    states, dxdt = observations
+    model.adapt(states, -dxdt, steps=20)
+    np.testing.assert_array_equal(model.adapt(states, dxdt).code, member.code)
+
+
+def test_arguments_are_not_changed(model, observations):
+    states, dxdt = (values.copy() for values in observations)
+    model.adapt(states, dxdt).rollout(states, [0.0, 0.1])
+    np.testing.assert_array_equal(states, observations[0])
+    np.testing.assert_array_equal(dxdt, observations[1])
+
+
+@pytest.mark.parametrize("shape", [(), (1,), (4,), (2, 3), (0,)])
+def test_results_have_the_shape_of_the_states(member, shape):
+    x = np.random.default_rng(0).normal(size=(*shape, 2))
+    assert member.vector_field(x).shape == (*shape, 2)
+    assert member.energy(x).shape == shape
+    assert member.rollout(x, [0.0, 0.05, 0.2]).shape == (*shape, 3, 2)
+    assert member.vector_field(x).dtype == np.float64
+
+
+def test_results_at_many_states_are_those_at_each(member):
+    x = np.random.default_rng(0).normal(size=(2, 3, 2))
+    for i in range(2):
+        for j in range(3):
+            np.testing.assert_allclose(member.vector_field(x)[i, j], member.vector_field(x[i, j]), rtol=1e-12)
+            np.testing.assert_allclose(member.energy(x)[i, j], member.energy(x[i, j]), rtol=1e-12)
+
+
+def test_vector_field_is_the_symplectic_gradient_of_the_energy(member):
+    x, h = np.random.default_rng(0).normal(size=(5, 2)), 1e-5
+    by_q, by_p = ((member.energy(x + s) - member.energy(x - s)) / (2 * h) for s in h * np.eye(2))
+    np.testing.assert_allclose(member.vector_field(x), np.stack([by_p, -by_q], -1), rtol=1e-6, atol=1e-8)
+
+
+def test_energy_is_constant_along_a_rollout(member):
+    x = np.random.default_rng(0).normal(size=(4, 2))
+    path = member.rollout(x, np.linspace(0, 2, 9))
+    energy = member.energy(path)
+    assert np.abs(path[:, -1] - x).max() > 0.1
+    assert np.abs(energy - energy[:, :1]).max() < 1e-6 * np.ptp(member.energy(np.random.default_rng(1).normal(size=(50, 2))))
+
+
+def test_rollout_starts_at_its_start_and_follows_the_field(member):
+    x = np.array([0.3, -0.5])
+    path = member.rollout(x, [1.0, 1.001, 3.0])
+    np.testing.assert_array_equal(path[0], x)
+    np.testing.assert_allclose((path[1] - x) / 0.001, member.vector_field(x), rtol=1e-2, atol=1e-2)
+    np.testing.assert_allclose(path, member.rollout(x, [0.0, 0.001, 2.0]), rtol=1e-9)
+    np.testing.assert_array_equal(member.rollout(x, [5.0]), x[None])
+
+
+def test_run_measured_what_the_interface_gives(first_run, model):
+    """The codes of the evaluation, used by hand, have the rollouts of the evaluation."""
+    with np.load(first_run[0].evaluation) as arrays:
+        codes, times, query, rollouts = (arrays[name] for name in ("test_codes", "times", "query", "rollouts"))
+    for task in range(2):
+        member = metastruct.Member(model._cfg, model._trained, torch.from_numpy(codes[task : task + 1]), np.zeros(1))
+        np.testing.assert_allclose(member.rollout(query[task, :, 0], times), rollouts[task], rtol=1e-8, atol=1e-9)
+
+
+GOOD = np.zeros((5, 2))
+WRONG = {
+    "one number a state": ((np.zeros((5, 1)), GOOD), r"states must have the shape \[points, 2\], got \[5, 1\]"),
+    "no points axis": ((np.zeros(2), GOOD), r"states must have the shape \[points, 2\], got \[2\]"),
+    "too many axes": ((np.zeros((1, 5, 2)), GOOD), r"states must have the shape \[points, 2\]"),
+    "wrong derivatives": ((GOOD, np.zeros((5, 3))), r"dxdt must have the shape \[points, 2\], got \[5, 3\]"),
+    "another number of points": ((GOOD, np.zeros((4, 2))), "as many points, got 5 and 4"),
+    "no observation": ((np.zeros((0, 2)), np.zeros((0, 2))), "at least one observation"),
+    "empty list": (([], []), r"states must have the shape \[points, 2\]"),
+    "NaN": ((np.full((5, 2), np.nan), GOOD), "states must be finite, got 10 NaN"),
+    "infinity": ((GOOD, np.full((5, 2), np.inf)), "dxdt must be finite"),
+    "words": (([["a", "b"]], GOOD), "states must be numbers"),
+    "ragged": (([[1.0, 2.0], [3.0]], GOOD), "states must be numbers"),
+    "a trajectory of another system": (([GOOD, np.zeros((5, 3))], np.zeros((10, 2))), "states must have the shape"),
+    "trajectories cut elsewhere": (
+        ([np.zeros((2, 2)), np.zeros((3, 2))], [np.zeros((3, 2)), np.zeros((2, 2))]),
+        "as many points",
+    ),
+}
+
+
+@pytest.mark.parametrize("arguments", WRONG.values(), ids=WRONG)
+def test_observations_that_make_no_sense_are_refused(model, arguments):
+    with pytest.raises(ValueError, match=arguments[1]):
+        model.adapt(*arguments[0])
+
+
+@pytest.mark.parametrize("settings", [{"step": 3}, {"name": "x"}, {"_target_": "os.system"}])
+def test_a_setting_that_is_not_known_is_refused_with_those_that_are(model, settings):
+    with pytest.raises(ValueError, match=r"adapt takes the settings .*learning_rate.*steps"):
+        model.adapt(GOOD, GOOD, **settings)
+
+
+@pytest.mark.parametrize("method", ["vector_field", "energy"])
+@pytest.mark.parametrize(
+    ("x", "message"),
+    [
+        (np.zeros(3), r"x must have the shape \[\.\.\., 2\], got \[3\]"),
+        (1.0, r"x must have the shape \[\.\.\., 2\], got \[\]"),
+        ([np.nan, 0.0], "x must be finite"),
+        ("ab", "x must be numbers"),
+    ],
+)
+def test_states_that_make_no_sense_are_refused(member, method, x, message):
+    with pytest.raises(ValueError, match=message):
+        getattr(member, method)(x)
+
+
+@pytest.mark.parametrize(
+    ("x0", "times", "message"),
+    [
+        (np.zeros(3), [0.0, 1.0], r"x0 must have the shape"),
+        ([np.inf, 0.0], [0.0, 1.0], "x0 must be finite"),
+        (np.zeros(2), [0.0, 1.0, 1.0], "increase"),
+        (np.zeros(2), [1.0, 0.0], "increase"),
+        (np.zeros(2), [0.0, np.nan], "finite"),
+        (np.zeros(2), [], r"times must have the shape \[times\]"),
+        (np.zeros(2), 1.0, r"times must have the shape \[times\]"),
+        (np.zeros(2), [[0.0, 1.0]], r"times must have the shape \[times\]"),
+    ],
+)
+def test_rollouts_that_make_no_sense_are_refused(member, x0, times, message):
+    with pytest.raises(ValueError, match=message):
+        member.rollout(x0, times)
+
+
+def test_a_model_without_structure_has_no_energy_and_says_so(tiny, tmp_path):
+    folder = run(tiny(tmp_path, "dynamics=unstructured", "trainer.steps=2", "evaluation.steps=2"))
+    member = metastruct.load(folder.path).adapt(GOOD, GOOD)
+    assert member.vector_field(GOOD).shape == (5, 2)
+    with pytest.raises(TypeError, match="dynamics=hamiltonian"):
+        member.energy(GOOD)
+
+
+def test_a_folder_that_is_not_there_is_told(tmp_path):
+    with pytest.raises(FileNotFoundError, match=r"holds no config\.yaml"):
+        metastruct.load(tmp_path / "nowhere")
+
+
+@pytest.mark.parametrize("name", ["config.yaml", "model.ckpt"])
+def test_a_folder_without_a_finished_run_is_told(folder, name):
+    (folder / name).unlink()
+    with pytest.raises(FileNotFoundError, match=name):
+        metastruct.load(folder)
+
+
+@pytest.mark.parametrize("damage", ["cut", "altered", "no sum"])
+def test_a_damaged_model_file_is_refused(folder, damage):
+    path = folder / "model.ckpt"
+    content = bytearray(path.read_bytes())
+    if damage == "cut":
+        path.write_bytes(content[:-20])
+    elif damage == "altered":
+        content[len(content) // 2] ^= 1
+        path.write_bytes(content)
+    else:
+        (folder / "model.ckpt.sha256").unlink()
+    with pytest.raises(ValueError, match=r"model\.ckpt does not have the sum"):
+        metastruct.load(folder)
+
+
+def test_a_model_file_of_another_configuration_is_refused(folder):
+    config = folder / "config.yaml"
+    config.write_text(config.read_text().replace("width: 8", "width: 9"))
+    with pytest.raises(ValueError, match=r"model\.ckpt"):
+        metastruct.load(folder)
+
+
+class Malicious:
+    """A pickle that would write a file."""
+
+    def __init__(self, victim: Path):
+        self.victim = victim
+
+    def __reduce__(self):
+        return Path.touch, (self.victim,)
+
+
+def test_code_in_a_model_file_is_not_executed(folder, tmp_path):
+    victim, model = tmp_path / "victim", folder / "model.ckpt"
+    content, buffer = model.read_bytes(), io.BytesIO()
+    with zipfile.ZipFile(io.BytesIO(content)) as old, zipfile.ZipFile(buffer, "w") as new:
+        for name in old.namelist():
+            evil = pickle.dumps(Malicious(victim), protocol=2)
+            new.writestr(name, evil if name.endswith("data.pkl") else old.read(name))
+    torch.load(io.BytesIO(buffer.getvalue()), weights_only=False)
+    assert victim.exists()  # the trap works where it is let
+    victim.unlink()
+    model.write_bytes(buffer.getvalue())
+    (folder / "model.ckpt.sha256").write_text(f"{hashlib.sha256(buffer.getvalue()).hexdigest()}  model.ckpt\n")
+    with pytest.raises(Exception, match="(?i)weights.only|unsupported|model.ckpt"):
+        metastruct.load(folder)
+    assert not victim.exists()
