@@ -30,6 +30,10 @@ SETTINGS = {
     "mass_spring": ("system=mass_spring", "modulation=svd", "rank=5"),
     "duffing": ("system=duffing", "modulation=svd", "rank=5"),
     "pendulum (net=separable)": ("system=pendulum", "modulation=svd", "rank=5", "net=separable"),
+    "pendulum (the paper's alternation: N_in = 5, N_out = 1, 10 tasks a batch)": (
+        *("system=pendulum", "modulation=svd", "rank=5"),
+        *("learner.schedule=alternating", "learner.task_batch=10"),
+    ),
 }
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
+from pickle import UnpicklingError
 from typing import Any
 
 import numpy as np
@@ -44,7 +45,12 @@ def load(run_folder: str | Path) -> Model:
     register()
     cfg = OmegaConf.load(folder.config)
     assert isinstance(cfg, DictConfig)
-    return Model(cfg, Trained.load(cfg, content))
+    try:
+        return Model(cfg, Trained.load(cfg, content))
+    except (RuntimeError, KeyError, UnpicklingError) as error:
+        raise ValueError(
+            f"{folder.model} does not hold the model that {folder.config.name} describes; run its command again"
+        ) from error
 
 
 class Model:
@@ -68,20 +74,21 @@ class Model:
         Raises:
             ValueError: a shape is wrong, a number is not finite, there is no observation, or a setting is unknown.
         """
-        x = self._observations(states, "states")
-        y = self._observations(dxdt, "dxdt")
-        if len(x) != len(y):
-            raise ValueError(f"states and dxdt must have as many points, got {len(x)} and {len(y)}")
-        unknown = set(settings) - set(self._cfg.adaptation)
+        x, points = self._observations(states, "states")
+        y, derivatives = self._observations(dxdt, "dxdt")
+        if points != derivatives:
+            raise ValueError(f"states and dxdt must have as many points, got {points} and {derivatives}")
+        known = set(self._cfg.adaptation) - {"_target_", "name"}
+        unknown = set(settings) - known
         if unknown:
-            known = ", ".join(sorted(set(self._cfg.adaptation) - {"_target_", "name"}))
-            raise ValueError(f"adapt takes the settings {known}, got {', '.join(sorted(unknown))}")
+            raise ValueError(f"adapt takes the settings {', '.join(sorted(known))}, got {', '.join(sorted(unknown))}")
         adaptation = component(self._cfg.adaptation, **settings)
         start = self._trained.start(1, self._cfg.evaluation.start)
         fit = adaptation.fit(self._trained.model, torch.from_numpy(x)[None], torch.from_numpy(y)[None], start)
         return Member(self._cfg, self._trained, fit.codes, fit.trace[:, 0].numpy())
 
-    def _observations(self, values: ArrayLike | Sequence[ArrayLike], name: str) -> Array:
+    def _observations(self, values: ArrayLike | Sequence[ArrayLike], name: str) -> tuple[Array, list[int]]:
+        """All observations `[points, state]`, and the number of each trajectory."""
         pieces: Any = (
             values if isinstance(values, list | tuple) and np.ndim(values[0] if values else 0) == 2 else (values,)
         )
@@ -94,7 +101,7 @@ class Model:
             raise ValueError(f"{name} must hold at least one observation [points, {self.state_dim}], got none")
         if not np.isfinite(joined).all():
             raise ValueError(f"{name} must be finite, got {int((~np.isfinite(joined)).sum())} NaN or infinite numbers")
-        return joined
+        return joined, [len(array) for array in arrays]
 
 
 class Member:

@@ -58,7 +58,7 @@ def fit(learner: Learner, data: FamilyData, folder: Path, settings: dict[str, An
     logging.getLogger("lightning.pytorch").setLevel(logging.ERROR)
     warnings.filterwarnings("ignore", module="lightning")
     trainer = Trainer(
-        accelerator={"cuda": "gpu"}.get(settings["accelerator"], settings["accelerator"]),
+        accelerator="gpu" if settings["accelerator"] != "cpu" and torch.cuda.is_available() else "cpu",
         devices=1,
         max_epochs=-1,
         logger=logger or False,

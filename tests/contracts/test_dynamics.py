@@ -1,4 +1,4 @@
-"""What every dynamics of conf/dynamics promises, with every net that goes with it; a new yaml is tested without an edit."""
+"""What every dynamics of conf/dynamics promises, with every net that goes with it; a new yaml needs no edit here."""
 
 from __future__ import annotations
 

@@ -10,8 +10,21 @@ import pytest
 from omegaconf import DictConfig
 
 TINY = (
-    *("trainer.steps=20", "trainer.steps_per_epoch=5", "trainer.accelerator=cpu", "net.width=8", "modulation.code_dim=2"),
-    *("data.train_tasks=4", "data.test_tasks=2", "data.points=20", "data.horizon=2", "shots=10", "learner.task_batch=4"),
+    *(
+        "trainer.steps=20",
+        "trainer.steps_per_epoch=5",
+        "trainer.accelerator=cpu",
+        "net.width=8",
+        "modulation.code_dim=2",
+    ),
+    *(
+        "data.train_tasks=4",
+        "data.test_tasks=2",
+        "data.points=20",
+        "data.horizon=2",
+        "shots=10",
+        "learner.task_batch=4",
+    ),
     *("evaluation.steps=5", "evaluation.grid=11", "evaluation.figures=false", "logger=none"),
 )
 

@@ -112,7 +112,9 @@ def test_energy_is_constant_along_a_rollout(member):
     path = member.rollout(x, np.linspace(0, 2, 9))
     energy = member.energy(path)
     assert np.abs(path[:, -1] - x).max() > 0.1
-    assert np.abs(energy - energy[:, :1]).max() < 1e-6 * np.ptp(member.energy(np.random.default_rng(1).normal(size=(50, 2))))
+    assert np.abs(energy - energy[:, :1]).max() < 1e-6 * np.ptp(
+        member.energy(np.random.default_rng(1).normal(size=(50, 2)))
+    )
 
 
 def test_rollout_starts_at_its_start_and_follows_the_field(member):
@@ -139,17 +141,18 @@ WRONG = {
     "no points axis": ((np.zeros(2), GOOD), r"states must have the shape \[points, 2\], got \[2\]"),
     "too many axes": ((np.zeros((1, 5, 2)), GOOD), r"states must have the shape \[points, 2\]"),
     "wrong derivatives": ((GOOD, np.zeros((5, 3))), r"dxdt must have the shape \[points, 2\], got \[5, 3\]"),
-    "another number of points": ((GOOD, np.zeros((4, 2))), "as many points, got 5 and 4"),
+    "another number of points": ((GOOD, np.zeros((4, 2))), r"as many points, got \[5\] and \[4\]"),
     "no observation": ((np.zeros((0, 2)), np.zeros((0, 2))), "at least one observation"),
     "empty list": (([], []), r"states must have the shape \[points, 2\]"),
     "NaN": ((np.full((5, 2), np.nan), GOOD), "states must be finite, got 10 NaN"),
     "infinity": ((GOOD, np.full((5, 2), np.inf)), "dxdt must be finite"),
     "words": (([["a", "b"]], GOOD), "states must be numbers"),
     "ragged": (([[1.0, 2.0], [3.0]], GOOD), "states must be numbers"),
-    "a trajectory of another system": (([GOOD, np.zeros((5, 3))], np.zeros((10, 2))), "states must have the shape"),
+    "a trajectory of another system": (([GOOD, np.zeros((5, 3))], [GOOD, GOOD]), "states must have the shape"),
+    "one list": (([GOOD, GOOD], np.zeros((10, 2))), r"as many points, got \[5, 5\] and \[10\]"),
     "trajectories cut elsewhere": (
         ([np.zeros((2, 2)), np.zeros((3, 2))], [np.zeros((3, 2)), np.zeros((2, 2))]),
-        "as many points",
+        r"as many points, got \[2, 3\] and \[3, 2\]",
     ),
 }
 
@@ -237,7 +240,7 @@ def test_a_damaged_model_file_is_refused(folder, damage):
 def test_a_model_file_of_another_configuration_is_refused(folder):
     config = folder / "config.yaml"
     config.write_text(config.read_text().replace("width: 8", "width: 9"))
-    with pytest.raises(ValueError, match=r"model\.ckpt"):
+    with pytest.raises(ValueError, match=r"model\.ckpt does not hold the model that config\.yaml describes"):
         metastruct.load(folder)
 
 
@@ -263,6 +266,6 @@ def test_code_in_a_model_file_is_not_executed(folder, tmp_path):
     victim.unlink()
     model.write_bytes(buffer.getvalue())
     (folder / "model.ckpt.sha256").write_text(f"{hashlib.sha256(buffer.getvalue()).hexdigest()}  model.ckpt\n")
-    with pytest.raises(Exception, match="(?i)weights.only|unsupported|model.ckpt"):
+    with pytest.raises(ValueError, match=r"model\.ckpt does not hold the model"):
         metastruct.load(folder)
     assert not victim.exists()

@@ -216,9 +216,7 @@ def test_a_checkpoint_that_was_cut_short_is_passed_over_for_the_one_before(
     tiny, killed, uninterrupted, tmp_path, capsys
 ):
     shutil.copytree(killed, tmp_path / "outputs")
-    complete = [
-        path for path in sorted(the_training(tmp_path / "outputs").glob("step-*.ckpt")) if read_checked(path)
-    ]
+    complete = [path for path in sorted(the_training(tmp_path / "outputs").glob("step-*.ckpt")) if read_checked(path)]
     older, newest = complete[-2:]
     newest.write_bytes(newest.read_bytes()[:1000])
     folder = run(tiny(tmp_path / "outputs", *LONG))
@@ -305,7 +303,7 @@ def test_a_sweep_drops_a_rank_without_meaning_with_one_note_and_runs_no_duplicat
 
 
 def test_a_job_that_fails_stops_no_other_and_the_sweep_fails(train, tmp_path):
-    code, printed, complaint = train("-m", "optimizer.base_rate=1e30,1e-3", "seed=0,1")
+    code, _, complaint = train("-m", "optimizer.base_rate=1e30,1e-3", "seed=0,1")
     assert code == 1
     assert complaint.count("error: the training loss is not finite") == 2
     assert "error: 2 jobs failed" in complaint
