@@ -9,12 +9,13 @@ from metastruct.adaptation.adaptation import Adaptation
 from metastruct.assembly import component
 from metastruct.dynamics.model import ModulatedModel
 
-TASKS, POINTS, STEPS = 4, 12, 15
+TASKS, POINTS, STEPS = 4, 12, 40
 
 
 @pytest.fixture(scope="module")
 def cfg(small, any_adaptation):
-    return small(f"adaptation={any_adaptation}", "modulation=svd", evaluation__steps=STEPS, locality__lambda_z=1e-2)
+    settings = {"evaluation__steps": STEPS, "locality__lambda_z": 1e-4, "modulation__scale": 0.3}
+    return small(f"adaptation={any_adaptation}", "modulation=svd", **settings)
 
 
 @pytest.fixture(scope="module")
