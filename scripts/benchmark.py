@@ -194,11 +194,11 @@ def whole_process(*overrides: str) -> float:
 
 def accuracy(metric: str, label: str) -> float:
     """Mean over seeds and test tasks of a metric (x 1e-2), from finished runs or new ones."""
-    from reference import SETTINGS, runs
+    from reference import MAIN_JOB, runs
 
     from metastruct.reports.tables import read_records, seed_means
 
-    rows = read_records(folder.records for folder in runs(SETTINGS[label]))
+    rows = read_records(folder.records for folder in runs(MAIN_JOB[label], (0, 1, 2)))
     return 100 * statistics.mean(seed_means(rows, metric).values())
 
 

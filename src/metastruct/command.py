@@ -51,6 +51,7 @@ def job(cfg: DictConfig) -> None:
 def command_line(main: Callable[[], None]) -> None:
     """Run a Hydra main; exit with 0, 1 after a failure, 2 for a senseless configuration, 130 if interrupted."""
     os.environ["HYDRA_FULL_ERROR"] = "1"  # Hydra then raises, and the message is ours
+    sys.argv[1:] = sorted(sys.argv[1:], key=lambda word: word not in ("-m", "--multirun"))  # Hydra wants it first
     try:
         main()
     except (HydraException, OmegaConfBaseException, ValueError) as error:

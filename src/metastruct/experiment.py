@@ -48,6 +48,10 @@ def run(cfg: DictConfig) -> RunFolder:
                 print_result(_run(cfg, settings, folder), folder.path)
                 return folder
     note(f"finished before, on {metrics['date']}; force=true repeats it")
+    if cfg.evaluation.figures and not folder.figures.exists():
+        from metastruct.reports.figures import draw_all
+
+        draw_all(folder.evaluation, folder.figures)
     print_result(metrics, folder.path)
     return folder
 

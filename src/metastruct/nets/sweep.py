@@ -24,7 +24,6 @@ from typing import Any
 
 import torch
 from torch import Tensor
-from torch.autograd.function import once_differentiable
 
 from metastruct.nets.activation import Activation
 from metastruct.nets.product import by_task, spread
@@ -104,8 +103,9 @@ class _Sweep(torch.autograd.Function):
         return y
 
     @staticmethod
-    @once_differentiable
     def backward(ctx: Any, cotangent: Tensor) -> tuple[Any, ...]:
+        if torch.is_grad_enabled():
+            raise RuntimeError("this gradient is differentiable once, and create_graph asks for more; set net.twice")
         layers, (inputs, slopes, gs, bends) = ctx.layers, ctx.swept
         needs_x, needs_top, *needs = ctx.needs_input_grad[2:]
 
