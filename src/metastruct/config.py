@@ -313,6 +313,10 @@ def _check_choices(cfg: DictConfig) -> None:
             raise ConfigError(
                 f"{key} must be one of {', '.join(choices)}, got {value!r}; {closest(str(value), list(choices))}"
             )
+    if cfg.learner.get("codes") == "reset" and cfg.learner.get("schedule") == "joint":
+        raise ConfigError(
+            "learner.codes=reset needs learner.schedule=alternating: joint codes would take one step only"
+        )
     for key in ("modulation.tags", "modulation.shift_tags"):
         tags = OmegaConf.select(cfg, key)
         if tags is not None and set(tags) - set(SITE_TAGS):
