@@ -62,6 +62,7 @@ class Trained:
     codes: Tensor  # [tasks, code]
     seconds: float
     history: list[tuple[int, float]]  # outer step, training loss
+    diverged_at: int | None  # the outer step where the training loss ceased to be finite
 
     @classmethod
     def load(cls, cfg: DictConfig, content: bytes) -> Trained:
@@ -74,7 +75,8 @@ class Trained:
         constants = (kept["model"][f"dynamics.{name}"] for name in ("state_mean", "state_std", "derivative_std"))
         model = build_model(cfg, Scales(*constants))
         model.load_state_dict(kept["model"])
-        return cls(model.double().eval(), kept["codes"].double(), kept["seconds"], kept["history"])
+        told = kept["seconds"], kept["history"], kept.get("diverged_at")
+        return cls(model.double().eval(), kept["codes"].double(), *told)
 
     def start(self, tasks: int, where: str) -> Tensor:
         """Codes `[tasks, code]` where adaptation begins: "mean", the z_avg of the training codes, or "zero"."""

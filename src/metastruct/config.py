@@ -29,10 +29,14 @@ CHOICES = {
     "net.activation": ("silu", "tanh", "sine", "softplus"),
     "learner.schedule": ("joint", "alternating"),
     "learner.codes": ("evolving", "reset"),
+    "learner.inner_optimizer": ("adam", "sgd"),
+    "adaptation.optimizer": ("adam", "sgd"),
     "evaluation.start": ("mean", "zero"),
     "trainer.accelerator": ("auto", "cpu", "cuda"),
     "logger.mode": ("offline", "online", "disabled"),
 }
+WEIGHT_MODULATIONS = ("weights", "output_weights")  # a code is a change of weights, and goes with these adaptations:
+WEIGHT_ADAPTATIONS = ("descent", "fine_tuning", "from_scratch")
 
 
 class ConfigError(ValueError):
@@ -151,8 +155,17 @@ def closest(word: str, known: list[str]) -> str:
     return f"did you mean {' or '.join(near)}?" if near else f"there is {', '.join(known)}"
 
 
+def chosen_by(learner: str) -> dict[str, str]:
+    """What the yaml of a learner chooses in other groups, such as its modulation."""
+    defaults = OmegaConf.load(CONF / "learner" / f"{learner}.yaml").get("defaults", [])
+    pairs = [pair for entry in defaults for pair in entry.items()]
+    return {str(key).removeprefix("override /").partition("@")[0]: str(option) for key, option in pairs}
+
+
 def method_name(cfg: DictConfig) -> str:
-    """The method as tables name it, such as "svd(5)" or "shift"."""
+    """The method as tables name it, such as "svd(5)", "shift" or "maml"."""
+    if "modulation" in chosen_by(cfg.learner.name):
+        return str(cfg.learner.name)
     rank = cfg.modulation.get("rank")
     return (
         cfg.modulation.name if rank is None or cfg.modulation.name == "rank_one" else f"{cfg.modulation.name}({rank})"
@@ -188,6 +201,7 @@ def validate(cfg: DictConfig) -> None:
     _check_sizes(cfg)
     _check_rank(cfg)
     _check_choices(cfg)
+    _check_learner(cfg)
     _check_system(cfg)
     _check_logger(cfg)
 
@@ -265,7 +279,8 @@ def _check_sizes(cfg: DictConfig) -> None:
         "adaptation.steps",
     ]
     positive = ["data.horizon", "data.tolerance", "evaluation.box_scale", "optimizer.base_rate", "optimizer.code_rate"]
-    positive += ["integrator.step_size", "adaptation.learning_rate"]
+    positive += ["integrator.step_size", "adaptation.learning_rate", "adaptation.rate_factor"]
+    positive += ["learner.inner_rate", "learner.outer_rate"]
     not_negative = [
         "seed",
         "data.seed",
@@ -328,6 +343,23 @@ def _check_choices(cfg: DictConfig) -> None:
 
         if not torch.cuda.is_available():
             raise ConfigError("trainer.accelerator=cuda needs a CUDA device and there is none; use auto or cpu")
+
+
+def _check_learner(cfg: DictConfig) -> None:
+    """Which learner goes with which modulation, and that with which adaptation."""
+    learner, modulation, adaptation = cfg.learner.name, cfg.modulation.name, cfg.adaptation.name
+    own = chosen_by(learner).get("modulation")
+    if own is not None and modulation != own:
+        raise ConfigError(f"learner={learner} needs modulation={own}, got {modulation}; leave modulation out")
+    if own is None and modulation in WEIGHT_MODULATIONS:
+        fitting = [name for name in groups()["learner"] if chosen_by(name).get("modulation") == modulation]
+        raise ConfigError(f"modulation={modulation} needs learner={' or '.join(fitting)}, got {learner}")
+    if (modulation in WEIGHT_MODULATIONS) != (adaptation in WEIGHT_ADAPTATIONS):
+        others = [name for name in groups()["adaptation"] if name not in WEIGHT_ADAPTATIONS]
+        fitting = [*WEIGHT_ADAPTATIONS] if modulation in WEIGHT_MODULATIONS else others
+        raise ConfigError(
+            f"learner={learner} with modulation={modulation} needs adaptation={' or '.join(fitting)}, got {adaptation}"
+        )
 
 
 def _check_system(cfg: DictConfig) -> None:

@@ -75,6 +75,8 @@ def _run(cfg: DictConfig, settings: dict[str, Any], folder: RunFolder) -> dict[s
     content = _trained(cfg, settings, data, logger)
     write_checked(folder.model, content)
     trained = Trained.load(cfg, content)
+    if trained.diverged_at is not None:
+        note(f"the training diverged at outer step {trained.diverged_at}: every test task counts as diverged")
     seconds["training"] = trained.seconds
     evaluation = _evaluated(cfg, data, trained)
     seconds |= evaluation.seconds
@@ -196,7 +198,8 @@ def _written(
     from metastruct.runs.records import write_records
 
     shared = {"system": cfg.system.name, "method": method_name(cfg), "learner": cfg.learner.name, "seed": cfg.seed}
-    settings = {"dynamics": cfg.dynamics.name, "shots": cfg.shots, "steps": cfg.evaluation.steps}
+    settings = {"dynamics": cfg.dynamics.name, "shots": cfg.shots}
+    settings["steps"] = cfg.adaptation.get("steps", cfg.evaluation.steps)
     settings |= {"adaptation": cfg.adaptation.name, "start": cfg.evaluation.start}
     rows = records(evaluation, experiment=cfg.tag, run=folder.path.name, domain=cfg.system.name, **shared, **settings)
     metrics = {
@@ -206,7 +209,8 @@ def _written(
         **summary(evaluation),
         "parameters": trained.model.parameter_counts(),
         "seconds": seconds,
-        "training_steps": cfg.trainer.steps,
+        "training_steps": trained.history[-1][0] if trained.history else 0,
+        "training_diverged_at": trained.diverged_at,
         "records": write_records(folder.records, rows),
         "date": datetime.now(UTC).isoformat(timespec="seconds"),
         "versions": versions(),

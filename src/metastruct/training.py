@@ -30,7 +30,7 @@ def train(learner: Learner, data: FamilyData, folder: Path, settings: dict[str, 
     """Train to the end, once; returns the model file, which stays in the folder.
 
     Raises:
-        Diverged: the loss is no longer finite.
+        Diverged: the loss is no longer finite, and the learner does not take that for a result.
     """
     with locked(folder, lambda: note(f"waiting for another process that trains in {folder}")):
         done = trained(folder)
@@ -44,6 +44,7 @@ def train(learner: Learner, data: FamilyData, folder: Path, settings: dict[str, 
             "outer_step": learner.outer_step,
             "seconds": learner.seconds,
             "history": learner.history,
+            "diverged_at": learner.diverged_at,
         }
         buffer = io.BytesIO()
         torch.save(content, buffer)

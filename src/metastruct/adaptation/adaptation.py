@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 from torch import Tensor
@@ -24,3 +26,16 @@ class Adaptation(ABC):
     @abstractmethod
     def fit(self, model: ModulatedModel, states: Tensor, derivatives: Tensor, start: Tensor) -> Fit:
         """Codes from support data `[tasks, points, state]`, beginning at `start` `[tasks, code]`."""
+
+
+@contextmanager
+def frozen(model: ModulatedModel) -> Iterator[None]:
+    """Base and hyper-network without gradients; afterwards those that had them have them again."""
+    trained = [parameter for parameter in model.parameters() if parameter.requires_grad]
+    for parameter in trained:
+        parameter.requires_grad_(False)
+    try:
+        yield
+    finally:
+        for parameter in trained:
+            parameter.requires_grad_(True)

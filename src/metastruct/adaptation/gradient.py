@@ -7,38 +7,34 @@ import math
 import torch
 from torch import Tensor
 
-from metastruct.adaptation.adaptation import Adaptation, Fit
+from metastruct.adaptation.adaptation import Adaptation, Fit, frozen
 from metastruct.dynamics.model import ModulatedModel
 
 
 class GradientDescent(Adaptation):
-    """Adam on sum_tasks (mean_points |residual|^2 + lambda_z |z|_2).
+    """Adam, or plain descent, on sum_tasks (mean_points |residual|^2 + lambda_z |z|_2).
 
-    The loss is summed over tasks and averaged over points, and Adam acts on every number apart, so that the fit of a
+    The loss is summed over tasks and averaged over points, and either acts on every number apart, so that the fit of a
     task does not depend on the tasks beside it.
 
     Args:
         steps: N_test.
         learning_rate: first step size; it falls to zero along half a cosine.
         lambda_z: weight of the norm of a code.
+        optimizer: "adam" or "sgd".
     """
 
-    def __init__(self, steps: int, learning_rate: float, lambda_z: float = 0.0):
+    def __init__(self, steps: int, learning_rate: float, lambda_z: float = 0.0, optimizer: str = "adam"):
         self.steps, self.learning_rate, self.lambda_z = steps, learning_rate, lambda_z
+        self.optimizer = torch.optim.Adam if optimizer == "adam" else torch.optim.SGD
 
     def fit(self, model: ModulatedModel, states: Tensor, derivatives: Tensor, start: Tensor) -> Fit:
-        frozen = [p for p in model.parameters() if p.requires_grad]
-        for parameter in frozen:
-            parameter.requires_grad_(False)
-        try:
+        with frozen(model):
             return self._fit(model, states, derivatives, start)
-        finally:
-            for parameter in frozen:
-                parameter.requires_grad_(True)
 
     def _fit(self, model: ModulatedModel, states: Tensor, derivatives: Tensor, start: Tensor) -> Fit:
         codes = start.detach().clone().requires_grad_()
-        optimizer = torch.optim.Adam([codes], lr=self.learning_rate)
+        optimizer = self.optimizer([codes], lr=self.learning_rate)
         trace = []
         for step in range(self.steps):
             optimizer.param_groups[0]["lr"] = self.learning_rate * (1 + math.cos(math.pi * step / self.steps)) / 2

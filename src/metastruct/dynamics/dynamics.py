@@ -9,6 +9,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -78,6 +79,12 @@ class Dynamics(nn.Module, ABC):
     @property
     def sites(self) -> list[Site]:
         return [site.prefixed(name) for name, net in self.nets.items() for site in net.sites]  # type: ignore[union-attr]
+
+    def parameters_of(self, site: Site) -> tuple[Tensor, Tensor | None]:
+        """W and b of a site; b is None where it has none."""
+        owner, _, name = site.name.rpartition(".")
+        net: Any = self.nets.get_submodule(owner)
+        return net.weights[name], net.biases[name] if site.bias else None
 
     def standardise(self, x: Tensor) -> Tensor:
         return (x - self.state_mean) / self.state_std

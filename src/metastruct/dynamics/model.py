@@ -43,9 +43,13 @@ class ModulatedModel(nn.Module):
         """The learned energy `[..., tasks, points]`."""
         return self.dynamics.energy(x, self.modulation(codes))
 
-    def task_loss(self, x: Tensor, dxdt: Tensor, codes: Tensor) -> Tensor:
-        """Mean over points of the squared standardised residual, one value a task, `[..., tasks]`."""
-        residual = (self.vector_field(x, codes) - dxdt) / self.dynamics.derivative_std
+    def task_loss(self, x: Tensor, dxdt: Tensor, codes: Tensor | None) -> Tensor:
+        """Mean over points of the squared standardised residual, one value a task, `[..., tasks]`.
+
+        Without codes it is the base net's own, for all tasks the same net.
+        """
+        field = self.dynamics.vector_field(x, {} if codes is None else self.modulation(codes))
+        residual = (field - dxdt) / self.dynamics.derivative_std
         return (residual * residual).sum((-2, -1)) / x.shape[-2]
 
     def parameter_counts(self) -> dict[str, int]:

@@ -10,6 +10,7 @@ that the base sees, and Adam does not feel the factor. The norms are not squared
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import torch
@@ -53,6 +54,10 @@ class AutoDecoding(Learner):
         updates = 1 if self.joint else inner_steps + outer_steps
         self.batches = Batches(self.seed, self.tasks, self.points, self.task_batch, point_batch, updates)
         self.codes = nn.Parameter(torch.zeros(self.tasks, self.model.code_dim))
+
+    @property
+    def evaluations(self) -> int:
+        return math.prod(self.batches.shape)
 
     def configure_optimizers(self) -> list[Optimizer]:
         betas = (0.9, self.settings["beta2"])

@@ -35,6 +35,7 @@ class Learner(LightningModule):
         seed: of the batches.
         optimizer: base_rate, code_rate, warmup, beta2.
         locality: lambda_z, lambda_phi.
+        may_diverge: is a loss that is not finite a result? Then the training ends with a model of NaN.
     """
 
     codes: Tensor  # of the training tasks, [tasks, code]
@@ -49,6 +50,7 @@ class Learner(LightningModule):
         seed: int,
         optimizer: dict[str, Any],
         locality: dict[str, Any],
+        may_diverge: bool = False,
     ):
         super().__init__()
         self.automatic_optimization = False
@@ -57,10 +59,16 @@ class Learner(LightningModule):
         self.tasks, self.points = joined.shape[:2]
         self.register_buffer("observations", joined.flatten(0, 1), persistent=False)
         self.steps, self.steps_per_epoch, self.seed = steps, steps_per_epoch, seed
-        self.settings, self.locality = optimizer, locality
+        self.settings, self.locality, self.may_diverge = optimizer, locality, may_diverge
+        self.diverged_at: int | None = None
         self.outer_step = 0
         self.seconds = 0.0
         self.history: list[tuple[int, float]] = []  # outer step, training loss there
+
+    @property
+    @abstractmethod
+    def evaluations(self) -> int:
+        """What an outer step costs: gradient evaluations x points, over all its tasks."""
 
     @abstractmethod
     def outer_update(self, step: int) -> Tensor:
@@ -88,15 +96,24 @@ class Learner(LightningModule):
         if not math.isfinite(loss):
             finite = torch.stack(losses).isfinite().tolist()
             bad = self.outer_step + finite.index(False) if False in finite else last
-            raise Diverged(
-                f"the training loss is not finite at outer step {bad} of {self.steps}; "
-                "the last good checkpoint is kept; lower optimizer.base_rate and optimizer.code_rate"
-            )
+            if not self.may_diverge:
+                raise Diverged(
+                    f"the training loss is not finite at outer step {bad} of {self.steps}; "
+                    "the last good checkpoint is kept; lower optimizer.base_rate and optimizer.code_rate"
+                )
+            self._give_up(bad)
         self.outer_step = last
         self.seconds += time.perf_counter() - began
         self.history.append((last, loss))
-        self.trainer.should_stop = last >= self.steps
+        self.trainer.should_stop = last >= self.steps or self.diverged_at is not None
         self.log_dict({"train/loss": loss, "outer_step": float(last), **self.diagnostics()})
+
+    def _give_up(self, step: int) -> None:
+        """The training has diverged: no number of the model means anything, and every one of them says so."""
+        self.diverged_at = step
+        with torch.no_grad():
+            for parameter in self.parameters():
+                parameter.fill_(math.nan)
 
     def diagnostics(self) -> dict[str, float]:
         """Numbers worth a curve, once an epoch."""

@@ -58,6 +58,8 @@ class Modulation(nn.Module, ABC):
         ValueError: no site carries one of the tags, or a size is not positive.
     """
 
+    hypernetwork: nn.Module
+
     def __init__(
         self,
         sites: Sequence[Site],

@@ -29,7 +29,10 @@ def print_result(metrics: dict[str, Any], folder: Path) -> None:
         table.add_row(row, _spread(metrics[metric], 100), "-" if theirs is None else f"{theirs:.2f}")
     table.add_row("SSIM", _spread(metrics["ssim"], 1, 4), "-")
     table.add_row("energy drift", _spread(metrics["energy_drift"], 1, 1, "e"), "-")
-    table.add_row("diverged tasks", f"{metrics['diverged_tasks']} of {tasks}", "-")
+    lost = f"{metrics['diverged_tasks']} of {tasks}"
+    table.add_row("diverged tasks", f"[bold red]{lost}[/bold red]" if metrics["diverged_tasks"] else lost, "-")
+    if metrics.get("training_diverged_at") is not None:
+        table.add_row("training", f"[bold red]DIVERGED at outer step {metrics['training_diverged_at']}[/bold red]", "-")
     counts, seconds = metrics["parameters"], metrics["seconds"]
     table.add_row(
         "parameters", f"{counts['base']:,} base + {counts['hypernetwork']:,} hyper + {counts['code']} code", "-"

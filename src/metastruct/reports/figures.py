@@ -35,9 +35,11 @@ def draw_all(evaluation: Path, folder: Path) -> None:
         "energy": energy,
         "field_error": field_error,
         "adaptation": adaptation,
-        "codes": codes,
-        "training": training,
     }
+    if len(arrays["train_codes"]) == len(arrays["train_parameters"]):
+        drawings["codes"] = codes
+    if len(arrays["history"]):
+        drawings["training"] = training
     if any(name.startswith("singular_values/") for name in arrays):
         drawings["singular_values"] = singular_values
     with plt.rc_context(STYLE):
@@ -174,7 +176,7 @@ def training(arrays: Arrays) -> Figure:
     """Training loss over the outer steps."""
     figure, axis = plt.subplots(figsize=(4.6, 3.2), layout="constrained")
     axis.semilogy(*arrays["history"].T, color=TRUE, lw=1)
-    axis.set(xlabel="outer step", ylabel="training loss", title=f"{len(arrays['train_codes'])} training tasks")
+    axis.set(xlabel="outer step", ylabel="training loss", title=f"{len(arrays['train_parameters'])} training tasks")
     return figure
 
 

@@ -1,0 +1,65 @@
+"""Plain gradient descent on a code that is a weight change: the inner loop of MAML and ANIL, in training and after it.
+
+    z_0 = 0,  z_{i+1} = z_i - a * dL(z_i)/dz
+
+with a the learning rate of each number. Differentiable through its steps where a learner asks for that.
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from metastruct.adaptation.adaptation import Adaptation, Fit, frozen
+from metastruct.dynamics.model import ModulatedModel
+from metastruct.modulation.weights import Weights
+
+
+def descend(
+    model: ModulatedModel,
+    states: Tensor,
+    derivatives: Tensor,
+    codes: Tensor,
+    rates: Tensor,
+    steps: int,
+    second_order: bool = False,
+) -> tuple[Tensor, list[Tensor]]:
+    """Codes `[tasks, code]` after the steps, and the losses `[tasks]` before each of them.
+
+    The result depends on the rates `[code]` differentiably; on the base through the gradients only if `second_order`,
+    which needs nets that are differentiable twice.
+    """
+    trace = []
+    for _ in range(steps):
+        with torch.enable_grad():
+            at = codes if second_order else codes.detach()
+            at = at if at.requires_grad else at.requires_grad_()
+            losses = model.task_loss(states, derivatives, at)
+            # The sum over tasks makes the gradient of a code independent of its batch mates.
+            (gradient,) = torch.autograd.grad(losses.sum(), at, create_graph=second_order)
+        codes = codes - rates * gradient
+        trace.append(losses.detach())
+    return codes, trace
+
+
+class Descent(Adaptation):
+    """Gradient descent at the rates that the modulation keeps, as a learner of initialisations trained for it.
+
+    Args:
+        steps: number of steps, the learner's own or more.
+        rate_factor: what the kept rates are multiplied by.
+    """
+
+    def __init__(self, steps: int, rate_factor: float = 1.0):
+        self.steps, self.rate_factor = steps, rate_factor
+
+    def fit(self, model: ModulatedModel, states: Tensor, derivatives: Tensor, start: Tensor) -> Fit:
+        modulation = model.modulation
+        assert isinstance(modulation, Weights)
+        with frozen(model):
+            rates = self.rate_factor * modulation.spread(modulation.rates)
+            codes, trace = descend(model, states, derivatives, start.detach().clone(), rates, self.steps)
+        with torch.no_grad():
+            codes = codes.detach()
+            trace.append(model.task_loss(states, derivatives, codes))
+        return Fit(codes, torch.stack(trace))

@@ -1,0 +1,68 @@
+"""MAML: base weights from which a few steps of gradient descent reach every task.
+
+    z_k = K steps of descent on L_k(base + z) from z = 0, on a draw of points of task k
+    min over base (and rates a) of the mean over tasks of L_k(base + z_k), on another draw
+
+With the change restricted to the output layer it is ANIL. All tasks of a batch go through their inner steps together.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from metastruct.adaptation.descent import descend
+from metastruct.learners.initialisation import Initialisation
+from metastruct.nets.net import Net
+
+
+class MAML(Initialisation):
+    """Finn et al. 2017; with an output layer only Raghu et al. 2020 (ANIL); learned rates as in Antoniou et al. 2019.
+
+    Args:
+        inner_steps: K.
+        inner_rate: learning rate of the inner steps, the first one of every tensor where rates are learned.
+        first_order: leave out the derivative of the inner gradients (FOMAML).
+        learn_rates: learn the logarithm of one rate for every weight matrix and bias.
+    """
+
+    def __init__(self, inner_steps: int, inner_rate: float, first_order: bool, learn_rates: bool, **frame: Any):
+        super().__init__(draws=2, **frame)
+        self.inner_steps, self.second_order = inner_steps, not first_order
+        self.weights.rates.fill_(inner_rate)
+        self.log_rates = nn.Parameter(self.weights.rates.log()) if learn_rates else None
+
+    @property
+    def evaluations(self) -> int:
+        _, tasks, points = self.batches.shape
+        return (self.inner_steps + 1) * tasks * points
+
+    def outer_update(self, step: int) -> Tensor:
+        losses = self.outer_losses(*self.drawn(step))
+        self.step_along(torch.autograd.grad(losses.mean(), self.trained), step)
+        if self.log_rates is not None:
+            self.weights.rates.copy_(self.log_rates.detach().exp())
+        return losses.detach().mean()
+
+    def outer_losses(self, support: tuple[Tensor, Tensor], query: tuple[Tensor, Tensor]) -> Tensor:
+        """Losses `[tasks]` on the query draw after the inner steps on the support draw, with their graph."""
+        rates = self.weights.rates if self.log_rates is None else self.log_rates.exp()
+        codes = self.codes.new_zeros(len(support[0]), self.model.code_dim)
+        self._differentiable_twice(self.second_order)
+        codes, _ = descend(
+            self.model, *support, codes, self.weights.spread(rates), self.inner_steps, self.second_order
+        )  # fmt: skip
+        self._differentiable_twice(False)
+        return self.model.task_loss(*query, codes)
+
+    def _differentiable_twice(self, twice: bool) -> None:
+        for net in self.model.modules():
+            if isinstance(net, Net):
+                net.twice = twice
+
+    def diagnostics(self) -> dict[str, float]:
+        rates = self.weights.rates
+        return {"train/inner_rate": math.exp(float(rates.log().mean()))}

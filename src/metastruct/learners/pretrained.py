@@ -1,0 +1,28 @@
+"""One net for all training tasks pooled: the control that shows what meta-learning adds to fine-tuning."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from metastruct.learners.initialisation import Initialisation
+
+
+class Pretrained(Initialisation):
+    """min over base of the mean over all tasks of L_k(base): supervised learning that does not know of tasks."""
+
+    def __init__(self, **frame: Any):
+        super().__init__(draws=1, **frame)
+
+    @property
+    def evaluations(self) -> int:
+        return math.prod(self.batches.shape)
+
+    def outer_update(self, step: int) -> Tensor:
+        (observed,) = self.drawn(step)
+        loss = self.model.task_loss(*observed, None).mean()
+        self.step_along(torch.autograd.grad(loss, self.trained), step)
+        return loss.detach()

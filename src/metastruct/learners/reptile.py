@@ -1,0 +1,59 @@
+"""Reptile: the base weights move towards the weights that descent on single tasks ends with.
+
+    z_k = K steps of an optimizer on L_k(base + z) from z = 0, each on a fresh draw;  base += e * mean over tasks of z_k
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.optim import Optimizer
+
+from metastruct.adaptation.adaptation import frozen
+from metastruct.learners.initialisation import Initialisation
+
+class Reptile(Initialisation):
+    """Nichol, Achiam and Schulman 2018, batched, the outer rate e falling to zero.
+
+    Args:
+        inner_steps: K.
+        inner_rate: learning rate of the inner steps.
+        inner_optimizer: "adam" without momentum, as the authors have it, or "sgd".
+        outer_rate: e at the beginning; it takes the place of `optimizer.base_rate`.
+    """
+
+    def __init__(self, inner_steps: int, inner_rate: float, inner_optimizer: str, outer_rate: float, **frame: Any):
+        super().__init__(draws=inner_steps, **frame)
+        self.inner_rate, self.inner_optimizer, self.outer_rate = inner_rate, inner_optimizer, outer_rate
+
+    @property
+    def evaluations(self) -> int:
+        draws, tasks, points = self.batches.shape
+        return draws * tasks * points
+
+    def make_optimizer(self) -> Optimizer:
+        return torch.optim.SGD(self.trained, lr=self.outer_rate)
+
+    def outer_update(self, step: int) -> Tensor:
+        codes, loss = self.adapted(self.drawn(step))
+        towards = {}
+        for site, name, change in self.weights.by_tensor(codes):
+            weight, bias = self.model.dynamics.parameters_of(site)
+            towards[weight if name == "change" else bias] = -change.mean(0)
+        self.step_along([towards.get(parameter) for parameter in self.trained], step)
+        return loss
+
+    def adapted(self, draws: list[tuple[Tensor, Tensor]]) -> tuple[Tensor, Tensor]:
+        """Codes `[tasks, code]` after one inner step on each draw, and the mean loss before the last of them."""
+        codes = self.codes.new_zeros(len(draws[0][0]), self.model.code_dim).requires_grad_()
+        optimizer: Optimizer = torch.optim.SGD([codes], lr=self.inner_rate)
+        if self.inner_optimizer == "adam":
+            optimizer = torch.optim.Adam([codes], lr=self.inner_rate, betas=(0.0, 0.999))
+        with frozen(self.model):
+            for x, dxdt in draws:
+                losses = self.model.task_loss(x, dxdt, codes)
+                (codes.grad,) = torch.autograd.grad(losses.sum(), codes)
+                optimizer.step()
+        return codes.detach(), losses.detach().mean()
