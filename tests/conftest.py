@@ -73,6 +73,24 @@ def every_arrangement() -> list[Arrangement]:
     return arrangements()
 
 
+def beside(group: str, option: str) -> tuple[str, ...]:
+    """The overrides of an option, with a learner that goes with it where the one by default does not."""
+    for learner in ("auto_decoding", *groups()["learner"]):
+        overrides = (f"{group}={option}", *(() if group == "learner" else (f"learner={learner}",)))
+        try:
+            validate(configuration(*overrides))
+        except ConfigError:
+            continue
+        return overrides
+    raise AssertionError(f"no learner goes with {group}={option}")
+
+
+@pytest.fixture(scope="session")
+def accepted() -> Callable[[str, str], tuple[str, ...]]:
+    """Overrides of an option of conf/ that validation lets pass."""
+    return beside
+
+
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     """`arrangement` and `any_<group>` stand for everything that conf/ holds of them."""
     if "arrangement" in metafunc.fixturenames:

@@ -13,9 +13,10 @@ TASKS, POINTS, STEPS = 4, 12, 40
 
 
 @pytest.fixture(scope="module")
-def cfg(small, any_adaptation):
+def cfg(small, any_adaptation, accepted):
     settings = {"evaluation__steps": STEPS, "locality__lambda_z": 1e-4, "modulation__scale": 0.3}
-    return small(f"adaptation={any_adaptation}", "modulation=svd", **settings)
+    settings |= {"adaptation__steps": STEPS, "adaptation__learning_rate": 0.03, "adaptation__rate_factor": 0.01}
+    return small(*accepted("adaptation", any_adaptation), **settings)
 
 
 @pytest.fixture(scope="module")
@@ -71,6 +72,17 @@ def test_shuffled_tasks_permute_the_fit(adaptation, model, support):
     order = torch.tensor([2, 0, 3, 1])
     fit, shuffled = adaptation.fit(model, *support), adaptation.fit(model, *(values[order] for values in support))
     torch.testing.assert_close(fit.codes[order], shuffled.codes, rtol=1e-9, atol=1e-10)
+
+
+def test_a_task_that_turns_into_nan_does_not_stop_the_others(adaptation, model, support):
+    x, dxdt, start = support
+    broken = dxdt.clone()
+    broken[1] = float("nan")
+    fit, expected = adaptation.fit(model, x, broken, start), adaptation.fit(model, *support)
+    others = [0, 2, 3]
+    assert not fit.trace[:, 1].isfinite().any()
+    torch.testing.assert_close(fit.codes[others], expected.codes[others], rtol=1e-9, atol=1e-10)
+    torch.testing.assert_close(fit.trace[:, others], expected.trace[:, others], rtol=1e-9, atol=1e-10)
 
 
 def test_the_model_and_the_start_are_left_as_they_were(adaptation, model, support):

@@ -47,8 +47,8 @@ def test_every_yaml_is_named_as_its_file(group, option):
 
 
 @pytest.mark.parametrize(("group", "option"), CHOICES)
-def test_every_single_choice_composes_and_is_accepted(composed, group, option):
-    cfg = composed(f"{group}={option}")
+def test_every_single_choice_composes_and_is_accepted(composed, accepted, group, option):
+    cfg = composed(*accepted(group, option))
     if group != "experiment":
         assert cfg[group].name == option
     validate(cfg)

@@ -31,7 +31,7 @@ def make(request, small, any_learner, tasks):
     """Makes a learner of a few units in float64, ready to step."""
     batch = TASKS if request.param == "all_tasks" else 2
     cfg = small(
-        f"learner={any_learner}", "modulation=svd", learner__task_batch=batch, learner__point_batch=4
+        f"learner={any_learner}", learner__task_batch=batch, learner__point_batch=4
     )  # fmt: skip
 
     def made(seed: int = 0, steps: int = 8, tasks: Tasks = tasks, **optimizer: float) -> Learner:
@@ -47,6 +47,8 @@ def make(request, small, any_learner, tasks):
             locality=dict(cfg.locality),
         ).double()
         learner.optimizers_made = learner.configure_optimizers()
+        if not learner.steps:
+            pytest.skip("trains nothing")
         return learner
 
     return made
@@ -122,7 +124,7 @@ def test_learning_rates_fall_to_zero_after_a_warm_up(make):
     factors = [learner.rate_factor(step) for step in range(100)]
     assert factors[0] == pytest.approx(0.1)
     assert max(factors) == factors[9] < 1
-    assert factors[9:] == sorted(factors[9:], reverse=True)
+    assert all(a > b for a, b in zip(factors[9:], factors[10:], strict=False))
     assert 0 < factors[-1] < 1e-3
 
 
@@ -154,6 +156,11 @@ def test_a_loss_that_is_not_finite_stops_the_training_and_names_the_outer_step(m
     healthy = make(tasks=tasks)
     healthy.register_buffer("observations", torch.cat([broken.states, broken.derivatives], -1).flatten(0, 1))
     loader = torch.utils.data.DataLoader([0], batch_size=None)
+    if healthy.may_diverge:
+        content = torch.load(io.BytesIO(train(healthy, loader, tmp_path, settings, None)), weights_only=True)
+        assert content["diverged_at"] == 0
+        assert all(value.isnan().all() for name, value in content["model"].items() if "nets" in name)
+        return
     with pytest.raises(Diverged, match=r"not finite at outer step 0 of 8.*optimizer\.base_rate"):
         train(healthy, loader, tmp_path, settings, None)
     assert not list(tmp_path.glob("*.ckpt"))

@@ -113,7 +113,8 @@ def field_error(arrays: Arrays) -> Figure:
     true, learned = arrays["true_field"], arrays["learned_field"]
     scale = np.sqrt((true**2).sum(-1).mean(axis=(1, 2)))
     error = np.sqrt(((learned - true) ** 2).sum(-1)) / scale[:, None, None]
-    top = np.nanmax([error[task] for task in chosen.values()])
+    shown = np.stack([error[task] for task in chosen.values()])
+    top = shown.max(where=np.isfinite(shown), initial=0.0) or 1.0  # of a diverged task there is nothing to see
     for axis, (word, task) in zip(axes, chosen.items(), strict=True):
         grid = arrays["grid"][task]
         image = axis.pcolormesh(
