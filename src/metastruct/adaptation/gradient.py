@@ -7,7 +7,7 @@ import math
 import torch
 from torch import Tensor
 
-from metastruct.adaptation.adaptation import Adaptation, Fit
+from metastruct.adaptation.adaptation import Adaptation, Fit, Prior, frozen
 from metastruct.dynamics.model import ModulatedModel
 
 
@@ -26,15 +26,11 @@ class GradientDescent(Adaptation):
     def __init__(self, steps: int, learning_rate: float, lambda_z: float = 0.0):
         self.steps, self.learning_rate, self.lambda_z = steps, learning_rate, lambda_z
 
-    def fit(self, model: ModulatedModel, states: Tensor, derivatives: Tensor, start: Tensor) -> Fit:
-        frozen = [p for p in model.parameters() if p.requires_grad]
-        for parameter in frozen:
-            parameter.requires_grad_(False)
-        try:
+    def fit(
+        self, model: ModulatedModel, states: Tensor, derivatives: Tensor, start: Tensor, prior: Prior | None = None
+    ) -> Fit:
+        with frozen(model):
             return self._fit(model, states, derivatives, start)
-        finally:
-            for parameter in frozen:
-                parameter.requires_grad_(True)
 
     def _fit(self, model: ModulatedModel, states: Tensor, derivatives: Tensor, start: Tensor) -> Fit:
         codes = start.detach().clone().requires_grad_()
