@@ -173,7 +173,7 @@ class Member:
             return self._dynamics.energy(points, self._updates).numpy().reshape(shape[:-1])
 
     def energy_difference(self, x: ArrayLike, y: ArrayLike) -> tuple[Array, Array]:
-        """E(x) - E(y) `[...]` and the standard deviation of its error, for states x and y `[..., state]` that broadcast.
+        """E(x) - E(y) `[...]` and the standard deviation of its error; x and y `[..., state]` broadcast.
 
         Only differences of a learned energy mean something. What no code could explain of the field counts as an error
         of the slope that is the same all the way from y to x, which is the worst that it can be.

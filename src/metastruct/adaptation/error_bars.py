@@ -1,8 +1,8 @@
 """How far the truth may be from an adapted member, to first order in the code.
 
-Two independent parts: what the support data left open of the code, J Sigma J^T with the posterior's covariance Sigma, and
-what no code could explain of the training tasks, the noise s^2 of the prior. With many observations the second is nearly
-all. Both speak of states like the training data's.
+Two independent parts: what the support data left open of the code, J Sigma J^T with the posterior's covariance Sigma,
+and what no code could explain of the training tasks, the noise s^2 of the prior. With many observations the second is
+nearly all. Both speak of states like the training data's.
 """
 
 from __future__ import annotations
@@ -20,7 +20,9 @@ def variance(jacobian: Tensor, covariance: Tensor) -> Tensor:
     return ((jacobian @ covariance[:, None]) * jacobian).sum(-1)
 
 
-def error_bar(model: ModulatedModel, x: Tensor, codes: Tensor, covariance: Tensor, prior: Prior) -> tuple[Tensor, Tensor]:
+def error_bar(
+    model: ModulatedModel, x: Tensor, codes: Tensor, covariance: Tensor, prior: Prior
+) -> tuple[Tensor, Tensor]:
     """The vector field at x and the standard deviation of its error, both `[tasks, points, state]`."""
     field, jacobian = with_jacobian(model, model.vector_field, x, codes)
     unexplained = prior.noise * model.dynamics.derivative_std.square()
@@ -30,10 +32,10 @@ def error_bar(model: ModulatedModel, x: Tensor, codes: Tensor, covariance: Tenso
 def energy_difference(
     model: ModulatedModel, x: Tensor, y: Tensor, codes: Tensor, covariance: Tensor, prior: Prior
 ) -> tuple[Tensor, Tensor]:
-    """E(x) - E(y) and the standard deviation of its error, both `[tasks, points]`, for x and y `[tasks, points, state]`.
+    """E(x) - E(y) and the standard deviation of its error, both `[tasks, points]`, for states x and y.
 
-    The unexplained error of dE/dx_i has the spread of the derivative that it drives times s, and is taken as constant on
-    the way from y to x.
+    The unexplained error of dE/dx_i has the spread of the derivative that it drives times s, and is taken as
+    constant on the way from y to x.
 
     Raises:
         TypeError: the dynamics has no energy whose slope is its field.

@@ -62,7 +62,7 @@ def quadratic(model: ModulatedModel, x: Tensor, dxdt: Tensor, codes: Tensor, pri
 
 
 def screened(model: ModulatedModel, x: Tensor, dxdt: Tensor, start: Tensor, prior: Prior, count: int) -> Tensor:
-    """For each task the most probable of its start and the training codes `[tasks, code]`, from `count` of its points."""
+    """For each task the most probable of its start and the training codes, from `count` of its points."""
     tasks, points = x.shape[:2]
     some = torch.linspace(0, points - 1, min(count, points), device=x.device).long()
     codes = torch.cat([start[None], prior.codes[:, None].expand(-1, tasks, -1)])

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -41,12 +42,11 @@ def _by_points(model: ModulatedModel, field: Field, x: Tensor, codes: Tensor) ->
 def _by_directions(model: ModulatedModel, field: Field, x: Tensor, codes: Tensor) -> tuple[Tensor, Tensor]:
     directions = torch.eye(codes.shape[-1], dtype=codes.dtype, device=codes.device)[:, None].expand(-1, *codes.shape)
 
-    def along(direction: Tensor) -> tuple[Tensor, Tensor]:
-        values, change = torch.func.jvp(lambda z: field(x, z), (codes,), (direction,))
-        return values, change
+    def along(direction: Tensor) -> Any:
+        return torch.func.jvp(lambda z: field(x, z), (codes,), (direction,))
 
     with _composite(model):
-        values, columns = torch.vmap(along, out_dims=(None, -1))(directions)
+        values, columns = torch.vmap(along, out_dims=(None, -1))(directions)  # type: ignore[arg-type]
     return values, columns
 
 

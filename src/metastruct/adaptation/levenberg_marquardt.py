@@ -1,9 +1,9 @@
 """Levenberg-Marquardt on the code: few unknowns, a sum of squares.
 
 A step solves (H + lambda diag H) d = -g with the gradient g and the Gauss-Newton curvature H of the negative
-log-posterior (`adaptation`). A task whose cost falls takes the step and divides its damping lambda by ten; another stays
-and multiplies it by ten. A task is done when the Newton decrement sqrt(g^T H^-1 g), the distance to the minimum in
-standard deviations of the posterior, is below the tolerance (Boyd and Vandenberghe 2004, section 9.5.1).
+log-posterior (`adaptation`). A task whose cost falls takes the step and divides its damping lambda by ten; another
+stays and multiplies it by ten. A task is done when the Newton decrement sqrt(g^T H^-1 g), the distance to the minimum
+in standard deviations of the posterior, is below the tolerance (Boyd and Vandenberghe 2004, section 9.5.1).
 
 Steps that large end in the nearest valley, and from the mean code that is often not the deepest. So a task begins at
 the best of the start and the training codes, judged by its posterior at a few points.
@@ -75,4 +75,3 @@ class LevenbergMarquardt(Adaptation):
         squared_decrement = -(at.gradient * solve(at.curvature, -at.gradient)).sum(-1)
         variance = 1.0 if prior is not None else 2 * at.cost / residuals
         return at.finite() & ~(squared_decrement <= self.tolerance**2 * variance)
-
