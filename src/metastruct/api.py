@@ -3,6 +3,7 @@
 model = metastruct.load("outputs/pendulum-svd5-seed0-1a2b3c4d")
 member = model.adapt(states, dxdt)            # observations of one new member
 member.vector_field(x), member.energy(x), member.rollout(x0, times)
+field, std = member.vector_field(x, std=True)  # with the standard deviation of its error
 """
 
 from __future__ import annotations
@@ -10,15 +11,17 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 from pickle import UnpicklingError
-from typing import Any
+from typing import Any, Literal, overload
 
 import numpy as np
 import torch
 from numpy.typing import ArrayLike
 from omegaconf import DictConfig, OmegaConf
 
+from metastruct.adaptation.adaptation import frozen
+from metastruct.adaptation.error_bars import energy_difference, error_bar
 from metastruct.assembly import Trained, component
-from metastruct.config import register
+from metastruct.config import adapted_by, best_adaptation, register
 from metastruct.integrators.rollout import rollout
 from metastruct.runs.files import read_checked, sum_file
 from metastruct.runs.folder import RunFolder
@@ -62,30 +65,38 @@ class Model:
         self.state_dim = len(trained.model.dynamics.state_mean)
 
     def adapt(
-        self, states: ArrayLike | Sequence[ArrayLike], dxdt: ArrayLike | Sequence[ArrayLike], **settings: Any
+        self,
+        states: ArrayLike | Sequence[ArrayLike],
+        dxdt: ArrayLike | Sequence[ArrayLike],
+        adaptation: str | None = None,
+        **settings: Any,
     ) -> Member:
         """Fit the code of one new member to observations of it; the network itself does not change.
 
         Args:
             states: states `[points, state]`, or a list of such arrays (several trajectories of the same member).
             dxdt: their time derivatives, in the same form.
-            settings: overrides of the run's adaptation settings, such as `steps=100` or `learning_rate=0.01`.
+            adaptation: "closed_form", "levenberg_marquardt" or "gradient"; None, whatever the run used, is the first of
+                these that the model allows. The first two come with error bars.
+            settings: overrides of its settings, such as `steps=100`, or `learning_rate=0.01` of "gradient".
 
         Raises:
-            ValueError: a shape is wrong, a number is not finite, there is no observation, or a setting is unknown.
+            ValueError: a shape is wrong, a number is not finite, there is no observation, or a setting or an
+                adaptation is unknown or does not go with the model.
         """
         x, points = self._observations(states, "states")
         y, derivatives = self._observations(dxdt, "dxdt")
         if points != derivatives:
             raise ValueError(f"states and dxdt must have as many points, got {points} and {derivatives}")
-        known = set(self._cfg.adaptation) - {"_target_", "name"}
+        cfg = adapted_by(self._cfg, adaptation or best_adaptation(self._cfg))
+        known = set(cfg.adaptation) - {"_target_", "name"}
         unknown = set(settings) - known
         if unknown:
             raise ValueError(f"adapt takes the settings {', '.join(sorted(known))}, got {', '.join(sorted(unknown))}")
-        adaptation = component(self._cfg.adaptation, **settings)
         start = self._trained.start(1, self._cfg.evaluation.start)
-        fit = adaptation.fit(self._trained.model, torch.from_numpy(x)[None], torch.from_numpy(y)[None], start)
-        return Member(self._cfg, self._trained, fit.codes, fit.trace[:, 0].numpy())
+        observed = torch.from_numpy(x)[None], torch.from_numpy(y)[None]
+        fit = component(cfg.adaptation, **settings).fit(self._trained.model, *observed, start, self._trained.prior())
+        return Member(self._cfg, self._trained, fit.codes, fit.trace[:, 0].numpy(), fit.covariance)
 
     def _observations(self, values: ArrayLike | Sequence[ArrayLike], name: str) -> tuple[Array, list[int]]:
         """All observations `[points, state]`, and the number of each trajectory."""
@@ -110,21 +121,43 @@ class Member:
     Attributes:
         code: the fitted code `[code]`.
         losses: support loss before each adaptation step and at the end, `[steps + 1]`.
+        covariance: of the code's posterior `[code, code]`, or None after an adaptation that has none.
     """
 
-    def __init__(self, cfg: DictConfig, trained: Trained, codes: torch.Tensor, losses: Array):
-        self._cfg, self._dynamics = cfg, trained.model.dynamics
+    def __init__(
+        self,
+        cfg: DictConfig,
+        trained: Trained,
+        codes: torch.Tensor,
+        losses: Array,
+        covariance: torch.Tensor | None = None,
+    ):
+        self._cfg, self._dynamics, self._trained = cfg, trained.model.dynamics, trained
         self.code, self.losses = codes[0].numpy(), losses
+        self.covariance = None if covariance is None else covariance[0].numpy()
+        self._codes, self._posterior = codes, covariance
         with torch.no_grad():
             self._updates = trained.model.modulation(codes)
 
-    def vector_field(self, x: ArrayLike) -> Array:
-        """dx/dt `[..., state]` at the states x `[..., state]`.
+    @overload
+    def vector_field(self, x: ArrayLike, std: Literal[False] = ...) -> Array: ...
+    @overload
+    def vector_field(self, x: ArrayLike, std: Literal[True]) -> tuple[Array, Array]: ...
+    def vector_field(self, x: ArrayLike, std: bool = False) -> Array | tuple[Array, Array]:
+        """dx/dt `[..., state]` at the states x `[..., state]`; with `std` also the standard deviation of its error.
+
+        The error bar holds what the observations left open of the code and what no code could explain in training. It
+        is meant for states like those of the training data, not for an extrapolation.
 
         Raises:
-            ValueError: the last axis of x is not the state, or a number is not finite.
+            ValueError: the last axis of x is not the state, a number is not finite, or there is no posterior.
         """
         points, shape = self._points(x, "x")
+        if std:
+            with frozen(self._trained.model):
+                bars = error_bar(self._trained.model, points, self._codes, self._covariance(), self._trained.prior())
+            mean, deviation = (values.numpy().reshape(shape) for values in bars)
+            return mean, deviation
         with torch.no_grad():
             return self._dynamics.vector_field(points, self._updates).numpy().reshape(shape)
 
@@ -138,6 +171,33 @@ class Member:
         points, shape = self._points(x, "x")
         with torch.no_grad():
             return self._dynamics.energy(points, self._updates).numpy().reshape(shape[:-1])
+
+    def energy_difference(self, x: ArrayLike, y: ArrayLike) -> tuple[Array, Array]:
+        """E(x) - E(y) `[...]` and the standard deviation of its error; x and y `[..., state]` broadcast.
+
+        Only differences of a learned energy mean something. What no code could explain of the field counts as an error
+        of the slope that is the same all the way from y to x, which is the worst that it can be.
+
+        Raises:
+            ValueError: a shape is wrong, a number is not finite, or there is no posterior.
+            TypeError: the dynamics has no energy.
+        """
+        ends = np.broadcast_arrays(_floats(x, "x must be numbers"), _floats(y, "y must be numbers"))
+        (first, shape), (second, _) = self._points(ends[0], "x"), self._points(ends[1], "y")
+        with frozen(self._trained.model):
+            difference = energy_difference(
+                self._trained.model, first, second, self._codes, self._covariance(), self._trained.prior()
+            )
+        mean, deviation = (values.numpy().reshape(shape[:-1]) for values in difference)
+        return mean, deviation
+
+    def _covariance(self) -> torch.Tensor:
+        if self._posterior is None:
+            raise ValueError(
+                "error bars need the posterior of the code, which this adaptation does not have; "
+                "adapt with adaptation='levenberg_marquardt'"
+            )
+        return self._posterior
 
     def rollout(self, x0: ArrayLike, times: ArrayLike) -> Array:
         """States `[..., times, state]` at the increasing times `[times]`, from x0 `[..., state]` at times[0].

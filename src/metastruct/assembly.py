@@ -15,6 +15,7 @@ from metastruct.config import ConfigError
 if TYPE_CHECKING:
     from torch import Tensor
 
+    from metastruct.adaptation.adaptation import Prior
     from metastruct.dynamics.dynamics import Scales
     from metastruct.dynamics.model import ModulatedModel
 
@@ -77,6 +78,20 @@ class Trained:
         model.load_state_dict(kept["model"])
         told = kept["seconds"], kept["history"], kept.get("diverged_at")
         return cls(model.double().eval(), kept["codes"].double(), *told)
+
+    def prior(self) -> Prior:
+        """What the training tasks say of the code of a new one.
+
+        The last entry of the history is the mean over tasks of the squared standardised residual that a code leaves,
+        summed over components: each gets an equal part of it as its noise.
+        """
+        import torch
+
+        from metastruct.adaptation.adaptation import Prior
+
+        size = len(self.model.dynamics.state_mean)
+        noise = max(self.history[-1][1] / size, torch.finfo(torch.float32).eps ** 2)
+        return Prior.of(self.codes, torch.full((size,), noise, dtype=self.codes.dtype))
 
     def start(self, tasks: int, where: str) -> Tensor:
         """Codes `[tasks, code]` where adaptation begins: "mean", the z_avg of the training codes, or "zero"."""

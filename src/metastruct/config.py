@@ -8,6 +8,7 @@ then checks the meaning.
 
 from __future__ import annotations
 
+import copy
 import math
 import os
 from collections.abc import Iterator
@@ -25,6 +26,9 @@ CONF = Path(__file__).resolve().parents[2] / "conf"
 COMPONENTS = ("system", "modulation", "net", "dynamics", "integrator", "learner", "adaptation")
 KINDS = {int: "an integer", float: "a number", bool: "true or false", str: "a word"}
 SITE_TAGS = ("input", "hidden", "output")
+WITH_CODES = ("auto_decoding",)  # learners whose tasks differ in a code of few numbers
+LINEAR = ("camel", "full_weight", "shift")  # modulations whose updates are linear in what is generated
+AFFINE = ("hamiltonian", "unstructured")  # dynamics that are affine in the output layer of their net
 CHOICES = {
     "net.activation": ("silu", "tanh", "sine", "softplus"),
     "learner.schedule": ("joint", "alternating"),
@@ -203,6 +207,7 @@ def validate(cfg: DictConfig) -> None:
     _check_choices(cfg)
     _check_learner(cfg)
     _check_system(cfg)
+    _check_adaptation(cfg)
     _check_logger(cfg)
 
 
@@ -279,8 +284,8 @@ def _check_sizes(cfg: DictConfig) -> None:
         "adaptation.steps",
     ]
     positive = ["data.horizon", "data.tolerance", "evaluation.box_scale", "optimizer.base_rate", "optimizer.code_rate"]
-    positive += ["integrator.step_size", "adaptation.learning_rate", "adaptation.rate_factor"]
-    positive += ["learner.inner_rate", "learner.outer_rate"]
+    positive += ["integrator.step_size", "adaptation.learning_rate", "adaptation.tolerance", "adaptation.damping"]
+    positive += ["learner.inner_rate", "learner.outer_rate", "adaptation.rate_factor"]
     not_negative = [
         "seed",
         "data.seed",
@@ -289,7 +294,7 @@ def _check_sizes(cfg: DictConfig) -> None:
         "trainer.threads",
         "optimizer.warmup",
     ]
-    not_negative += ["trainer.checkpoint_seconds", "modulation.hidden"]
+    not_negative += ["trainer.checkpoint_seconds", "modulation.hidden", "adaptation.screening"]
     for keys, words, holds in (
         (at_least_one, "at least 1", lambda v: v >= 1),
         (positive, "above 0", lambda v: v > 0),
@@ -374,6 +379,51 @@ def _check_system(cfg: DictConfig) -> None:
         )
     if cfg.net.name == "separable" and cfg.dynamics.name != "hamiltonian":
         raise ConfigError(f"net=separable is a potential T(p) + V(q), got dynamics={cfg.dynamics.name}; use net=mlp")
+
+
+def _check_adaptation(cfg: DictConfig) -> None:
+    """Which adaptation goes with what: gradient with all, levenberg_marquardt with any code, closed_form if affine."""
+    name, modulation = cfg.adaptation.name, cfg.modulation
+    if name in ("levenberg_marquardt", "closed_form") and cfg.learner.name not in WITH_CODES:
+        raise ConfigError(
+            f"adaptation={name} fits a code of few numbers, got learner={cfg.learner.name}; "
+            f"use adaptation=gradient or learner={' or '.join(WITH_CODES)}"
+        )
+    tags = {*modulation.get("tags", []), *modulation.get("shift_tags", [])}
+    in_code = modulation.name in LINEAR and not modulation.get("hidden") and tags <= {"output"}
+    if name == "closed_form" and not (in_code and cfg.dynamics.name in AFFINE):
+        raise ConfigError(
+            f"adaptation=closed_form needs a field that is affine in the code: modulation=camel with tags [output] and "
+            f"hidden 0, and dynamics={' or '.join(AFFINE)}, got modulation={modulation.name} and "
+            f"dynamics={cfg.dynamics.name}; use adaptation=levenberg_marquardt"
+        )
+
+
+def adapted_by(cfg: DictConfig, name: str) -> DictConfig:
+    """The configuration with another adaptation, at its own defaults where it is not the one that is there.
+
+    Raises:
+        ConfigError: there is no such adaptation, or it does not go with the rest.
+    """
+    options = groups()["adaptation"]
+    if name not in options:
+        raise ConfigError(f"adaptation={name} is not known; {closest(name, options)}")
+    if name == cfg.adaptation.name:
+        return cfg
+    other = copy.deepcopy(cfg)
+    other.adaptation = OmegaConf.load(CONF / "adaptation" / f"{name}.yaml")
+    _check_adaptation(other)
+    return other
+
+
+def best_adaptation(cfg: DictConfig) -> str:
+    """The closed form where there is one, else Levenberg-Marquardt where the code is one, else what was chosen."""
+    for name in ("closed_form", "levenberg_marquardt"):
+        try:
+            return str(adapted_by(cfg, name).adaptation.name)
+        except ConfigError:
+            continue
+    return str(cfg.adaptation.name)
 
 
 def _check_logger(cfg: DictConfig) -> None:

@@ -166,6 +166,7 @@ def _evaluated(cfg: DictConfig, data: FamilyData, trained: Trained) -> Evaluatio
             seed=cfg.seed,
             side=cfg.evaluation.grid,
             box_scale=cfg.evaluation.box_scale,
+            prior=trained.prior().to(device),
         )
 
 
@@ -198,8 +199,7 @@ def _written(
     from metastruct.runs.records import write_records
 
     shared = {"system": cfg.system.name, "method": method_name(cfg), "learner": cfg.learner.name, "seed": cfg.seed}
-    settings = {"dynamics": cfg.dynamics.name, "shots": cfg.shots}
-    settings["steps"] = cfg.adaptation.get("steps", cfg.evaluation.steps)
+    settings = {"dynamics": cfg.dynamics.name, "shots": cfg.shots, "steps": cfg.adaptation.get("steps", 1)}
     settings |= {"adaptation": cfg.adaptation.name, "start": cfg.evaluation.start}
     rows = records(evaluation, experiment=cfg.tag, run=folder.path.name, domain=cfg.system.name, **shared, **settings)
     metrics = {

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 import torch
 
-from metastruct.adaptation.adaptation import Adaptation
+from metastruct.adaptation.adaptation import Adaptation, Prior
 from metastruct.assembly import component
 from metastruct.dynamics.model import ModulatedModel
 
@@ -39,10 +39,10 @@ def support(model) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
         return x, model.vector_field(x, start + offset), start
 
 
-def test_codes_and_trace_have_the_stated_shapes(adaptation, model, support):
+def test_codes_and_trace_have_the_stated_shapes(cfg, adaptation, model, support):
     fit = adaptation.fit(model, *support)
     assert fit.codes.shape == (TASKS, model.code_dim)
-    assert fit.trace.shape == (STEPS + 1, TASKS)
+    assert fit.trace.shape == (cfg.adaptation.get("steps", 1) + 1, TASKS)
     assert not fit.codes.requires_grad
     assert not fit.trace.requires_grad
 
@@ -58,7 +58,7 @@ def test_trace_begins_and_ends_with_the_losses_of_the_first_and_the_last_codes(a
 def test_loss_of_every_task_falls_on_an_easy_problem(adaptation, model, support):
     trace = adaptation.fit(model, *support).trace
     assert (trace[-1] < 0.7 * trace[0]).all()
-    assert (trace[STEPS // 2] < trace[0]).all()
+    assert (trace[len(trace) // 2] < trace[0]).all()
 
 
 def test_fit_of_many_tasks_is_as_many_fits_of_one(adaptation, model, support):
@@ -118,3 +118,12 @@ def test_a_fit_works_where_gradients_are_switched_off(adaptation, model, support
     with torch.no_grad():
         silent = adaptation.fit(model, *support)
     torch.testing.assert_close(silent.codes, adaptation.fit(model, *support).codes, rtol=1e-9, atol=1e-10)
+
+
+def test_a_covariance_comes_with_a_prior_only_and_is_one(adaptation, model, support):
+    assert adaptation.fit(model, *support).covariance is None
+    prior = Prior.of(support[2], torch.full((2,), 0.1, dtype=torch.float64))
+    covariance = adaptation.fit(model, *support, prior).covariance
+    if covariance is not None:
+        assert covariance.shape == (TASKS, model.code_dim, model.code_dim)
+        assert (torch.linalg.eigvalsh(covariance) > 0).all()

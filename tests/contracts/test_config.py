@@ -7,7 +7,19 @@ from hydra.errors import HydraException
 from omegaconf import OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
-from metastruct.config import CONF, ConfigError, closest, drop_unused_rank, groups, method_name, takes_rank, validate
+from metastruct.config import (
+    CONF,
+    ConfigError,
+    _check_adaptation,
+    adapted_by,
+    best_adaptation,
+    closest,
+    drop_unused_rank,
+    groups,
+    method_name,
+    takes_rank,
+    validate,
+)
 from metastruct.systems.pendulum import Pendulum
 
 CHOICES = [(group, option) for group, options in groups().items() for option in options]
@@ -130,6 +142,14 @@ MISTAKES = {
     "system.parameters.m=[a,b]": r"system\.parameters: ",
     "+system.parameters.z=[1,2]": r"system\.parameters: pendulum has the parameters m, l, q0",
     "~system.parameters.m": r"system\.parameters",
+    # the adaptation
+    "adaptation=closed_form": r"closed_form needs .* affine .* got modulation=svd .*use adaptation=levenberg_marquardt",
+    "modulation=camel modulation.hidden=4": r"closed_form needs .*hidden 0",
+    "modulation=camel modulation.tags=[hidden]": r"closed_form needs .*tags \[output\]",
+    "adaptation=levenberg_marquardt adaptation.tolerance=0": r"adaptation\.tolerance must be above 0",
+    "adaptation=levenberg_marquardt adaptation.damping=-1": r"adaptation\.damping must be above 0",
+    "adaptation=levenberg_marquardt adaptation.screening=-1": r"adaptation\.screening must be 0 or more",
+    "adaptation=levenberg_marquardt adaptation.steps=0": r"adaptation\.steps must be at least 1",
     "net=separable dynamics=unstructured": r"net=separable .* dynamics=unstructured; use net=mlp",
 }
 
@@ -212,3 +232,38 @@ def test_the_schema_refuses_wrong_types_and_names_that_are_not_settings(composed
 def test_near_matches_are_suggested_and_otherwise_all_there_is():
     assert closest("pendulm", ["duffing", "pendulum"]) == "did you mean pendulum?"
     assert closest("xyz", ["duffing", "pendulum"]) == "there is duffing, pendulum"
+
+
+def test_camel_brings_its_own_adaptation_and_leaves_the_choice(composed):
+    assert composed("modulation=camel").adaptation.name == "closed_form"
+    assert composed("modulation=camel", "adaptation=gradient").adaptation.name == "gradient"
+    assert composed("modulation=svd").adaptation.name == "gradient"
+
+
+def test_fits_of_a_code_are_refused_by_a_learner_without_one(composed):
+    cfg = composed("adaptation=levenberg_marquardt")
+    cfg.learner.name = "maml"
+    with pytest.raises(ConfigError, match=r"levenberg_marquardt fits a code .*learner=maml; use adaptation=gradient"):
+        _check_adaptation(cfg)
+
+
+@pytest.mark.parametrize(
+    ("words", "best"),
+    [
+        ("modulation=svd", "levenberg_marquardt"),
+        ("modulation=camel", "closed_form"),
+        ("modulation=camel adaptation=gradient", "closed_form"),
+        ("modulation=camel adaptation=levenberg_marquardt modulation.hidden=3", "levenberg_marquardt"),
+    ],
+)
+def test_the_best_adaptation_is_the_most_exact_that_the_model_allows(composed, words, best):
+    cfg = composed(*words.split())
+    assert best_adaptation(cfg) == best
+    other = adapted_by(cfg, best)
+    validate(other)
+    assert other.adaptation.name == best
+
+
+def test_an_adaptation_that_is_not_there_is_refused_with_the_near_ones(composed):
+    with pytest.raises(ConfigError, match=r"adaptation=levenberis not known; did you mean levenberg_marquardt\?"):
+        adapted_by(composed(), "levenber")

@@ -1,41 +1,98 @@
-"""Fitting the codes of new tasks to their support data, base and hyper-network frozen."""
+"""Fitting the codes of new tasks to their support data, base and hyper-network frozen.
+
+What the training tasks teach about a new one is a Gaussian: their codes are draws from N(m, C), and the residuals that
+their own codes leave have the variance s^2 (empirical Bayes). With them the code of a new task has a posterior,
+
+    -log p(z | data) = sum_points,components r^2 / (2 s^2) + (z - m)^T C^-1 (z - m) / 2 + const,
+
+r being the standardised residual, and its curvature at the minimum a covariance (Laplace).
+"""
 
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 
-from torch import Tensor
+import torch
+from torch import Tensor, nn
 
 from metastruct.dynamics.model import ModulatedModel
 
 
 @dataclass(frozen=True)
+class Prior:
+    """The Gaussian of the training codes, and how well a code explains its data.
+
+    Args:
+        mean: m `[code]`.
+        covariance: C `[code, code]`, positive definite.
+        noise: s^2 `[state]`, variance of each component of the standardised residual.
+        codes: of the training tasks `[tasks, code]`, where a search may begin.
+    """
+
+    mean: Tensor
+    covariance: Tensor
+    noise: Tensor
+    codes: Tensor
+
+    @classmethod
+    def of(cls, codes: Tensor, noise: Tensor) -> Prior:
+        """From training codes `[tasks, code]`.
+
+        Their covariance is nearly singular where the code has more dimensions than the family; the share 1/tasks of it
+        is spread over all directions, so that none is ruled out. One task alone says nothing: C is the identity.
+        """
+        tasks, size = codes.shape
+        identity = torch.eye(size, dtype=codes.dtype, device=codes.device)
+        centred = codes - codes.mean(0)
+        scatter = centred.mT @ centred / max(tasks - 1, 1)
+        spread = scatter.diagonal().mean()
+        if not spread > 0:
+            return cls(codes.mean(0), identity, noise, codes)
+        return cls(codes.mean(0), torch.lerp(scatter, spread * identity, 1 / tasks), noise, codes)
+
+    def to(self, device: torch.device | str) -> Prior:
+        return Prior(*(getattr(self, field.name).to(device) for field in fields(self)))
+
+
+@dataclass(frozen=True)
 class Fit:
-    """What an adaptation returns: codes `[tasks, code]` and the loss of each task before each step and at the end."""
+    """What an adaptation returns.
+
+    Args:
+        codes: `[tasks, code]`.
+        trace: loss of each task before each step and at the end, `[steps + 1, tasks]`.
+        covariance: of each code's posterior, `[tasks, code, code]`, or None where the adaptation has none.
+    """
 
     codes: Tensor
-    trace: Tensor  # [steps + 1, tasks]
+    trace: Tensor
+    covariance: Tensor | None = None
 
 
 class Adaptation(ABC):
     """A way to fit codes; all tasks at once, no task aware of its batch mates."""
 
     @abstractmethod
-    def fit(self, model: ModulatedModel, states: Tensor, derivatives: Tensor, start: Tensor) -> Fit:
-        """Codes from support data `[tasks, points, state]`, beginning at `start` `[tasks, code]`."""
+    def fit(
+        self, model: ModulatedModel, states: Tensor, derivatives: Tensor, start: Tensor, prior: Prior | None = None
+    ) -> Fit:
+        """Codes from support data `[tasks, points, state]`, beginning at `start` `[tasks, code]`.
+
+        Without a prior, an adaptation that would use it fits the data alone and has no covariance.
+        """
 
 
 @contextmanager
-def frozen(model: ModulatedModel) -> Iterator[None]:
-    """Base and hyper-network without gradients; afterwards those that had them have them again."""
-    trained = [parameter for parameter in model.parameters() if parameter.requires_grad]
-    for parameter in trained:
+def frozen(model: nn.Module) -> Iterator[None]:
+    """No gradients for the parameters inside of the block."""
+    parameters = [parameter for parameter in model.parameters() if parameter.requires_grad]
+    for parameter in parameters:
         parameter.requires_grad_(False)
     try:
         yield
     finally:
-        for parameter in trained:
+        for parameter in parameters:
             parameter.requires_grad_(True)

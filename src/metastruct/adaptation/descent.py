@@ -10,7 +10,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from metastruct.adaptation.adaptation import Adaptation, Fit, frozen
+from metastruct.adaptation.adaptation import Adaptation, Fit, Prior, frozen
 from metastruct.dynamics.model import ModulatedModel
 from metastruct.modulation.weights import Weights
 
@@ -53,7 +53,9 @@ class Descent(Adaptation):
     def __init__(self, steps: int, rate_factor: float = 1.0):
         self.steps, self.rate_factor = steps, rate_factor
 
-    def fit(self, model: ModulatedModel, states: Tensor, derivatives: Tensor, start: Tensor) -> Fit:
+    def fit(
+        self, model: ModulatedModel, states: Tensor, derivatives: Tensor, start: Tensor, prior: Prior | None = None
+    ) -> Fit:
         modulation = model.modulation
         assert isinstance(modulation, Weights)
         with frozen(model):

@@ -7,7 +7,7 @@ import math
 import torch
 from torch import Tensor
 
-from metastruct.adaptation.adaptation import Adaptation, Fit, frozen
+from metastruct.adaptation.adaptation import Adaptation, Fit, Prior, frozen
 from metastruct.dynamics.model import ModulatedModel
 
 
@@ -28,7 +28,9 @@ class GradientDescent(Adaptation):
         self.steps, self.learning_rate, self.lambda_z = steps, learning_rate, lambda_z
         self.optimizer = torch.optim.Adam if optimizer == "adam" else torch.optim.SGD
 
-    def fit(self, model: ModulatedModel, states: Tensor, derivatives: Tensor, start: Tensor) -> Fit:
+    def fit(
+        self, model: ModulatedModel, states: Tensor, derivatives: Tensor, start: Tensor, prior: Prior | None = None
+    ) -> Fit:
         with frozen(model):
             return self._fit(model, states, derivatives, start)
 

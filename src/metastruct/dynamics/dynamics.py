@@ -77,6 +77,15 @@ class Dynamics(nn.Module, ABC):
         raise TypeError(f"dynamics={type(self).__name__.lower()} has no energy; use dynamics=hamiltonian")
 
     @property
+    def energy_slopes(self) -> Tensor:
+        """Spread of dE/dx over the training data `[state]`, where it follows from the spread of the derivatives.
+
+        Raises:
+            TypeError: it does not.
+        """
+        raise TypeError(f"dynamics={type(self).__name__.lower()} does not fix its energy; use dynamics=hamiltonian")
+
+    @property
     def sites(self) -> list[Site]:
         return [site.prefixed(name) for name, net in self.nets.items() for site in net.sites]  # type: ignore[union-attr]
 

@@ -34,6 +34,11 @@ class Hamiltonian(Dynamics):
         return {"hamiltonian": net(state_dim, 1, True)}
 
     @property
+    def energy_slopes(self) -> Tensor:
+        """dH/dq drives dp/dt and dH/dp drives dq/dt."""
+        return self.derivative_std.roll(len(self.derivative_std) // 2)
+
+    @property
     def potential(self) -> Net:
         net = self.nets["hamiltonian"]
         assert isinstance(net, Net)

@@ -9,13 +9,15 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from metastruct.adaptation.adaptation import Adaptation
+from metastruct.adaptation.adaptation import Adaptation, Prior
+from metastruct.adaptation.error_bars import error_bar
 from metastruct.data.simulate import Simulation
 from metastruct.data.tasks import split_support
 from metastruct.dynamics.model import ModulatedModel
 from metastruct.evaluation.grid import evaluation_grid
 from metastruct.integrators.integrator import Integrator
 from metastruct.integrators.rollout import rollout
+from metastruct.metrics.coverage import coverage
 from metastruct.metrics.drift import energy_drift
 from metastruct.metrics.errors import relative_error
 from metastruct.metrics.similarity import field_ssim
@@ -49,8 +51,12 @@ def evaluate(
     seed: int,
     side: int,
     box_scale: float,
+    prior: Prior | None = None,
 ) -> Evaluation:
     """Adapt from `start` `[tasks, code]` to `shots` observations of each test task and measure the adapted members.
+
+    Where the adaptation has a posterior, `coverage_95` is the share of the true field's components that its error bars
+    hold, at the query states; `coverage_95_grid` the same on the evaluation grid, which reaches beyond the data.
 
     The model is used in its own precision and on its own device; give it in float64.
     """
@@ -59,7 +65,7 @@ def evaluate(
     support, query = split_support(test, support_trajectories, shots, seed)
 
     clock = time.perf_counter()
-    fit = adaptation.fit(model, support.states.to(device), support.derivatives.to(device), start)
+    fit = adaptation.fit(model, support.states.to(device), support.derivatives.to(device), start, prior)
     result.seconds["adaptation"] = time.perf_counter() - clock
     result.values["support_loss", ""] = fit.trace[-1].cpu().numpy()
 
@@ -87,6 +93,12 @@ def evaluate(
         result.values[metric, ""] = relative_error(ours, true)
         for i, name in enumerate(system.state_names):
             result.values[metric, name] = relative_error(ours[..., i], true[..., i])
+    if fit.covariance is not None and prior is not None:
+        states = query.reshape(len(query), -1, query.shape[-1])
+        for metric, at in (("coverage_95", states), ("coverage_95_grid", grid.reshape(len(grid), -1, grid.shape[-1]))):
+            mean, std = error_bar(model, torch.from_numpy(at).to(device), fit.codes, fit.covariance, prior)
+            true = system.vector_field(at, test.parameters)
+            result.values[metric, ""] = coverage(mean.cpu().numpy(), std.cpu().numpy(), true)
     result.values["ssim", ""] = field_ssim(learned_field, true_field)
 
     flat = rollouts.reshape(len(rollouts), -1, rollouts.shape[-1])

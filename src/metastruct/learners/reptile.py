@@ -1,6 +1,6 @@
 """Reptile: the base weights move towards the weights that descent on single tasks ends with.
 
-    z_k = K steps of an optimizer on L_k(base + z) from z = 0, each on a fresh draw;  base += e * mean over tasks of z_k
+z_k = K steps of an optimizer on L_k(base + z) from z = 0, each on a fresh draw;  base += e * mean over tasks of z_k
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from torch.optim import Optimizer
 
 from metastruct.adaptation.adaptation import frozen
 from metastruct.learners.initialisation import Initialisation
+
 
 class Reptile(Initialisation):
     """Nichol, Achiam and Schulman 2018, batched, the outer rate e falling to zero.

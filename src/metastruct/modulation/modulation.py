@@ -86,7 +86,11 @@ class Modulation(nn.Module, ABC):
         self.sizes = [part.size for _, _, part in layout]
         scales = torch.cat([torch.full((part.size,), part.scale) for _, _, part in layout])
         offsets = torch.cat([part.offsets() for _, _, part in layout])
-        self.hypernetwork = Hypernetwork(code_dim, scales, offsets, hidden)
+        self.hypernetwork = self.make_hypernetwork(scales, offsets, hidden)
+
+    def make_hypernetwork(self, scales: Tensor, offsets: Tensor, hidden: int) -> nn.Module:
+        """The map from codes to everything that `layout` lists; called before the sub-class is complete."""
+        return Hypernetwork(self.code_dim, scales, offsets, hidden)
 
     @abstractmethod
     def parts(self, site: Site) -> dict[str, Part]:

@@ -1,0 +1,54 @@
+"""How far the truth may be from an adapted member, to first order in the code.
+
+Two independent parts: what the support data left open of the code, J Sigma J^T with the posterior's covariance Sigma,
+and what no code could explain of the training tasks, the noise s^2 of the prior. With many observations the second is
+nearly all. Both speak of states like the training data's.
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from metastruct.adaptation.adaptation import Prior
+from metastruct.adaptation.jacobian import with_jacobian
+from metastruct.dynamics.model import ModulatedModel
+
+
+def variance(jacobian: Tensor, covariance: Tensor) -> Tensor:
+    """J Sigma J^T `[tasks, points, m]` for J `[tasks, points, m, code]` and Sigma `[tasks, code, code]`."""
+    return ((jacobian @ covariance[:, None]) * jacobian).sum(-1)
+
+
+def error_bar(
+    model: ModulatedModel, x: Tensor, codes: Tensor, covariance: Tensor, prior: Prior
+) -> tuple[Tensor, Tensor]:
+    """The vector field at x and the standard deviation of its error, both `[tasks, points, state]`."""
+    field, jacobian = with_jacobian(model, model.vector_field, x, codes)
+    unexplained = prior.noise * model.dynamics.derivative_std.square()
+    return field, (variance(jacobian, covariance) + unexplained).sqrt()
+
+
+def energy_difference(
+    model: ModulatedModel, x: Tensor, y: Tensor, codes: Tensor, covariance: Tensor, prior: Prior
+) -> tuple[Tensor, Tensor]:
+    """E(x) - E(y) and the standard deviation of its error, both `[tasks, points]`, for states x and y.
+
+    The unexplained error of dE/dx_i has the spread of the derivative that it drives times s, and is taken as
+    constant on the way from y to x.
+
+    Raises:
+        TypeError: the dynamics has no energy whose slope is its field.
+    """
+    slopes = model.dynamics.energy_slopes
+
+    def difference(points: Tensor, z: Tensor) -> Tensor:
+        first, second = points.chunk(2, dim=-1)
+        updates = model.modulation(z)
+        return (model.dynamics.energy(first, updates) - model.dynamics.energy(second, updates))[..., None]
+
+    size = x.shape[-1]
+    values, jacobian = with_jacobian(model, difference, torch.cat([x, y], dim=-1), codes)
+    noise = prior.noise.roll(size // 2)
+    unexplained = ((x - y).square() * slopes.square() * noise).sum(-1, keepdim=True)
+    return values[..., 0], (variance(jacobian, covariance) + unexplained).sqrt()[..., 0]
