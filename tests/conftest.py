@@ -6,6 +6,7 @@ import copy
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import lru_cache
+from itertools import product
 
 import pytest
 from hydra import compose, initialize_config_dir
@@ -37,34 +38,37 @@ def composed() -> Callable[..., DictConfig]:
 
 @dataclass(frozen=True)
 class Arrangement:
-    """A net and a dynamics that go together, and a system that they can learn."""
+    """A net, a dynamics and perhaps a bracket that go together, and a system that they can learn."""
 
     system: str
     net: str
     dynamics: str
+    bracket: str | None = None
 
     def __str__(self) -> str:
-        return f"{self.net}-{self.dynamics}"
+        return "-".join(word for word in (self.net, self.dynamics, self.bracket) if word)
 
     @property
     def overrides(self) -> tuple[str, ...]:
-        return f"system={self.system}", f"net={self.net}", f"dynamics={self.dynamics}"
+        bracket = (f"bracket={self.bracket}",) if self.bracket else ()
+        return f"system={self.system}", f"net={self.net}", f"dynamics={self.dynamics}", *bracket
 
 
 @lru_cache
 def arrangements() -> list[Arrangement]:
-    """Every pair of a net and a dynamics of conf/ that validation lets pass, each with the first system that does."""
+    """Every net, dynamics and bracket of conf/ that validation lets pass, each with the first system that does."""
     found = []
-    for dynamics in groups()["dynamics"]:
-        for net in groups()["net"]:
-            for system in groups()["system"]:
-                arrangement = Arrangement(system, net, dynamics)
-                try:
-                    validate(configuration(*arrangement.overrides))
-                except ConfigError:
-                    continue
+    for dynamics, net, bracket in product(groups()["dynamics"], groups()["net"], [None, *groups()["bracket"]]):
+        for system in groups()["system"]:
+            arrangement = Arrangement(system, net, dynamics, bracket)
+            try:
+                cfg = configuration(*arrangement.overrides)
+                validate(cfg)
+            except ConfigError:
+                continue
+            if bracket or cfg.bracket is None:  # not the default bracket twice
                 found.append(arrangement)
-                break
+            break
     return found
 
 
@@ -77,7 +81,7 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     """`arrangement` and `any_<group>` stand for everything that conf/ holds of them."""
     if "arrangement" in metafunc.fixturenames:
         metafunc.parametrize("arrangement", arrangements(), ids=str, scope="module")
-    for group in ("modulation", "net", "dynamics", "learner", "adaptation", "experiment"):
+    for group in ("modulation", "net", "bracket", "dynamics", "learner", "adaptation", "experiment"):
         if f"any_{group}" in metafunc.fixturenames:
             metafunc.parametrize(f"any_{group}", groups()[group], scope="module")
 

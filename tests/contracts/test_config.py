@@ -7,7 +7,7 @@ from hydra.errors import HydraException
 from omegaconf import OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
-from metastruct.config import CONF, ConfigError, closest, drop_unused_rank, groups, method_name, takes_rank, validate
+from metastruct.config import CONF, ConfigError, closest, drop_unused_rank, dynamics_name, groups, method_name, takes_rank, validate
 from metastruct.systems.pendulum import Pendulum
 
 CHOICES = [(group, option) for group, options in groups().items() for option in options]
@@ -48,7 +48,8 @@ def test_every_yaml_is_named_as_its_file(group, option):
 
 @pytest.mark.parametrize(("group", "option"), CHOICES)
 def test_every_single_choice_composes_and_is_accepted(composed, group, option):
-    cfg = composed(f"{group}={option}")
+    beside = ["system=damped_oscillator"] if (group, option) == ("dynamics", "generic") or group == "bracket" else []
+    cfg = composed(*beside, f"{group}={option}")
     if group != "experiment":
         assert cfg[group].name == option
     validate(cfg)
@@ -130,6 +131,14 @@ MISTAKES = {
     "system.parameters.m=[a,b]": r"system\.parameters: ",
     "+system.parameters.z=[1,2]": r"system\.parameters: pendulum has the parameters m, l, q0",
     "~system.parameters.m": r"system\.parameters",
+    "dynamics=generic": r"GENERIC dynamics needs a metriplectic system, got 'pendulum'.* use dynamics=hamiltonian",
+    "system=damped_oscillator dynamics=hamiltonian": r"got 'damped_oscillator', .* metriplectic; use dynamics=generic",
+    "bracket=nms": r"bracket=nms has no meaning for dynamics=hamiltonian; leave bracket out or use dynamics=generic",
+    "system=damped_oscillator ~bracket": r"dynamics=generic needs a bracket; use bracket=gnode or nms",
+    "system=damped_oscillator bracket.rank=0": r"bracket\.rank must be at least 1",
+    "system=damped_oscillator bracket.rank=two": r"bracket\.rank must be an integer",
+    "system=damped_chain system.oscillators=0": r"system\.oscillators must be at least 1",
+    "modulation.tags=[bracket]": r"modulation\.tags holds bracket, .* use dynamics=generic",
     "net=separable dynamics=unstructured": r"net=separable .* dynamics=unstructured; use net=mlp",
 }
 
@@ -178,6 +187,14 @@ def test_hamiltonian_dynamics_refuses_a_system_without_that_structure(composed, 
     cfg = composed("dynamics=unstructured")
     cfg.system._target_ = f"{__name__}.{system.__name__}"
     validate(cfg)
+
+
+@pytest.mark.parametrize("system", ["damped_oscillator", "two_gas_containers", "damped_chain"])
+def test_a_metriplectic_system_brings_its_dynamics_which_brings_its_bracket(composed, system):
+    assert dynamics_name(composed(f"system={system}")) == "generic(gnode)"
+    assert dynamics_name(composed(f"system={system}", "bracket=nms")) == "generic(nms)"
+    assert dynamics_name(composed("dynamics=unstructured", f"system={system}")) == "unstructured"
+    assert dynamics_name(composed()) == "hamiltonian"
 
 
 def test_online_logging_is_accepted_with_a_key(composed, monkeypatch):

@@ -23,6 +23,7 @@ class DampedOscillator(System):
     name = "damped_oscillator"
     state_names = ("q", "p", "S")
     parameter_names = ("k", "gamma")
+    positive = ("k",)
     structure = "metriplectic"
     canonical = False
 

@@ -128,7 +128,7 @@ def columns(mu: Array) -> list[Array]:
 
 def outer(*terms: tuple[Array, Array]) -> Array:
     """Sum of c v v^T over terms c `[tasks, points]`, v `[tasks, points, state]`."""
-    return sum((c[..., None, None] * v[..., :, None] * v[..., None, :] for c, v in terms), np.zeros(()))
+    return sum((c[..., None, None] * (v[..., :, None] * v[..., None, :]) for c, v in terms), np.zeros(()))
 
 
 def canonical_matrix(like: Array, pairs: int) -> Array:

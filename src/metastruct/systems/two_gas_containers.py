@@ -23,6 +23,7 @@ class TwoGasContainers(System):
     name = "two_gas_containers"
     state_names = ("q", "p", "S1", "S2")
     parameter_names = ("m", "a")
+    positive = ("m", "a")
     structure = "metriplectic"
     canonical = False
 
