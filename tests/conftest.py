@@ -6,6 +6,7 @@ import copy
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import lru_cache
+from itertools import product
 
 import pytest
 from hydra import compose, initialize_config_dir
@@ -37,34 +38,37 @@ def composed() -> Callable[..., DictConfig]:
 
 @dataclass(frozen=True)
 class Arrangement:
-    """A net and a dynamics that go together, and a system that they can learn."""
+    """A net, a dynamics and perhaps a bracket that go together, and a system that they can learn."""
 
     system: str
     net: str
     dynamics: str
+    bracket: str | None = None
 
     def __str__(self) -> str:
-        return f"{self.net}-{self.dynamics}"
+        return "-".join(word for word in (self.net, self.dynamics, self.bracket) if word)
 
     @property
     def overrides(self) -> tuple[str, ...]:
-        return f"system={self.system}", f"net={self.net}", f"dynamics={self.dynamics}"
+        bracket = (f"bracket={self.bracket}",) if self.bracket else ()
+        return f"system={self.system}", f"net={self.net}", f"dynamics={self.dynamics}", *bracket
 
 
 @lru_cache
 def arrangements() -> list[Arrangement]:
-    """Every pair of a net and a dynamics of conf/ that validation lets pass, each with the first system that does."""
+    """Every net, dynamics and bracket of conf/ that validation lets pass, each with the first system that does."""
     found = []
-    for dynamics in groups()["dynamics"]:
-        for net in groups()["net"]:
-            for system in groups()["system"]:
-                arrangement = Arrangement(system, net, dynamics)
-                try:
-                    validate(configuration(*arrangement.overrides))
-                except ConfigError:
-                    continue
+    for dynamics, net, bracket in product(groups()["dynamics"], groups()["net"], [None, *groups()["bracket"]]):
+        for system in groups()["system"]:
+            arrangement = Arrangement(system, net, dynamics, bracket)
+            try:
+                cfg = configuration(*arrangement.overrides)
+                validate(cfg)
+            except ConfigError:
+                continue
+            if bracket or cfg.bracket is None:  # not the default bracket twice
                 found.append(arrangement)
-                break
+            break
     return found
 
 
@@ -73,16 +77,18 @@ def every_arrangement() -> list[Arrangement]:
     return arrangements()
 
 
+@lru_cache(maxsize=256)
 def beside(group: str, option: str) -> tuple[str, ...]:
-    """The overrides of an option, with a learner that goes with it where the one by default does not."""
-    for learner in ("auto_decoding", *groups()["learner"]):
-        overrides = (f"{group}={option}", *(() if group == "learner" else (f"learner={learner}",)))
+    """The overrides of an option, with one of another group that goes with it where the default does not."""
+    companions = [f"{other}={name}" for other in ("learner", "modulation", "system") for name in groups()[other]]
+    for companion in ((), *((word,) for word in companions if not word.startswith(f"{group}="))):
+        overrides = (*companion, f"{group}={option}")
         try:
             validate(configuration(*overrides))
         except ConfigError:
             continue
         return overrides
-    raise AssertionError(f"no learner goes with {group}={option}")
+    raise AssertionError(f"nothing goes with {group}={option}")
 
 
 @pytest.fixture(scope="session")
@@ -95,7 +101,7 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     """`arrangement` and `any_<group>` stand for everything that conf/ holds of them."""
     if "arrangement" in metafunc.fixturenames:
         metafunc.parametrize("arrangement", arrangements(), ids=str, scope="module")
-    for group in ("modulation", "net", "dynamics", "learner", "adaptation", "experiment"):
+    for group in ("modulation", "net", "bracket", "dynamics", "learner", "adaptation", "experiment"):
         if f"any_{group}" in metafunc.fixturenames:
             metafunc.parametrize(f"any_{group}", groups()[group], scope="module")
 

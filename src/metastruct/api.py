@@ -2,13 +2,13 @@
 
 model = metastruct.load("outputs/pendulum-svd5-seed0-1a2b3c4d")
 member = model.adapt(states, dxdt)            # observations of one new member
-member.vector_field(x), member.energy(x), member.rollout(x0, times)
+member.vector_field(x), member.energy(x), member.entropy(x), member.rollout(x0, times)
 field, std = member.vector_field(x, std=True)  # with the standard deviation of its error
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from pickle import UnpicklingError
 from typing import Any, Literal, overload
@@ -23,6 +23,7 @@ from metastruct.adaptation.error_bars import energy_difference, error_bar
 from metastruct.assembly import Trained, component
 from metastruct.config import adapted_by, best_adaptation, register
 from metastruct.integrators.rollout import rollout
+from metastruct.nets.site import Updates
 from metastruct.runs.files import read_checked, sum_file
 from metastruct.runs.folder import RunFolder
 
@@ -116,7 +117,7 @@ class Model:
 
 
 class Member:
-    """An adapted member: a vector field, its energy and its trajectories.
+    """An adapted member: a vector field, its energy, its entropy and its trajectories.
 
     Attributes:
         code: the fitted code `[code]`.
@@ -168,9 +169,23 @@ class Member:
             ValueError: the last axis of x is not the state, or a number is not finite.
             TypeError: the dynamics has no energy.
         """
+        return self._potential(self._dynamics.energy, x)
+
+    def entropy(self, x: ArrayLike) -> Array:
+        """The learned entropy `[...]` at the states x `[..., state]`, up to a constant; never falls along rollouts.
+
+        With dynamics=generic, E and S are known up to E -> b E, S -> S/b.
+
+        Raises:
+            ValueError: the last axis of x is not the state, or a number is not finite.
+            TypeError: the dynamics has no entropy.
+        """
+        return self._potential(self._dynamics.entropy, x)
+
+    def _potential(self, potential: Callable[[torch.Tensor, Updates], torch.Tensor], x: ArrayLike) -> Array:
         points, shape = self._points(x, "x")
         with torch.no_grad():
-            return self._dynamics.energy(points, self._updates).numpy().reshape(shape[:-1])
+            return potential(points, self._updates).numpy().reshape(shape[:-1])
 
     def energy_difference(self, x: ArrayLike, y: ArrayLike) -> tuple[Array, Array]:
         """E(x) - E(y) `[...]` and the standard deviation of its error; x and y `[..., state]` broadcast.

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from hydra.utils import instantiate
@@ -49,8 +50,11 @@ def build_model(cfg: DictConfig, scales: Scales) -> ModulatedModel:
     """
     from metastruct.dynamics.model import ModulatedModel
 
+    bracket = {} if cfg.get("bracket") is None else {"bracket": factory(cfg.bracket)}
     try:
-        return ModulatedModel(factory(cfg.dynamics), factory(cfg.modulation), factory(cfg.net), scales)
+        return ModulatedModel(
+            partial(factory(cfg.dynamics), **bracket), factory(cfg.modulation), factory(cfg.net), scales
+        )
     except ValueError as error:
         raise ConfigError(str(error)) from error
 

@@ -23,9 +23,10 @@ from hydra.utils import get_class
 from omegaconf import MISSING, DictConfig, OmegaConf
 
 CONF = Path(__file__).resolve().parents[2] / "conf"
-COMPONENTS = ("system", "modulation", "net", "dynamics", "integrator", "learner", "adaptation")
+COMPONENTS = ("system", "modulation", "net", "bracket", "dynamics", "integrator", "learner", "adaptation")
+OPTIONAL = ("bracket",)  # only some of the dynamics take one
 KINDS = {int: "an integer", float: "a number", bool: "true or false", str: "a word"}
-SITE_TAGS = ("input", "hidden", "output")
+SITE_TAGS = ("input", "hidden", "output", "bracket")
 WITH_CODES = ("auto_decoding",)  # learners whose tasks differ in a code of few numbers
 LINEAR = ("camel", "full_weight", "shift")  # modulations whose updates are linear in what is generated
 AFFINE = ("hamiltonian", "unstructured")  # dynamics that are affine in the output layer of their net
@@ -122,6 +123,7 @@ class Config:
     modulation: Any = MISSING
     locality: Locality = field(default_factory=Locality)
     net: Any = MISSING
+    bracket: Any = None
     dynamics: Any = MISSING
     integrator: Any = MISSING
     learner: Any = MISSING
@@ -176,6 +178,11 @@ def method_name(cfg: DictConfig) -> str:
     )
 
 
+def dynamics_name(cfg: DictConfig) -> str:
+    """The dynamics as tables name it, such as "hamiltonian" or "generic(gnode)"."""
+    return cfg.dynamics.name if cfg.bracket is None else f"{cfg.dynamics.name}({cfg.bracket.name})"
+
+
 def drop_unused_rank(cfg: DictConfig) -> str | None:
     """In a sweep: forget a rank that the modulation cannot take; the note to print, or None."""
     if cfg.rank is None or takes_rank(cfg):
@@ -200,14 +207,16 @@ def validate(cfg: DictConfig) -> None:
     if unknown:
         raise ConfigError(f"{unknown[0]} is not a setting; {closest(unknown[0], known)}")
     for component in COMPONENTS:
-        _check_component(cfg, component)
-        _check_types(cfg, component)
+        if component not in OPTIONAL or cfg[component] is not None:
+            _check_component(cfg, component)
+            _check_types(cfg, component)
     _check_sizes(cfg)
     _check_rank(cfg)
     _check_choices(cfg)
     _check_learner(cfg)
     _check_system(cfg)
     _check_adaptation(cfg)
+    _check_bracket(cfg)
     _check_logger(cfg)
 
 
@@ -281,11 +290,11 @@ def _check_sizes(cfg: DictConfig) -> None:
         *("data.train_tasks", "data.test_tasks", "data.trajectories", "data.points", "shots", "evaluation.steps"),
         *("trainer.steps", "trainer.steps_per_epoch", "modulation.code_dim", "net.width", "net.depth"),
         *("learner.task_batch", "learner.point_batch", "learner.inner_steps", "learner.outer_steps"),
-        "adaptation.steps",
+        *("adaptation.steps", "bracket.rank", "system.oscillators"),
     ]
     positive = ["data.horizon", "data.tolerance", "evaluation.box_scale", "optimizer.base_rate", "optimizer.code_rate"]
     positive += ["integrator.step_size", "adaptation.learning_rate", "adaptation.tolerance", "adaptation.damping"]
-    positive += ["learner.inner_rate", "learner.outer_rate", "adaptation.rate_factor"]
+    positive += ["learner.inner_rate", "learner.outer_rate", "adaptation.rate_factor", "bracket.friction"]
     not_negative = [
         "seed",
         "data.seed",
@@ -368,14 +377,24 @@ def _check_learner(cfg: DictConfig) -> None:
 
 
 def _check_system(cfg: DictConfig) -> None:
+    settings: Any = OmegaConf.to_container(cfg.system, resolve=True)
+    target = settings.pop("_target_")
+    settings.pop("name")
     try:
-        system = get_class(cfg.system._target_)(OmegaConf.to_container(cfg.system.parameters))
+        system = get_class(target)(**settings)
     except (ValueError, TypeError) as error:
         raise ConfigError(f"system.parameters: {error}") from None
+    metriplectic = system.structure == "metriplectic"
     if cfg.dynamics.name == "hamiltonian" and not (system.structure == "conservative" and system.canonical):
         raise ConfigError(
             "Hamiltonian dynamics needs a conservative system in canonical coordinates (q, p), "
-            f"got {system.name!r}, which is {system.structure}; use dynamics=unstructured"
+            f"got {system.name!r}, which is {system.structure}; "
+            f"use dynamics={'generic' if metriplectic else 'unstructured'}"
+        )
+    if cfg.dynamics.name == "generic" and not metriplectic:
+        raise ConfigError(
+            f"GENERIC dynamics needs a metriplectic system, got {system.name!r}, which is {system.structure}; "
+            "use dynamics=hamiltonian"
         )
     if cfg.net.name == "separable" and cfg.dynamics.name != "hamiltonian":
         raise ConfigError(f"net=separable is a potential T(p) + V(q), got dynamics={cfg.dynamics.name}; use net=mlp")
@@ -424,6 +443,22 @@ def best_adaptation(cfg: DictConfig) -> str:
         except ConfigError:
             continue
     return str(cfg.adaptation.name)
+
+
+def _check_bracket(cfg: DictConfig) -> None:
+    generic = cfg.dynamics.name == "generic"
+    if generic and cfg.bracket is None:
+        raise ConfigError(f"dynamics=generic needs a bracket; use bracket={' or '.join(groups()['bracket'])}")
+    if not generic and cfg.bracket is not None:
+        raise ConfigError(
+            f"bracket={cfg.bracket.name} has no meaning for dynamics={cfg.dynamics.name}; "
+            "leave bracket out or use dynamics=generic"
+        )
+    tags = [*(cfg.modulation.get("tags") or []), *(cfg.modulation.get("shift_tags") or [])]
+    if "bracket" in tags and not generic:
+        raise ConfigError(
+            f"modulation.tags holds bracket, which dynamics={cfg.dynamics.name} has not; use dynamics=generic"
+        )
 
 
 def _check_logger(cfg: DictConfig) -> None:

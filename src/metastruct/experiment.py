@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 from omegaconf import DictConfig, OmegaConf
 
 from metastruct.assembly import Trained, build_model, component
-from metastruct.config import method_name, validate
+from metastruct.config import dynamics_name, method_name, validate
 from metastruct.runs.files import locked, write_atomically, write_checked
 from metastruct.runs.folder import RunFolder, data_folder, run_folder, training_folder
 
@@ -199,7 +199,7 @@ def _written(
     from metastruct.runs.records import write_records
 
     shared = {"system": cfg.system.name, "method": method_name(cfg), "learner": cfg.learner.name, "seed": cfg.seed}
-    settings = {"dynamics": cfg.dynamics.name, "shots": cfg.shots, "steps": cfg.adaptation.get("steps", 1)}
+    settings = {"dynamics": dynamics_name(cfg), "shots": cfg.shots, "steps": cfg.adaptation.get("steps", 1)}
     settings |= {"adaptation": cfg.adaptation.name, "start": cfg.evaluation.start}
     rows = records(evaluation, experiment=cfg.tag, run=folder.path.name, domain=cfg.system.name, **shared, **settings)
     metrics = {

@@ -15,6 +15,7 @@ from metastruct.config import (
     best_adaptation,
     closest,
     drop_unused_rank,
+    dynamics_name,
     groups,
     method_name,
     takes_rank,
@@ -150,6 +151,14 @@ MISTAKES = {
     "adaptation=levenberg_marquardt adaptation.damping=-1": r"adaptation\.damping must be above 0",
     "adaptation=levenberg_marquardt adaptation.screening=-1": r"adaptation\.screening must be 0 or more",
     "adaptation=levenberg_marquardt adaptation.steps=0": r"adaptation\.steps must be at least 1",
+    "dynamics=generic": r"GENERIC dynamics needs a metriplectic system, got 'pendulum'.* use dynamics=hamiltonian",
+    "system=damped_oscillator dynamics=hamiltonian": r"got 'damped_oscillator', .* metriplectic; use dynamics=generic",
+    "bracket=nms": r"bracket=nms has no meaning for dynamics=hamiltonian; leave bracket out or use dynamics=generic",
+    "system=damped_oscillator ~bracket": r"dynamics=generic needs a bracket; use bracket=gnode or nms",
+    "system=damped_oscillator bracket.rank=0": r"bracket\.rank must be at least 1",
+    "system=damped_oscillator bracket.rank=two": r"bracket\.rank must be an integer",
+    "system=damped_chain system.oscillators=0": r"system\.oscillators must be at least 1",
+    "modulation.tags=[bracket]": r"modulation\.tags holds bracket, .* use dynamics=generic",
     "net=separable dynamics=unstructured": r"net=separable .* dynamics=unstructured; use net=mlp",
 }
 
@@ -198,6 +207,14 @@ def test_hamiltonian_dynamics_refuses_a_system_without_that_structure(composed, 
     cfg = composed("dynamics=unstructured")
     cfg.system._target_ = f"{__name__}.{system.__name__}"
     validate(cfg)
+
+
+@pytest.mark.parametrize("system", ["damped_oscillator", "two_gas_containers", "damped_chain"])
+def test_a_metriplectic_system_brings_its_dynamics_which_brings_its_bracket(composed, system):
+    assert dynamics_name(composed(f"system={system}")) == "generic(gnode)"
+    assert dynamics_name(composed(f"system={system}", "bracket=nms")) == "generic(nms)"
+    assert dynamics_name(composed("dynamics=unstructured", f"system={system}")) == "unstructured"
+    assert dynamics_name(composed()) == "hamiltonian"
 
 
 def test_online_logging_is_accepted_with_a_key(composed, monkeypatch):

@@ -35,6 +35,7 @@ def data(model) -> tuple[torch.Tensor, torch.Tensor]:
 def test_every_dynamics_and_every_net_can_be_used(every_arrangement):
     assert {a.dynamics for a in every_arrangement} == set(groups()["dynamics"])
     assert {a.net for a in every_arrangement} == set(groups()["net"])
+    assert {a.bracket for a in every_arrangement} - {None} == set(groups()["bracket"])
 
 
 def test_vector_field_has_the_shape_of_the_states(model, data):
@@ -67,6 +68,22 @@ def test_dynamics_that_conserve_have_an_energy_and_the_others_say_that_they_have
     else:
         with pytest.raises(TypeError, match="use dynamics="):
             model.energy(x, codes)
+
+
+def test_dynamics_that_dissipate_have_an_entropy_and_the_others_say_that_they_have_none(model, data):
+    x, codes = data
+    if model.dynamics.dissipates:
+        assert model.entropy(x, codes).shape == (TASKS, POINTS)
+    else:
+        with pytest.raises(TypeError, match="has no entropy; use dynamics="):
+            model.entropy(x, codes)
+
+
+def test_identities_that_hold_by_construction_hold(model, data):
+    x, codes = data
+    for name, residual in model.dynamics.degeneracies(x, model.modulation(codes)).items():
+        assert residual.shape == (TASKS, POINTS)
+        assert residual.max() < 1e-12, name
 
 
 def test_energy_that_is_conserved_does_not_change_along_the_field(model, data):

@@ -14,8 +14,8 @@ TASKS, POINTS = 3, 4
 VARIANTS = {
     "as_shipped": {},
     "every_site": {
-        "modulation__tags": ["input", "hidden", "output"],
-        "modulation__shift_tags": ["input", "hidden", "output"],
+        "modulation__tags": ["input", "hidden", "output", "bracket"],
+        "modulation__shift_tags": ["input", "hidden", "output", "bracket"],
     },
     "hidden_layer": {"modulation__hidden": 5},
     "one_code_number": {"modulation__code_dim": 1},

@@ -71,6 +71,12 @@ def test_training_differently_changes_both_keys(settings, default, override):
     assert evaluation_key(other) != evaluation_key(default)
 
 
+def test_another_bracket_changes_both_keys(settings):
+    first, second = (settings("system=damped_oscillator", f"bracket={name}") for name in ("gnode", "nms"))
+    assert training_key(first) != training_key(second)
+    assert evaluation_key(first) != evaluation_key(second)
+
+
 def test_another_version_of_the_results_changes_both_keys(default, monkeypatch):
     before = training_key(default), evaluation_key(default)
     monkeypatch.setattr("metastruct.runs.keys.RESULTS_VERSION", -1)

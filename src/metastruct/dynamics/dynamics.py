@@ -7,17 +7,14 @@ the system's own units on the outside, `[..., tasks, points, state]`, and of spr
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
-from metastruct.nets.net import Net
+from metastruct.nets.net import MakeNet, Net
 from metastruct.nets.site import Site, Updates
-
-MakeNet = Callable[..., Net]  # (in_features, out_features, potential) -> Net
 
 
 @dataclass(frozen=True)
@@ -52,6 +49,7 @@ class Dynamics(nn.Module, ABC):
     derivative_std: Tensor
     nets: nn.ModuleDict
     conserves: bool = False  # has it an energy that its flow keeps?
+    dissipates: bool = False  # has it an entropy that its flow never lowers?
 
     def __init__(self, net: MakeNet, scales: Scales):
         super().__init__()
@@ -74,7 +72,19 @@ class Dynamics(nn.Module, ABC):
         Raises:
             TypeError: this dynamics has none.
         """
-        raise TypeError(f"dynamics={type(self).__name__.lower()} has no energy; use dynamics=hamiltonian")
+        raise TypeError(f"dynamics={type(self).__name__.lower()} has no energy; use dynamics=hamiltonian or generic")
+
+    def entropy(self, x: Tensor, updates: Updates) -> Tensor:
+        """The learned entropy, `[..., tasks, points]`, up to a constant.
+
+        Raises:
+            TypeError: this dynamics has none.
+        """
+        raise TypeError(f"dynamics={type(self).__name__.lower()} has no entropy; use dynamics=generic")
+
+    def degeneracies(self, x: Tensor, updates: Updates) -> dict[str, Tensor]:
+        """How far identities that hold by construction are from zero, relative, each `[..., tasks, points]`."""
+        return {}
 
     @property
     def energy_slopes(self) -> Tensor:

@@ -43,6 +43,10 @@ class ModulatedModel(nn.Module):
         """The learned energy `[..., tasks, points]`."""
         return self.dynamics.energy(x, self.modulation(codes))
 
+    def entropy(self, x: Tensor, codes: Tensor) -> Tensor:
+        """The learned entropy `[..., tasks, points]`."""
+        return self.dynamics.entropy(x, self.modulation(codes))
+
     def task_loss(self, x: Tensor, dxdt: Tensor, codes: Tensor | None) -> Tensor:
         """Mean over points of the squared standardised residual, one value a task, `[..., tasks]`.
 

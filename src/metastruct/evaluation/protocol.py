@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -19,8 +20,10 @@ from metastruct.integrators.integrator import Integrator
 from metastruct.integrators.rollout import rollout
 from metastruct.metrics.coverage import coverage
 from metastruct.metrics.drift import energy_drift
+from metastruct.metrics.entropy import entropy_production
 from metastruct.metrics.errors import relative_error
 from metastruct.metrics.similarity import field_ssim
+from metastruct.nets.site import Updates
 from metastruct.systems.system import System
 
 Array = np.ndarray
@@ -101,18 +104,32 @@ def evaluate(
             result.values[metric, ""] = coverage(mean.cpu().numpy(), std.cpu().numpy(), true)
     result.values["ssim", ""] = field_ssim(learned_field, true_field)
 
-    flat = rollouts.reshape(len(rollouts), -1, rollouts.shape[-1])
-    true_energy = system.energy(flat, test.parameters).reshape(rollouts.shape[:-1])
-    true_range = _range(system.energy(points.cpu().numpy(), test.parameters))
-    result.values["true_energy_drift", ""] = energy_drift(true_energy, true_range)
-    result.arrays |= {"true_energy": true_energy, "true_energy_range": true_range}
-    if model.dynamics.conserves:
+    def of_members(law: Callable[[Tensor, Updates], Tensor], x: Tensor) -> Array:
         with torch.no_grad():
-            energy = model.dynamics.energy(torch.from_numpy(flat).to(device), updates).cpu().numpy()
-            learned_range = _range(model.dynamics.energy(points, updates).cpu().numpy())
-        energy = energy.reshape(rollouts.shape[:-1])
+            return law(x, updates).cpu().numpy()
+
+    flat = rollouts.reshape(len(rollouts), -1, rollouts.shape[-1])
+    visited, box = torch.from_numpy(flat).to(device), points.cpu().numpy()
+    dynamics, mu, along = model.dynamics, test.parameters, rollouts.shape[:-1]
+    true_energy, true_range = system.energy(flat, mu).reshape(along), _range(system.energy(box, mu))
+    result.values["true_energy_drift", ""] = energy_drift(true_energy, true_range)
+    if system.structure == "metriplectic":
+        true_entropy = system.entropy(flat, mu).reshape(along)
+        result.values["true_entropy_production", ""] = entropy_production(true_entropy)
+        result.arrays["true_entropy"] = true_entropy
+    result.arrays |= {"true_energy": true_energy, "true_energy_range": true_range}
+    if dynamics.conserves:
+        energy = of_members(dynamics.energy, visited).reshape(along)
+        learned_range = _range(of_members(dynamics.energy, points))
         result.values["energy_drift", ""] = energy_drift(energy, learned_range)
         result.arrays |= {"learned_energy": energy, "learned_energy_range": learned_range}
+    if dynamics.dissipates:
+        entropy = of_members(dynamics.entropy, visited).reshape(along)
+        result.values["entropy_production", ""] = entropy_production(entropy)
+        result.arrays["learned_entropy"] = entropy
+    with torch.no_grad():
+        for name, residual in dynamics.degeneracies(points, updates).items():
+            result.values[name, ""] = residual.amax(dim=-1).cpu().numpy()
     result.seconds["metrics"] = time.perf_counter() - clock
 
     result.arrays |= {
@@ -120,6 +137,7 @@ def evaluate(
         "query": query,
         "rollouts": rollouts,
         "grid": grid,
+        "grid_axes": np.array(system.grid_axes),
         "true_field": true_field,
         "learned_field": learned_field,
         "trace": fit.trace.cpu().numpy(),

@@ -12,6 +12,7 @@ from metastruct.metrics.errors import diverged
 from metastruct.runs.records import Record
 
 HEADLINE = ("field_error", "trajectory_error", "ssim", "energy_drift")
+WITHOUT_ROLLOUT = ("field_error", "ssim", "support_loss", "poisson_degeneracy", "friction_degeneracy")
 
 
 def records(evaluation: Evaluation, **settings: Any) -> list[Record]:
@@ -33,7 +34,7 @@ def summary(evaluation: Evaluation) -> dict[str, Any]:
         if values is None:
             result[metric] = {"mean": None, "std": None, "median": None, "per_task": None}
             continue
-        rolled_out = metric not in ("field_error", "ssim", "support_loss")
+        rolled_out = metric not in WITHOUT_ROLLOUT
         kept = values[np.isfinite(values) & ~(lost & rolled_out)]
         result[metric] = {
             "mean": _number(np.mean(kept)) if len(kept) else None,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Callable
 
 import torch
 from torch import Tensor, nn
@@ -38,3 +39,6 @@ class Net(nn.Module, ABC):
                 x = x.detach().requires_grad_()
             (gradient,) = torch.autograd.grad(self(x, updates).sum(), x, create_graph=True)
         return gradient
+
+
+MakeNet = Callable[..., Net]  # (in_features, out_features, potential) -> Net

@@ -31,6 +31,7 @@ def training_settings(cfg: Tree) -> dict[str, Any]:
     """The part of a resolved configuration that the trained model depends on."""
     return {
         **_pick(cfg, "system", "net", "modulation", "dynamics", "learner", "locality", "optimizer", "seed"),
+        **({"bracket": cfg["bracket"]} if cfg.get("bracket") else {}),  # keys of other dynamics do not change
         "data": _pick(cfg["data"], *DATA, "train_tasks"),
         "steps": cfg["trainer"]["steps"],
         "results": RESULTS_VERSION,

@@ -6,6 +6,10 @@ All quantities are non-dimensional. Nothing that learns ever reads mu.
 
 Initial states are uniform in the sublevel set {x : H(x; mu) <= E_cap(mu)}, by rejection from its bounding box; the same
 box, which depends on mu, is the evaluation box (METHOD section 5).
+
+A metriplectic system also gives its entropy S, its Poisson matrix L and its friction matrix M, oracles of the law:
+
+    dx/dt = L grad E + M grad S,   L = -L^T,   M = M^T >= 0,   L grad S = 0,   M grad E = 0
 """
 
 from __future__ import annotations
@@ -34,6 +38,7 @@ class System(ABC):
     positive: tuple[str, ...] = ()  # the parameters that must be above zero
     structure: str  # "conservative" or "metriplectic"
     canonical: bool  # are the coordinates (q, p), positions first?
+    grid_axes: tuple[int, int] = (0, 1)  # the components that the evaluation grid varies
 
     def __init__(self, parameters: Mapping[str, Sequence[float]]):
         if set(parameters) != set(self.parameter_names):
@@ -67,11 +72,38 @@ class System(ABC):
 
     @abstractmethod
     def energy_cap(self, mu: Array) -> Array:
-        """Largest energy of an initial state, `[tasks]`."""
+        """Largest energy of an initial state, `[tasks]`; infinite where there is none."""
 
     @abstractmethod
     def box(self, mu: Array) -> Array:
-        """Bounding box `[tasks, state, 2]` of {x : H(x; mu) <= E_cap(mu)}."""
+        """Box `[tasks, state, 2]` that bounds the initial states."""
+
+    def grid_box(self, mu: Array) -> Array:
+        """Box `[tasks, state, 2]` of the evaluation grid."""
+        return self.box(mu)
+
+    def on_grid(self, x: Array, mu: Array) -> Array:
+        """States x `[tasks, points, state]` of the grid, with the components beside `grid_axes` as this family wants."""
+        return x
+
+    def entropy(self, x: Array, mu: Array) -> Array:
+        """Total entropy, `[tasks, points]`.
+
+        Raises:
+            TypeError: the system is not metriplectic.
+        """
+        raise self._lacks("entropy")
+
+    def poisson(self, x: Array, mu: Array) -> Array:
+        """Poisson matrix L, `[tasks, points, state, state]`; errors as of `entropy`."""
+        raise self._lacks("Poisson matrix")
+
+    def friction(self, x: Array, mu: Array) -> Array:
+        """Friction matrix M, `[tasks, points, state, state]`; errors as of `entropy`."""
+        raise self._lacks("friction matrix")
+
+    def _lacks(self, what: str) -> TypeError:
+        return TypeError(f"{self.name} is {self.structure} and gives no {what}; ask a metriplectic system")
 
     def sample_parameters(self, generator: np.random.Generator) -> Array:
         """One member's mu, `[parameters]`, uniform and independent."""
@@ -92,6 +124,19 @@ class System(ABC):
 def columns(mu: Array) -> list[Array]:
     """The parameters `[tasks, parameters]` as one `[tasks, 1]` array each."""
     return [mu[:, i : i + 1] for i in range(mu.shape[1])]
+
+
+def outer(*terms: tuple[Array, Array]) -> Array:
+    """Sum of c v v^T over terms c `[tasks, points]`, v `[tasks, points, state]`."""
+    return sum((c[..., None, None] * (v[..., :, None] * v[..., None, :]) for c, v in terms), np.zeros(()))
+
+
+def canonical_matrix(like: Array, pairs: int) -> Array:
+    """J = [[0, 1], [-1, 0]] on the first 2 `pairs` components (q, p) and zero elsewhere, at each state of `like`."""
+    size = like.shape[-1]
+    matrix = np.eye(size, k=pairs) - np.eye(size, k=-pairs)
+    matrix[2 * pairs :], matrix[:, 2 * pairs :] = 0.0, 0.0
+    return np.broadcast_to(matrix, (*like.shape, size))
 
 
 def centred_box(centre: Array, half_widths: Array) -> Array:

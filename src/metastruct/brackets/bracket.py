@@ -1,0 +1,55 @@
+"""The two brackets of metriplectic dynamics, L and M, with their degeneracies by construction.
+
+    dx/dt = L grad E + M grad S,   L = -L^T,   M = M^T >= 0,   L grad S = 0,   M grad E = 0
+
+so that dE/dt = 0 and dS/dt >= 0 (Ottinger and Grmela 1997). A bracket takes the gradients of E and S and never their
+nets, so no modulation of the potentials can break it. Skew matrices are kept as vectors over the pairs a < b of
+components, `[..., pairs]`.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+
+import torch
+from torch import Tensor, nn
+
+from metastruct.nets.site import Site, Updates
+
+
+class Bracket(nn.Module, ABC):
+    """L and M at states of spread one, from the gradients there, both `[..., tasks, points, state]`.
+
+    The sites of a bracket carry the tag "bracket": they are shared by all tasks unless a modulation takes that tag.
+    """
+
+    sites: list[Site]
+    ends: Tensor  # [state, 2 * pairs], picks the first, then the second component of each pair
+
+    def __init__(self, state_dim: int):
+        super().__init__()
+        self.pairs = torch.triu_indices(state_dim, state_dim, 1)
+        self.register_buffer("ends", torch.eye(state_dim)[:, self.pairs.flatten()])
+
+    @abstractmethod
+    def field(self, y: Tensor, by_energy: Tensor, by_entropy: Tensor, updates: Updates) -> Tensor:
+        """L grad E + M grad S, without forming a matrix."""
+
+    @abstractmethod
+    def poisson(self, y: Tensor, by_entropy: Tensor, updates: Updates) -> Tensor:
+        """L `[..., tasks, points, state, state]`."""
+
+    @abstractmethod
+    def friction(self, y: Tensor, by_energy: Tensor, updates: Updates) -> Tensor:
+        """M `[..., tasks, points, state, state]`."""
+
+    def wedge(self, a: Tensor, b: Tensor) -> Tensor:
+        """a ^ b over pairs, a_i b_j - a_j b_i, from vectors `[..., state]`."""
+        first_a, second_a = (a @ self.ends).chunk(2, dim=-1)
+        first_b, second_b = (b @ self.ends).chunk(2, dim=-1)
+        return first_a * second_b - second_a * first_b
+
+    def contract(self, skew: Tensor, v: Tensor) -> Tensor:
+        """The skew matrix times v: (skew v)_i = sum_j skew_ij v_j, `[..., state]`."""
+        first, second = (v @ self.ends).chunk(2, dim=-1)
+        return torch.cat([skew * second, -skew * first], dim=-1) @ self.ends.mT

@@ -1,0 +1,107 @@
+"""GENERIC dynamics: dx/dt = L grad E + M grad S with nets for E and S and a bracket for L and M.
+
+The bracket keeps both degeneracies, so dE/dt = 0 and dS/dt >= 0 whatever the weights and the codes are. Both potentials
+are modulated; the bracket is shared by all tasks unless the modulation takes the tag "bracket". E -> b E and S -> S/b
+with a constant bracket leave L grad E alone and scale M grad S by b: E and S are known up to that only.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import torch
+from torch import Tensor, nn
+
+from metastruct.brackets.bracket import Bracket
+from metastruct.dynamics.dynamics import Dynamics, Scales
+from metastruct.nets.net import MakeNet, Net
+from metastruct.nets.site import Site, Updates, under
+
+
+class Generic(Dynamics):
+    """f(x) = L grad E + M grad S, for metriplectic systems.
+
+    E = net(y) + e.y and S likewise, y = (x - mean)/std. The linear part is trained with the base; it starts as a unit
+    vector, so that neither gradient is near zero, where both brackets are flat and a projection on it is not defined.
+    The bracket acts in the coordinates x/D, D_i^2 = std(x_i) std(dx_i/dt): components of very different rates then all
+    start with derivatives of the data's order.
+
+    Args:
+        bracket: makes the bracket from (net, state_dim).
+    """
+
+    conserves = True
+    dissipates = True
+    gain: Tensor
+    lever: Tensor
+
+    def __init__(self, net: MakeNet, scales: Scales, bracket: Callable[[MakeNet, int], Bracket]):
+        super().__init__(net, scales)
+        size = len(scales.state_mean)
+        self.bracket = bracket(net, size)
+        rates = scales.derivative_std / scales.state_std
+        rate = rates.log().mean().exp()
+        self.register_buffer("lever", (rates / rate).sqrt())  # D/std
+        self.register_buffer("gain", rate * self.lever * scales.state_std)
+        self.slopes = nn.ParameterDict(
+            {name: nn.Parameter(nn.functional.normalize(torch.randn(size), dim=0)) for name in self.nets}
+        )
+
+    def make_nets(self, net: MakeNet, state_dim: int) -> dict[str, Net]:
+        return {"energy": net(state_dim, 1, True), "entropy": net(state_dim, 1, True)}
+
+    @property
+    def sites(self) -> list[Site]:
+        return [*super().sites, *(site.prefixed("bracket") for site in self.bracket.sites)]
+
+    def _value(self, name: str, x: Tensor, updates: Updates) -> Tensor:
+        y = self.standardise(x)
+        linear = (y * self.slopes[name][..., None, None, :]).sum(-1)
+        return self.nets[name](y, under(updates, name)).squeeze(-1) + linear
+
+    def _gradient(self, name: str, y: Tensor, updates: Updates) -> Tensor:
+        """In the coordinates of the bracket."""
+        net = self.nets[name]
+        assert isinstance(net, Net)
+        return (net.gradient(y, under(updates, name)) + self.slopes[name][..., None, None, :]) * self.lever
+
+    def vector_field(self, x: Tensor, updates: Updates) -> Tensor:
+        y = self.standardise(x)
+        by_energy, by_entropy = (self._gradient(name, y, updates) for name in ("energy", "entropy"))
+        return self.gain * self.bracket.field(y, by_energy, by_entropy, under(updates, "bracket"))
+
+    def energy(self, x: Tensor, updates: Updates) -> Tensor:
+        return self._value("energy", x, updates)
+
+    def entropy(self, x: Tensor, updates: Updates) -> Tensor:
+        return self._value("entropy", x, updates)
+
+    def poisson(self, x: Tensor, updates: Updates) -> Tensor:
+        """L `[..., tasks, points, state, state]` in the system's own coordinates."""
+        y = self.standardise(x)
+        matrix = self.bracket.poisson(y, self._gradient("entropy", y, updates), under(updates, "bracket"))
+        return self._own(matrix)
+
+    def friction(self, x: Tensor, updates: Updates) -> Tensor:
+        """M `[..., tasks, points, state, state]` in the system's own coordinates."""
+        y = self.standardise(x)
+        matrix = self.bracket.friction(y, self._gradient("energy", y, updates), under(updates, "bracket"))
+        return self._own(matrix)
+
+    def _own(self, matrix: Tensor) -> Tensor:
+        return self.gain[:, None] * matrix * (self.lever * self.state_std)
+
+    def degeneracies(self, x: Tensor, updates: Updates) -> dict[str, Tensor]:
+        """|L grad S|/(|L| |grad S|) and |M grad E|/(|M| |grad E|), zero but for round-off, in scaled coordinates."""
+        y, own = self.standardise(x), under(updates, "bracket")
+        by_energy, by_entropy = (self._gradient(name, y, updates) for name in ("energy", "entropy"))
+        return {
+            "poisson_degeneracy": degeneracy(self.bracket.poisson(y, by_entropy, own), by_entropy),
+            "friction_degeneracy": degeneracy(self.bracket.friction(y, by_energy, own), by_energy),
+        }
+
+
+def degeneracy(matrix: Tensor, gradient: Tensor) -> Tensor:
+    """|matrix gradient| over the product of their sizes, `[...]`."""
+    product = (matrix @ gradient[..., None]).squeeze(-1)
+    return product.norm(dim=-1) / (torch.linalg.matrix_norm(matrix) * gradient.norm(dim=-1))

@@ -1,0 +1,21 @@
+"""Does an entropy ever fall along rollouts?"""
+
+from __future__ import annotations
+
+import numpy as np
+
+Array = np.ndarray
+
+
+def entropy_production(entropy: Array) -> Array:
+    """Least change of S between two times of a rollout, over the range of S on all rollouts of a task, `[tasks]`.
+
+    Not below zero, but for the error of the integrator, where the second law holds. S has a free constant and a free
+    unit, and the ratio sees neither.
+
+    Args:
+        entropy: along the rollouts, `[tasks, trajectories, times]`.
+    """
+    with np.errstate(invalid="ignore"):
+        spread = entropy.max(axis=(1, 2)) - entropy.min(axis=(1, 2))
+        return np.diff(entropy, axis=-1).min(axis=(1, 2)) / spread
