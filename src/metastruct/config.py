@@ -189,6 +189,7 @@ def validate(cfg: DictConfig) -> None:
     _check_rank(cfg)
     _check_choices(cfg)
     _check_system(cfg)
+    _check_integrator(cfg)
     _check_logger(cfg)
 
 
@@ -338,6 +339,18 @@ def _check_system(cfg: DictConfig) -> None:
         )
     if cfg.net.name == "separable" and cfg.dynamics.name != "hamiltonian":
         raise ConfigError(f"net=separable is a potential T(p) + V(q), got dynamics={cfg.dynamics.name}; use net=mlp")
+
+
+def _check_integrator(cfg: DictConfig) -> None:
+    name = cfg.integrator.name
+    if name == "leapfrog" and cfg.net.name != "separable":
+        raise ConfigError(
+            f"integrator=leapfrog needs a potential T(p) + V(q) of a canonical system, got net={cfg.net.name} "
+            f"with dynamics={cfg.dynamics.name}; use "
+            + ("net=separable" if cfg.dynamics.name == "hamiltonian" else "integrator=rk4")
+        )
+    if name == "energy_projection" and cfg.dynamics.name == "unstructured":
+        raise ConfigError("integrator=energy_projection needs an energy, dynamics=unstructured has none; use dynamics=hamiltonian")
 
 
 def _check_logger(cfg: DictConfig) -> None:

@@ -9,10 +9,12 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 
 import torch
 from torch import Tensor, nn
 
+from metastruct.integrators.flow import Flow
 from metastruct.nets.net import Net
 from metastruct.nets.site import Site, Updates
 
@@ -74,6 +76,11 @@ class Dynamics(nn.Module, ABC):
             TypeError: this dynamics has none.
         """
         raise TypeError(f"dynamics={type(self).__name__.lower()} has no energy; use dynamics=hamiltonian")
+
+    def flow(self, updates: Updates) -> Flow:
+        """What an integrator needs of these tasks: the field, and the energy where it is kept."""
+        energy = partial(self.energy, updates=updates) if self.conserves else None
+        return Flow(partial(self.vector_field, updates=updates), energy)
 
     @property
     def sites(self) -> list[Site]:
