@@ -350,7 +350,9 @@ def _check_integrator(cfg: DictConfig) -> None:
             + ("net=separable" if cfg.dynamics.name == "hamiltonian" else "integrator=rk4")
         )
     if name == "energy_projection" and cfg.dynamics.name == "unstructured":
-        raise ConfigError("integrator=energy_projection needs an energy, dynamics=unstructured has none; use dynamics=hamiltonian")
+        raise ConfigError(
+            "integrator=energy_projection needs an energy, dynamics=unstructured has none; use dynamics=hamiltonian"
+        )
 
 
 def _check_logger(cfg: DictConfig) -> None:

@@ -48,10 +48,15 @@ def test_every_yaml_is_named_as_its_file(group, option):
 
 @pytest.mark.parametrize(("group", "option"), CHOICES)
 def test_every_single_choice_composes_and_is_accepted(composed, group, option):
+    """Alone, or together with what the refusal says to use."""
     cfg = composed(f"{group}={option}")
     if group != "experiment":
         assert cfg[group].name == option
-    validate(cfg)
+    try:
+        validate(cfg)
+    except ConfigError as refusal:
+        cfg = composed(*str(refusal).rpartition("; use ")[2].split(), f"{group}={option}")
+        validate(cfg)
     OmegaConf.to_container(cfg, resolve=True, throw_on_missing=True)
 
 
@@ -130,6 +135,9 @@ MISTAKES = {
     "system.parameters.m=[a,b]": r"system\.parameters: ",
     "+system.parameters.z=[1,2]": r"system\.parameters: pendulum has the parameters m, l, q0",
     "~system.parameters.m": r"system\.parameters",
+    "integrator=leapfrog": r"integrator=leapfrog needs a potential T\(p\) \+ V\(q\).* net=mlp .*; use net=separable",
+    "integrator=leapfrog dynamics=unstructured": r"integrator=leapfrog needs .*; use integrator=rk4",
+    "integrator=energy_projection dynamics=unstructured": r"integrator=energy_projection needs .*; use dynamics=",
     "net=separable dynamics=unstructured": r"net=separable .* dynamics=unstructured; use net=mlp",
 }
 

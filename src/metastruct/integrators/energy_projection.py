@@ -1,4 +1,4 @@
-"""RK4, then back to the energy that the step began with (Hairer, Lubich, Wanner, Geometric Numerical Integration, IV.4)."""
+"""RK4, then back to the energy before the step (Hairer, Lubich, Wanner, Geometric Numerical Integration, IV.4)."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ from metastruct.integrators.rk4 import RK4
 class EnergyProjection(RK4):
     """x_1 = y + lambda grad E(y) with E(x_1) = E(x), y the RK4 step: order four, any dynamics that has an energy.
 
-    For GENERIC as for Hamiltonian dynamics, the energy stays where it is to round-off, step after step. lambda is of the
-    size of the error that RK4 makes in a step, h^5; by so much may the entropy be moved, too. Newton's iteration with a
-    fixed slope finds lambda; a trajectory where it does not converge becomes NaN, with a warning. Not symplectic.
+    For GENERIC as for Hamiltonian dynamics, the energy stays where it is to round-off, step after step. lambda is of
+    the size of RK4's error in a step, h^5, and moves the entropy by as little. Newton's iteration with a fixed slope
+    finds it; a trajectory where it does not converge becomes NaN, with a warning. Not symplectic.
 
     Raises:
         TypeError: at the first step, where the flow has no energy.

@@ -1,4 +1,4 @@
-"""Leapfrog, also called Stoermer-Verlet: kick, drift, kick (Hairer, Lubich, Wanner, Geometric Numerical Integration, I.1.4)."""
+"""Leapfrog (Stoermer-Verlet): kick, drift, kick (Hairer, Lubich, Wanner, Geometric Numerical Integration, I.1.4)."""
 
 from __future__ import annotations
 
