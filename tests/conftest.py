@@ -80,7 +80,7 @@ def every_arrangement() -> list[Arrangement]:
 @lru_cache(maxsize=256)
 def beside(group: str, option: str) -> tuple[str, ...]:
     """The overrides of an option, with one of another group that goes with it where the default does not."""
-    companions = [f"{other}={name}" for other in ("learner", "modulation", "system") for name in groups()[other]]
+    companions = [f"{other}={name}" for other in ("learner", "modulation", "system", "net") for name in groups()[other]]
     for companion in ((), *((word,) for word in companions if not word.startswith(f"{group}="))):
         overrides = (*companion, f"{group}={option}")
         try:

@@ -229,11 +229,7 @@ class Member:
         if not np.isfinite(instants).all() or (np.diff(instants) <= 0).any():
             raise ValueError("times must be finite and increase")
         integrator = component(self._cfg.integrator)
-
-        def field(x: torch.Tensor) -> torch.Tensor:
-            return self._dynamics.vector_field(x, self._updates)
-
-        path = rollout(field, points, torch.from_numpy(instants), integrator)
+        path = rollout(self._dynamics.flow(self._updates), points, torch.from_numpy(instants), integrator)
         return path.numpy().reshape(*shape[:-1], len(instants), shape[-1])
 
     def _points(self, x: ArrayLike, name: str) -> tuple[torch.Tensor, tuple[int, ...]]:

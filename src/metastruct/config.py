@@ -217,6 +217,7 @@ def validate(cfg: DictConfig) -> None:
     _check_system(cfg)
     _check_adaptation(cfg)
     _check_bracket(cfg)
+    _check_integrator(cfg)
     _check_logger(cfg)
 
 
@@ -458,6 +459,20 @@ def _check_bracket(cfg: DictConfig) -> None:
     if "bracket" in tags and not generic:
         raise ConfigError(
             f"modulation.tags holds bracket, which dynamics={cfg.dynamics.name} has not; use dynamics=generic"
+        )
+
+
+def _check_integrator(cfg: DictConfig) -> None:
+    name = cfg.integrator.name
+    if name == "leapfrog" and cfg.net.name != "separable":
+        raise ConfigError(
+            f"integrator=leapfrog needs a potential T(p) + V(q) of a canonical system, got net={cfg.net.name} "
+            f"with dynamics={cfg.dynamics.name}; use "
+            + ("net=separable" if cfg.dynamics.name == "hamiltonian" else "integrator=rk4")
+        )
+    if name == "energy_projection" and cfg.dynamics.name == "unstructured":
+        raise ConfigError(
+            "integrator=energy_projection needs an energy, dynamics=unstructured has none; use dynamics=hamiltonian"
         )
 
 

@@ -159,6 +159,9 @@ MISTAKES = {
     "system=damped_oscillator bracket.rank=two": r"bracket\.rank must be an integer",
     "system=damped_chain system.oscillators=0": r"system\.oscillators must be at least 1",
     "modulation.tags=[bracket]": r"modulation\.tags holds bracket, .* use dynamics=generic",
+    "integrator=leapfrog": r"integrator=leapfrog needs a potential T\(p\) \+ V\(q\).* net=mlp .*; use net=separable",
+    "integrator=leapfrog dynamics=unstructured": r"integrator=leapfrog needs .*; use integrator=rk4",
+    "integrator=energy_projection dynamics=unstructured": r"integrator=energy_projection needs .*; use dynamics=",
     "net=separable dynamics=unstructured": r"net=separable .* dynamics=unstructured; use net=mlp",
 }
 

@@ -101,7 +101,7 @@ def test_energy_is_constant_along_a_tight_rollout_of_the_learned_flow(hamiltonia
     with torch.no_grad():
         updates = hamiltonian.modulation(codes)
         times = torch.linspace(0, 1, 3, dtype=torch.float64)
-        path = rollout(lambda x: hamiltonian.dynamics.vector_field(x, updates), x, times, RK4(0.005))
+        path = rollout(hamiltonian.dynamics.flow(updates), x, times, RK4(0.005))
         energy = torch.stack([hamiltonian.energy(states, codes) for states in path.unbind(-2)])
     assert (path[..., -1, :] - x).norm(dim=-1).mean() > 0.1
     spread = energy[0].amax() - energy[0].amin()

@@ -16,7 +16,7 @@ from torch import Tensor
 
 from metastruct.brackets.bracket import Bracket
 from metastruct.nets.net import MakeNet, Net
-from metastruct.nets.site import Updates, under
+from metastruct.nets.site import Updates
 
 
 class NMS(Bracket):

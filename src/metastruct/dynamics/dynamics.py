@@ -8,11 +8,13 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
+from metastruct.integrators.flow import Flow
 from metastruct.nets.net import MakeNet, Net
 from metastruct.nets.site import Site, Updates
 
@@ -94,6 +96,11 @@ class Dynamics(nn.Module, ABC):
             TypeError: it does not.
         """
         raise TypeError(f"dynamics={type(self).__name__.lower()} does not fix its energy; use dynamics=hamiltonian")
+
+    def flow(self, updates: Updates) -> Flow:
+        """What an integrator needs of these tasks: the field, and the energy where it is kept."""
+        energy = partial(self.energy, updates=updates) if self.conserves else None
+        return Flow(partial(self.vector_field, updates=updates), energy)
 
     @property
     def sites(self) -> list[Site]:

@@ -76,12 +76,10 @@ def evaluate(
     with torch.no_grad():
         updates = model.modulation(fit.codes)
 
-    def learned(x: Tensor) -> Tensor:
-        return model.dynamics.vector_field(x, updates)
-
+    flow = model.dynamics.flow(updates)
     starts, times = torch.from_numpy(query[:, :, 0]).to(device), torch.from_numpy(test.times).to(device)
-    paths = rollout(learned, starts, times, integrator)
-    finer = rollout(learned, starts, times, integrator.finer())
+    paths = rollout(flow, starts, times, integrator)
+    finer = rollout(flow, starts, times, integrator.finer())
     rollouts = paths.cpu().numpy()
     result.values["integrator_error", ""] = relative_error(rollouts, finer.cpu().numpy())
     result.seconds["rollout"] = time.perf_counter() - clock
@@ -90,7 +88,7 @@ def evaluate(
     grid = evaluation_grid(system, test.parameters, side, box_scale)
     points = torch.from_numpy(grid).flatten(1, 2).to(device)
     with torch.no_grad():
-        learned_field = learned(points).cpu().numpy().reshape(grid.shape)
+        learned_field = flow.vector_field(points).cpu().numpy().reshape(grid.shape)
     true_field = system.vector_field(grid.reshape(len(grid), -1, grid.shape[-1]), test.parameters).reshape(grid.shape)
     for metric, ours, true in (("field_error", learned_field, true_field), ("trajectory_error", rollouts, query)):
         result.values[metric, ""] = relative_error(ours, true)

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import copy
 from abc import ABC, abstractmethod
-from collections.abc import Callable
 
 from torch import Tensor
 
-Field = Callable[[Tensor], Tensor]
+from metastruct.integrators.flow import Flow
 
 
 class Integrator(ABC):
@@ -32,5 +31,5 @@ class Integrator(ABC):
         return fine
 
     @abstractmethod
-    def step(self, field: Field, x: Tensor, h: Tensor) -> Tensor:
-        """The state one step h later; x `[..., state]`."""
+    def step(self, flow: Flow, x: Tensor, h: Tensor) -> Tensor:
+        """The state one step h later; x `[..., state]`, h one number or `[..., 1]`, a step for each trajectory."""

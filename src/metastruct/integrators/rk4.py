@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from torch import Tensor
 
-from metastruct.integrators.integrator import Field, Integrator
+from metastruct.integrators.flow import Flow
+from metastruct.integrators.integrator import Integrator
 
 
 class RK4(Integrator):
@@ -12,9 +13,9 @@ class RK4(Integrator):
 
     order = 4
 
-    def step(self, field: Field, x: Tensor, h: Tensor) -> Tensor:
-        k1 = field(x)
-        k2 = field(x + h / 2 * k1)
-        k3 = field(x + h / 2 * k2)
-        k4 = field(x + h * k3)
+    def step(self, flow: Flow, x: Tensor, h: Tensor) -> Tensor:
+        k1 = flow.vector_field(x)
+        k2 = flow.vector_field(x + h / 2 * k1)
+        k3 = flow.vector_field(x + h / 2 * k2)
+        k4 = flow.vector_field(x + h * k3)
         return x + h / 6 * (k1 + 2 * (k2 + k3) + k4)

@@ -1,0 +1,52 @@
+"""Iterating to round-off, every trajectory on its own: what the implicit schemes share."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable
+
+import torch
+from torch import Tensor
+
+ROUND_OFF = 8.0  # units in the last place of the largest component; what still moves below that is rounding
+CAP = 200  # iterations; a contraction by 0.8 reaches round-off well before
+
+
+def fixed_point(update: Callable[[Tensor], Tensor], start: Tensor, size: Tensor) -> Tensor:
+    """The z with z = update(z), `[..., unknowns]`.
+
+    A trajectory stops as soon as its own largest change is below round-off of its own `size`, so that its result does
+    not depend on the others; one that has not stopped after CAP iterations becomes NaN, with a warning.
+
+    Args:
+        update: a contraction that treats the trajectories apart.
+        start: first guess `[..., unknowns]`.
+        size: largest number that the unknowns are added to, `[...]`.
+    """
+    z, moving = start, torch.ones_like(size, dtype=torch.bool)
+    for _ in range(CAP):
+        new = update(z)
+        change = (new - z).abs().amax(-1)
+        z = torch.where(moving[..., None], new, z)
+        moving = moving & (change > rounding(torch.maximum(size, z.abs().amax(-1))))
+        if not moving.any():
+            break
+    return lost(z, (moving | ~z.isfinite().all(-1)) & size.isfinite())
+
+
+def rounding(size: Tensor) -> Tensor:
+    """The change that is round-off of a number of this size."""
+    return ROUND_OFF * torch.finfo(size.dtype).eps * size
+
+
+def lost(values: Tensor, failed: Tensor) -> Tensor:
+    """The values, NaN for the trajectories that failed `[...]`, and then a warning that says how many."""
+    if not failed.any():
+        return values
+    warnings.warn(
+        f"no convergence in {CAP} iterations for {int(failed.sum())} of {failed.numel()} trajectories, which become "
+        "NaN; take a smaller integrator.step_size",
+        RuntimeWarning,
+        stacklevel=3,
+    )
+    return torch.where(failed[..., None], torch.nan, values)

@@ -1,0 +1,120 @@
+"""The table and the figure of a long-horizon study, from its records."""
+
+from __future__ import annotations
+
+import csv
+import io
+import statistics
+from pathlib import Path
+from typing import Any
+
+import matplotlib
+
+matplotlib.use("Agg")
+import matplotlib.pyplot as plt
+from matplotlib.figure import Figure
+
+from metastruct.reports.figures import STYLE
+from metastruct.reports.tables import Row, read_records
+from metastruct.runs.files import write_atomically
+
+PANELS = {
+    "amplitude": "amplitude of the energy",
+    "slope": "|secular slope| of the energy, a period",
+    "integrator_error": "trajectory error of the integrator",
+    "trajectory_error": "trajectory error against the truth",
+}
+NOTE = (
+    "Medians over trajectories; energies in units of the learned energy's range on the evaluation box. A slope counts "
+    "as zero where it is below twice its fitted error. Evaluations are calls for the whole batch, of the field, the "
+    "energy or its gradient; leapfrog uses half of each of its three a step, an implicit scheme iterates until the "
+    "slowest trajectory has converged."
+)
+Cell = tuple[str, int]  # integrator, steps a period
+
+
+def cells(rows: list[Row]) -> dict[Cell, dict[str, list[float]]]:
+    """The values of each metric, in the order of the trajectories, by integrator and steps a period."""
+    found: dict[Cell, dict[str, list[float]]] = {}
+    for row in rows:
+        cell = found.setdefault((row["integrator"], int(row["steps_per_period"])), {})
+        cell.setdefault(row["metric"], []).append(float(row["value"]))
+    return dict(sorted(found.items()))
+
+
+def table(rows: list[Row]) -> list[dict[str, Any]]:
+    """One line for each integrator and step."""
+    lines = []
+    for (integrator, steps), values in cells(rows).items():
+        pairs = [*zip(values["slope"], values["slope_error"], strict=True)]
+        line: dict[str, Any] = {"integrator": integrator, "steps a period": steps}
+        line["evaluations a period"] = values["evaluations_per_period"][0]
+        line["amplitude"] = statistics.median(values["amplitude"])
+        line["slope"] = statistics.median(slope for slope, _ in pairs)
+        line["slope error"] = statistics.median(error for _, error in pairs)
+        line["zero slopes"] = f"{sum(abs(slope) <= 2 * error for slope, error in pairs)} of {len(pairs)}"
+        line["integrator error"] = statistics.median(values["integrator_error"])
+        line["trajectory error"] = statistics.median(values["trajectory_error"])
+        lines.append(line)
+    return lines
+
+
+def as_csv(lines: list[dict[str, Any]]) -> str:
+    text = io.StringIO(newline="")
+    writer = csv.DictWriter(text, [*lines[0]])
+    writer.writeheader()
+    writer.writerows(lines)
+    return text.getvalue()
+
+
+def as_markdown(lines: list[dict[str, Any]], note: str = "") -> str:
+    """The lines as a Markdown table, numbers to two digits, with a note below."""
+
+    def shown(value: Any) -> str:
+        if not isinstance(value, float):
+            return str(value)
+        return f"{value:.0f}" if abs(value) >= 10 else f"{value:.2g}"
+
+    head = ["| " + " | ".join(lines[0]) + " |", "|---" * len(lines[0]) + "|"]
+    body = ["| " + " | ".join(map(shown, line.values())) + " |" for line in lines]
+    return "\n".join([*head, *body, *(["", note] if note else []), ""])
+
+
+def figure(rows: list[Row]) -> Figure:
+    """Amplitude, slope and errors of each integrator over its cost; hollow where the slope is zero within its error."""
+    found = cells(rows)
+    drawn, axes = plt.subplots(1, len(PANELS), figsize=(3.3 * len(PANELS), 3.4), layout="constrained")
+    for name in sorted({integrator for integrator, _ in found}):
+        mine = [values for (integrator, _), values in found.items() if integrator == name]
+        cost = [values["evaluations_per_period"][0] for values in mine]
+        for axis, (metric, title) in zip(axes, PANELS.items(), strict=True):
+            heights = [statistics.median(map(abs, values[metric])) for values in mine]
+            (line,) = axis.loglog(cost, heights, "o-", lw=1, ms=4, label=name.replace("_", " "))
+            if metric == "slope":
+                errors = [statistics.median(values["slope_error"]) for values in mine]
+                line.set_markerfacecolor("white" if _vanish(mine) else line.get_color())
+                axis.errorbar(cost, heights, yerr=errors, fmt="none", ecolor=line.get_color(), lw=0.8, capsize=2)
+            axis.set(xlabel="evaluations a period", title=title)
+    axes[0].legend(frameon=False, fontsize=7)
+    return drawn
+
+
+def _vanish(mine: list[dict[str, list[float]]]) -> bool:
+    """Are nearly all slopes of an integrator zero within twice their error?"""
+    pairs = [pair for values in mine for pair in zip(values["slope"], values["slope_error"], strict=True)]
+    return sum(abs(slope) <= 2 * error for slope, error in pairs) > 0.9 * len(pairs)
+
+
+def write_study(folder: Path) -> None:
+    """Table and figure beside the records.csv of the folder."""
+    rows = read_records([folder / "records.csv"])
+    lines = table(rows)
+    write_atomically(folder / "table.csv", as_csv(lines))
+    write_atomically(folder / "table.md", as_markdown(lines, NOTE))
+    with plt.rc_context(STYLE):
+        drawn = figure(rows)
+        for form in ("png", "pdf"):
+            buffer = io.BytesIO()
+            drawn.savefig(buffer, format=form, metadata={"CreationDate": None} if form == "pdf" else None)
+            write_atomically(folder / f"long_horizon.{form}", buffer.getvalue())
+        plt.close(drawn)
