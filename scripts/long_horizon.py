@@ -2,8 +2,8 @@
 
 python scripts/long_horizon.py [RUN_FOLDER ...] [--steps 20 40 80] [--periods 100] [--trajectories 2]
 
-Without run folders: system=pendulum modulation=svd net=separable, trained now if it is not in outputs/. What is measured
-already is not measured again. Records, table and figure go to outputs/reference/long_horizon/.
+Without run folders: system=pendulum modulation=svd net=separable, trained now if it is not in outputs/. What is
+measured already is not measured again. Records, table and figure go to outputs/reference/long_horizon/.
 """
 
 from __future__ import annotations

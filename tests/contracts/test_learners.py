@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import io
+from itertools import pairwise
 
 import pytest
 import torch
@@ -124,7 +125,7 @@ def test_learning_rates_fall_to_zero_after_a_warm_up(make):
     factors = [learner.rate_factor(step) for step in range(100)]
     assert factors[0] == pytest.approx(0.1)
     assert max(factors) == factors[9] < 1
-    assert all(a > b for a, b in zip(factors[9:], factors[10:], strict=False))
+    assert all(a > b for a, b in pairwise(factors[9:]))
     assert 0 < factors[-1] < 1e-3
 
 

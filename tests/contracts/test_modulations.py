@@ -1,4 +1,4 @@
-"""What every modulation of conf/modulation promises, on every net and dynamics; a new yaml is tested without an edit."""
+"""What every modulation of conf/modulation promises, on every net and dynamics; a new yaml is tested unedited."""
 
 from __future__ import annotations
 

@@ -4,8 +4,8 @@
     U = sum_i (1 - cos q_i) + (k/2) sum_i (q_i+1 - q_i)^2
     L canonical in (q, p), zero elsewhere;  M = sum_i gamma_i v_i v_i^T,  v_i = (0, e_i, -p_i)
 
-Starts have S = 0 and are uniform in {p^2/2 + U <= n/2, |q_i| <= pi}; the grid varies (q_1, p_1) over the section of that
-set where everything else is zero (METHOD section 5).
+Starts have S = 0 and are uniform in {p^2/2 + U <= n/2, |q_i| <= pi}; the grid varies (q_1, p_1) over the section of
+that set where everything else is zero (METHOD section 5).
 """
 
 from __future__ import annotations

@@ -83,7 +83,7 @@ class System(ABC):
         return self.box(mu)
 
     def on_grid(self, x: Array, mu: Array) -> Array:
-        """States x `[tasks, points, state]` of the grid, with the components beside `grid_axes` as this family wants."""
+        """States x `[tasks, points, state]` of the grid, with the components beside `grid_axes` as the family wants."""
         return x
 
     def entropy(self, x: Array, mu: Array) -> Array:
