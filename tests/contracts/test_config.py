@@ -285,5 +285,7 @@ def test_the_best_adaptation_is_the_most_exact_that_the_model_allows(composed, w
 
 
 def test_an_adaptation_that_is_not_there_is_refused_with_the_near_ones(composed):
-    with pytest.raises(ConfigError, match=r"adaptation=levenberis not known; did you mean levenberg_marquardt\?"):
-        adapted_by(composed(), "levenber")
+    with pytest.raises(
+        ConfigError, match=r"adaptation=levenberg_marquart is not known; did you mean levenberg_marquardt\?"
+    ):
+        adapted_by(composed(), "levenberg_marquart")

@@ -51,16 +51,60 @@ def test_a_path_may_be_a_word(first_run):
 
 def test_adapted_member_has_a_code_and_the_losses_of_its_fit(member):
     assert member.code.shape == (2,)
-    assert member.losses.shape == (6,)
+    assert member.losses.shape == (21,)
     assert member.losses.dtype == np.float64
 
 
 def test_more_steps_fit_better_and_the_settings_of_the_run_stay(model, observations):
-    first = model.adapt(*observations)
-    longer = model.adapt(*observations, steps=60, learning_rate=0.1)
+    first = model.adapt(*observations, "gradient")
+    assert first.losses.shape == (6,)
+    longer = model.adapt(*observations, adaptation="gradient", steps=60, learning_rate=0.1)
     assert longer.losses.shape == (61,)
     assert longer.losses[-1] < first.losses[-1]
-    assert model.adapt(*observations).losses.tolist() == first.losses.tolist()
+    assert model.adapt(*observations, "gradient").losses.tolist() == first.losses.tolist()
+
+
+def test_default_is_levenberg_marquardt_whatever_the_run_used(model, observations, member):
+    assert model._cfg.adaptation.name == "gradient"
+    named = model.adapt(*observations, adaptation="levenberg_marquardt")
+    np.testing.assert_array_equal(named.code, member.code)
+    assert member.covariance.shape == (2, 2)
+
+
+@pytest.mark.parametrize(
+    ("adaptation", "message"),
+    [("levenberg", "adaptation=levenberg is not known"), ("closed_form", "needs a field that is affine in the code")],
+)
+def test_an_adaptation_that_does_not_go_with_the_model_is_refused(model, adaptation, message):
+    with pytest.raises(ValueError, match=message):
+        model.adapt(GOOD, GOOD, adaptation=adaptation)
+
+
+def test_error_bars_have_the_shape_of_what_they_are_for_and_shrink_with_data(model, observations, member):
+    x = np.random.default_rng(0).normal(size=(3, 4, 2))
+    mean, std = member.vector_field(x, std=True)
+    np.testing.assert_allclose(mean, member.vector_field(x), rtol=1e-12)
+    assert std.shape == mean.shape
+    few = model.adapt(*(values[:1] for values in observations))
+    assert few.vector_field(x, std=True)[1].mean() > std.mean() > 0
+    assert few.covariance.trace() > member.covariance.trace() > 0
+
+
+def test_energy_differences_are_those_of_the_energy_with_an_error(member):
+    x, y = np.random.default_rng(0).normal(size=(3, 4, 2)), np.zeros(2)
+    difference, std = member.energy_difference(x, y)
+    np.testing.assert_allclose(difference, member.energy(x) - member.energy(y), rtol=1e-9, atol=1e-12)
+    assert difference.shape == std.shape == (3, 4)
+    assert (std > 0).all()
+    assert member.energy_difference(y, y)[1] < 1e-12
+
+
+def test_error_bars_are_refused_where_there_is_no_posterior(model, observations):
+    member = model.adapt(*observations, "gradient")
+    assert member.covariance is None
+    for ask in (lambda: member.vector_field(GOOD, std=True), lambda: member.energy_difference(GOOD, GOOD)):
+        with pytest.raises(ValueError, match="adaptation='levenberg_marquardt'"):
+            ask()
 
 
 def test_a_list_of_trajectories_is_what_they_are_end_to_end(model, observations, member):
@@ -165,7 +209,7 @@ def test_observations_that_make_no_sense_are_refused(model, arguments):
 
 @pytest.mark.parametrize("settings", [{"step": 3}, {"name": "x"}, {"_target_": "os.system"}])
 def test_a_setting_that_is_not_known_is_refused_with_those_that_are(model, settings):
-    with pytest.raises(ValueError, match=r"adapt takes the settings .*learning_rate.*steps"):
+    with pytest.raises(ValueError, match=r"adapt takes the settings damping, screening, steps, tolerance, got"):
         model.adapt(GOOD, GOOD, **settings)
 
 

@@ -337,9 +337,10 @@ OPTIONS = [
 
 
 @pytest.mark.parametrize("option", OPTIONS)
-def test_every_option_runs(tiny, shared, option):
+def test_every_option_runs(tiny, shared, accepted, option):
     settings = [word for word in TWO_STEPS if not (option.startswith("integrator") and word.startswith("integrator"))]
-    assert all(error > 0 for error in metrics_of(run(tiny(shared, option, *settings)))["field_error"]["per_task"])
+    words = (*accepted(*option.split("=")), *settings)
+    assert all(error > 0 for error in metrics_of(run(tiny(shared, *words)))["field_error"]["per_task"])
 
 
 def test_every_experiment_runs(tiny, shared, any_experiment):
@@ -354,3 +355,15 @@ def test_every_experiment_runs(tiny, shared, any_experiment):
 def test_every_schedule_runs(tiny, shared, schedule, batch):
     words = (f"learner.schedule={schedule}", f"learner.task_batch={batch}", "learner.inner_steps=2")
     assert metrics_of(run(tiny(shared, *words, *TWO_STEPS)))["training_steps"] == 2
+
+
+@pytest.mark.parametrize("words", ["adaptation=levenberg_marquardt", "modulation=camel", "modulation=geps"])
+def test_a_run_with_a_posterior_measures_its_coverage(tiny, tmp_path, words):
+    from metastruct.experiment import run
+
+    folder = run(tiny(tmp_path / "outputs", words))
+    metrics = folder.finished()
+    has_posterior = metrics["adaptation"] != "gradient"
+    for metric in ("coverage_95", "coverage_95_grid"):
+        assert (metric in metrics) == has_posterior
+        assert not has_posterior or all(0 <= share <= 1 for share in metrics[metric]["per_task"])
