@@ -7,7 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from omegaconf import DictConfig
+from omegaconf import DictConfig, OmegaConf
 
 TINY = (
     *(
@@ -36,7 +36,9 @@ def tiny(composed) -> Callable[..., DictConfig]:
     def configuration(outputs: Path, *overrides: str) -> DictConfig:
         groups = [word for word in overrides if "." not in word.split("=")[0]]
         settings = [word for word in overrides if word not in groups]
-        return composed(*TINY, *groups, *settings, f"outputs={outputs}")
+        chosen = composed(*groups)
+        shrunk = [word for word in TINY if "." not in word or OmegaConf.select(chosen, word.split("=")[0]) is not None]
+        return composed(*shrunk, *groups, *settings, f"outputs={outputs}")
 
     return configuration
 
