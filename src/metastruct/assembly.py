@@ -94,7 +94,8 @@ class Trained:
         from metastruct.adaptation.adaptation import Prior
 
         size = len(self.model.dynamics.state_mean)
-        noise = max(self.history[-1][1] / size, torch.finfo(torch.float32).eps ** 2)
+        residual = self.history[-1][1] if self.history else 1.0  # nothing was trained: nothing is known
+        noise = max(residual / size, torch.finfo(torch.float32).eps ** 2)
         return Prior.of(self.codes, torch.full((size,), noise, dtype=self.codes.dtype))
 
     def start(self, tasks: int, where: str) -> Tensor:
