@@ -125,6 +125,10 @@ MISTAKES = {
     "seed=-1": "seed must be 0 or more",
     "seed=100000000000000000000": "seed must be",
     "data.seed=-1": r"data\.seed must be 0 or more",
+    # learners
+    "modulation=weights": "modulation=weights needs learner=maml or pretrained or reptile or scratch, got auto_dec",
+    "modulation=output_weights": "modulation=output_weights needs learner=anil, got auto_decoding",
+    "adaptation=fine_tuning": "modulation=svd needs adaptation=gradient.*, got fine_tuning",
     # words
     "learner.schedule=jiont": r"learner\.schedule must be one of joint, alternating.*did you mean joint",
     "learner.codes=reseted": r"learner\.codes must be one of .*did you mean reset",
@@ -223,6 +227,29 @@ def test_a_metriplectic_system_brings_its_dynamics_which_brings_its_bracket(comp
 def test_online_logging_is_accepted_with_a_key(composed, monkeypatch):
     monkeypatch.setenv("WANDB_API_KEY", "0" * 40)
     validate(composed("logger.mode=online"))
+
+
+@pytest.mark.parametrize(
+    ("command", "message"),
+    [
+        ("learner=maml modulation=svd", "learner=maml needs modulation=weights, got svd; leave modulation out"),
+        ("learner=anil modulation=weights", "learner=anil needs modulation=output_weights, got weights"),
+        ("learner=maml adaptation=gradient", "needs adaptation=descent or fine_tuning or from_scratch, got gradient"),
+        ("learner=maml learner.inner_rate=0", r"learner\.inner_rate must be above 0"),
+        ("learner=reptile learner.inner_optimizer=adm", r"learner\.inner_optimizer must be one of adam, sgd"),
+    ],
+)
+def test_a_learner_refuses_what_does_not_go_with_it(composed, command, message):
+    with pytest.raises(ConfigError, match=message):
+        validate(composed(*command.split()))
+
+
+@pytest.mark.parametrize("learner", ["maml", "anil", "reptile", "pretrained", "scratch"])
+def test_a_learner_of_initialisations_chooses_what_belongs_to_it_and_names_the_method(composed, learner):
+    cfg = composed(f"learner={learner}")
+    assert cfg.modulation._target_.endswith("Weights")
+    assert method_name(cfg) == learner
+    assert composed(f"learner={learner}", "adaptation=descent").adaptation.name == "descent"
 
 
 @pytest.mark.parametrize("count", ["data.trajectories=2 data.support_trajectories=1 shots=200", "shots=1000", "seed=7"])
