@@ -154,6 +154,26 @@ def batched_over_loop() -> float:
     return ratio(loop, lambda: svd.outer_update(1), rounds=15)
 
 
+def maml_over_loop(width: int, points: int) -> float:
+    """A Python loop over the 10 tasks of a second-order MAML step over the one batched step, 5 inner steps."""
+    import torch
+
+    settings = ("inner_steps=5", "task_batch=10", f"point_batch={points}")
+    maml = learner("learner=maml", f"net.width={width}", *(f"learner.{setting}" for setting in settings))
+
+    def loop() -> None:
+        total = None
+        support, query = maml.drawn(1)
+        for task in range(10):
+            own = slice(task, task + 1)
+            loss = maml.outer_losses(*((x[own], dxdt[own]) for x, dxdt in (support, query))).sum() / 10
+            gradients = torch.autograd.grad(loss, maml.trained)
+            total = gradients if total is None else [a + b for a, b in zip(total, gradients, strict=True)]
+        maml.step_along(total, 1)
+
+    return ratio(loop, lambda: maml.outer_update(1), rounds=15)
+
+
 def trainer_over_bare() -> float:
     """Training under Lightning with logging over a bare loop of the same steps, less one, in per cent."""
     from lightning.pytorch.loggers import WandbLogger  # noqa: F401  the import is not part of the training
@@ -209,6 +229,8 @@ def figures() -> list[Figure]:
         ("outer step over all its matrix products", lambda: step_over_products(False), 1.6, "max", "x"),
         ("outer step over its large matrix products", lambda: step_over_products(True), float("inf"), "max", "x"),
         ("Python loop over 70 tasks over one batched step", batched_over_loop, 6.0, "min", "x"),
+        ("loop over tasks over a MAML step, width 64, 16 points", lambda: maml_over_loop(64, 16), 3.0, "min", "x"),
+        ("loop over tasks over a MAML step, width 128, 100 points", lambda: maml_over_loop(128, 100), 1.0, "min", "x"),
         ("Lightning and logging over a bare loop", trainer_over_bare, 10.0, "max", "%"),
         ("quick, whole process", lambda: whole_process("experiment=quick"), 20.0, "max", "s"),
         (

@@ -163,7 +163,9 @@ def closest(word: str, known: list[str]) -> str:
 
 def chosen_by(learner: str) -> dict[str, str]:
     """What the yaml of a learner chooses in other groups, such as its modulation."""
-    defaults = OmegaConf.load(CONF / "learner" / f"{learner}.yaml").get("defaults", [])
+    described = OmegaConf.load(CONF / "learner" / f"{learner}.yaml")
+    assert isinstance(described, DictConfig)
+    defaults = described.get("defaults", [])
     pairs = [pair for entry in defaults for pair in entry.items()]
     return {str(key).removeprefix("override /").partition("@")[0]: str(option) for key, option in pairs}
 
