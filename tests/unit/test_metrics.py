@@ -7,7 +7,8 @@ import pytest
 from scipy.ndimage import gaussian_filter
 
 from metastruct.metrics.drift import energy_drift
-from metastruct.metrics.errors import diverged, relative_error
+from metastruct.metrics.entropy import entropy_production
+from metastruct.metrics.errors import component_errors, diverged, relative_error
 from metastruct.metrics.similarity import field_ssim
 
 
@@ -116,3 +117,36 @@ def test_energy_drift_of_a_rollout_that_left_is_not_finite_for_that_task_alone()
     energy = np.ones((3, 2, 5))
     energy[0, 1, 3:], energy[1, 0, 3:] = np.nan, np.inf
     assert np.isfinite(energy_drift(energy, np.ones(3))).tolist() == [False, False, True]
+
+
+def test_entropy_production_is_the_least_change_between_two_times_over_the_range():
+    entropy = np.array([[[0.0, 1.0, 3.0], [1.0, 1.5, 5.0]], [[0.0, 2.0, 1.0], [0.0, 1.0, 2.0]]])
+    np.testing.assert_allclose(entropy_production(entropy), [0.5 / 5, -1 / 2])
+
+
+def test_entropy_production_does_not_see_the_free_constant_nor_the_unit_of_the_entropy():
+    entropy = np.random.default_rng(0).random((3, 4, 20))
+    np.testing.assert_allclose(entropy_production(7 * entropy + 100), entropy_production(entropy), rtol=1e-10)
+
+
+def test_entropy_production_of_a_rollout_that_left_is_not_finite_for_that_task_alone():
+    entropy = np.random.default_rng(0).random((3, 2, 5))
+    entropy[0, 1, 3:], entropy[1, 0, 3:] = np.nan, np.inf
+    assert np.isfinite(entropy_production(entropy)).tolist() == [False, False, True]
+
+
+def test_a_component_that_vanishes_has_no_relative_error():
+    true = np.random.default_rng(0).random((2, 6, 6, 3))
+    true[0, ..., 1] *= 1e-17
+    errors = component_errors(1.1 * true, true)
+    assert errors.shape == (2, 3)
+    assert np.isnan(errors).tolist() == [[False, True, False], [False, False, False]]
+    np.testing.assert_allclose(errors[~np.isnan(errors)], 0.1)
+
+
+def test_ssim_of_a_component_that_vanishes_is_taken_on_the_scale_of_the_widest(fields):
+    true = fields.copy()
+    true[..., 1] = 1e-17 * fields[..., 1]
+    learned = true.copy()
+    learned[..., 1] = 1e-4 * np.ptp(fields[..., 0]) * fields[..., 1]
+    assert field_ssim(learned, true).min() > 0.99

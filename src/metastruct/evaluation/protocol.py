@@ -21,7 +21,7 @@ from metastruct.integrators.rollout import rollout
 from metastruct.metrics.coverage import coverage
 from metastruct.metrics.drift import energy_drift
 from metastruct.metrics.entropy import entropy_production
-from metastruct.metrics.errors import relative_error
+from metastruct.metrics.errors import component_errors, relative_error
 from metastruct.metrics.similarity import field_ssim
 from metastruct.nets.site import Updates
 from metastruct.systems.system import System
@@ -92,8 +92,8 @@ def evaluate(
     true_field = system.vector_field(grid.reshape(len(grid), -1, grid.shape[-1]), test.parameters).reshape(grid.shape)
     for metric, ours, true in (("field_error", learned_field, true_field), ("trajectory_error", rollouts, query)):
         result.values[metric, ""] = relative_error(ours, true)
-        for i, name in enumerate(system.state_names):
-            result.values[metric, name] = relative_error(ours[..., i], true[..., i])
+        for name, error in zip(system.state_names, component_errors(ours, true).T, strict=True):
+            result.values[metric, name] = error
     if fit.covariance is not None and prior is not None:
         states = query.reshape(len(query), -1, query.shape[-1])
         for metric, at in (("coverage_95", states), ("coverage_95_grid", grid.reshape(len(grid), -1, grid.shape[-1]))):

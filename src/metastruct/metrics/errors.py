@@ -6,6 +6,7 @@ import numpy as np
 
 Array = np.ndarray
 DIVERGED_ABOVE = 10.0
+VANISHES = 1e-12  # of the largest component
 
 
 def relative_error(learned: Array, true: Array) -> Array:
@@ -14,6 +15,13 @@ def relative_error(learned: Array, true: Array) -> Array:
     with np.errstate(invalid="ignore", over="ignore"):
         error = np.linalg.norm((learned - true).reshape(flat), axis=1) / np.linalg.norm(true.reshape(flat), axis=1)
     return np.where(np.isfinite(error), error, np.nan)
+
+
+def component_errors(learned: Array, true: Array) -> Array:
+    """The relative error of each component of the state, `[tasks, state]`; NaN where it is zero but for round-off."""
+    errors = [relative_error(learned[..., i], true[..., i]) for i in range(true.shape[-1])]
+    sizes = np.linalg.norm(true.reshape(len(true), -1, true.shape[-1]), axis=1)
+    return np.where(sizes > VANISHES * sizes.max(axis=1, keepdims=True), np.stack(errors, axis=-1), np.nan)
 
 
 def diverged(trajectory_error: Array) -> Array:

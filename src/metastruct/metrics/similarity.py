@@ -7,19 +7,21 @@ import torch
 from torchmetrics.functional.image import structural_similarity_index_measure
 
 Array = np.ndarray
+VARIES = 1e-12  # of the widest component: less is round-off
 
 
 def field_ssim(learned: Array, true: Array) -> Array:
     """Mean structural similarity over the components, `[tasks]`.
 
     The definition is Wang et al. 2004 as torchmetrics computes it: Gaussian window of sigma 1.5, k1 = 0.01, k2 = 0.03;
-    the data range is that of the true component.
+    the data range is that of the true component, or that of the widest one for a component that does not vary.
 
     Args:
         learned, true: fields `[tasks, side, side, state]`.
     """
     spread = true.max(axis=(1, 2), keepdims=True) - true.min(axis=(1, 2), keepdims=True)
-    spread = np.where(spread > 0, spread, 1.0)
+    widest = spread.max(axis=-1, keepdims=True)
+    spread = np.where(spread > VARIES * widest, spread, np.where(widest > 0, widest, 1.0))
 
     def images(field: Array) -> torch.Tensor:  # [tasks * state, 1, side, side], data range one
         return torch.from_numpy(np.moveaxis(field / spread, -1, 1)).flatten(0, 1)[:, None]

@@ -29,6 +29,8 @@ def print_result(metrics: dict[str, Any], folder: Path) -> None:
         table.add_row(row, _spread(metrics[metric], 100), "-" if theirs is None else f"{theirs:.2f}")
     table.add_row("SSIM", _spread(metrics["ssim"], 1, 4), "-")
     table.add_row("energy drift", _spread(metrics["energy_drift"], 1, 1, "e"), "-")
+    if "entropy_production" in metrics:
+        table.add_row("least entropy production", _spread(metrics["entropy_production"], 1, 1, "e"), "-")
     lost = f"{metrics['diverged_tasks']} of {tasks}"
     table.add_row("diverged tasks", f"[bold red]{lost}[/bold red]" if metrics["diverged_tasks"] else lost, "-")
     if metrics.get("training_diverged_at") is not None:

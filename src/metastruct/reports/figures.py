@@ -40,6 +40,8 @@ def draw_all(evaluation: Path, folder: Path) -> None:
         drawings["codes"] = codes
     if len(arrays["history"]):
         drawings["training"] = training
+    if "true_entropy" in arrays:
+        drawings["entropy"] = entropy
     if any(name.startswith("singular_values/") for name in arrays):
         drawings["singular_values"] = singular_values
     with plt.rc_context(STYLE):
@@ -65,21 +67,27 @@ def _chosen(arrays: Arrays) -> dict[str, int]:
     return {"best": int(order[0]), "median": int(order[len(order) // 2]), "worst": int(order[-1])}
 
 
+def _plane(arrays: Arrays) -> list[int]:
+    """The two components that the evaluation grid varies."""
+    return arrays["grid_axes"].tolist() if "grid_axes" in arrays else [0, 1]
+
+
 def _mu(arrays: Arrays, task: int) -> str:
     pairs = zip(arrays["parameter_names"], arrays["test_parameters"][task], strict=True)
     return ", ".join(f"{name} = {value:.2f}" for name, value in pairs)
 
 
 def phase_portrait(arrays: Arrays) -> Figure:
-    """True and adapted query trajectories in the plane of the first two components."""
+    """True and adapted query trajectories in the plane of the evaluation grid."""
     figure, axes = plt.subplots(1, 3, figsize=(10, 3.6), layout="constrained")
-    first, second = arrays["state_names"][:2]
+    plane = _plane(arrays)
+    first, second = arrays["state_names"][plane]
     errors = _errors(arrays)
     for axis, (word, task) in zip(axes, _chosen(arrays).items(), strict=True):
         for i, (true, learned) in enumerate(zip(arrays["query"][task], arrays["rollouts"][task], strict=True)):
-            axis.plot(*true[:, :2].T, color=TRUE, lw=2.4, alpha=0.35, label="true" if i == 0 else None)
-            axis.plot(*learned[:, :2].T, color=LEARNED, lw=0.9, label="adapted" if i == 0 else None)
-            axis.plot(*true[0, :2], "o", color=TRUE, ms=3)
+            axis.plot(*true[:, plane].T, color=TRUE, lw=2.4, alpha=0.35, label="true" if i == 0 else None)
+            axis.plot(*learned[:, plane].T, color=LEARNED, lw=0.9, label="adapted" if i == 0 else None)
+            axis.plot(*true[0, plane], "o", color=TRUE, ms=3)
         axis.set(
             xlabel=first,
             title=f"{word} of {len(errors)} new tasks, error {100 * errors[task]:.2f} %\n{_mu(arrays, task)}",
@@ -105,10 +113,25 @@ def energy(arrays: Arrays) -> Figure:
     return figure
 
 
+def entropy(arrays: Arrays) -> Figure:
+    """Rise of the learned and of the true entropy along the adapted rollouts of the median task."""
+    task = _chosen(arrays)["median"]
+    kinds = [kind for kind in ("learned", "true") if f"{kind}_entropy" in arrays]
+    figure, axes = plt.subplots(1, len(kinds), figsize=(4.6 * len(kinds), 3.2), layout="constrained", squeeze=False)
+    for axis, kind in zip(axes[0], kinds, strict=True):
+        values = arrays[f"{kind}_entropy"][task]
+        rise = (values - values[:, :1]) / np.ptp(values)
+        axis.plot(arrays["times"], rise.T, color=LEARNED if kind == "learned" else TRUE, lw=0.9, alpha=0.8)
+        axis.set(xlabel="t", title=f"{kind} S along adapted rollouts ({_mu(arrays, task)})")
+    axes[0, 0].set_ylabel("(S(t) - S(0)) / range of S on the rollouts")
+    return figure
+
+
 def field_error(arrays: Arrays) -> Figure:
     """Where in its box the adapted field is off, for the best, the median and the worst task."""
     figure, axes = plt.subplots(1, 3, figsize=(10, 3.2), layout="constrained")
-    first, second = arrays["state_names"][:2]
+    plane = _plane(arrays)
+    first, second = arrays["state_names"][plane]
     chosen = _chosen(arrays)
     true, learned = arrays["true_field"], arrays["learned_field"]
     scale = np.sqrt((true**2).sum(-1).mean(axis=(1, 2)))
@@ -118,8 +141,8 @@ def field_error(arrays: Arrays) -> Figure:
     for axis, (word, task) in zip(axes, chosen.items(), strict=True):
         grid = arrays["grid"][task]
         image = axis.pcolormesh(
-            grid[..., 0],
-            grid[..., 1],
+            grid[..., plane[0]],
+            grid[..., plane[1]],
             error[task],
             vmin=0,
             vmax=top,
@@ -129,7 +152,7 @@ def field_error(arrays: Arrays) -> Figure:
         )
         axis.set(xlabel=first, title=f"{word} ({_mu(arrays, task)})")
         for path in arrays["query"][task]:
-            axis.plot(*path[:, :2].T, color=TRUE, lw=0.4, alpha=0.5)
+            axis.plot(*path[:, plane].T, color=TRUE, lw=0.4, alpha=0.5)
     axes[0].set_ylabel(second)
     figure.colorbar(image, ax=axes, label="|learned - true| / rms |true|")
     return figure
