@@ -9,8 +9,6 @@ measured already is not measured again. Records, table and figure go to outputs/
 from __future__ import annotations
 
 import argparse
-import csv
-import io
 import time
 from pathlib import Path
 from typing import Any
@@ -27,7 +25,7 @@ from metastruct.evaluation.long_horizon import Orbits, measure, orbits_from, rol
 from metastruct.experiment import run
 from metastruct.integrators.flow import Flow
 from metastruct.reports.long_horizon import write_study
-from metastruct.reports.tables import Row, read_records
+from metastruct.reports.tables import Row, as_csv, read_records
 from metastruct.runs.files import write_atomically
 from metastruct.runs.folder import RunFolder
 from metastruct.runs.keys import digest
@@ -55,7 +53,7 @@ def adapted(folder: RunFolder, cfg: DictConfig, options: argparse.Namespace) -> 
     note(f"integrating {options.periods} periods of the learned and of the true flow")
     starts = arrays["query"][:, : options.trajectories, 0]
     mu = arrays["test_parameters"]
-    span = (cfg.data.horizon, options.periods, max(options.steps))
+    span = (cfg.data.horizon, options.periods, options.steps)
     return flow, orbits_from(flow, lambda x: system.vector_field(x, mu), starts, arrays["learned_energy_range"], *span)
 
 
@@ -78,15 +76,21 @@ def study(path: Path, options: argparse.Namespace) -> list[Row]:
     assert isinstance(cfg, DictConfig)
     for steps in options.steps:
         for name in options.integrators:
-            key = digest([path.name, name, steps, max(options.steps), options.periods, options.trajectories])
+            key = digest([path.name, name, steps, options.periods, options.trajectories])
             part = STORE / f"{path.name}-{name}-{steps}-{key}.csv"
             if not part.exists():
                 integrator = integrator_for(cfg, name)
                 if integrator is None:
                     continue
                 made = made or adapted(folder, cfg, options)
-                shared = {"run": path.name, "system": cfg.system.name, "integrator": name, "steps_per_period": steps}
-                write_atomically(part, as_csv(cell(*made, integrator, steps), shared | {"seed": cfg.seed}))
+                shared = {
+                    "run": path.name,
+                    "system": cfg.system.name,
+                    "integrator": name,
+                    "steps_per_period": steps,
+                    "seed": cfg.seed,
+                }
+                write_atomically(part, as_csv(records(cell(*made, integrator, steps), shared)))
             parts.append(part)
     return read_records(parts)
 
@@ -98,41 +102,33 @@ def cell(flow: Flow, orbits: Orbits, integrator: Any, steps: int) -> dict[str, n
     states = roll(flow, orbits, integrator, steps, lambda: next(bar, None))
     next(bar, None)
     seconds, cost = time.perf_counter() - clock, (flow.evaluations - before) / orbits.count
-    values = measure(flow, orbits, states)
+    values = measure(flow, orbits, states, steps)
     return values | {
         "evaluations_per_period": np.full(orbits.periods.shape, cost),
         "seconds": 0 * orbits.periods + seconds,
     }
 
 
-def as_csv(values: dict[str, np.ndarray], shared: dict[str, Any]) -> str:
-    text = io.StringIO(newline="")
-    writer = csv.DictWriter(text, [*shared, "task", "trajectory", "metric", "value"])
-    writer.writeheader()
-    for metric, array in values.items():
-        for (task, trajectory), value in np.ndenumerate(array):
-            own = {"task": task, "trajectory": trajectory, "metric": metric, "value": repr(float(value))}
-            writer.writerow(shared | own)
-    return text.getvalue()
+def records(values: dict[str, np.ndarray], shared: dict[str, Any]) -> list[dict[str, Any]]:
+    """One row a value."""
+    return [
+        shared | {"task": task, "trajectory": trajectory, "metric": metric, "value": repr(float(value))}
+        for metric, array in values.items()
+        for (task, trajectory), value in np.ndenumerate(array)
+    ]
 
 
 def main() -> None:
     """Measure what is missing, then write the folder of record."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("runs", nargs="*", type=Path)
-    parser.add_argument("--steps", nargs="+", type=int, default=[20, 40, 80], help="each a divisor of the largest")
+    parser.add_argument("--steps", nargs="+", type=int, default=[20, 40, 80], help="steps a period; 0.618 is added")
     parser.add_argument("--periods", type=int, default=100)
     parser.add_argument("--trajectories", type=int, default=2, help="of each test task, from its query starts")
     parser.add_argument("--integrators", nargs="+", choices=INTEGRATORS, default=INTEGRATORS)
     options = parser.parse_args()
-    if any(max(options.steps) % steps for steps in options.steps):
-        parser.error(f"each of --steps must divide the largest, got {options.steps}")
     rows = [row for path in options.runs or [default_run().path] for row in study(path, options)]
-    text = io.StringIO(newline="")
-    writer = csv.DictWriter(text, [*rows[0]])
-    writer.writeheader()
-    writer.writerows(rows)
-    write_atomically(REFERENCE / "records.csv", text.getvalue())
+    write_atomically(REFERENCE / "records.csv", as_csv(rows))
     write_study(REFERENCE)
     print((REFERENCE / "table.md").read_text())
 

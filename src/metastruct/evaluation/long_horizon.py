@@ -1,12 +1,15 @@
 """Rolling adapted members over many periods: what the integrator and its step do to energy and trajectory.
 
 Every trajectory has a step of its own, its period over the number of steps a period, so that all of a batch are
-equally hard for the integrator. Energies are in units of the learned energy's range on the evaluation box.
+equally hard for the integrator. That number is a whole one plus 0.618: with a whole one, each period would be sampled
+at the same phases, and an energy that oscillates would seem to drift as those phases slowly shift. Energies are in
+units of the learned energy's range on the evaluation box.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import math
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -23,6 +26,7 @@ from metastruct.metrics.secular import secular_slope, turns_per_sample
 
 Array = np.ndarray
 Law = Callable[[Array], Array]  # states [tasks, points, state] -> dx/dt of the same shape
+GOLDEN = (5**0.5 - 1) / 2
 METRICS = ("amplitude", "slope", "slope_error", "integrator_error", "trajectory_error")
 
 
@@ -34,31 +38,40 @@ class Orbits:
         starts: `[tasks, points, state]`.
         periods: of the learned flow, `[tasks, points]`.
         energy_range: of the learned energy on the evaluation box, `[tasks]`.
-        learned, true: exact states of the learned and of the true flow, `[tasks, points, times, state]`, at
-            `per_period` instants in each of `count` periods.
+        learned, true: exact states of the learned and of the true flow, `[tasks, points, samples, state]`, at the
+            instants of a rollout, for each (whole) number of steps a period.
+        count: how many periods.
     """
 
     starts: Array
     periods: Array
     energy_range: Array
-    learned: Array
-    true: Array
+    learned: dict[int, Array]
+    true: dict[int, Array]
     count: int
-    per_period: int
 
 
 def orbits_from(
-    flow: Flow, truth: Law, starts: Array, energy_range: Array, horizon: float, count: int, per_period: int
+    flow: Flow, truth: Law, starts: Array, energy_range: Array, horizon: float, count: int, steps: Sequence[int]
 ) -> Orbits:
-    """Find the periods of the learned flow within `horizon`, and integrate both flows over `count` of them."""
+    """Find the periods of the learned flow within `horizon`, and integrate both flows over `count` of them.
+
+    `steps` lists the steps a period of the rollouts that are to come.
+    """
     periods = periods_of(flow, starts, horizon)
 
     @torch.no_grad()
     def learned(x: Array) -> Array:
         return flow.vector_field(torch.from_numpy(x)).numpy()
 
-    paths = (exact(law, starts, periods, count, per_period) for law in (learned, truth))
-    return Orbits(starts, periods, energy_range, *paths, count, per_period)
+    instants = {each: np.arange(samples(count, each)) / (each + GOLDEN) for each in steps}
+    ours, true = (exact(law, starts, periods, instants) for law in (learned, truth))
+    return Orbits(starts, periods, energy_range, ours, true, count)
+
+
+def samples(count: int, steps: int) -> int:
+    """States of a rollout of `count` periods, the start included."""
+    return math.ceil(count * (steps + GOLDEN)) + 1
 
 
 def periods_of(flow: Flow, starts: Array, horizon: float, step: float = 0.01) -> Array:
@@ -84,49 +97,53 @@ def periods_of(flow: Flow, starts: Array, horizon: float, step: float = 0.01) ->
     return step * (at[..., 0] + before / (before - after))
 
 
-def exact(law: Law, starts: Array, periods: Array, count: int, per_period: int, tolerance: float = 1e-10) -> Array:
-    """States `[tasks, points, count * per_period + 1, state]` of dx/dt = law(x), in units of each period."""
+def exact(
+    law: Law, starts: Array, periods: Array, instants: Mapping[int, Array], tolerance: float = 1e-10
+) -> dict[int, Array]:
+    """States `[tasks, points, times, state]` of dx/dt = law(x) at each of the instants, in units of each period."""
     shape = starts.shape
 
     def scaled(_: float, flat: Array) -> Array:
         return (periods[..., None] * law(flat.reshape(shape))).ravel()
 
-    times = np.linspace(0, count, count * per_period + 1)
+    times = np.unique(np.concatenate([*instants.values()]))
     bound = max(tolerance / np.sqrt(starts.size), 1e-13)
-    result = solve_ivp(scaled, (0, count), starts.ravel(), method="DOP853", t_eval=times, rtol=bound, atol=bound)
-    return np.moveaxis(result.y.reshape(*shape, len(times)), -1, -2)
+    result = solve_ivp(scaled, (0, times[-1]), starts.ravel(), method="DOP853", t_eval=times, rtol=bound, atol=bound)
+    if not result.success:
+        raise RuntimeError(f"integrating the orbits stopped at {result.t[-1]:.3g} periods: {result.message}")
+    paths = np.moveaxis(result.y.reshape(*shape, len(times)), -1, -2)
+    return {steps: paths[..., np.searchsorted(times, wanted), :] for steps, wanted in instants.items()}
 
 
 @torch.no_grad()
-def roll(flow: Flow, orbits: Orbits, integrator: Integrator, steps: int, advance: Callable[[], None]) -> Array:
-    """States `[tasks, points, count * steps + 1, state]` , `steps` a period; `advance` is called after each period."""
-    h = torch.from_numpy(orbits.periods / steps)[..., None]
+def roll(flow: Flow, orbits: Orbits, integrator: Integrator, steps: int, advance: Callable[[], object]) -> Array:
+    """States `[tasks, points, samples, state]` with steps + 0.618 steps a period; `advance` is called `count` times."""
+    h = torch.from_numpy(orbits.periods / (steps + GOLDEN))[..., None]
     x = torch.from_numpy(orbits.starts)
     states: list[Tensor] = [x]
-    for _ in range(orbits.count):
-        for _ in range(steps):
-            x = integrator.step(flow, x, h)
-            states.append(x)
-        advance()
+    for number in range(1, samples(orbits.count, steps)):
+        x = integrator.step(flow, x, h)
+        states.append(x)
+        if int(number / (steps + GOLDEN)) > int((number - 1) / (steps + GOLDEN)):
+            advance()
     return torch.stack(states, dim=-2).numpy()
 
 
-def measure(flow: Flow, orbits: Orbits, states: Array) -> dict[str, Array]:
+def measure(flow: Flow, orbits: Orbits, states: Array, steps: int) -> dict[str, Array]:
     """Each of METRICS, `[tasks, points]`.
 
     `amplitude` is half the way between the extremes of the energy about its fitted line, `slope` its secular change per
     period with `slope_error`; `integrator_error` and `trajectory_error` are the relative errors of the whole rollout
     against the exact learned and the true flow. All are NaN for a rollout that is not finite.
     """
-    steps = (states.shape[-2] - 1) // orbits.count
-    learned, true = (path[..., :: orbits.per_period // steps, :] for path in (orbits.learned, orbits.true))
+    learned, true = orbits.learned[steps], orbits.true[steps]
     lost = ~np.isfinite(states).all((-2, -1))
     safe = np.where(lost[..., None, None], learned, states)
     with torch.no_grad():
         energy = flow.energy(torch.from_numpy(safe).flatten(1, 2)).numpy().reshape(safe.shape[:-1])
     energy = (energy - energy[..., :1]) / orbits.energy_range[:, None, None]
     slope, error = secular_slope(energy, turns_per_sample(safe))
-    rest = energy - slope[..., None] * np.arange(energy.shape[-1]) / steps
+    rest = energy - slope[..., None] * np.arange(energy.shape[-1]) / (steps + GOLDEN)
 
     def against(reference: Array) -> Array:
         flat = (lost.size, *states.shape[2:])

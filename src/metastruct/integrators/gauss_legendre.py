@@ -11,23 +11,24 @@ from metastruct.integrators.flow import Flow
 from metastruct.integrators.integrator import Integrator
 from metastruct.integrators.iteration import fixed_point
 
-ROOT = math.sqrt(3)
+SHIFT = math.sqrt(3) / 6
 
 
 class GaussLegendre(Integrator):
     """Order four, symplectic for every H, reversible, keeps quadratic invariants.
 
-    z_1 = h (1/4 k_1 + (1/4 - s) k_2),  z_2 = h ((1/4 + s) k_1 + 1/4 k_2),  k_i = f(x + z_i),  s = sqrt(3)/6, and
-    x_1 = x + h/2 (k_1 + k_2) = x + sqrt(3) (z_2 - z_1). The increments are found by fixed-point iteration to round-off;
-    a trajectory where it does not converge becomes NaN, with a warning. Two evaluations an iteration.
+    d_1 = h f(x + d_1/4 + (1/4 - s) d_2),  d_2 = h f(x + (1/4 + s) d_1 + d_2/4),  s = sqrt(3)/6, and
+    x_1 = x + (d_1 + d_2)/2. The increments d are found by fixed-point iteration to round-off; a trajectory where it
+    does not converge becomes NaN, with a warning. Two evaluations an iteration.
     """
 
     order = 4
 
     def step(self, flow: Flow, x: Tensor, h: Tensor) -> Tensor:
-        def update(z: Tensor) -> Tensor:
-            k1, k2 = (flow.vector_field(x + half) for half in z.chunk(2, dim=-1))
-            return h * torch.cat([k1 / 4 + (1 / 4 - ROOT / 6) * k2, (1 / 4 + ROOT / 6) * k1 + k2 / 4], dim=-1)
+        def update(d: Tensor) -> Tensor:
+            d1, d2 = d.chunk(2, dim=-1)
+            stages = x + (d1 / 4 + (1 / 4 - SHIFT) * d2), x + ((1 / 4 + SHIFT) * d1 + d2 / 4)
+            return h * torch.cat([flow.vector_field(stage) for stage in stages], dim=-1)
 
-        z1, z2 = fixed_point(update, torch.cat([0 * x, 0 * x], dim=-1), x.abs().amax(-1)).chunk(2, dim=-1)
-        return x + ROOT * (z2 - z1)
+        d1, d2 = fixed_point(update, torch.cat([0 * x, 0 * x], dim=-1), x.abs().amax(-1)).chunk(2, dim=-1)
+        return x + (d1 + d2) / 2

@@ -15,20 +15,22 @@ CAP = 200  # iterations; a contraction by 0.8 reaches round-off well before
 def fixed_point(update: Callable[[Tensor], Tensor], start: Tensor, size: Tensor) -> Tensor:
     """The z with z = update(z), `[..., unknowns]`.
 
-    A trajectory stops as soon as its own largest change is below round-off of its own `size`, so that its result does
-    not depend on the others; one that has not stopped after CAP iterations becomes NaN, with a warning.
+    A trajectory stops when its own largest change is below round-off of its own `size` and falls no further (Hairer,
+    McLachlan, Razakarivony 2008: to stop a little earlier lets energies drift), so that its result does not depend on
+    the others; one that has not stopped after CAP iterations becomes NaN, with a warning.
 
     Args:
         update: a contraction that treats the trajectories apart.
         start: first guess `[..., unknowns]`.
         size: largest number that the unknowns are added to, `[...]`.
     """
-    z, moving = start, torch.ones_like(size, dtype=torch.bool)
+    z, moving, last = start, torch.ones_like(size, dtype=torch.bool), torch.full_like(size, torch.inf)
     for _ in range(CAP):
         new = update(z)
         change = (new - z).abs().amax(-1)
         z = torch.where(moving[..., None], new, z)
-        moving = moving & (change > rounding(torch.maximum(size, z.abs().amax(-1))))
+        settled = (change <= rounding(torch.maximum(size, z.abs().amax(-1)))) & ((change >= last) | (change == 0))
+        moving, last = moving & ~settled & new.isfinite().all(-1), change
         if not moving.any():
             break
     return lost(z, (moving | ~z.isfinite().all(-1)) & size.isfinite())

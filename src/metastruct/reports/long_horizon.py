@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import io
 import statistics
 from pathlib import Path
@@ -15,7 +14,7 @@ import matplotlib.pyplot as plt
 from matplotlib.figure import Figure
 
 from metastruct.reports.figures import STYLE
-from metastruct.reports.tables import Row, read_records
+from metastruct.reports.tables import Row, as_csv, as_markdown, read_records
 from metastruct.runs.files import write_atomically
 
 PANELS = {
@@ -57,27 +56,6 @@ def table(rows: list[Row]) -> list[dict[str, Any]]:
         line["trajectory error"] = statistics.median(values["trajectory_error"])
         lines.append(line)
     return lines
-
-
-def as_csv(lines: list[dict[str, Any]]) -> str:
-    text = io.StringIO(newline="")
-    writer = csv.DictWriter(text, [*lines[0]])
-    writer.writeheader()
-    writer.writerows(lines)
-    return text.getvalue()
-
-
-def as_markdown(lines: list[dict[str, Any]], note: str = "") -> str:
-    """The lines as a Markdown table, numbers to two digits, with a note below."""
-
-    def shown(value: Any) -> str:
-        if not isinstance(value, float):
-            return str(value)
-        return f"{value:.0f}" if abs(value) >= 10 else f"{value:.2g}"
-
-    head = ["| " + " | ".join(lines[0]) + " |", "|---" * len(lines[0]) + "|"]
-    body = ["| " + " | ".join(map(shown, line.values())) + " |" for line in lines]
-    return "\n".join([*head, *body, *(["", note] if note else []), ""])
 
 
 def figure(rows: list[Row]) -> Figure:

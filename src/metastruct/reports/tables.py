@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import csv
+import io
 import statistics
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 from metastruct.reports.published import NOTE, PUBLISHED
 
@@ -50,3 +52,25 @@ def error_table(settings: dict[str, list[Row]]) -> str:
 def _spread(means: dict[str, float]) -> str:
     values = [100 * value for value in means.values()]
     return f"{statistics.mean(values):.2f} ± {statistics.stdev(values) if len(values) > 1 else 0:.2f}"
+
+
+def as_csv(lines: Sequence[Mapping[str, Any]]) -> str:
+    """The lines, which share their keys, as CSV with every digit."""
+    text = io.StringIO(newline="")
+    writer = csv.DictWriter(text, [*lines[0]])
+    writer.writeheader()
+    writer.writerows(lines)
+    return text.getvalue()
+
+
+def as_markdown(lines: Sequence[Mapping[str, Any]], note: str = "") -> str:
+    """The lines as a Markdown table, numbers to two digits, with a note below."""
+
+    def shown(value: Any) -> str:
+        if not isinstance(value, float):
+            return str(value)
+        return f"{value:.0f}" if abs(value) >= 10 else f"{value:.2g}"
+
+    head = ["| " + " | ".join(lines[0]) + " |", "|---" * len(lines[0]) + "|"]
+    body = ["| " + " | ".join(map(shown, line.values())) + " |" for line in lines]
+    return "\n".join([*head, *body, *(["", note] if note else []), ""])
