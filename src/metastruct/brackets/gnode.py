@@ -39,6 +39,9 @@ class GNODE(Bracket):
         ValueError: the state is too small for an L that is not zero.
     """
 
+    index: Tensor
+    sign: Tensor
+
     def __init__(self, net: MakeNet, state_dim: int, rank: int, friction: float):
         super().__init__(state_dim)
         if state_dim < 3 or rank < 1:
