@@ -128,7 +128,7 @@ MISTAKES = {
     # learners
     "modulation=weights": "modulation=weights needs learner=maml or pretrained or reptile or scratch, got auto_dec",
     "modulation=output_weights": "modulation=output_weights needs learner=anil, got auto_decoding",
-    "adaptation=fine_tuning": "modulation=svd needs adaptation=gradient.*, got fine_tuning",
+    "adaptation=fine_tuning": "modulation=svd needs adaptation=.*gradient.*, got fine_tuning",
     # words
     "learner.schedule=jiont": r"learner\.schedule must be one of joint, alternating.*did you mean joint",
     "learner.codes=reseted": r"learner\.codes must be one of .*did you mean reset",
