@@ -20,7 +20,7 @@ from omegaconf import DictConfig, OmegaConf
 from rich.progress import track
 
 from metastruct.assembly import Trained, component
-from metastruct.config import CONF, ConfigError, register, validate
+from metastruct.config import CONF, ConfigError, register
 from metastruct.evaluation.long_horizon import Orbits, measure, orbits_from, roll
 from metastruct.experiment import run
 from metastruct.integrators.flow import Flow
@@ -30,6 +30,7 @@ from metastruct.runs.files import write_atomically
 from metastruct.runs.folder import RunFolder
 from metastruct.runs.keys import digest
 from metastruct.tracking.console import console, note
+from metastruct.validation import validate
 
 ROOT = Path(__file__).resolve().parents[1]
 REFERENCE, STORE = ROOT / "outputs" / "reference" / "long_horizon", ROOT / "outputs" / "long_horizon"

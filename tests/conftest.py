@@ -13,7 +13,8 @@ from hydra import compose, initialize_config_dir
 from hydra.core.global_hydra import GlobalHydra
 from omegaconf import DictConfig, OmegaConf
 
-from metastruct.config import CONF, ConfigError, groups, register, validate
+from metastruct.config import CONF, ConfigError, groups, register
+from metastruct.validation import validate
 
 SMALL = {"net.width": 6, "net.depth": 3, "modulation.code_dim": 3}
 

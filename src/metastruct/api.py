@@ -21,11 +21,12 @@ from omegaconf import DictConfig, OmegaConf
 from metastruct.adaptation.adaptation import frozen
 from metastruct.adaptation.error_bars import energy_difference, error_bar
 from metastruct.assembly import Trained, component
-from metastruct.config import adapted_by, best_adaptation, register
+from metastruct.config import register
 from metastruct.integrators.rollout import rollout
 from metastruct.nets.site import Updates
 from metastruct.runs.files import read_checked, sum_file
 from metastruct.runs.folder import RunFolder
+from metastruct.validation import adapted_by, best_adaptation
 
 Array = np.ndarray
 

@@ -15,9 +15,10 @@ from typing import TYPE_CHECKING, Any
 from omegaconf import DictConfig, OmegaConf
 
 from metastruct.assembly import Trained, build_model, component
-from metastruct.config import dynamics_name, method_name, validate
+from metastruct.config import dynamics_name, method_name
 from metastruct.runs.files import locked, write_atomically, write_checked
 from metastruct.runs.folder import RunFolder, data_folder, run_folder, training_folder
+from metastruct.validation import validate
 
 if TYPE_CHECKING:
     from lightning.pytorch.loggers import WandbLogger

@@ -10,18 +10,15 @@ from omegaconf.errors import OmegaConfBaseException
 from metastruct.config import (
     CONF,
     ConfigError,
-    _check_adaptation,
-    adapted_by,
-    best_adaptation,
     closest,
     drop_unused_rank,
     dynamics_name,
     groups,
     method_name,
     takes_rank,
-    validate,
 )
 from metastruct.systems.pendulum import Pendulum
+from metastruct.validation import _check_adaptation, adapted_by, best_adaptation, validate
 
 CHOICES = [(group, option) for group, options in groups().items() for option in options]
 RANKED = [name for name in groups()["modulation"] if "${rank}" in (CONF / f"modulation/{name}.yaml").read_text()]

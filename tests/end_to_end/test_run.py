@@ -17,10 +17,11 @@ import pytest
 import yaml
 
 from metastruct import command
-from metastruct.config import CONF, ConfigError, dynamics_name, groups, validate
+from metastruct.config import CONF, ConfigError, dynamics_name, groups
 from metastruct.experiment import run
 from metastruct.learners.learner import Diverged
 from metastruct.runs.files import read_checked
+from metastruct.validation import validate
 
 TRAIN = CONF.parent / "train.py"
 COLUMNS = (
@@ -65,7 +66,7 @@ def test_run_folder_is_named_after_what_is_inside(first_run):
 
 
 def test_run_leaves_its_resolved_configuration(first_run, tiny):
-    from metastruct.config import validate
+    from metastruct.validation import validate
 
     kept = yaml.safe_load(first_run[0].config.read_text())
     assert kept["modulation"]["rank"] == 5
