@@ -51,10 +51,9 @@ def learner(*overrides: str) -> Any:
     from hydra import compose, initialize_config_dir
     from omegaconf import OmegaConf
 
-    from metastruct.assembly import build_model, component
+    from metastruct.assembly import build_learner, component
     from metastruct.config import CONF, register
     from metastruct.data.datamodule import FamilyData
-    from metastruct.dynamics.dynamics import Scales
     from metastruct.runs.folder import data_folder
 
     torch.set_num_threads(1)
@@ -63,19 +62,7 @@ def learner(*overrides: str) -> Any:
         cfg = compose("train", [*overrides, f"outputs={ROOT / 'outputs'}"])
     settings: Any = OmegaConf.to_container(cfg, resolve=True)
     data = FamilyData(component(cfg.system), data_folder(settings), settings["data"], print)
-    tasks = data.train_tasks()
-    torch.manual_seed(cfg.seed)
-    model = build_model(cfg, Scales.of(tasks.states, tasks.derivatives))
-    made = component(
-        cfg.learner,
-        model=model,
-        tasks=tasks,
-        steps=cfg.trainer.steps,
-        steps_per_epoch=cfg.trainer.steps_per_epoch,
-        seed=cfg.seed,
-        optimizer=settings["optimizer"],
-        locality=settings["locality"],
-    )
+    made: Any = build_learner(cfg, data.train_tasks())
     made.configure_optimizers()
     made.data = data
     return made

@@ -17,8 +17,10 @@ if TYPE_CHECKING:
     from torch import Tensor
 
     from metastruct.adaptation.adaptation import Prior
+    from metastruct.data.tasks import Tasks
     from metastruct.dynamics.dynamics import Scales
     from metastruct.dynamics.model import ModulatedModel
+    from metastruct.learners.learner import Learner
 
 
 def factory(cfg: DictConfig) -> Callable[..., Any]:
@@ -57,6 +59,30 @@ def build_model(cfg: DictConfig, scales: Scales) -> ModulatedModel:
         )
     except ValueError as error:
         raise ConfigError(str(error)) from error
+
+
+def build_learner(cfg: DictConfig, tasks: Tasks) -> Learner:
+    """The learner of a configuration with a new model, its seed set.
+
+    Raises:
+        ConfigError: a class refuses its settings.
+    """
+    import torch
+
+    from metastruct.dynamics.dynamics import Scales
+
+    torch.manual_seed(cfg.seed)
+    learner: Learner = component(
+        cfg.learner,
+        model=build_model(cfg, Scales.of(tasks.states, tasks.derivatives)),
+        tasks=tasks,
+        steps=cfg.trainer.steps,
+        steps_per_epoch=cfg.trainer.steps_per_epoch,
+        seed=cfg.seed,
+        optimizer=OmegaConf.to_container(cfg.optimizer),
+        locality=OmegaConf.to_container(cfg.locality),
+    )
+    return learner
 
 
 @dataclass(frozen=True)

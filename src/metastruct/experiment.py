@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from omegaconf import DictConfig, OmegaConf
 
-from metastruct.assembly import Trained, build_model, component
+from metastruct.assembly import Trained, build_learner, component
 from metastruct.config import dynamics_name, method_name
 from metastruct.runs.files import locked, write_atomically, write_checked
 from metastruct.runs.folder import RunFolder, data_folder, run_folder, training_folder
@@ -118,9 +118,6 @@ def _logger(cfg: DictConfig, settings: dict[str, Any], folder: RunFolder) -> Wan
 
 def _trained(cfg: DictConfig, settings: dict[str, Any], data: FamilyData, logger: WandbLogger | None) -> bytes:
     """The model file of this training key: the one that is there, or a new one."""
-    import torch
-
-    from metastruct.dynamics.dynamics import Scales
     from metastruct.tracking.console import note
     from metastruct.training import train, trained
 
@@ -131,19 +128,7 @@ def _trained(cfg: DictConfig, settings: dict[str, Any], data: FamilyData, logger
     if content is not None:
         note(f"trained before, in {store}")
         return content
-    torch.manual_seed(cfg.seed)
-    tasks = data.train_tasks()
-    learner = component(
-        cfg.learner,
-        model=build_model(cfg, Scales.of(tasks.states, tasks.derivatives)),
-        tasks=tasks,
-        steps=cfg.trainer.steps,
-        steps_per_epoch=cfg.trainer.steps_per_epoch,
-        seed=cfg.seed,
-        optimizer=settings["optimizer"],
-        locality=settings["locality"],
-    )
-    return train(learner, data, store, settings["trainer"], logger)
+    return train(build_learner(cfg, data.train_tasks()), data, store, settings["trainer"], logger)
 
 
 def _evaluated(cfg: DictConfig, data: FamilyData, trained: Trained) -> Evaluation:
