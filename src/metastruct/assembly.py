@@ -79,8 +79,8 @@ def build_learner(cfg: DictConfig, tasks: Tasks) -> Learner:
         steps=cfg.trainer.steps,
         steps_per_epoch=cfg.trainer.steps_per_epoch,
         seed=cfg.seed,
-        optimizer=OmegaConf.to_container(cfg.optimizer),
-        locality=OmegaConf.to_container(cfg.locality),
+        optimizer=OmegaConf.to_container(cfg.optimizer, resolve=True),
+        locality=OmegaConf.to_container(cfg.locality, resolve=True),
     )
     return learner
 
