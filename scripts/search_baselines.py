@@ -73,8 +73,10 @@ TRAININGS: dict[str, list[Space]] = {
     "scratch": [{}],
 }
 ADAPTATIONS: dict[str, list[Space]] = {
-    **dict.fromkeys(("maml", "anil"), [DESCENT, DESCENT, ADAM]),
-    **dict.fromkeys(("reptile", "pretrained"), [ADAM, ADAM, SGD]),
+    "maml": [DESCENT, DESCENT, ADAM],
+    "anil": [DESCENT, DESCENT, ADAM],
+    "reptile": [ADAM, ADAM, SGD],
+    "pretrained": [ADAM, ADAM, SGD],
     "scratch": [ALONE],
 }
 
