@@ -112,8 +112,8 @@ def test_a_rollout_that_left_is_nan_and_the_others_are_not(orbits):
 
 def test_table_has_a_line_for_each_integrator_and_step_and_counts_slopes_that_vanish():
     rows = []
-    for task, slope in enumerate((0.0, 3.0, -1.0)):
-        values = {"slope": slope, "slope_error": 1.0, "amplitude": task, "integrator_error": 0.1}
+    for task, slope in enumerate((0.0, 3.0, -1.0, float("nan"))):
+        values = {"slope": slope, "slope_error": 1.0, "amplitude": task + 0 * slope, "integrator_error": 0.1}
         values |= {"trajectory_error": 0.2, "evaluations_per_period": 80.0}
         rows += [
             {"integrator": "rk4", "steps_per_period": "20", "metric": metric, "value": str(value)}
@@ -121,6 +121,7 @@ def test_table_has_a_line_for_each_integrator_and_step_and_counts_slopes_that_va
         ]
     assert [*cells(rows)] == [("rk4", 20)]
     (line,) = table(rows)
-    assert line["zero slopes"] == "2 of 3"
+    assert line["zero slopes"] == "2 of 4"
+    assert line["not finite"] == 1
     assert line["amplitude"] == 1.0
     assert line["evaluations a period"] == 80.0

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import math
 import statistics
 from pathlib import Path
 from typing import Any
@@ -24,10 +25,10 @@ PANELS = {
     "trajectory_error": "trajectory error against the truth",
 }
 NOTE = (
-    "Medians over trajectories; energies in units of the learned energy's range on the evaluation box. A slope counts "
-    "as zero where it is below twice its fitted error. Evaluations are calls for the whole batch, of the field, the "
-    "energy or its gradient; leapfrog uses half of each of its three a step, an implicit scheme iterates until the "
-    "slowest trajectory has converged."
+    "Medians over the trajectories that stayed finite; energies in units of the learned energy's range on the evaluation "
+    "box. A slope counts as zero where it is below twice its fitted error. Evaluations are calls for the whole batch, of "
+    "the field, the energy or its gradient; leapfrog uses half of each of its three a step, an implicit scheme iterates "
+    "until the slowest trajectory has converged."
 )
 Cell = tuple[str, int]  # integrator, steps a period
 
@@ -48,12 +49,13 @@ def table(rows: list[Row]) -> list[dict[str, Any]]:
         pairs = [*zip(values["slope"], values["slope_error"], strict=True)]
         line: dict[str, Any] = {"integrator": integrator, "steps a period": steps}
         line["evaluations a period"] = values["evaluations_per_period"][0]
-        line["amplitude"] = statistics.median(values["amplitude"])
-        line["slope"] = statistics.median(slope for slope, _ in pairs)
-        line["slope error"] = statistics.median(error for _, error in pairs)
+        line["amplitude"] = _median(values["amplitude"])
+        line["slope"] = _median(values["slope"])
+        line["slope error"] = _median(values["slope_error"])
         line["zero slopes"] = f"{sum(abs(slope) <= 2 * error for slope, error in pairs)} of {len(pairs)}"
-        line["integrator error"] = statistics.median(values["integrator_error"])
-        line["trajectory error"] = statistics.median(values["trajectory_error"])
+        line["integrator error"] = _median(values["integrator_error"])
+        line["trajectory error"] = _median(values["trajectory_error"])
+        line["not finite"] = sum(math.isnan(value) for value in values["amplitude"])
         lines.append(line)
     return lines
 
@@ -66,15 +68,21 @@ def figure(rows: list[Row]) -> Figure:
         mine = [values for (integrator, _), values in found.items() if integrator == name]
         cost = [values["evaluations_per_period"][0] for values in mine]
         for axis, (metric, title) in zip(axes, PANELS.items(), strict=True):
-            heights = [statistics.median(map(abs, values[metric])) for values in mine]
+            heights = [_median([*map(abs, values[metric])]) for values in mine]
             (line,) = axis.loglog(cost, heights, "o-", lw=1, ms=4, label=name.replace("_", " "))
             if metric == "slope":
-                errors = [statistics.median(values["slope_error"]) for values in mine]
+                errors = [_median(values["slope_error"]) for values in mine]
                 line.set_markerfacecolor("white" if _vanish(mine) else line.get_color())
                 axis.errorbar(cost, heights, yerr=errors, fmt="none", ecolor=line.get_color(), lw=0.8, capsize=2)
             axis.set(xlabel="evaluations a period", title=title)
     axes[0].legend(frameon=False, fontsize=7)
     return drawn
+
+
+def _median(values: list[float]) -> float:
+    """Over the rollouts that stayed finite; NaN where none did."""
+    kept = [value for value in values if math.isfinite(value)]
+    return statistics.median(kept) if kept else math.nan
 
 
 def _vanish(mine: list[dict[str, list[float]]]) -> bool:
