@@ -74,6 +74,13 @@ def svd_over_shift() -> float:
     return ratio(lambda: svd.outer_update(0), lambda: shift.outer_update(0))
 
 
+def generic_over_hamiltonian(bracket: str) -> float:
+    """One outer step of svd(3) with a bracket and two potentials over one of a Hamiltonian net of the same size."""
+    generic = learner("system=damped_oscillator", "modulation=svd", "rank=3", f"bracket={bracket}")
+    hamiltonian = learner("system=pendulum", "modulation=svd", "rank=3")
+    return ratio(lambda: generic.outer_update(0), lambda: hamiltonian.outer_update(0))
+
+
 def recorded_products(call: Callable[[], object]) -> list[tuple[Callable[..., Any], tuple[Any, ...], dict[str, Any]]]:
     """Every matrix product that a call makes, with its arguments, ready to be replayed."""
     import torch
@@ -202,11 +209,11 @@ def whole_process(*overrides: str) -> float:
 
 def accuracy(metric: str, label: str) -> float:
     """Mean over seeds and test tasks of a metric (x 1e-2), from finished runs or new ones."""
-    from reference import MAIN_JOB, runs
+    from reference import DISSIPATIVE, MAIN_JOB, runs
 
     from metastruct.reports.tables import read_records, seed_means
 
-    rows = read_records(folder.records for folder in runs(MAIN_JOB[label], (0, 1, 2)))
+    rows = read_records(folder.records for folder in runs((MAIN_JOB | DISSIPATIVE)[label], (0, 1, 2)))
     return 100 * statistics.mean(seed_means(rows, metric).values())
 
 
@@ -294,10 +301,20 @@ def adaptation_figures(*overrides: str) -> list[Figure]:
 
 def figures() -> list[Figure]:
     """Every figure with its bar."""
+    from reference import DISSIPATIVE
+
     listed: list[Figure] = [
         ("outer step, svd(5) over shift", svd_over_shift, 1.5, "max", "x"),
         ("outer step over all its matrix products", lambda: step_over_products(False), 1.6, "max", "x"),
         ("outer step over its large matrix products", lambda: step_over_products(True), float("inf"), "max", "x"),
+        (
+            "GENERIC outer step (gnode) over a Hamiltonian one",
+            partial(generic_over_hamiltonian, "gnode"),
+            3.5,
+            "max",
+            "x",
+        ),
+        ("GENERIC outer step (nms) over a Hamiltonian one", partial(generic_over_hamiltonian, "nms"), 3.5, "max", "x"),
         ("Python loop over 70 tasks over one batched step", batched_over_loop, 6.0, "min", "x"),
         ("loop over tasks over a MAML step, width 64, 16 points", lambda: maml_over_loop(64, 16), 3.0, "min", "x"),
         ("loop over tasks over a MAML step, width 128, 100 points", lambda: maml_over_loop(128, 100), 1.0, "min", "x"),
@@ -316,9 +333,13 @@ def figures() -> list[Figure]:
         ("mass_spring", (1.5, 1.1)),
         ("duffing", (1.8, 2.0)),
         ("pendulum (net=separable)", (0.4, 1.0)),
+        ("damped_oscillator (gnode)", (3.0, 1.5)),
+        ("two_gas_containers (gnode)", (float("inf"), float("inf"))),
+        ("two_gas_containers (nms)", (8.0, 12.0)),
     ):
+        method = "svd(3)" if label in DISSIPATIVE else "svd(5)"
         for metric, bar in zip(("field_error", "trajectory_error"), bars, strict=True):
-            name = f"{label}, svd(5), {metric.replace('_', ' ')} (x 1e-2), 3 seeds"
+            name = f"{label}, {method}, {metric.replace('_', ' ')} (x 1e-2), 3 seeds"
             listed.append((name, partial(accuracy, metric, label), bar, "max", ""))
     return listed + adaptation_figures()
 

@@ -1,7 +1,8 @@
-"""Results of record: python scripts/reference.py [main_job] [defaults]
+"""Results of record: python scripts/reference.py [main_job] [dissipative] [defaults]
 
-main_job   the defaults with three seeds on every conservative system, and the paper's alternation
-defaults   one setting at a time changed from its default, one seed: why the defaults are what they are
+main_job     the defaults with three seeds on every conservative system, and the paper's alternation
+dissipative  GENERIC networks on the dissipative systems, both brackets, and how the error grows with dimension
+defaults     one setting at a time changed from its default, one seed: why the defaults are what they are
 
 Runs what is not finished, then writes records, table and, for the main job, a figure to outputs/reference/NAME/.
 """
@@ -36,6 +37,15 @@ MAIN_JOB: Settings = {
         *("system=pendulum", *SVD, "learner.schedule=alternating", "learner.task_batch=10"),
     ),
 }
+SVD3 = ("modulation=svd", "rank=3")  # the paper's setting for dissipative systems
+DISSIPATIVE: Settings = {
+    f"{system} ({bracket})": (f"system={system}", *SVD3, f"bracket={bracket}")
+    for system in ("damped_oscillator", "two_gas_containers")
+    for bracket in ("gnode", "nms")
+} | {
+    f"damped_chain ({n} oscillators, gnode)": ("system=damped_chain", *SVD3, f"system.oscillators={n}")
+    for n in (1, 2, 4, 8)
+}
 CHANGES = (
     *("net.activation=softplus", "net.activation=tanh", "net.activation=sine", "net.depth=2"),
     *("modulation.code_dim=2", "modulation.code_dim=4", "modulation.code_dim=8", "modulation.scale=0.3"),
@@ -48,7 +58,11 @@ DEFAULTS: Settings = {"pendulum (defaults)": ("system=pendulum", *SVD)} | {
     f"pendulum ({change})": ("system=pendulum", *SVD, *change.split())
     for change in (*CHANGES, "net.width=48", "net.width=128 trainer.steps=6000", "trainer.steps=24000")
 }
-TABLES: dict[str, tuple[Settings, tuple[int, ...]]] = {"main_job": (MAIN_JOB, (0, 1, 2)), "defaults": (DEFAULTS, (0,))}
+TABLES: dict[str, tuple[Settings, tuple[int, ...]]] = {
+    "main_job": (MAIN_JOB, (0, 1, 2)),
+    "dissipative": (DISSIPATIVE, (0, 1, 2)),
+    "defaults": (DEFAULTS, (0,)),
+}
 
 
 def runs(overrides: tuple[str, ...], seeds: tuple[int, ...]) -> list[RunFolder]:
