@@ -39,12 +39,15 @@ MAIN_JOB: Settings = {
 }
 SVD3 = ("modulation=svd", "rank=3")  # the paper's setting for dissipative systems
 DISSIPATIVE: Settings = {
-    f"{system} ({bracket})": (f"system={system}", *SVD3, f"bracket={bracket}")
-    for system in ("damped_oscillator", "two_gas_containers")
-    for bracket in ("gnode", "nms")
-} | {
-    f"damped_chain ({n} oscillators, gnode)": ("system=damped_chain", *SVD3, f"system.oscillators={n}")
-    for n in (1, 2, 4, 8)
+    **{
+        f"{system} ({bracket})": (f"system={system}", *SVD3, f"bracket={bracket}")
+        for system in ("damped_oscillator", "two_gas_containers")
+        for bracket in ("gnode", "nms")
+    },
+    **{
+        f"damped_chain ({n} oscillators, gnode)": ("system=damped_chain", *SVD3, f"system.oscillators={n}")
+        for n in (1, 2, 4, 8)
+    },
 }
 CHANGES = (
     *("net.activation=softplus", "net.activation=tanh", "net.activation=sine", "net.depth=2"),

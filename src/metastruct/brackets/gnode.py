@@ -21,8 +21,6 @@ from metastruct.nets.net import MakeNet
 from metastruct.nets.product import by_task, to_rows
 from metastruct.nets.site import PLAIN, Site, Updates
 
-SITES = ("xi", "skew", "weight")
-
 
 class GNODE(Bracket):
     """Constant xi, Lambda^m and D~; all that depends on the state are the gradients of E and S.
