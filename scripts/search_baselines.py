@@ -130,7 +130,8 @@ def compose_with(*overrides: str) -> tuple[Any, dict[str, Any]]:
     from hydra import compose, initialize_config_dir
     from omegaconf import OmegaConf
 
-    from metastruct.config import CONF, register, validate
+    from metastruct.config import CONF, register
+    from metastruct.validation import validate
 
     register()
     with initialize_config_dir(str(CONF), version_base="1.3"):

@@ -27,8 +27,8 @@ PANELS = {
 NOTE = (
     "Medians over the trajectories that stayed finite; energies in units of the learned energy's range on the "
     "evaluation box. A slope counts as zero where it is below twice its fitted error. Evaluations are calls for the "
-    "whole batch, of the field, the energy or its gradient; leapfrog uses half of each of its three a step, an implicit "
-    "scheme iterates until the slowest trajectory has converged."
+    "whole batch, of the field, the energy or its gradient; leapfrog uses half of each of its three a step, an "
+    "implicit scheme iterates until the slowest trajectory has converged."
 )
 Cell = tuple[str, int]  # integrator, steps a period
 

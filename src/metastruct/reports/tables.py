@@ -51,7 +51,8 @@ def error_table(settings: dict[str, list[Row]]) -> str:
 
 def _spread(means: dict[str, float]) -> str:
     values = [100 * value for value in means.values()]
-    return f"{statistics.mean(values):.2f} ± {statistics.stdev(values) if len(values) > 1 else 0:.2f}"
+    spread = f" ± {statistics.stdev(values):.2f}" if len(values) > 1 else ""
+    return f"{statistics.mean(values):.2f}{spread}"
 
 
 def as_csv(lines: Sequence[Mapping[str, Any]]) -> str:
