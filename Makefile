@@ -27,10 +27,10 @@ lint: $(READY) ## style, types and the layers between packages
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
-benchmark: $(READY) ## the figures of merit, with their bars (the first time about half an hour)
+benchmark: $(READY) ## the figures of merit, with their bars (the first time over an hour, for it trains)
 	$(BIN)/python scripts/benchmark.py
 
-reference: $(READY) ## records, table and figure of the main job, three seeds a system (about 15 minutes)
+reference: $(READY) ## the results of record under outputs/reference/ (main job 15 minutes, all over an hour)
 	$(BIN)/python scripts/reference.py
 
 clean: ## remove the environment, caches and run folders; outputs/reference/ stays
