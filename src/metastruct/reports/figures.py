@@ -93,7 +93,7 @@ def phase_portrait(arrays: Arrays) -> Figure:
             title=f"{word} of {len(errors)} new tasks, error {100 * errors[task]:.2f} %\n{_mu(arrays, task)}",
         )
     axes[0].set_ylabel(second)
-    figure.legend(loc="outside lower center", ncols=2, frameon=False)
+    figure.legend(*axes[0].get_legend_handles_labels(), loc="outside lower center", ncols=2, frameon=False)
     return figure
 
 
