@@ -9,10 +9,10 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from omegaconf import DictConfig, OmegaConf
+from hydra import compose, initialize_config_dir
 
 from metastruct.assembly import component
-from metastruct.config import CONF
+from metastruct.config import CONF, register
 from metastruct.metrics.local_rank import affine_dimension, local_ranks
 from metastruct.reports.tables import as_csv, as_markdown
 from metastruct.runs.files import write_atomically
@@ -30,9 +30,7 @@ NOTE = (
 
 def measured(name: str) -> dict[str, Any]:
     """One line of the table."""
-    cfg = OmegaConf.load(CONF / "system" / f"{name}.yaml")
-    assert isinstance(cfg, DictConfig)
-    system = component(cfg)
+    system = component(compose("train", [f"system={name}"]).system)
     generator = np.random.default_rng(SEED)
     mu = np.stack([system.sample_parameters(generator) for _ in range(MEMBERS)])
     own = np.stack([system.sample_starts(generator, member, STARTS) for member in mu])
@@ -48,7 +46,9 @@ def measured(name: str) -> dict[str, Any]:
 
 def main() -> None:
     """Measure every family and write the folder of record."""
-    lines = [measured(path.stem) for path in sorted((CONF / "system").glob("*.yaml"))]
+    register()
+    with initialize_config_dir(str(CONF), version_base="1.3"):
+        lines = [measured(path.stem) for path in sorted((CONF / "system").glob("*.yaml"))]
     records = [
         {"system": line["system"], "metric": metric, "value": value}
         for line in lines
