@@ -75,7 +75,7 @@ def figure(rows: list[Row]) -> Figure:
                 line.set_markerfacecolor("white" if _vanish(mine) else line.get_color())
                 axis.errorbar(cost, heights, yerr=errors, fmt="none", ecolor=line.get_color(), lw=0.8, capsize=2)
             axis.set(xlabel="evaluations a period", title=title)
-    axes[0].legend(frameon=False, fontsize=7)
+    drawn.legend(*axes[0].get_legend_handles_labels(), loc="outside lower center", ncols=5, frameon=False)
     return drawn
 
 
