@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from metastruct.assembly import component, factory
+from metastruct.assembly import build_model, component, factory
 from metastruct.brackets import nms
 from metastruct.brackets.gnode import GNODE
 from metastruct.brackets.nms import NMS
@@ -219,6 +219,23 @@ def test_brackets_are_shared_by_all_tasks_unless_the_modulation_takes_their_tag(
         for matrix in (model.dynamics.bracket.poisson, model.dynamics.bracket.friction):
             made = matrix(y, gradient, own).expand(TASKS, -1, -1, -1)
             assert torch.allclose(made[0], made[1]) == shared
+
+
+def test_entropy_starts_along_the_mean_derivative_of_the_data(small):
+    cfg = small("system=damped_oscillator")
+    for drift, first in ((torch.tensor([0.0, 0.1, 0.4]), 2), (torch.tensor([-0.5, 0.1, 0.0]), 0)):
+        ones = torch.ones(3)
+        model = build_model(cfg, Scales(0 * ones, ones, ones, drift))
+        slope = model.dynamics.slopes["entropy"].detach()
+        assert slope @ drift > 0.99 * drift.norm()
+        assert slope.abs().argmax() == first
+        torch.testing.assert_close(slope.norm(), torch.ones(()))
+
+
+def test_scales_of_data_hold_the_mean_derivative():
+    states = torch.randn(3, 4, 2)
+    derivatives = torch.randn(3, 4, 2)
+    torch.testing.assert_close(Scales.of(states, derivatives).drift, derivatives.mean((0, 1)))
 
 
 class Analytic(Net):

@@ -21,11 +21,15 @@ from metastruct.nets.site import Site, Updates
 
 @dataclass(frozen=True)
 class Scales:
-    """Constants of the training data, each `[state]`: mean and spread of the states, spread of the derivatives."""
+    """Constants of the training data, each `[state]`: mean and spread of the states, spread and mean of the derivatives.
+
+    The mean derivative, the drift, only says where a training starts; a model that is loaded needs none.
+    """
 
     state_mean: Tensor
     state_std: Tensor
     derivative_std: Tensor
+    drift: Tensor | None = None
 
     @classmethod
     def of(cls, states: Tensor, derivatives: Tensor) -> Scales:
@@ -35,7 +39,8 @@ class Scales:
             spread = values.flatten(0, -2).std(0)
             return torch.where(spread > 0, spread, torch.ones_like(spread))
 
-        return cls(states.flatten(0, -2).mean(0), std(states), std(derivatives))
+        means = (values.flatten(0, -2).mean(0) for values in (states, derivatives))
+        return cls(next(means), std(states), std(derivatives), next(means))
 
 
 class Dynamics(nn.Module, ABC):

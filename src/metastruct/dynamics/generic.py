@@ -11,6 +11,7 @@ from collections.abc import Callable
 
 import torch
 from torch import Tensor, nn
+from torch.nn.functional import normalize
 
 from metastruct.brackets.bracket import Bracket
 from metastruct.dynamics.dynamics import Dynamics, Scales
@@ -23,6 +24,8 @@ class Generic(Dynamics):
 
     E = net(y) + e.y and S likewise, y = (x - mean)/std. The linear part is trained with the base; it starts as a unit
     vector, so that neither gradient is near zero, where both brackets are flat and a projection on it is not defined.
+    That of S starts along the mean derivative of the data, for entropy only rises: one that starts the other way round
+    can turn only through a gradient of zero (with a random start, one seed in three was stuck on damped oscillators).
     The bracket acts in the coordinates x/D, D_i^2 = std(x_i) std(dx_i/dt): components of very different rates then all
     start with derivatives of the data's order.
 
@@ -43,9 +46,10 @@ class Generic(Dynamics):
         rate = rates.log().mean().exp()
         self.register_buffer("lever", (rates / rate).sqrt())  # D/std
         self.register_buffer("gain", rate * self.lever * scales.state_std)
-        self.slopes = nn.ParameterDict(
-            {name: nn.Parameter(nn.functional.normalize(torch.randn(size), dim=0)) for name in self.nets}
-        )
+        starts = {name: torch.randn(size) for name in self.nets}
+        if scales.drift is not None and scales.drift.any():
+            starts["entropy"] = (scales.drift / scales.derivative_std).to(starts["entropy"])
+        self.slopes = nn.ParameterDict({name: nn.Parameter(normalize(start, dim=0)) for name, start in starts.items()})
 
     def make_nets(self, net: MakeNet, state_dim: int) -> dict[str, Net]:
         return {"energy": net(state_dim, 1, True), "entropy": net(state_dim, 1, True)}
