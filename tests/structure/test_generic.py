@@ -221,7 +221,7 @@ def test_brackets_are_shared_by_all_tasks_unless_the_modulation_takes_their_tag(
             assert torch.allclose(made[0], made[1]) == shared
 
 
-def test_entropy_starts_along_the_mean_derivative_of_the_data(small):
+def test_entropy_starts_along_the_mean_derivative_of_the_data_and_energy_orthogonal_to_it(small):
     cfg = small("system=damped_oscillator")
     for drift, first in ((torch.tensor([0.0, 0.1, 0.4]), 2), (torch.tensor([-0.5, 0.1, 0.0]), 0)):
         ones = torch.ones(3)
@@ -229,7 +229,9 @@ def test_entropy_starts_along_the_mean_derivative_of_the_data(small):
         slope = model.dynamics.slopes["entropy"].detach()
         assert slope @ drift > 0.99 * drift.norm()
         assert slope.abs().argmax() == first
-        torch.testing.assert_close(slope.norm(), torch.ones(()))
+        energy = model.dynamics.slopes["energy"].detach()
+        torch.testing.assert_close(torch.stack([slope.norm(), energy.norm()]), torch.ones(2))
+        assert (energy @ slope).abs() < 1e-6
 
 
 def test_scales_of_data_hold_the_mean_derivative():

@@ -24,8 +24,9 @@ class Generic(Dynamics):
 
     E = net(y) + e.y and S likewise, y = (x - mean)/std. The linear part is trained with the base; it starts as a unit
     vector, so that neither gradient is near zero, where both brackets are flat and a projection on it is not defined.
-    That of S starts along the mean derivative of the data, for entropy only rises: one that starts the other way round
-    can turn only through a gradient of zero (with a random start, one seed in three was stuck on damped oscillators).
+    That of S starts along the mean derivative of the data, for entropy only rises, and that of E orthogonal to it:
+    L grad E changes its sign when E and S change places, and a start where they have can be left only through a
+    gradient of zero (with random starts one seed in three was stuck on damped oscillators).
     The bracket acts in the coordinates x/D, D_i^2 = std(x_i) std(dx_i/dt): components of very different rates then all
     start with derivatives of the data's order.
 
@@ -46,10 +47,12 @@ class Generic(Dynamics):
         rate = rates.log().mean().exp()
         self.register_buffer("lever", (rates / rate).sqrt())  # D/std
         self.register_buffer("gain", rate * self.lever * scales.state_std)
-        starts = {name: torch.randn(size) for name in self.nets}
+        energy, entropy = torch.randn(2, size)
         if scales.drift is not None and scales.drift.any():
-            starts["entropy"] = (scales.drift / scales.derivative_std).to(starts["entropy"])
-        self.slopes = nn.ParameterDict({name: nn.Parameter(normalize(start, dim=0)) for name, start in starts.items()})
+            entropy = (scales.drift / scales.derivative_std).to(energy)
+        entropy = normalize(entropy, dim=0)
+        energy = normalize(energy - (energy @ entropy) * entropy, dim=0)
+        self.slopes = nn.ParameterDict({"energy": nn.Parameter(energy), "entropy": nn.Parameter(entropy)})
 
     def make_nets(self, net: MakeNet, state_dim: int) -> dict[str, Net]:
         return {"energy": net(state_dim, 1, True), "entropy": net(state_dim, 1, True)}
