@@ -44,6 +44,7 @@ DISSIPATIVE: Settings = {
         for system in ("damped_oscillator", "two_gas_containers")
         for bracket in ("gnode", "nms")
     },
+    "damped_oscillator (gnode, softplus)": ("system=damped_oscillator", *SVD3, "net.activation=softplus"),
     **{
         f"damped_chain ({n} oscillators, gnode)": ("system=damped_chain", *SVD3, f"system.oscillators={n}")
         for n in (1, 2, 4, 8)
