@@ -21,7 +21,7 @@ from metastruct.nets.site import Site, Updates
 
 @dataclass(frozen=True)
 class Scales:
-    """Constants of the training data, each `[state]`: mean and spread of the states, spread and mean of the derivatives.
+    """Constants of the training data, each `[state]`: mean and spread of states, spread and mean of derivatives.
 
     The mean derivative, the drift, only says where a training starts; a model that is loaded needs none.
     """
