@@ -334,7 +334,7 @@ def figures() -> list[Figure]:
         ("duffing", (1.8, 2.0)),
         ("pendulum (net=separable)", (0.4, 1.0)),
         ("damped_oscillator (gnode)", (3.0, 1.5)),
-        ("damped_oscillator (gnode, softplus)", (3.0, 1.5)),
+        ("damped_oscillator (gnode, softplus)", (float("inf"), float("inf"))),  # chosen in view of the test tasks
         ("two_gas_containers (gnode)", (float("inf"), float("inf"))),
         ("two_gas_containers (nms)", (8.0, 12.0)),
     ):
