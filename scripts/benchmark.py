@@ -48,18 +48,15 @@ def ratio(numerator: Callable[[], object], denominator: Callable[[], object], ro
 def learner(*overrides: str) -> Any:
     """A learner as train.py makes it, with its optimizers, ready for `outer_update`."""
     import torch
-    from hydra import compose, initialize_config_dir
     from omegaconf import OmegaConf
 
     from metastruct.assembly import build_learner, component
-    from metastruct.config import CONF, register
+    from metastruct.config import composed
     from metastruct.data.datamodule import FamilyData
     from metastruct.runs.folder import data_folder
 
     torch.set_num_threads(1)
-    register()
-    with initialize_config_dir(str(CONF), version_base="1.3"):
-        cfg = compose("train", [*overrides, f"outputs={ROOT / 'outputs'}"])
+    cfg = composed(*overrides, f"outputs={ROOT / 'outputs'}")
     settings: Any = OmegaConf.to_container(cfg, resolve=True)
     data = FamilyData(component(cfg.system), data_folder(settings), settings["data"], print)
     made: Any = build_learner(cfg, data.train_tasks())

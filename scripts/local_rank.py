@@ -9,10 +9,9 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from hydra import compose, initialize_config_dir
 
 from metastruct.assembly import component
-from metastruct.config import CONF, register
+from metastruct.config import composed, groups
 from metastruct.metrics.local_rank import affine_dimension, local_ranks
 from metastruct.reports.tables import as_csv, as_markdown
 from metastruct.runs.files import write_atomically
@@ -30,7 +29,7 @@ NOTE = (
 
 def measured(name: str) -> dict[str, Any]:
     """One line of the table."""
-    system = component(compose("train", [f"system={name}"]).system)
+    system = component(composed(f"system={name}").system)
     generator = np.random.default_rng(SEED)
     mu = np.stack([system.sample_parameters(generator) for _ in range(MEMBERS)])
     own = np.stack([system.sample_starts(generator, member, STARTS) for member in mu])
@@ -46,9 +45,7 @@ def measured(name: str) -> dict[str, Any]:
 
 def main() -> None:
     """Measure every family and write the folder of record."""
-    register()
-    with initialize_config_dir(str(CONF), version_base="1.3"):
-        lines = [measured(path.stem) for path in sorted((CONF / "system").glob("*.yaml"))]
+    lines = [measured(name) for name in groups()["system"]]
     records = [
         {"system": line["system"], "metric": metric, "value": value}
         for line in lines

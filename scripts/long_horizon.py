@@ -15,12 +15,11 @@ from typing import Any
 
 import numpy as np
 import torch
-from hydra import compose, initialize_config_dir
 from omegaconf import DictConfig, OmegaConf
 from rich.progress import track
 
 from metastruct.assembly import Trained, component
-from metastruct.config import CONF, ConfigError, register
+from metastruct.config import CONF, ConfigError, composed
 from metastruct.evaluation.long_horizon import Orbits, measure, orbits_from, roll
 from metastruct.experiment import run
 from metastruct.integrators.flow import Flow
@@ -39,10 +38,7 @@ INTEGRATORS = ("rk4", "leapfrog", "implicit_midpoint", "gauss_legendre", "energy
 
 
 def default_run() -> RunFolder:
-    register()
-    with initialize_config_dir(str(CONF), version_base="1.3"):
-        cfg = compose("train", DEFAULT)
-    return run(cfg)
+    return run(composed(*DEFAULT))
 
 
 def adapted(folder: RunFolder, cfg: DictConfig, options: argparse.Namespace) -> tuple[Flow, Orbits]:

@@ -17,10 +17,9 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from hydra import compose, initialize_config_dir
 from omegaconf import OmegaConf
 
-from metastruct.config import CONF, method_name, register
+from metastruct.config import composed, method_name
 from metastruct.reports.tables import Row, error_table, read_records
 from metastruct.runs.files import write_atomically
 from metastruct.runs.folder import RunFolder, run_folder
@@ -71,13 +70,11 @@ TABLES: dict[str, tuple[Settings, tuple[int, ...]]] = {
 
 def runs(overrides: tuple[str, ...], seeds: tuple[int, ...]) -> list[RunFolder]:
     """The run folders of a setting, one a seed, run now where they are not finished."""
-    register()
     folders = []
-    with initialize_config_dir(str(CONF), version_base="1.3"):
-        for seed in seeds:
-            cfg = compose("train", [*overrides, f"seed={seed}", f"outputs={ROOT / 'outputs'}"])
-            settings: Any = OmegaConf.to_container(cfg, resolve=True)
-            folders.append(run_folder(settings, method_name(cfg)))
+    for seed in seeds:
+        cfg = composed(*overrides, f"seed={seed}", f"outputs={ROOT / 'outputs'}")
+        settings: Any = OmegaConf.to_container(cfg, resolve=True)
+        folders.append(run_folder(settings, method_name(cfg)))
     if not all(folder.finished() for folder in folders):
         listed = f"seed={','.join(map(str, seeds))}"
         command = [sys.executable, str(ROOT / "train.py"), "-m", *overrides, listed, f"outputs={ROOT / 'outputs'}"]

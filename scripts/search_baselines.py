@@ -127,15 +127,12 @@ class Job:
 
 def compose_with(*overrides: str) -> tuple[Any, dict[str, Any]]:
     """A configuration, checked, and its resolved settings."""
-    from hydra import compose, initialize_config_dir
     from omegaconf import OmegaConf
 
-    from metastruct.config import CONF, register
+    from metastruct.config import composed
     from metastruct.validation import validate
 
-    register()
-    with initialize_config_dir(str(CONF), version_base="1.3"):
-        cfg = compose("train", [*overrides, "logger=none", f"outputs={ROOT / 'outputs'}"])
+    cfg = composed(*overrides, "logger=none", f"outputs={ROOT / 'outputs'}")
     validate(cfg)
     settings: Any = OmegaConf.to_container(cfg, resolve=True)
     return cfg, settings
@@ -145,11 +142,10 @@ def run(job: Job) -> Iterator[Row]:
     """Train on all but the held-out tasks, then measure every adaptation on those."""
     import torch
 
-    from metastruct.assembly import build_model, component
+    from metastruct.assembly import build_learner, component
     from metastruct.data.datamodule import FamilyData
     from metastruct.data.simulate import Simulation
     from metastruct.data.tasks import Tasks
-    from metastruct.dynamics.dynamics import Scales
     from metastruct.evaluation.protocol import evaluate
     from metastruct.evaluation.summary import summary
     from metastruct.runs.folder import data_folder
@@ -165,17 +161,7 @@ def run(job: Job) -> Iterator[Row]:
         return Simulation(whole.times, whole.states[rows], whole.derivatives[rows], whole.parameters[rows])
 
     tasks, held_out = Tasks.of(part(slice(-HELD_OUT)), torch.float32), part(slice(-HELD_OUT, None))
-    torch.manual_seed(job.seed)
-    learner = component(
-        cfg.learner,
-        model=build_model(cfg, Scales.of(tasks.states, tasks.derivatives)),
-        tasks=tasks,
-        steps=1,
-        steps_per_epoch=1,
-        seed=job.seed,
-        optimizer=settings["optimizer"],
-        locality=settings["locality"],
-    )
+    learner = build_learner(cfg, tasks)
     learner.steps = max(1, job.budget // learner.evaluations) if learner.evaluations else 0
     learner.configure_optimizers()
     for step in range(learner.steps):

@@ -7,24 +7,22 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from functools import lru_cache
 from itertools import product
+from typing import TYPE_CHECKING
 
 import pytest
-from hydra import compose, initialize_config_dir
-from hydra.core.global_hydra import GlobalHydra
 from omegaconf import DictConfig, OmegaConf
 
-from metastruct.config import CONF, ConfigError, groups, register
+from metastruct import config
+from metastruct.config import ConfigError, groups
 from metastruct.validation import validate
+
+if TYPE_CHECKING:
+    from metastruct.data.tasks import Tasks
 
 SMALL = {"net.width": 6, "net.depth": 3, "modulation.code_dim": 3}
 
 
-@lru_cache(maxsize=64)
-def _configuration(*overrides: str) -> DictConfig:
-    register()
-    GlobalHydra.instance().clear()
-    with initialize_config_dir(str(CONF), version_base="1.3"):
-        return compose("train", overrides=list(overrides))
+_configuration = lru_cache(maxsize=64)(config.composed)
 
 
 def configuration(*overrides: str) -> DictConfig:
@@ -35,6 +33,22 @@ def configuration(*overrides: str) -> DictConfig:
 def composed() -> Callable[..., DictConfig]:
     """Composes conf/train.yaml with the overrides of a command line."""
     return configuration
+
+
+@pytest.fixture(scope="session")
+def oscillators() -> Callable[[int, int], Tasks]:
+    """Observations of oscillators of several frequencies, so many tasks and so many points of each, in float64."""
+    import torch
+
+    from metastruct.data.tasks import Tasks
+
+    def observed(tasks: int, points: int) -> Tasks:
+        generator = torch.Generator().manual_seed(0)
+        x = torch.randn(tasks, points, 2, generator=generator, dtype=torch.float64)
+        stiffness = torch.linspace(0.5, 2.0, tasks, dtype=torch.float64)[:, None]
+        return Tasks(x, torch.stack([x[..., 1], -stiffness * x[..., 0]], dim=-1))
+
+    return observed
 
 
 @dataclass(frozen=True)

@@ -11,15 +11,13 @@ import sys
 import traceback
 from collections.abc import Callable, Iterator
 
-from hydra import compose, initialize_config_dir
-from hydra.core.global_hydra import GlobalHydra
 from hydra.core.hydra_config import HydraConfig
 from hydra.errors import HydraException
 from hydra.types import RunMode
 from omegaconf import DictConfig
 from omegaconf.errors import OmegaConfBaseException
 
-from metastruct.config import CONF, ConfigError, closest, drop_unused_rank, groups
+from metastruct.config import ConfigError, closest, composed, drop_unused_rank, groups
 
 failures: list[str] = []
 notes: set[str] = set()
@@ -82,9 +80,7 @@ def one_line(error: Exception) -> str:
 def explained(error: Exception) -> str:
     """Hydra's and OmegaConf's errors in one line, with the near matches of a name that is not known."""
     text = " ".join(f"{error} {error.__cause__ or ''}".split())
-    if match := re.search(r"Could not find '(\w+)/([^']*)'", text) or re.search(
-        r"In '[^']*': Could not find '(\w+)/([^']*)'", text
-    ):
+    if match := re.search(r"Could not find '(\w+)/([^']*)'", text):
         group, option = match.groups()
         return f"{group}={option} is not known; {closest(option, groups().get(group, []))}"
     if match := re.search(r"Key '([^']+)' (?:is not in struct|not in '\w+')(?:.*?full_key: (\S+))?", text):
@@ -103,9 +99,7 @@ def explained(error: Exception) -> str:
 
 def _settings() -> list[str]:
     """Every key that can be set, groups and the settings inside of them included."""
-    GlobalHydra.instance().clear()
-    with initialize_config_dir(str(CONF), version_base="1.3"):
-        return [*_keys(compose("train"), "")]
+    return [*_keys(composed(), "")]
 
 
 def _keys(node: DictConfig, path: str) -> Iterator[str]:

@@ -19,12 +19,8 @@ TASKS, POINTS = 5, 30
 
 
 @pytest.fixture(scope="module")
-def tasks() -> Tasks:
-    """Oscillators of several frequencies."""
-    generator = torch.Generator().manual_seed(0)
-    x = torch.randn(TASKS, POINTS, 2, generator=generator, dtype=torch.float64)
-    stiffness = torch.linspace(0.5, 2.0, TASKS, dtype=torch.float64)[:, None]
-    return Tasks(x, torch.stack([x[..., 1], -stiffness * x[..., 0]], dim=-1))
+def tasks(oscillators) -> Tasks:
+    return oscillators(TASKS, POINTS)
 
 
 @pytest.fixture(scope="module", params=["all_tasks", "some_tasks"])

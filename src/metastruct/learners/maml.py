@@ -52,9 +52,8 @@ class MAML(Initialisation):
         rates = self.weights.rates if self.log_rates is None else self.log_rates.exp()
         codes = self.codes.new_zeros(len(support[0]), self.model.code_dim)
         self._differentiable_twice(self.second_order)
-        codes, _ = descend(
-            self.model, *support, codes, self.weights.spread(rates), self.inner_steps, self.second_order
-        )  # fmt: skip
+        spread = self.weights.spread(rates)
+        codes, _ = descend(self.model, *support, codes, spread, self.inner_steps, self.second_order)
         self._differentiable_twice(False)
         return self.model.task_loss(*query, codes)
 
