@@ -1,0 +1,101 @@
+"""Which trial comes next, and which is best: pure functions of the rows that are there."""
+
+from __future__ import annotations
+
+import csv
+import math
+import statistics
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, fields, replace
+from pathlib import Path
+from typing import Any
+
+from metastruct.search.space import METHODS, MODULATIONS
+from metastruct.search.trial import Job, Row
+
+SEEDS = (0, 1)  # of the finalists; screening uses the first
+
+
+@dataclass(frozen=True)
+class Plan:
+    """How much is searched: trials screened at a share of the budget, finalists taken to the whole of it."""
+
+    trials: int
+    finalists: int
+    screen: float
+    budget: int
+
+
+def next_job(rows: Sequence[Row], system: str, learner: str, plan: Plan) -> Job | None:
+    """What this method does next: screen another trial, take a finalist to the whole budget, or nothing."""
+    share = plan.screen if plan.screen < 1 and learner != "scratch" else 1.0
+    screening = Job(system, learner, 0, SEEDS[0], int(plan.budget * share))
+    own = [row for row in rows if row.system == system and row.learner == learner]
+    done = {(row.trial, row.seed, row.budget) for row in own}
+    for trial in range(plan.trials):
+        if (trial, SEEDS[0], screening.budget) not in done:
+            return replace(screening, trial=trial)
+    screened = [row for row in rows if row.system == system and row.budget == screening.budget and not row.seed]
+    alike = [row for row in screened if row.learner in MODULATIONS] if learner in MODULATIONS else own
+    ranked = shared_first(alike) if learner in MODULATIONS else [row.trial for _, row in best_first(alike)]
+    finalists = list(dict.fromkeys(ranked))[: plan.finalists]
+    for trial in finalists:
+        for seed in SEEDS:
+            if (trial, seed, plan.budget) not in done:
+                return Job(system, learner, trial, seed, plan.budget)
+    return None
+
+
+def best_first(rows: Sequence[Row]) -> list[tuple[float, Row]]:
+    """Mean score over seeds of each trial and adaptation of one method, with one of its rows, best first."""
+    alike: dict[tuple[int, int], list[Row]] = {}
+    for row in rows:
+        alike.setdefault((row.trial, row.variant), []).append(row)
+    means = [(statistics.fmean(row.score for row in group), group[0]) for group in alike.values()]
+    return sorted(means, key=lambda pair: (pair[0], pair[1].trial, pair[1].variant))
+
+
+def shared_first(rows: Sequence[Row]) -> list[int]:
+    """Trials of the modulations, best first: by the geometric mean over the modulations of each one's best score."""
+    scores: dict[int, dict[str, float]] = {}
+    for learner in dict.fromkeys(row.learner for row in rows):
+        for score, row in reversed(best_first([row for row in rows if row.learner == learner])):
+            scores.setdefault(row.trial, {})[learner] = score
+    most = max(map(len, scores.values()))
+    whole = {trial: found for trial, found in scores.items() if len(found) == most}
+    return sorted(whole, key=lambda trial: (math.prod(whole[trial].values()), trial))
+
+
+def choose(rows: Sequence[Row]) -> dict[str, Any]:
+    """The best of each system and method, among the trials with the largest budget and the most seeds."""
+    chosen: dict[str, Any] = {}
+    for system, learner in dict.fromkeys((row.system, row.learner) for row in rows):
+        own = [row for row in rows if (row.system, row.learner) == (system, learner)]
+        budget = max(row.budget for row in own)
+        own = [row for row in own if row.budget == budget]
+        seeds = {trial: {row.seed for row in own if row.trial == trial} for trial in {row.trial for row in own}}
+        most = max(len(found) for found in seeds.values())
+        score, row = best_first([row for row in own if len(seeds[row.trial]) == most])[0]
+        alike = [other for other in own if (other.trial, other.variant) == (row.trial, row.variant)]
+        length = [f"trainer.steps={row.steps}"] if row.steps else []
+        chosen.setdefault(system, {})[learner] = {
+            "overrides": [*METHODS[learner].overrides, *length, *row.training.split(), *row.adaptation.split()],
+            "score": score if math.isfinite(score) else None,
+            "field_error": statistics.fmean(other.field_error for other in alike),
+            "trajectory_error": statistics.fmean(other.trajectory_error for other in alike),
+            "trial": row.trial,
+            "seeds": sorted(other.seed for other in alike),
+            "budget": budget,
+            "outer_steps": row.steps,
+            "trials_of_this_budget": len(seeds),
+        }
+    return chosen
+
+
+def read(path: Path) -> list[Row]:
+    """The rows of a records file, none where there is no file."""
+    if not path.exists():
+        return []
+    kinds: dict[str, Callable[[str], Any]] = {"int": int, "float": float, "str": str}
+    with open(path, newline="") as file:
+        return [Row(**{f.name: kinds[str(f.type)](row[f.name]) for f in fields(Row)}) for row in csv.DictReader(file)]

@@ -1,0 +1,149 @@
+"""One trial: train on all but the held-out training tasks, then measure every adaptation on those."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING, Any
+
+from metastruct.search.space import METHODS, Method
+
+if TYPE_CHECKING:
+    from metastruct.learners.learner import Learner
+
+HELD_OUT = 10  # training tasks
+VARIANTS = 4  # adaptations tried on each trained net
+
+
+@dataclass(frozen=True)
+class Job:
+    """One meta-training of a trial."""
+
+    system: str
+    learner: str  # the method, as `space.METHODS` names it
+    trial: int
+    seed: int
+    budget: int  # gradient evaluations x points
+
+    @property
+    def method(self) -> Method:
+        return METHODS[self.learner]
+
+
+@dataclass(frozen=True)
+class Row:
+    """One adaptation of one trained net, measured on the held-out tasks; `score` is what is minimised."""
+
+    system: str
+    learner: str
+    trial: int
+    seed: int
+    budget: int
+    steps: int
+    variant: int
+    training: str
+    adaptation: str
+    field_error: float
+    trajectory_error: float
+    diverged: int
+    score: float  # geometric mean of the two errors, infinite where a task diverged
+    seconds: float
+
+
+def run(job: Job, outputs: str) -> Iterator[Row]:
+    """The rows of a job, one an adaptation."""
+    import torch
+
+    from metastruct.assembly import build_learner, component
+    from metastruct.data.datamodule import FamilyData
+    from metastruct.data.simulate import Simulation
+    from metastruct.data.tasks import Tasks
+    from metastruct.evaluation.protocol import evaluate
+    from metastruct.evaluation.summary import summary
+    from metastruct.runs.folder import data_folder
+
+    torch.set_num_threads(1)
+    began = time.perf_counter()
+    shared = [f"system={job.system}", *job.method.overrides, f"seed={job.seed}", *job.method.training(job.trial)]
+    cfg, settings = composed_and_checked(*shared, f"outputs={outputs}")
+    family = FamilyData(component(cfg.system), data_folder(settings), settings["data"], print)
+    whole = family.train
+
+    def part(rows: slice) -> Simulation:
+        return Simulation(whole.times, whole.states[rows], whole.derivatives[rows], whole.parameters[rows])
+
+    tasks, held_out = Tasks.of(part(slice(-HELD_OUT)), torch.float32), part(slice(-HELD_OUT, None))
+    learner = build_learner(cfg, tasks)
+    train(learner, job.budget)
+    training_seconds = time.perf_counter() - began
+    model = learner.model.double().eval()
+    start = learner.codes.detach().double().mean(0).expand(HELD_OUT, -1)
+    for variant, overrides in enumerate(job.method.adaptation(job.trial, VARIANTS)):
+        began = time.perf_counter()
+        cfg, _ = composed_and_checked(*shared, *overrides, f"outputs={outputs}")
+        found = summary(
+            evaluate(
+                model=model,
+                start=start,
+                adaptation=component(cfg.adaptation),
+                integrator=component(cfg.integrator),
+                system=family.system,
+                test=held_out,
+                support_trajectories=cfg.data.support_trajectories,
+                shots=cfg.shots,
+                seed=job.seed,
+                side=cfg.evaluation.grid,
+                box_scale=cfg.evaluation.box_scale,
+                prior=prior(learner) if cfg.adaptation.name == "closed_form" else None,
+            )
+        )
+        errors = [found[metric]["mean"] for metric in ("field_error", "trajectory_error")]
+        lost = found["diverged_tasks"]
+        good = not lost and all(error is not None for error in errors)
+        yield Row(
+            **asdict(job),
+            steps=learner.steps,
+            variant=variant,
+            training=" ".join(job.method.training(job.trial)),
+            adaptation=" ".join(overrides),
+            field_error=math.nan if errors[0] is None else errors[0],
+            trajectory_error=math.nan if errors[1] is None else errors[1],
+            diverged=lost,
+            score=math.sqrt(math.prod(errors)) if good else math.inf,
+            seconds=training_seconds + time.perf_counter() - began,
+        )
+
+
+def train(learner: Learner, budget: int) -> None:
+    """As many outer steps as the budget allows, without checkpoints; ends early where the loss is not finite."""
+    learner.steps = max(1, budget // learner.evaluations) if learner.evaluations else 0
+    learner.configure_optimizers()
+    for step in range(learner.steps):
+        loss = learner.outer_update(step)
+        if step % 50 == 0 or step == learner.steps - 1:
+            learner.history.append((step, float(loss)))
+            if not math.isfinite(float(loss)):
+                return
+
+
+def prior(learner: Learner) -> Any:
+    """The Gaussian of the training codes."""
+    from metastruct.assembly import Trained
+
+    codes = learner.codes.detach().double()
+    return Trained(learner.model, codes, learner.seconds, learner.history, learner.diverged_at).prior()
+
+
+def composed_and_checked(*overrides: str) -> tuple[Any, dict[str, Any]]:
+    """A configuration and its resolved settings."""
+    from omegaconf import OmegaConf
+
+    from metastruct.config import composed
+    from metastruct.validation import validate
+
+    cfg = composed(*overrides, "logger=none")
+    validate(cfg)
+    settings: Any = OmegaConf.to_container(cfg, resolve=True)
+    return cfg, settings
