@@ -35,6 +35,7 @@ class Data:
     horizon: float = 10.0
     points: int = 200
     tolerance: float = 1e-10
+    noise: float = 0.0
 
 
 @dataclass

@@ -144,6 +144,7 @@ def _check_sizes(cfg: DictConfig) -> None:
     not_negative = [
         "seed",
         "data.seed",
+        "data.noise",
         "locality.lambda_z",
         "locality.lambda_phi",
         "trainer.threads",

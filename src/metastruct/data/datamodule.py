@@ -10,14 +10,17 @@ import torch
 from lightning import LightningDataModule
 from torch.utils.data import DataLoader, TensorDataset
 
-from metastruct.data.cache import cached_simulation
+from metastruct.data.cache import SPLITS, cached_simulation
+from metastruct.data.noise import observed, spread
 from metastruct.data.simulate import Simulation
 from metastruct.data.tasks import Tasks
 from metastruct.systems.system import System
 
 
 class FamilyData(LightningDataModule):
-    """Training and test members of a family, simulated once and cached.
+    """Training and test members of a family, simulated once and cached, observed with the noise that is asked for.
+
+    Query trajectories of test tasks are never noisy: they are what a member is measured against.
 
     An epoch holds one item, a tick: the learner draws its own batches from the seed and its count of outer steps.
 
@@ -37,7 +40,10 @@ class FamilyData(LightningDataModule):
             tasks = settings[f"{split}_tasks"]
             return cached_simulation(folder, system, split, shared | {"tasks": tasks}, note)
 
-        self.train, self.test = simulation("train"), simulation("test")
+        train, test = simulation("train"), simulation("test")
+        noise = spread(train), settings["noise"], settings["seed"]
+        self.train = observed(train, *noise, SPLITS["train"], settings["trajectories"])
+        self.test = observed(test, *noise, SPLITS["test"], settings["support_trajectories"])
 
     def train_tasks(self) -> Tasks:
         return Tasks.of(self.train, torch.float32)

@@ -8,6 +8,7 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torch.nn.utils.parametrizations import orthogonal
 
 from metastruct.modulation.low_rank import DiagonalUpdate
 from metastruct.modulation.modulation import Modulation, Part
@@ -19,13 +20,15 @@ class SVD(Modulation):
     """Singular values d and shifts s generated per task, bases u_i, v_i shared (SVD(r) of the paper).
 
     The bases are base parameters, trained in the outer loop and held near orthonormal by the penalty
-    ||U^T U - I||_F + ||V^T V - I||_F. The rank is clipped to the smaller side of a site.
+    ||U^T U - I||_F + ||V^T V - I||_F, or exactly so by torch's parametrization, a product of Householder reflections,
+    which the paper leaves open. The rank is clipped to the smaller side of a site.
 
     Args:
         rank: number r of singular values of a site.
         nonnegative: ReLU on the singular values. They start positive: a ReLU has no gradient at or below zero.
         start: their value at a zero code.
         orthogonality: weight of the penalty.
+        exact: orthonormal bases in the place of the penalty.
     """
 
     def __init__(
@@ -35,15 +38,20 @@ class SVD(Modulation):
         nonnegative: bool = True,
         start: float = 0.5,
         orthogonality: float = 0.01,
+        exact: bool = False,
         **frame: Any,
     ):
-        self.rank, self.nonnegative, self.start, self.orthogonality = rank, nonnegative, start, orthogonality
+        self.rank, self.nonnegative, self.start = rank, nonnegative, start
+        self.orthogonality, self.exact = orthogonality, exact
         super().__init__(sites, **frame)
         self.left, self.right = nn.ParameterDict(), nn.ParameterDict()
         for site in self.matrix_sites:
             rank = self._rank(site)
             self.left[key(site)] = nn.Parameter(orthonormal(site.out_features, rank))
             self.right[key(site)] = nn.Parameter(orthonormal(site.in_features, rank))
+            if exact:
+                for bases in (self.left, self.right):
+                    hold_orthonormal(bases, key(site))
 
     def _rank(self, site: Site) -> int:
         return min(self.rank, site.in_features, site.out_features)
@@ -66,6 +74,8 @@ class SVD(Modulation):
         return [stack.mT @ stack - identity(stack.shape[-1], stack.dtype, stack.device) for stack in stacks]
 
     def penalty(self) -> Tensor | float:
+        if self.exact:
+            return 0.0
         norms = [torch.linalg.matrix_norm(defect).sum(-1) for defect in self._defects()]
         return self.orthogonality * sum_of(norms)
 
@@ -91,6 +101,13 @@ def identity(size: int, dtype: torch.dtype, device: torch.device) -> Tensor:
 def key(site: Site) -> str:
     """A site's name as a parameter name, which may hold no dot."""
     return site.name.replace(".", "_")
+
+
+def hold_orthonormal(bases: nn.ParameterDict, name: str) -> None:
+    """Make a basis a function of free parameters that is orthonormal whatever they are, in every precision."""
+    orthogonal(bases, name, orthogonal_map="householder", use_trivialization=False)
+    free = bases.get_submodule(f"parametrizations.{name}").get_parameter("original")
+    free.data = free.data.contiguous()  # LAPACK left it column by column
 
 
 def orthonormal(rows: int, columns: int) -> Tensor:

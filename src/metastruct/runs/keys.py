@@ -15,7 +15,7 @@ from typing import Any
 RESULTS_VERSION = 1  # raise it when a change of code changes the numbers of an unchanged configuration
 
 Tree = Mapping[str, Any]
-DATA = ("seed", "trajectories", "horizon", "points", "tolerance")
+DATA = ("seed", "trajectories", "horizon", "points", "tolerance", "noise")
 
 
 def digest(content: object) -> str:

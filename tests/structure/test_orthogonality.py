@@ -1,0 +1,84 @@
+"""Bases that are orthonormal by construction stay so to round-off; those that a penalty holds do not."""
+
+from __future__ import annotations
+
+import copy
+
+import pytest
+import torch
+
+from metastruct.assembly import build_model, component
+from metastruct.dynamics.dynamics import Scales
+from metastruct.learners.learner import Learner
+
+
+@pytest.fixture
+def trained(small, oscillators):
+    """A learner in float64 after a few outer steps at a large rate."""
+
+    def made(exact: bool) -> Learner:
+        cfg = small("modulation=svd", net__width=8, modulation__rank=3, modulation__exact=exact)
+        tasks = oscillators(4, 20)
+        torch.manual_seed(0)
+        learner = component(
+            cfg.learner,
+            model=build_model(cfg, Scales.of(tasks.states, tasks.derivatives)),
+            tasks=tasks,
+            steps=10,
+            steps_per_epoch=10,
+            seed=0,
+            optimizer={"base_rate": 0.03, "code_rate": 0.03, "warmup": 0, "beta2": 0.99},
+            locality={"lambda_z": 0.0, "lambda_phi": 0.0},
+        ).double()
+        learner.configure_optimizers()
+        for step in range(10):
+            learner.outer_update(step)
+        return learner
+
+    return made
+
+
+def defect(learner: Learner) -> float:
+    return learner.model.modulation.diagnostics(learner.codes)["orthogonality_defect"]
+
+
+def test_exact_bases_stay_orthonormal_in_training(trained):
+    assert defect(trained(exact=True)) < 1e-14
+
+
+def test_a_penalty_does_not_keep_them_orthonormal(trained):
+    assert defect(trained(exact=False)) > 1e-4
+
+
+def test_exact_bases_move_and_have_no_penalty(trained):
+    learner = trained(exact=True)
+    begun = {name: basis.detach() for name, basis in learner.model.modulation.left.items()}
+    learner.outer_update(0)
+    moved = [float((learner.model.modulation.left[name] - basis).detach().abs().max()) for name, basis in begun.items()]
+    assert min(moved) > 1e-4
+    assert learner.model.modulation.penalty() == 0.0
+
+
+def test_exact_bases_survive_their_state(trained, small):
+    one = trained(exact=True)
+    other = copy.deepcopy(one)
+    other.outer_update(0)
+    other.load_state_dict(one.state_dict())
+    for a, b in zip(one.model.modulation.left.values(), other.model.modulation.left.values(), strict=True):
+        torch.testing.assert_close(a, b, rtol=0, atol=0)
+
+
+def test_exact_bases_take_a_leading_axis_of_replicas(trained):
+    learners = [trained(exact=True), trained(exact=True)]
+    learners[1].outer_update(0)
+    codes = torch.randn(
+        2, 4, learners[0].model.code_dim, dtype=torch.float64, generator=torch.Generator().manual_seed(0)
+    )
+    states = [dict(learner.model.modulation.state_dict()) for learner in learners]
+    stacked = {name: torch.stack([state[name] for state in states]) for name in states[0]}
+    both = torch.func.functional_call(learners[0].model.modulation, stacked, (codes,))
+    for i, learner in enumerate(learners):
+        alone = learner.model.modulation(codes[i])
+        for site, update in alone.items():
+            if update.dense() is not None:
+                torch.testing.assert_close(both[site].dense()[i], update.dense(), rtol=1e-12, atol=1e-12)
