@@ -6,7 +6,7 @@ typed by its own yaml, so that a new component needs no schema of its own; `vali
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
@@ -132,10 +132,12 @@ def composed(*overrides: str) -> DictConfig:
 
 
 def groups() -> dict[str, list[str]]:
-    """The options of every group of conf/, by file name."""
+    """The options of every group of conf/ that train.py knows, by file name."""
+    known = {setting.name for setting in fields(Config)} | {"experiment"}
     found: dict[str, list[str]] = {}
     for path in sorted(CONF.glob("*/*.yaml")):
-        found.setdefault(path.parent.name, []).append(path.stem)
+        if path.parent.name in known:
+            found.setdefault(path.parent.name, []).append(path.stem)
     return found
 
 

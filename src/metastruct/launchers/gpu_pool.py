@@ -1,0 +1,93 @@
+"""A pool of processes on one machine: every job a slot, with a GPU or a share of one, or a share of the cores.
+
+The processes are forked from a server that has imported everything and never touches a GPU: a job begins in some
+hundredths of a second, with a memory that no other job has seen. A process that dies fails its own job only.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+from collections import deque
+from collections.abc import Sequence
+from multiprocessing import get_context
+from multiprocessing.connection import wait
+from multiprocessing.process import BaseProcess
+from pathlib import Path
+
+from metastruct.launchers.launcher import Job, Launcher, Outcome, Report, Unit
+
+WORKER = "metastruct.launchers.worker"
+
+
+class GpuPool(Launcher):
+    """Several jobs at a time on this machine.
+
+    Args:
+        gpus: how many to use; null: all that the driver knows, and the cores where there is none.
+        slots_per_gpu: jobs that share a GPU; small nets leave it idle otherwise.
+        slots: jobs at a time without a GPU; null: one a core.
+    """
+
+    def __init__(self, gpus: int | None = None, slots_per_gpu: int = 4, slots: int | None = None):
+        self.gpus = visible_gpus() if gpus is None else [str(i) for i in range(gpus)]
+        cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+        self.environments = [{"CUDA_VISIBLE_DEVICES": gpu} for gpu in self.gpus for _ in range(slots_per_gpu)]
+        if not self.gpus:
+            self.environments = [{"CUDA_VISIBLE_DEVICES": ""}] * (slots or cores)
+        self.slots = len(self.environments)
+
+    def launch(self, units: Sequence[Unit], report: Report) -> None:
+        context = get_context("forkserver")
+        context.set_forkserver_preload([WORKER])
+        waiting = deque(deque(unit) for unit in units)
+        free = list(range(self.slots))
+        running: dict[int, tuple[int, BaseProcess, Job, deque[Job], float]] = {}
+
+        def start(slot: int, unit: deque[Job]) -> None:
+            job = unit.popleft()
+            process = context.Process(target=work, args=(job, self.environments[slot]), name=job.folder.name)
+            process.start()
+            running[process.sentinel] = slot, process, job, unit, time.perf_counter()
+
+        try:
+            while waiting or running:
+                while waiting and free:
+                    start(free.pop(), waiting.popleft())
+                for sentinel in wait(list(running)):
+                    slot, process, job, unit, began = running.pop(sentinel)  # type: ignore[arg-type]
+                    process.join()
+                    report(Outcome(job, reason(process, job), time.perf_counter() - began))
+                    if unit:
+                        start(slot, unit)
+                    else:
+                        free.append(slot)
+        finally:
+            for _, process, *_ in running.values():
+                process.terminate()
+            for _, process, *_ in running.values():
+                process.join()
+
+
+def work(job: Job, environment: dict[str, str]) -> None:
+    """The target of a process; the heavy imports are done in the server already."""
+    from metastruct.launchers import worker
+
+    worker.work(job, environment)
+
+
+def reason(process: BaseProcess, job: Job) -> str | None:
+    """Why a process ended without a result, in one line, or None."""
+    if process.exitcode == 0:
+        return None
+    if process.exitcode == 1 and job.error.exists():
+        return job.error.read_text().strip()
+    return f"the process ended with {process.exitcode}, see {job.log}"
+
+
+def visible_gpus() -> list[str]:
+    """The GPUs that this process may use, found without waking them."""
+    named = os.environ.get("CUDA_VISIBLE_DEVICES")
+    if named is not None:
+        return [gpu for gpu in named.split(",") if gpu.strip()]
+    return [str(i) for i, _ in enumerate(Path("/proc/driver/nvidia/gpus").glob("*"))]

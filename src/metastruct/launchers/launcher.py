@@ -1,0 +1,55 @@
+"""What every launcher shares: jobs, units of jobs that one slot runs one after another, and how a job ended."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+
+@dataclass(frozen=True)
+class Job:
+    """One run of train.py."""
+
+    overrides: tuple[str, ...]  # the words of its command line
+    folder: Path  # the run folder
+
+    @property
+    def log(self) -> Path:
+        """What the job printed, the last time that it ran."""
+        return self.folder / "log.txt"
+
+    @property
+    def error(self) -> Path:
+        """Why the job failed, in one line; there only if it failed the last time that it ran."""
+        return self.folder / "error.txt"
+
+
+Unit = Sequence[Job]  # jobs that share a training, so that none waits for another's
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """How a job ended."""
+
+    job: Job
+    error: str | None  # in one line; None: it finished
+    seconds: float  # in its slot, start-up included
+
+
+Report = Callable[[Outcome], None]
+
+
+class Launcher(ABC):
+    """Runs the jobs of a sweep somewhere. A job that fails is reported and stops no other."""
+
+    slots: int  # units that run at a time
+
+    @abstractmethod
+    def launch(self, units: Sequence[Unit], report: Report) -> None:
+        """Run every job and report each as it ends; returns when all have ended.
+
+        Raises:
+            KeyboardInterrupt: the user's; the jobs that ran were stopped first.
+        """

@@ -1,0 +1,114 @@
+"""The results of record of a table: outputs/reference/TABLE/, made from the finished run folders alone."""
+
+from __future__ import annotations
+
+import csv
+import json
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from omegaconf import OmegaConf
+
+from metastruct.config import dynamics_name, method_name
+from metastruct.reports.tables import as_csv
+from metastruct.runs.files import write_atomically
+from metastruct.runs.provenance import git_commit, machine, versions
+from metastruct.sweeps.table import Planned, Table
+
+
+def collect(table: Table, failed: dict[Planned, str], folder: Path, command: str) -> int:
+    """Write records.csv, runs.csv, provenance.json and, where runs failed, failed.csv; returns the number of runs."""
+    finished = [(job, metrics) for job in table.jobs if (metrics := job.run.finished()) is not None]
+    if finished:
+        rows = [row for job, _ in finished for row in kept(job, table)]
+        write_atomically(folder / "records.csv", as_csv(rows))
+        lines = [described(job, metrics) for job, metrics in finished]
+        write_atomically(folder / "runs.csv", as_csv(lines))
+        write_atomically(
+            folder / "provenance.json",
+            json.dumps(provenance(table, [job for job, _ in finished], lines, command), indent=2) + "\n",
+        )
+    listed = [
+        {"label": job.label, "seed": job.settings.seed, "error": failed[job]} for job in table.jobs if job in failed
+    ]
+    if listed:
+        write_atomically(folder / "failed.csv", as_csv(listed))
+    else:
+        (folder / "failed.csv").unlink(missing_ok=True)
+    return len(finished)
+
+
+def kept(job: Planned, table: Table) -> list[dict[str, str]]:
+    """The rows of a run that the table keeps: values of the whole state, of the table's metrics."""
+    with open(job.run.records, newline="") as file:
+        rows = [row for row in csv.DictReader(file) if row["metric"] in table.metrics and not row["component"]]
+    return [row | {"experiment": table.name} for row in rows]
+
+
+def described(job: Planned, metrics: dict[str, Any]) -> dict[str, Any]:
+    """A run's line of runs.csv: the settings that tables compare, and what the run cost."""
+    cfg, seconds, sizes = job.settings, metrics["seconds"], metrics["parameters"]
+
+    def setting(key: str) -> Any:
+        value = OmegaConf.select(cfg, key)
+        return "" if value is None else value
+
+    return {
+        "run": metrics["run"],
+        "table": job.table,
+        "label": job.label,
+        "overrides": " ".join(job.overrides[: len(job.overrides) - 4]),
+        "system": cfg.system.name,
+        "method": method_name(cfg),
+        "learner": cfg.learner.name,
+        "modulation": cfg.modulation.name,
+        "dynamics": dynamics_name(cfg),
+        "seed": cfg.seed,
+        "rank": setting("modulation.rank"),
+        "code_dim": setting("modulation.code_dim"),
+        "lambda_z": cfg.locality.lambda_z,
+        "lambda_phi": cfg.locality.lambda_phi,
+        "train_tasks": cfg.data.train_tasks,
+        "shots": metrics["shots"],
+        "steps": metrics["steps"],
+        "adaptation": metrics["adaptation"],
+        "start": metrics["start"],
+        "codes": setting("learner.codes"),
+        "schedule": setting("learner.schedule"),
+        "noise": cfg.data.noise,
+        "orthogonality": ("exact" if cfg.modulation.exact else "soft") if "exact" in cfg.modulation else "",
+        "training_steps": metrics["training_steps"],
+        "base_parameters": sizes["base"],
+        "hypernetwork_parameters": sizes["hypernetwork"],
+        "code_numbers": sizes["code"],
+        "training_seconds": round(seconds["training"], 2),
+        "adaptation_seconds": round(seconds["adaptation"], 3),
+        "total_seconds": round(seconds["total"], 2),
+        "diverged_tasks": metrics["diverged_tasks"],
+        "test_tasks": cfg.data.test_tasks,
+        "training_diverged_at": "" if metrics["training_diverged_at"] is None else metrics["training_diverged_at"],
+        "commit": metrics["commit"],
+        "date": metrics["date"],
+        "machine": f"{metrics['machine']['cores']} cores, {metrics['machine']['platform']}",
+    }
+
+
+def provenance(table: Table, jobs: Sequence[Planned], lines: Sequence[dict[str, Any]], command: str) -> dict[str, Any]:
+    """Where a table's numbers come from; a training that several runs share is counted once in the seconds."""
+    steps = sorted({str(job.settings.trainer.steps) for job in table.jobs}, key=int)
+    trained = {job.training: line["training_seconds"] for job, line in zip(jobs, lines, strict=True)}
+    measured = sum(max(line["total_seconds"] - line["training_seconds"], 0.0) for line in lines)
+    return {
+        "title": table.title,
+        "command": command,
+        "runs": len(lines),
+        "of": len(table.jobs),
+        "outer_steps": steps,
+        "machine_seconds": round(sum(trained.values()) + measured),
+        "commits": sorted({line["commit"] for line in lines}),
+        "machine": machine(),
+        "versions": versions(),
+        "collected": {"commit": git_commit(), "date": datetime.now(UTC).isoformat(timespec="seconds")},
+    }

@@ -1,0 +1,180 @@
+"""The command line of scripts/reproduce.py."""
+
+from __future__ import annotations
+
+import shlex
+import sys
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from omegaconf import OmegaConf
+
+from metastruct.assembly import component
+from metastruct.command import explained
+from metastruct.config import CONF, ConfigError, closest
+from metastruct.launchers.launcher import Launcher
+from metastruct.sweeps.collect import collect
+from metastruct.sweeps.plan import Plan, carry_out, duration
+from metastruct.sweeps.table import Table, described, table, tables
+
+USAGE = """Reproduce the paper's tables: python scripts/reproduce.py [table=NAME,...] [launcher=NAME] [key=value ...]
+
+  table=main,morse     which tables; left out: all of them, in this order:
+{tables}
+  launcher=NAME        {launchers}; left out: gpu_pool
+  slots=2 ...          a setting of the launcher (conf/launcher/NAME.yaml)
+  seeds=0              only these seeds
+  steps=600            outer steps of every training, for a trial
+  with=key=value       a word for train.py that every run gets; may be repeated
+  retry=true           runs that failed are tried again; else they are only listed
+  outputs=FOLDER       where run folders go (outputs)
+  reference=FOLDER     where the results of record go (outputs/reference)
+  --dry-run            only say what is done, what is missing, what failed and how long it will take
+
+Finished runs are recognised and not repeated; interrupted ones go on from their last checkpoint."""
+
+
+@dataclass
+class Options:
+    """What the user asked for."""
+
+    tables: list[str]
+    launcher: str = "gpu_pool"
+    settings: dict[str, Any] = field(default_factory=dict)  # of the launcher
+    extra: list[str] = field(default_factory=list)  # words for every run
+    seeds: set[int] | None = None
+    retry: bool = False
+    dry: bool = False
+    outputs: Path = Path("outputs")
+    reference: Path = Path("outputs/reference")
+
+
+def main(words: Sequence[str]) -> int:
+    """Do what the words say; returns the exit code: 0, 1 after a failed run, 2 for words that mean nothing, 130."""
+    if {"-h", "--help", "help"} & set(words):
+        listed = "\n".join(f"                         {name}: {_described(name)}" for name in tables())
+        print(USAGE.format(tables=listed, launchers=", ".join(launchers())))
+        return 0
+    try:
+        options = parsed(words)
+        launcher = made(options)
+        chosen = [read(name, options) for name in options.tables]
+        return reproduce(chosen, launcher, options, "python scripts/reproduce.py " + shlex.join(words))
+    except ConfigError as error:
+        print(f"error: {explained(error)}", file=sys.stderr)
+        return 2
+
+
+def reproduce(chosen: Sequence[Table], launcher: Launcher, options: Options, command: str) -> int:
+    plan = Plan.of([job for one in chosen for job in one.jobs])
+    for one in chosen:
+        show(one, plan, launcher)
+    todo = [*plan.missing, *(plan.failed if options.retry else ())]
+    say(f"{len(plan.done)} of {len(plan.jobs)} runs done, {len(plan.missing)} missing, {len(plan.failed)} failed; "
+        f"about {duration(plan.seconds(todo, launcher.slots))} on {launcher.slots} slots")  # fmt: skip
+    if options.dry:
+        return 0
+    began, interrupted = time.perf_counter(), False
+    outcomes = []
+    try:
+        outcomes = carry_out(plan, launcher, options.retry, say)
+    except KeyboardInterrupt:
+        interrupted = True
+        say("interrupted; the same command goes on")
+    failed = Plan.of(plan.jobs).failed
+    for one in chosen:
+        count = collect(one, failed, options.reference / one.name, command)
+        say(f"{options.reference / one.name}: {count} of {len(one.jobs)} runs")
+    if outcomes:
+        say(f"{len(outcomes)} runs ended in {duration(time.perf_counter() - began)}")
+    for job, error in failed.items():
+        say(f"failed: {job.label} seed={job.settings.seed}: {error}")
+    if failed:
+        say("retry=true tries the failed ones again")
+    return 130 if interrupted else int(bool(failed))
+
+
+def show(one: Table, plan: Plan, launcher: Launcher) -> None:
+    """A table's state: counts, and in a line of its own every setting with runs that are missing or failed."""
+    own = {job.folder for job in one.jobs}
+    done, missing = (sum(job.folder in own for job in jobs) for jobs in (plan.done, plan.missing))
+    say(f"{one.name}: {one.title}")
+    say(f"  {len(own)} runs, {done} done, {missing} missing, {len(own) - done - missing} failed")
+    by_label: dict[str, list[int]] = {}
+    for job in plan.missing:
+        if job.folder in own:
+            by_label.setdefault(job.label, []).append(job.settings.seed)
+    for label, seeds in by_label.items():
+        say(f"  missing  {label} seed={','.join(map(str, seeds))}")
+    for job, error in plan.failed.items():
+        if job.folder in own:
+            say(f"  failed   {job.label} seed={job.settings.seed}: {error}")
+
+
+def parsed(words: Sequence[str]) -> Options:
+    options = Options(tables())
+    for word in words:
+        key, equals, value = word.lstrip("-").partition("=")
+        if key == "dry-run" and not equals:
+            options.dry = True
+        elif not equals:
+            raise ConfigError(f"{word!r} is not key=value; --help lists what there is")
+        elif key == "table":
+            options.tables = value.split(",")
+        elif key == "launcher":
+            options.launcher = value
+        elif key == "seeds":
+            options.seeds = {_whole(key, seed) for seed in value.split(",")}
+        elif key == "steps":
+            options.extra.append(f"trainer.steps={_whole(key, value)}")
+        elif key == "with":
+            options.extra.append(value)
+        elif key == "retry":
+            options.retry = value.lower() == "true"
+        elif key in ("outputs", "reference"):
+            setattr(options, key, Path(value))
+        else:
+            options.settings[key] = OmegaConf.create(f"value: {value}").value
+    return options
+
+
+def _whole(key: str, text: str) -> int:
+    if not text.isdigit():
+        raise ConfigError(f"{key} must be whole numbers, got {text!r}")
+    return int(text)
+
+
+def launchers() -> list[str]:
+    return sorted(path.stem for path in CONF.glob("launcher/*.yaml"))
+
+
+def made(options: Options) -> Launcher:
+    if options.launcher not in launchers():
+        raise ConfigError(f"launcher={options.launcher} is not known; {closest(options.launcher, launchers())}")
+    settings: Any = OmegaConf.load(CONF / "launcher" / f"{options.launcher}.yaml")
+    known = [str(key) for key in settings if key not in ("_target_", "name")]
+    for key, value in options.settings.items():
+        if key not in known:
+            every = ["table", "launcher", "seeds", "steps", "with", "retry", "outputs", "reference", *known]
+            raise ConfigError(f"{key} is not a setting of launcher={options.launcher}; {closest(key, every)}")
+        settings[key] = value
+    launcher: Launcher = component(settings)
+    return launcher
+
+
+def read(name: str, options: Options) -> Table:
+    one = table(name, options.outputs, options.extra)
+    if options.seeds is None:
+        return one
+    return Table(one.name, one.title, one.metrics, tuple(j for j in one.jobs if j.settings.seed in options.seeds))
+
+
+def _described(name: str) -> str:
+    return str(described(name)["title"])
+
+
+def say(text: str) -> None:
+    print(text, flush=True)

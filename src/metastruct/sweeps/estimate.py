@@ -1,0 +1,65 @@
+"""How long the runs of a sweep will take: from the seconds of finished runs like them, else from what was measured."""
+
+from __future__ import annotations
+
+import statistics
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from omegaconf import OmegaConf
+
+from metastruct.config import dynamics_name, method_name
+from metastruct.runs.files import sum_file
+from metastruct.sweeps.table import Planned
+
+STEP = 4e-3  # seconds of an outer step of auto-decoding on one core of a small machine
+SLOWER = {"maml": 6.0, "anil": 1.3, "reptile": 2.0, "pretrained": 0.7}  # outer steps over one of auto-decoding
+GENERIC = 2.0  # a step of GENERIC dynamics over a Hamiltonian one
+EVALUATION = 6.0  # seconds to adapt and to measure
+
+
+@dataclass
+class Estimator:
+    """Learns from every finished run that it is shown."""
+
+    steps: dict[tuple[str, str], list[float]] = field(default_factory=dict)
+    rests: dict[tuple[str, str], list[float]] = field(default_factory=dict)
+
+    def learn(self, metrics: dict[str, Any]) -> None:
+        like, seconds = (metrics["method"], metrics["dynamics"]), metrics["seconds"]
+        if metrics["training_steps"]:
+            self.steps.setdefault(like, []).append(seconds["training"] / metrics["training_steps"])
+        parts = ("adaptation", "rollout", "metrics", "figures")
+        self.rests.setdefault(like, []).append(sum(seconds.get(part, 0.0) for part in parts))
+
+    def training(self, job: Planned) -> float:
+        """Seconds of the training of a job, zero where it is done."""
+        cfg = job.settings
+        if sum_file(job.training / "model.ckpt").exists() or cfg.learner.name == "scratch":
+            return 0.0
+        if measured := self.steps.get(_like(job)):
+            return cfg.trainer.steps * statistics.median(measured)
+        generic = GENERIC if cfg.dynamics.name == "generic" else 1.0
+        work = OmegaConf.select(cfg, "learner.task_batch") or 70
+        tasks = work / 70 if cfg.learner.name == "auto_decoding" else 1.0
+        return cfg.trainer.steps * STEP * SLOWER.get(cfg.learner.name, 1.0) * generic * max(tasks, 0.5)
+
+    def evaluation(self, job: Planned) -> float:
+        measured = self.rests.get(_like(job))
+        return statistics.median(measured) if measured else EVALUATION
+
+    def total(self, units: Iterable[Sequence[Planned]]) -> float:
+        """Seconds of all units, one after another; a training that units share is counted once."""
+        seconds, trained = 0.0, set()
+        for unit in units:
+            for job in unit:
+                if job.training not in trained:
+                    trained.add(job.training)
+                    seconds += self.training(job)
+                seconds += self.evaluation(job)
+        return seconds
+
+
+def _like(job: Planned) -> tuple[str, str]:
+    return method_name(job.settings), dynamics_name(job.settings)

@@ -1,0 +1,144 @@
+"""A table or figure of the paper as the list of its runs: conf/table/NAME.yaml.
+
+    title: what it shows
+    order: of the tables, when all are made
+    steps: the preset of outer steps, for the runs that do not say otherwise
+    metrics: those that its records keep; left out: the usual ones
+    blocks: each a cross product of lists of words for train.py, `cross`, repeated for its `seeds`
+
+Runs that would end in the same folder are one run, so a modulation without a rank appears once in a cross with ranks.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+from omegaconf import DictConfig, OmegaConf
+
+from metastruct.config import CONF, ConfigError, closest, composed, drop_unused_rank, groups, method_name
+from metastruct.launchers.launcher import Job
+from metastruct.runs.folder import RunFolder, run_folder, training_folder
+
+METRICS: tuple[str, ...] = (
+    "field_error",
+    "trajectory_error",
+    "ssim",
+    "energy_drift",
+    "true_energy_drift",
+    "support_loss",
+)
+METRICS += ("entropy_production", "poisson_degeneracy", "friction_degeneracy")
+
+
+@dataclass(frozen=True)
+class Planned(Job):
+    """A run of a table."""
+
+    table: str
+    label: str  # its words without seed and bookkeeping
+    training: Path  # folder of its training, which other runs may share
+    settings: DictConfig
+
+    @property
+    def run(self) -> RunFolder:
+        return RunFolder(self.folder)
+
+
+@dataclass(frozen=True)
+class Table:
+    """A table's yaml, and its runs."""
+
+    name: str
+    title: str
+    metrics: tuple[str, ...]
+    jobs: tuple[Planned, ...]
+
+
+def tables() -> list[str]:
+    """The names of all tables, in the order in which they are worth having."""
+    found = {path.stem: described(path.stem)["order"] for path in CONF.glob("table/*.yaml")}
+    return sorted(found, key=lambda name: (found[name], name))
+
+
+def described(name: str) -> dict[str, Any]:
+    """The yaml of a table."""
+    content: Any = OmegaConf.to_container(OmegaConf.load(CONF / "table" / f"{name}.yaml"))
+    return content
+
+
+def table(name: str, outputs: Path, extra: Sequence[str] = ()) -> Table:
+    """Read a table.
+
+    Args:
+        outputs: where run folders go.
+        extra: words for train.py that every run gets, after its own.
+
+    Raises:
+        ConfigError: there is no such table, or a word of it means nothing.
+    """
+    if name not in tables():
+        raise ConfigError(f"table={name} is not known; {closest(name, tables())}")
+    content = described(name)
+    preset = [f"trainer.steps={content['steps']}"] if "steps" in content else []
+    jobs: dict[Path, Planned] = {}
+    for words, seed in _expanded(content["blocks"]):
+        job = planned(name, settled(*preset, *words, *extra), seed, outputs)
+        jobs.setdefault(job.folder, job)
+    return Table(name, content["title"], tuple(content.get("metrics", METRICS)), tuple(jobs.values()))
+
+
+def _expanded(blocks: list[dict[str, Any]]) -> Iterator[tuple[tuple[str, ...], int]]:
+    for block in blocks:
+        for words in itertools.product(*block["cross"]):
+            for seed in block["seeds"]:
+                yield tuple(" ".join(words).split()), seed
+
+
+def settled(*words: str) -> tuple[str, ...]:
+    """The words, of which a later one takes the place of an earlier one with the same key."""
+    return tuple({word.partition("=")[0]: word for word in words}.values())
+
+
+def planned(table: str, words: tuple[str, ...], seed: int, outputs: Path) -> Planned:
+    """The run that train.py makes of these words, found without running it."""
+    cfg = configured(*words, f"seed={seed}", f"outputs={outputs}", f"tag={table}", "logger=none")
+    cfg.evaluation.figures = False
+    dropped = drop_unused_rank(cfg)
+    words = tuple(word for word in words if not (dropped and word.startswith("rank=")))
+    settings: Any = OmegaConf.to_container(cfg, resolve=True)
+    method = method_name(cfg)
+    return Planned(
+        overrides=(
+            *(*words, f"seed={seed}", f"outputs={outputs}", f"tag={table}"),
+            *("logger=none", "evaluation.figures=false"),
+        ),
+        folder=run_folder(settings, method).path,
+        table=table,
+        label=" ".join(words),
+        training=training_folder(settings, method),
+        settings=cfg,
+    )
+
+
+def configured(*words: str) -> DictConfig:
+    """What `composed` makes of the words, without Hydra's composition for those that only set a value."""
+    names = {*groups(), "experiment"}
+    choices = tuple(word for word in words if word.partition("=")[0] in names)
+    values = [word for word in words if word not in choices]
+    cfg = DictConfig(OmegaConf.to_container(_composed(*choices)))
+    OmegaConf.set_struct(cfg, True)
+    for word in values:
+        key, _, value = word.partition("=")
+        try:
+            OmegaConf.update(cfg, key, OmegaConf.create(f"value: {value}").value)
+        except Exception as error:
+            raise ConfigError(f"{word} sets nothing: {error}".splitlines()[0]) from None
+    return cfg
+
+
+_composed = lru_cache(maxsize=256)(composed)
