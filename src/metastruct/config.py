@@ -121,6 +121,7 @@ def register() -> None:
     """Make the schema and the resolvers known to Hydra; harmless when repeated."""
     ConfigStore.instance().store(name="schema", node=Config)
     OmegaConf.register_new_resolver("given", lambda value, default: default if value is None else value, replace=True)
+    OmegaConf.register_new_resolver("systems_named", systems_named, replace=True)
 
 
 def composed(*overrides: str) -> DictConfig:
@@ -138,6 +139,21 @@ def groups() -> dict[str, list[str]]:
     for path in sorted(CONF.glob("*/*.yaml")):
         if path.parent.name in known:
             found.setdefault(path.parent.name, []).append(path.stem)
+    return found
+
+
+def systems_named(names: list[str]) -> dict[str, Any]:
+    """The settings of these systems, each as its yaml has them.
+
+    Raises:
+        ConfigError: there is no such yaml.
+    """
+    found: dict[str, Any] = {}
+    for name in names:
+        if name not in groups()["system"]:
+            raise ConfigError(f"system.domains names {name!r}, which is not known; {closest(name, groups()['system'])}")
+        settings: Any = OmegaConf.to_container(OmegaConf.load(CONF / "system" / f"{name}.yaml"))
+        found[name] = {key: value for key, value in settings.items() if key not in ("defaults", "name")}
     return found
 
 

@@ -187,7 +187,7 @@ def _written(
     shared = {"system": cfg.system.name, "method": method_name(cfg), "learner": cfg.learner.name, "seed": cfg.seed}
     settings = {"dynamics": dynamics_name(cfg), "shots": cfg.shots, "steps": cfg.adaptation.get("steps", 1)}
     settings |= {"adaptation": cfg.adaptation.name, "start": cfg.evaluation.start}
-    rows = records(evaluation, experiment=cfg.tag, run=folder.path.name, domain=cfg.system.name, **shared, **settings)
+    rows = records(evaluation, experiment=cfg.tag, run=folder.path.name, **shared, **settings)
     metrics = {
         **shared,
         **settings,

@@ -15,8 +15,10 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
-from hydra.utils import get_class
+from hydra.errors import InstantiationException
+from hydra.utils import instantiate
 from omegaconf import DictConfig, OmegaConf
+from omegaconf.errors import InterpolationResolutionError
 
 from metastruct.config import CONF, Config, ConfigError, chosen_by, closest, groups, takes_rank
 
@@ -48,6 +50,10 @@ def validate(cfg: DictConfig) -> None:
         ConfigError: names the key and the fix.
     """
     known = [setting.name for setting in fields(Config)]
+    try:
+        OmegaConf.to_container(cfg, resolve=True)
+    except InterpolationResolutionError as error:  # with the message of a resolver that refuses
+        raise ConfigError(str(error).splitlines()[0].rpartition("interpolation: ")[2]) from None
     unknown = [str(key) for key in cfg if key not in known]
     if unknown:
         raise ConfigError(f"{unknown[0]} is not a setting; {closest(unknown[0], known)}")
@@ -110,6 +116,8 @@ def _leaves(node: DictConfig, path: str) -> Iterator[tuple[str, Any]]:
     for key in map(str, node):
         value = node[key]
         if isinstance(value, DictConfig):
+            if OmegaConf.is_interpolation(node, key):
+                continue  # follows from another setting
             yield from _leaves(value, f"{path}.{key}")
         else:
             yield f"{path}.{key}", value
@@ -178,7 +186,8 @@ def _check_sizes(cfg: DictConfig) -> None:
             f"got {cfg.shots}"
         )
     batch = OmegaConf.select(cfg, "learner.task_batch")
-    if batch is not None and batch > cfg.data.train_tasks:
+    families = len(cfg.system.get("domains", [0]))
+    if batch is not None and batch > cfg.data.train_tasks * families:
         raise ConfigError(f"learner.task_batch must be at most data.train_tasks = {cfg.data.train_tasks}, got {batch}")
 
 
@@ -225,12 +234,11 @@ def _check_learner(cfg: DictConfig) -> None:
 
 def _check_system(cfg: DictConfig) -> None:
     settings: Any = OmegaConf.to_container(cfg.system, resolve=True)
-    target = settings.pop("_target_")
     settings.pop("name")
     try:
-        system = get_class(target)(**settings)
-    except (ValueError, TypeError) as error:
-        raise ConfigError(f"system.parameters: {error}") from None
+        system = instantiate(settings, _convert_="all")
+    except InstantiationException as error:
+        raise ConfigError(f"system.parameters: {error.__cause__}") from None
     metriplectic = system.structure == "metriplectic"
     if cfg.dynamics.name == "hamiltonian" and not (system.structure == "conservative" and system.canonical):
         raise ConfigError(

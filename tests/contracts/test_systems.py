@@ -20,6 +20,14 @@ def system(request, composed) -> System:
 
 
 @pytest.fixture(scope="module")
+def family(system: System) -> System:
+    """One family, with ranges of its own."""
+    if system.families > 1:
+        pytest.skip(f"{system.name} is several families")
+    return system
+
+
+@pytest.fixture(scope="module")
 def conservative(system: System) -> System:
     if system.structure != "conservative":
         pytest.skip(f"{system.name} is {system.structure}")
@@ -43,7 +51,7 @@ def metriplectic(system: System) -> System:
 def members(system: System, count: int = 6, seed: int = 0) -> Array:
     """Parameters `[tasks, parameters]`: both corners of the ranges and random members."""
     generator = np.random.default_rng(seed)
-    return np.stack([*system.ranges.T, *(system.sample_parameters(generator) for _ in range(count - 2))])
+    return np.stack([*system.corners(), *(system.sample_parameters(generator) for _ in range(count - 2))])
 
 
 def starts(system: System, mu: Array, count: int = 8, seed: int = 1) -> Array:
@@ -84,10 +92,10 @@ def test_canonical_coordinates_come_in_pairs(canonical):
     assert canonical.state_dim % 2 == 0
 
 
-def test_sampled_parameters_fill_their_ranges_and_stay_inside(system):
+def test_sampled_parameters_fill_their_ranges_and_stay_inside(family):
     generator = np.random.default_rng(0)
-    drawn = np.stack([system.sample_parameters(generator) for _ in range(2000)])
-    low, high = system.ranges.T
+    drawn = np.stack([family.sample_parameters(generator) for _ in range(2000)])
+    low, high = family.ranges.T
     assert (drawn >= low).all()
     assert (drawn <= high).all()
     assert (drawn.min(0) <= low + 0.01 * (high - low)).all()
@@ -95,15 +103,15 @@ def test_sampled_parameters_fill_their_ranges_and_stay_inside(system):
     np.testing.assert_allclose(drawn.mean(0), (low + high) / 2, atol=0.03 * (high - low).max())
 
 
-def test_parameters_that_it_does_not_have_are_refused_by_name(system):
-    ranges = dict(zip(system.parameter_names, system.ranges.tolist(), strict=True))
-    first, *_ = system.parameter_names
+def test_parameters_that_it_does_not_have_are_refused_by_name(family):
+    ranges = dict(zip(family.parameter_names, family.ranges.tolist(), strict=True))
+    first, *_ = family.parameter_names
     with pytest.raises(ValueError, match="nonsense"):
-        type(system)(ranges | {"nonsense": [0, 1]})
+        type(family)(ranges | {"nonsense": [0, 1]})
     with pytest.raises(ValueError, match=first):
-        type(system)({name: ends for name, ends in ranges.items() if name != first})
+        type(family)({name: ends for name, ends in ranges.items() if name != first})
     with pytest.raises(ValueError, match="low <= high"):
-        type(system)(ranges | {first: [2, 1]})
+        type(family)(ranges | {first: [2, 1]})
 
 
 def test_vector_field_follows_from_the_energy_by_hamiltons_equations(canonical):

@@ -32,9 +32,10 @@ def cached_simulation(
         settings: arguments of `simulate` after the split.
         note: told what is being done, where that takes time or something is wrong.
     """
-    sources = (sys.modules[type(system).__module__], sys.modules[System.__module__], simulation_module)
+    laws = (*system.laws, System)
+    sources = (*(sys.modules[law.__module__] for law in laws), simulation_module)
     law = "".join(inspect.getsource(module) for module in sources)
-    key = digest([system.name, system.ranges.tolist(), split, settings, law])
+    key = digest([*(law.__name__ for law in system.laws), system.corners().tolist(), split, settings, law])
     path = folder / f"{system.name}-{split}-{key}.npz"
     with locked(folder, lambda: note("waiting for another process that simulates")):
         content = read_checked(path)

@@ -37,7 +37,7 @@ class FamilyData(LightningDataModule):
         shared = {key: settings[key] for key in ("trajectories", "horizon", "points", "tolerance", "seed")}
 
         def simulation(split: str) -> Simulation:
-            tasks = settings[f"{split}_tasks"]
+            tasks = settings[f"{split}_tasks"] * system.families
             return cached_simulation(folder, system, split, shared | {"tasks": tasks}, note)
 
         train, test = simulation("train"), simulation("test")

@@ -53,7 +53,7 @@ def simulate(
     Every task has its own random stream (seed, split, task), so that fewer tasks are the first of more.
     """
     streams = [np.random.default_rng([seed, split, task]) for task in range(tasks)]
-    parameters = np.stack([system.sample_parameters(stream) for stream in streams])
+    parameters = np.stack([system.sample_parameters(stream, task) for task, stream in enumerate(streams)])
     starts = np.stack([system.sample_starts(s, mu, trajectories) for s, mu in zip(streams, parameters, strict=True)])
     times = np.linspace(0.0, horizon, points)
     states = integrate(system, starts, parameters, times, tolerance)

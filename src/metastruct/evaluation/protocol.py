@@ -34,8 +34,10 @@ class Evaluation:
     """What was measured.
 
     `values` holds one `[tasks]` array for each (metric, component), the component being empty for the whole state.
-    `arrays` holds what figures draw, `seconds` the wall time of each phase.
+    `domains` names the family of each task, `arrays` holds what figures draw, `seconds` the wall time of each phase.
     """
+
+    domains: list[str]
 
     values: dict[tuple[str, str], Array] = field(default_factory=dict)
     arrays: dict[str, Array] = field(default_factory=dict)
@@ -63,7 +65,7 @@ def evaluate(
 
     The model is used in its own precision and on its own device; give it in float64.
     """
-    result = Evaluation()
+    result = Evaluation(system.domain_names(test.parameters))
     device = start.device
     support, query = split_support(test, support_trajectories, shots, seed)
 

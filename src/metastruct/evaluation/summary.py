@@ -18,17 +18,29 @@ WITHOUT_ROLLOUT = ("field_error", "ssim", "support_loss", "poisson_degeneracy", 
 def records(evaluation: Evaluation, **settings: Any) -> list[Record]:
     """One record for each value of each task; `settings` are the columns that a run shares."""
     return [
-        Record(task=task, component=component, metric=metric, value=float(value), **settings)
+        Record(task=task, domain=domain, component=component, metric=metric, value=float(value), **settings)
         for (metric, component), values in evaluation.values.items()
-        for task, value in enumerate(values)
+        for task, (domain, value) in enumerate(zip(evaluation.domains, values, strict=True))
     ]
 
 
 def summary(evaluation: Evaluation) -> dict[str, Any]:
-    """Mean, deviation and median over the test tasks; diverged tasks are counted and left out of the means."""
-    lost = diverged(evaluation.values["trajectory_error", ""])
-    result: dict[str, Any] = {"diverged_tasks": int(lost.sum())}
+    """Mean, deviation and median over the test tasks; diverged tasks are counted and left out of the means.
+
+    Where the tasks are of several domains, `domains` holds the same for each of them.
+    """
     whole = {metric: values for (metric, component), values in evaluation.values.items() if not component}
+    result = _of(whole)
+    names = list(dict.fromkeys(evaluation.domains))
+    if len(names) > 1:
+        rows = {name: np.array([domain == name for domain in evaluation.domains]) for name in names}
+        result["domains"] = {name: _of({m: values[rows[name]] for m, values in whole.items()}) for name in names}
+    return result
+
+
+def _of(whole: dict[str, np.ndarray]) -> dict[str, Any]:
+    lost = diverged(whole["trajectory_error"])
+    result: dict[str, Any] = {"diverged_tasks": int(lost.sum())}
     for metric in (*HEADLINE, *sorted(set(whole) - set(HEADLINE))):
         values = whole.get(metric)
         if values is None:

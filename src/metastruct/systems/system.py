@@ -62,6 +62,24 @@ class System(ABC):
     def state_dim(self) -> int:
         return len(self.state_names)
 
+    @property
+    def families(self) -> int:
+        """How many families this is; a split holds so many times the tasks that are asked for."""
+        return 1
+
+    @property
+    def laws(self) -> tuple[type, ...]:
+        """The classes whose source says what the members do."""
+        return (type(self),)
+
+    def domain_names(self, mu: Array) -> list[str]:
+        """The family of each member."""
+        return [self.name] * len(mu)
+
+    def corners(self) -> Array:
+        """Members `[2, parameters]` at the lower and at the upper ends of all ranges."""
+        return self.ranges.T
+
     @abstractmethod
     def vector_field(self, x: Array, mu: Array) -> Array:
         """dx/dt, `[tasks, points, state]`, at the states x of the members mu."""
@@ -105,8 +123,8 @@ class System(ABC):
     def _lacks(self, what: str) -> TypeError:
         return TypeError(f"{self.name} is {self.structure} and gives no {what}; ask a metriplectic system")
 
-    def sample_parameters(self, generator: np.random.Generator) -> Array:
-        """One member's mu, `[parameters]`, uniform and independent."""
+    def sample_parameters(self, generator: np.random.Generator, task: int | None = None) -> Array:
+        """One member's mu, `[parameters]`, uniform and independent; `task`, its number, matters to several families."""
         return generator.uniform(self.ranges[:, 0], self.ranges[:, 1])
 
     def sample_starts(self, generator: np.random.Generator, mu: Array, count: int) -> Array:

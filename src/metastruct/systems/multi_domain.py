@@ -1,0 +1,125 @@
+"""Several families at once, to be learned by one base: the domain of a member is never told to a model.
+
+A member's parameters are the index of its domain, then the domain's own parameters, then zeros up to the longest.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+
+import numpy as np
+
+from metastruct.systems.system import Array, System
+
+
+class MultiDomain(System):
+    """The union of families of equal dimension, structure and coordinates (METHOD section 4, claim C7).
+
+    Task k belongs to domain k modulo the number of domains, so that domains are equally many.
+
+    Args:
+        domains: names of the families, in order.
+        members: the families by name.
+
+    Raises:
+        ValueError: fewer than two domains, one twice, or two that do not go together.
+    """
+
+    name = "multi_domain"
+
+    def __init__(self, domains: Sequence[str], members: Mapping[str, System]):
+        if len(set(domains)) != len(domains) or len(domains) < 2:
+            raise ValueError(f"multi_domain needs two or more different domains, got {list(domains)}")
+        self.domains = [members[name] for name in domains]
+        first = self.domains[0]
+        for other in self.domains[1:]:
+            for what in ("state_dim", "structure", "canonical", "grid_axes"):
+                if getattr(other, what) != getattr(first, what):
+                    raise ValueError(
+                        f"multi_domain needs domains of equal {what}, got {first.name} with {getattr(first, what)} and "
+                        f"{other.name} with {getattr(other, what)}; name others in system.domains"
+                    )
+        self.state_names, self.structure, self.canonical = first.state_names, first.structure, first.canonical
+        self.grid_axes = first.grid_axes
+        self.width = max(len(domain.parameter_names) for domain in self.domains)
+        self.parameter_names = ("domain", *(f"mu{i + 1}" for i in range(self.width)))
+        corners = self.corners()
+        self.ranges = np.stack([corners.min(axis=0), corners.max(axis=0)], axis=-1)
+
+    @property
+    def families(self) -> int:
+        return len(self.domains)
+
+    @property
+    def laws(self) -> tuple[type, ...]:
+        return type(self), *(law for domain in self.domains for law in domain.laws)
+
+    def domain_names(self, mu: Array) -> list[str]:
+        return [self.domains[index].name for index in _index(mu)]
+
+    def corners(self) -> Array:
+        return np.concatenate([self._padded(i, domain.corners()) for i, domain in enumerate(self.domains)])
+
+    def sample_parameters(self, generator: np.random.Generator, task: int | None = None) -> Array:
+        index = int(generator.integers(self.families)) if task is None else task % self.families
+        return self._padded(index, self.domains[index].sample_parameters(generator)[None])[0]
+
+    def sample_starts(self, generator: np.random.Generator, mu: Array, count: int) -> Array:
+        (index,) = _index(mu[None])
+        domain = self.domains[index]
+        return domain.sample_starts(generator, mu[1 : 1 + len(domain.parameter_names)], count)
+
+    def vector_field(self, x: Array, mu: Array) -> Array:
+        return self._by_domain(mu, lambda domain, rows, own: domain.vector_field(x[rows], own))
+
+    def energy(self, x: Array, mu: Array) -> Array:
+        return self._by_domain(mu, lambda domain, rows, own: domain.energy(x[rows], own))
+
+    def entropy(self, x: Array, mu: Array) -> Array:
+        if self.structure != "metriplectic":
+            return super().entropy(x, mu)
+        return self._by_domain(mu, lambda domain, rows, own: domain.entropy(x[rows], own))
+
+    def poisson(self, x: Array, mu: Array) -> Array:
+        if self.structure != "metriplectic":
+            return super().poisson(x, mu)
+        return self._by_domain(mu, lambda domain, rows, own: domain.poisson(x[rows], own))
+
+    def friction(self, x: Array, mu: Array) -> Array:
+        if self.structure != "metriplectic":
+            return super().friction(x, mu)
+        return self._by_domain(mu, lambda domain, rows, own: domain.friction(x[rows], own))
+
+    def energy_cap(self, mu: Array) -> Array:
+        return self._by_domain(mu, lambda domain, rows, own: domain.energy_cap(own))
+
+    def box(self, mu: Array) -> Array:
+        return self._by_domain(mu, lambda domain, rows, own: domain.box(own))
+
+    def grid_box(self, mu: Array) -> Array:
+        return self._by_domain(mu, lambda domain, rows, own: domain.grid_box(own))
+
+    def on_grid(self, x: Array, mu: Array) -> Array:
+        return self._by_domain(mu, lambda domain, rows, own: domain.on_grid(x[rows], own))
+
+    def _padded(self, index: int, own: Array) -> Array:
+        padded = np.zeros((len(own), 1 + self.width))
+        padded[:, 0], padded[:, 1 : 1 + own.shape[1]] = index, own
+        return padded
+
+    def _by_domain(self, mu: Array, law: Callable[[System, Array, Array], Array]) -> Array:
+        """What a law says of all tasks, each domain's in one call: law(domain, its tasks, their own parameters)."""
+        index, result = _index(mu), None
+        for i, domain in enumerate(self.domains):
+            rows = np.flatnonzero(index == i)
+            if len(rows):
+                values = law(domain, rows, mu[rows, 1 : 1 + len(domain.parameter_names)])
+                if result is None:
+                    result = np.empty((len(mu), *values.shape[1:]))
+                result[rows] = values
+        assert result is not None
+        return result
+
+
+def _index(mu: Array) -> Array:
+    return np.rint(mu[:, 0]).astype(int)
