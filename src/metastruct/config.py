@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field, fields
 from difflib import get_close_matches
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -163,6 +164,7 @@ def closest(word: str, known: list[str]) -> str:
     return f"did you mean {' or '.join(near)}?" if near else f"there is {', '.join(known)}"
 
 
+@cache
 def chosen_by(learner: str) -> dict[str, str]:
     """What the yaml of a learner chooses in other groups, such as its modulation."""
     described = OmegaConf.load(CONF / "learner" / f"{learner}.yaml")

@@ -30,9 +30,7 @@ def collect(table: Table, failed: dict[Planned, str], folder: Path, command: str
             folder / "provenance.json",
             json.dumps(provenance(table, [job for job, _ in finished], lines, command), indent=2) + "\n",
         )
-    listed = [
-        {"label": job.label, "seed": job.settings.seed, "error": failed[job]} for job in table.jobs if job in failed
-    ]
+    listed = [{"label": job.label, "seed": job.seed, "error": failed[job]} for job in table.jobs if job in failed]
     if listed:
         write_atomically(folder / "failed.csv", as_csv(listed))
     else:
@@ -59,13 +57,13 @@ def described(job: Planned, metrics: dict[str, Any]) -> dict[str, Any]:
         "run": metrics["run"],
         "table": job.table,
         "label": job.label,
-        "overrides": " ".join(job.overrides[: len(job.overrides) - 4]),
+        "overrides": f"{job.label} seed={job.seed}",
         "system": cfg.system.name,
         "method": method_name(cfg),
         "learner": cfg.learner.name,
         "modulation": cfg.modulation.name,
         "dynamics": dynamics_name(cfg),
-        "seed": cfg.seed,
+        "seed": job.seed,
         "rank": setting("modulation.rank"),
         "code_dim": setting("modulation.code_dim"),
         "lambda_z": cfg.locality.lambda_z,

@@ -91,7 +91,7 @@ def reproduce(chosen: Sequence[Table], launcher: Launcher, options: Options, com
     if outcomes:
         say(f"{len(outcomes)} runs ended in {duration(time.perf_counter() - began)}")
     for job, error in failed.items():
-        say(f"failed: {job.label} seed={job.settings.seed}: {error}")
+        say(f"failed: {job.label} seed={job.seed}: {error}")
     if failed:
         say("retry=true tries the failed ones again")
     return 130 if interrupted else int(bool(failed))
@@ -106,12 +106,12 @@ def show(one: Table, plan: Plan, launcher: Launcher) -> None:
     by_label: dict[str, list[int]] = {}
     for job in plan.missing:
         if job.folder in own:
-            by_label.setdefault(job.label, []).append(job.settings.seed)
+            by_label.setdefault(job.label, []).append(job.seed)
     for label, seeds in by_label.items():
         say(f"  missing  {label} seed={','.join(map(str, seeds))}")
     for job, error in plan.failed.items():
         if job.folder in own:
-            say(f"  failed   {job.label} seed={job.settings.seed}: {error}")
+            say(f"  failed   {job.label} seed={job.seed}: {error}")
 
 
 def parsed(words: Sequence[str]) -> Options:
@@ -169,7 +169,7 @@ def read(name: str, options: Options) -> Table:
     one = table(name, options.outputs, options.extra)
     if options.seeds is None:
         return one
-    return Table(one.name, one.title, one.metrics, tuple(j for j in one.jobs if j.settings.seed in options.seeds))
+    return Table(one.name, one.title, one.metrics, tuple(j for j in one.jobs if j.seed in options.seeds))
 
 
 def _described(name: str) -> str:

@@ -33,6 +33,7 @@ METRICS: tuple[str, ...] = (
     "support_loss",
 )
 METRICS += ("entropy_production", "poisson_degeneracy", "friction_degeneracy")
+QUIET = ("logger=none", "evaluation.figures=false")  # what a sweep needs not of a run, and no key depends on
 
 
 @dataclass(frozen=True)
@@ -42,7 +43,8 @@ class Planned(Job):
     table: str
     label: str  # its words without seed and bookkeeping
     training: Path  # folder of its training, which other runs may share
-    settings: DictConfig
+    seed: int
+    settings: DictConfig  # of the first seed
 
     @property
     def run(self) -> RunFolder:
@@ -86,17 +88,16 @@ def table(name: str, outputs: Path, extra: Sequence[str] = ()) -> Table:
     content = described(name)
     preset = [f"trainer.steps={content['steps']}"] if "steps" in content else []
     jobs: dict[Path, Planned] = {}
-    for words, seed in _expanded(content["blocks"]):
-        job = planned(name, settled(*preset, *words, *extra), seed, outputs)
-        jobs.setdefault(job.folder, job)
+    for words, seeds in _expanded(content["blocks"]):
+        for job in planned(name, settled(*preset, *words, *extra), seeds, outputs):
+            jobs.setdefault(job.folder, job)
     return Table(name, content["title"], tuple(content.get("metrics", METRICS)), tuple(jobs.values()))
 
 
-def _expanded(blocks: list[dict[str, Any]]) -> Iterator[tuple[tuple[str, ...], int]]:
+def _expanded(blocks: list[dict[str, Any]]) -> Iterator[tuple[tuple[str, ...], list[int]]]:
     for block in blocks:
         for words in itertools.product(*block["cross"]):
-            for seed in block["seeds"]:
-                yield tuple(" ".join(words).split()), seed
+            yield tuple(" ".join(words).split()), block["seeds"]
 
 
 def settled(*words: str) -> tuple[str, ...]:
@@ -104,25 +105,24 @@ def settled(*words: str) -> tuple[str, ...]:
     return tuple({word.partition("=")[0]: word for word in words}.values())
 
 
-def planned(table: str, words: tuple[str, ...], seed: int, outputs: Path) -> Planned:
-    """The run that train.py makes of these words, found without running it."""
-    cfg = configured(*words, f"seed={seed}", f"outputs={outputs}", f"tag={table}", "logger=none")
-    cfg.evaluation.figures = False
+def planned(table: str, words: tuple[str, ...], seeds: Sequence[int], outputs: Path) -> Iterator[Planned]:
+    """The runs that train.py makes of these words, one a seed, found without running them."""
+    cfg = configured(*words, f"seed={seeds[0]}", f"outputs={outputs}", f"tag={table}")
     dropped = drop_unused_rank(cfg)
     words = tuple(word for word in words if not (dropped and word.startswith("rank=")))
     settings: Any = OmegaConf.to_container(cfg, resolve=True)
     method = method_name(cfg)
-    return Planned(
-        overrides=(
-            *(*words, f"seed={seed}", f"outputs={outputs}", f"tag={table}"),
-            *("logger=none", "evaluation.figures=false"),
-        ),
-        folder=run_folder(settings, method).path,
-        table=table,
-        label=" ".join(words),
-        training=training_folder(settings, method),
-        settings=cfg,
-    )
+    for seed in seeds:
+        settings["seed"] = seed  # nothing else depends on it
+        yield Planned(
+            overrides=(*words, f"seed={seed}", f"outputs={outputs}", f"tag={table}", *QUIET),
+            folder=run_folder(settings, method).path,
+            table=table,
+            label=" ".join(words),
+            training=training_folder(settings, method),
+            seed=seed,
+            settings=cfg,
+        )
 
 
 def configured(*words: str) -> DictConfig:
