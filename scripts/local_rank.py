@@ -1,4 +1,4 @@
-"""Affine dimension and numerical local rank of every family of conf/system: python scripts/local_rank.py
+"""Affine dimension and numerical local rank of every single family of conf/system: python scripts/local_rank.py
 
 Prints the table and writes records.csv and table.md to outputs/reference/local_rank/.
 """
@@ -45,7 +45,8 @@ def measured(name: str) -> dict[str, Any]:
 
 def main() -> None:
     """Measure every family and write the folder of record."""
-    lines = [measured(name) for name in groups()["system"]]
+    families = [name for name in groups()["system"] if component(composed(f"system={name}").system).families == 1]
+    lines = [measured(name) for name in families]
     records = [
         {"system": line["system"], "metric": metric, "value": value}
         for line in lines

@@ -15,7 +15,8 @@ from typing import Any
 from hydra import compose, initialize_config_dir
 from hydra.core.config_store import ConfigStore
 from hydra.core.global_hydra import GlobalHydra
-from omegaconf import MISSING, DictConfig, OmegaConf
+from omegaconf import MISSING, DictConfig, ListConfig, OmegaConf
+from omegaconf.errors import OmegaConfBaseException
 
 CONF = Path(__file__).resolve().parents[2] / "conf"
 
@@ -123,6 +124,7 @@ def register() -> None:
     ConfigStore.instance().store(name="schema", node=Config)
     OmegaConf.register_new_resolver("given", lambda value, default: default if value is None else value, replace=True)
     OmegaConf.register_new_resolver("systems_named", systems_named, replace=True)
+    OmegaConf.register_new_resolver("one_or_several", one_or_several, replace=True)
 
 
 def composed(*overrides: str) -> DictConfig:
@@ -143,19 +145,49 @@ def groups() -> dict[str, list[str]]:
     return found
 
 
-def systems_named(names: list[str]) -> dict[str, Any]:
-    """The settings of these systems, each as its yaml has them.
+def systems_named(domains: Any) -> dict[str, Any]:
+    """The settings of these systems, each as its yaml has them; `{name: settings}` instead of a name changes some.
 
     Raises:
-        ConfigError: there is no such yaml.
+        ConfigError: there is no such yaml, it has no such setting, or it is several families itself.
     """
+    if not isinstance(domains, ListConfig):
+        raise ConfigError(f"system.domains must be a list such as [duffing, pendulum], got {domains!r}")
     found: dict[str, Any] = {}
-    for name in names:
+    for entry in domains:
+        name, changes = _named(entry)
         if name not in groups()["system"]:
             raise ConfigError(f"system.domains names {name!r}, which is not known; {closest(name, groups()['system'])}")
-        settings: Any = OmegaConf.to_container(OmegaConf.load(CONF / "system" / f"{name}.yaml"))
-        found[name] = {key: value for key, value in settings.items() if key not in ("defaults", "name")}
+        described: Any = OmegaConf.load(CONF / "system" / f"{name}.yaml")
+        if "domains" in described:
+            raise ConfigError(f"system.domains names {name}, which is several families; name those instead")
+        own: Any = OmegaConf.create({key: value for key, value in described.items() if key not in ("defaults", "name")})
+        OmegaConf.set_struct(own, True)
+        try:
+            found[name] = OmegaConf.to_container(OmegaConf.merge(own, changes))
+        except OmegaConfBaseException as error:
+            parts = {str(key): value for key, value in own.items() if isinstance(value, DictConfig)}
+            known = [f"{key}.{inner}" for key, value in parts.items() for inner in value]
+            raise ConfigError(
+                f"system.domains: {name} has no setting {error.full_key}; {closest(str(error.full_key), known)}"
+            ) from None
     return found
+
+
+def _named(entry: Any) -> tuple[str, Any]:
+    """Name and changed settings of an entry of system.domains."""
+    if isinstance(entry, DictConfig) and len(entry) == 1:
+        ((name, changes),) = entry.items()
+        if isinstance(changes, DictConfig):
+            return str(name), changes
+    if not isinstance(entry, str):
+        raise ConfigError(f"system.domains holds names and {{name: {{setting: value}}}}, got {entry}")
+    return entry, {}
+
+
+def one_or_several(one: Any, several: Any, *, _root_: DictConfig) -> Any:
+    """The first of two defaults, or the second where the system is several families."""
+    return several if "domains" in _root_.system else one
 
 
 def closest(word: str, known: list[str]) -> str:

@@ -166,6 +166,9 @@ def _keep_arrays(folder: RunFolder, data: FamilyData, trained: Trained, evaluati
     arrays: dict[str, Any] = evaluation.arrays | {
         "state_names": np.array(data.system.state_names),
         "parameter_names": np.array(data.system.parameter_names),
+        "test_members": np.array(data.system.described(data.test.parameters)),
+        "test_domains": np.array(data.system.domain_names(data.test.parameters)),
+        "train_domains": np.array(data.system.domain_names(data.train.parameters)),
         "train_parameters": data.train.parameters,
         "train_codes": trained.codes.numpy(),
         "history": np.array(trained.history),

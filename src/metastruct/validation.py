@@ -185,10 +185,6 @@ def _check_sizes(cfg: DictConfig) -> None:
             f"shots must be at most {available}, the support set's data.support_trajectories * data.points, "
             f"got {cfg.shots}"
         )
-    batch = OmegaConf.select(cfg, "learner.task_batch")
-    families = len(cfg.system.get("domains", [0]))
-    if batch is not None and batch > cfg.data.train_tasks * families:
-        raise ConfigError(f"learner.task_batch must be at most data.train_tasks = {cfg.data.train_tasks}, got {batch}")
 
 
 def _check_choices(cfg: DictConfig) -> None:
@@ -238,7 +234,8 @@ def _check_system(cfg: DictConfig) -> None:
     try:
         system = instantiate(settings, _convert_="all")
     except InstantiationException as error:
-        raise ConfigError(f"system.parameters: {error.__cause__}") from None
+        key = "domains" if "domains" in settings else "parameters"
+        raise ConfigError(f"system.{key}: {error.__cause__}") from None
     metriplectic = system.structure == "metriplectic"
     if cfg.dynamics.name == "hamiltonian" and not (system.structure == "conservative" and system.canonical):
         raise ConfigError(

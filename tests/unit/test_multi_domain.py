@@ -5,17 +5,24 @@ import json
 
 import numpy as np
 import pytest
+from omegaconf import OmegaConf
 
+import metastruct
 from metastruct.assembly import component
 from metastruct.config import ConfigError
 from metastruct.data.datamodule import FamilyData
 from metastruct.data.simulate import simulate
 from metastruct.experiment import run
+from metastruct.runs.keys import training_key
 from metastruct.systems.multi_domain import MultiDomain
 from metastruct.validation import validate
 
 DOMAINS = ["duffing", "mass_spring", "pendulum"]
 TASKS = {"trajectories": 2, "horizon": 2.0, "points": 5, "tolerance": 1e-10, "seed": 0}
+
+
+def as_dict(cfg):
+    return OmegaConf.to_container(cfg, resolve=True)
 
 
 @pytest.fixture(scope="module")
@@ -64,12 +71,19 @@ def test_every_domain_has_as_many_tasks_as_a_family_alone(composed, tmp_path):
         (["system.domains=[pendulum,damped_oscillator]"], "equal state_dim, got pendulum with 2 and damped_osc"),
         (["system.domains=[pendulum,pendulm]"], "'pendulm', which is not known; did you mean pendulum"),
         (["dynamics=generic"], "needs a metriplectic system, got 'multi_domain'"),
-        (["learner.task_batch=211"], "task_batch must be at most"),
+        (["system.domains=[pendulum,multi_domain]"], "multi_domain, which is several families"),
+        (["system.domains=[damped_oscillator,{damped_chain:{oscillators:1}}]"], "metriplectic; use dynamics=generic"),
+        (["system.domains=pendulum"], r"must be a list such as \[duffing, pendulum\], got 'pendulum'"),
+        (["system.domains=[pendulum,3]"], "holds names and .*, got 3"),
+        (["system.domains=[pendulum,{duffing:3}]"], "holds names and .*, got .*duffing"),
+        (["system.domains=[pendulum,{duffing:{parameters:{alpa:[0,1]}}}]"], "duffing has no .*did you mean .*alpha"),
+        (["system.domains=[pendulum,{duffing:{parameters:{alpha:[1,0]}}}]"], "system.domains: .*low <= high"),
     ],
 )
 def test_domains_that_do_not_go_together_are_refused_in_one_line(composed, words, message):
-    with pytest.raises(ConfigError, match=message):
+    with pytest.raises(ConfigError, match=message) as refused:
         validate(composed("system=multi_domain", *words))
+    assert "\n" not in str(refused.value)
 
 
 def test_other_domains_can_be_named(composed):
@@ -78,8 +92,43 @@ def test_other_domains_can_be_named(composed):
     assert [domain.name for domain in component(cfg.system).domains] == ["morse", "pendulum"]
 
 
-def test_a_run_reports_every_domain_and_all_together(composed, tmp_path):
-    words = ("data.train_tasks=2", "data.test_tasks=2", "data.points=20", "learner.task_batch=6", "shots=10")
+def test_some_settings_of_a_domain_can_be_changed(composed):
+    cfg = composed("system=multi_domain", "system.domains=[{pendulum:{parameters:{m:[3,4]}}},duffing]")
+    validate(cfg)
+    pendulum, duffing = component(cfg.system).domains
+    assert pendulum.ranges.tolist() == [[3, 4], [0.75, 1.25], [-0.5, 0.5]]
+    assert duffing.ranges.tolist() == component(composed("system=duffing").system).ranges.tolist()
+    assert training_key(as_dict(cfg)) != training_key(as_dict(composed("system=multi_domain")))
+
+
+def test_dissipative_families_of_equal_dimension_go_together(composed):
+    words = ("system.domains=[damped_oscillator,{damped_chain:{oscillators:1}}]", "dynamics=generic")
+    cfg = composed("system=multi_domain", *words)
+    validate(cfg)
+    union = component(cfg.system)
+    mu = np.stack([union.sample_parameters(np.random.default_rng(0), task) for task in range(4)])
+    x = np.random.default_rng(1).standard_normal((4, 5, 3))
+    for law in ("entropy", "poisson", "friction", "vector_field"):
+        for task, domain in enumerate(2 * union.domains):
+            own = mu[task : task + 1, 1 : 1 + len(domain.parameter_names)]
+            alone = getattr(domain, law)(x[task : task + 1], own)[0]
+            np.testing.assert_array_equal(getattr(union, law)(x, mu)[task], alone)
+
+
+def test_a_code_is_larger_by_default_for_several_families(composed):
+    for modulation in ("svd", "camel", "geps"):
+        alone, together = (composed(f"system={s}", f"modulation={modulation}") for s in ("pendulum", "multi_domain"))
+        assert (alone.modulation.code_dim, together.modulation.code_dim) == (3, 6)
+    assert composed("system=multi_domain", "modulation.code_dim=4").modulation.code_dim == 4
+
+
+def test_members_are_described_by_their_domain_and_its_own_parameters(union):
+    mu = np.array([[0, -0.5, 1.0, 0.0], [2, 1.0, 0.75, 0.25]])
+    assert union.described(mu) == ["duffing: alpha = -0.50, beta = 1.00", "pendulum: m = 1.00, l = 0.75, q0 = 0.25"]
+
+
+def test_a_run_reports_every_domain_and_all_together(composed, tmp_path, capsys):
+    words = ("data.train_tasks=2", "data.test_tasks=2", "data.points=20", "shots=10")
     quick = ("trainer.steps=2", "evaluation.steps=2", "evaluation.grid=11", "logger=none", f"outputs={tmp_path}")
     folder = run(composed("system=multi_domain", *words, *quick))
     metrics = json.loads(folder.metrics.read_text())
@@ -91,3 +140,11 @@ def test_a_run_reports_every_domain_and_all_together(composed, tmp_path):
         rows = [row for row in csv.DictReader(file) if row["metric"] == "field_error" and not row["component"]]
     assert [row["domain"] for row in rows] == 2 * DOMAINS
     assert {row["system"] for row in rows} == {"multi_domain"}
+    told = capsys.readouterr().out
+    assert all(told.count(f"  {domain} ") == 2 for domain in DOMAINS)
+    assert (folder.figures / "codes.png").exists()
+    with np.load(folder.evaluation) as arrays:
+        assert arrays["train_domains"].tolist() == 2 * DOMAINS
+        assert [words.split(":")[0] for words in arrays["test_members"]] == 2 * DOMAINS
+    member = metastruct.load(folder.path).adapt([[0.1, 0.2], [0.3, -0.4]], [[0.2, -0.1], [-0.4, -0.3]])
+    assert member.code.shape == (6,)

@@ -38,7 +38,6 @@ class Evaluation:
     """
 
     domains: list[str]
-
     values: dict[tuple[str, str], Array] = field(default_factory=dict)
     arrays: dict[str, Array] = field(default_factory=dict)
     seconds: dict[str, float] = field(default_factory=dict)

@@ -29,7 +29,7 @@ class AutoDecoding(Learner):
             hyper-network with the codes frozen; "joint": codes and base step together.
         codes: "evolving", or "reset": the codes of a batch return to zero before it (Dupont et al. 2022), the control.
         inner_steps, outer_steps: N_in and N_out of the alternating schedule.
-        task_batch: tasks of a batch.
+        task_batch: tasks of a batch; all of them where there are fewer.
         point_batch: observations of each task in an update.
     """
 

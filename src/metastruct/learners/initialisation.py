@@ -20,7 +20,7 @@ class Initialisation(Learner):
     `optimizer.code_rate` and the locality play no part: nothing is generated, and no training task keeps a code.
 
     Args:
-        task_batch: tasks of a batch.
+        task_batch: tasks of a batch; all of them where there are fewer.
         point_batch: observations of each task in a draw.
         draws: draws of observations in an outer step.
     """

@@ -37,7 +37,7 @@ def draw_all(evaluation: Path, folder: Path) -> None:
         "adaptation": adaptation,
     }
     if len(arrays["train_codes"]) == len(arrays["train_parameters"]):
-        drawings["codes"] = codes
+        drawings["codes"] = codes_of_domains if len(set(arrays.get("train_domains", []))) > 1 else codes
     if len(arrays["history"]):
         drawings["training"] = training
     if "true_entropy" in arrays:
@@ -73,6 +73,8 @@ def _plane(arrays: Arrays) -> list[int]:
 
 
 def _mu(arrays: Arrays, task: int) -> str:
+    if "test_members" in arrays:
+        return str(arrays["test_members"][task])
     pairs = zip(arrays["parameter_names"], arrays["test_parameters"][task], strict=True)
     return ", ".join(f"{name} = {value:.2f}" for name, value in pairs)
 
@@ -150,7 +152,7 @@ def field_error(arrays: Arrays) -> Figure:
             shading="gouraud",
             rasterized=True,
         )
-        axis.set(xlabel=first, title=f"{word} ({_mu(arrays, task)})")
+        axis.set(xlabel=first, title=f"{word}\n{_mu(arrays, task)}")
         for path in arrays["query"][task]:
             axis.plot(*path[:, plane].T, color=TRUE, lw=0.4, alpha=0.5)
     axes[0].set_ylabel(second)
@@ -170,19 +172,15 @@ def adaptation(arrays: Arrays) -> Figure:
 
 def codes(arrays: Arrays) -> Figure:
     """First two principal components of the training codes, coloured by each true parameter; new tasks as crosses."""
-    names, points = arrays["parameter_names"], arrays["train_codes"]
-    centre = points.mean(0)
-    _, spread, axes_of_codes = np.linalg.svd(points - centre, full_matrices=False)
-    plane = np.zeros((points.shape[1], 2))
-    plane[:, : min(2, len(axes_of_codes))] = axes_of_codes[:2].T
-    share = spread**2 / (spread**2).sum()
+    names = arrays["parameter_names"]
+    points, new, share = _principal(arrays)
     figure, axes = plt.subplots(1, len(names), figsize=(3.6 * len(names), 3.2), layout="constrained", squeeze=False)
     for i, (axis, name) in enumerate(zip(axes[0], names, strict=True)):
         values = arrays["train_parameters"][:, i]
         limits = {"vmin": values.min(), "vmax": values.max(), "cmap": "viridis"}
-        seen = axis.scatter(*((points - centre) @ plane).T, c=values, s=22, **limits)
+        seen = axis.scatter(*points.T, c=values, s=22, **limits)
         axis.scatter(
-            *((arrays["test_codes"] - centre) @ plane).T,
+            *new.T,
             c=arrays["test_parameters"][:, i],
             s=34,
             marker="X",
@@ -194,6 +192,30 @@ def codes(arrays: Arrays) -> Figure:
         figure.colorbar(seen, ax=axis)
     axes[0, 0].set_ylabel(f"PC 2 ({100 * share[1]:.0f} %)" if len(share) > 1 else "")
     return figure
+
+
+def codes_of_domains(arrays: Arrays) -> Figure:
+    """First two principal components of the training codes, coloured by domain; new tasks as crosses."""
+    points, new, share = _principal(arrays)
+    figure, axis = plt.subplots(figsize=(5.6, 3.6), layout="constrained")
+    for i, name in enumerate(dict.fromkeys(arrays["train_domains"].tolist())):
+        old, crosses = points[arrays["train_domains"] == name], new[arrays["test_domains"] == name]
+        axis.scatter(old[:, 0], old[:, 1], s=22, color=f"C{i}", label=name)
+        axis.scatter(crosses[:, 0], crosses[:, 1], s=34, color=f"C{i}", marker="X", edgecolors="k", linewidths=0.6)
+    axis.set(xlabel=f"PC 1 ({100 * share[0]:.0f} %)", title="codes of the tasks (X: new tasks)")
+    axis.set_ylabel(f"PC 2 ({100 * share[1]:.0f} %)" if len(share) > 1 else "")
+    figure.legend(loc="outside right center", frameon=False)
+    return figure
+
+
+def _principal(arrays: Arrays) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """First two principal components of training and of new codes `[tasks, 2]`, and each component's share."""
+    points = arrays["train_codes"]
+    centre = points.mean(0)
+    _, spread, axes_of_codes = np.linalg.svd(points - centre, full_matrices=False)
+    plane = np.zeros((points.shape[1], 2))
+    plane[:, : min(2, len(axes_of_codes))] = axes_of_codes[:2].T
+    return (points - centre) @ plane, (arrays["test_codes"] - centre) @ plane, spread**2 / (spread**2).sum()
 
 
 def training(arrays: Arrays) -> Figure:

@@ -6,6 +6,7 @@ A member's parameters are the index of its domain, then the domain's own paramet
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from typing import Any
 
 import numpy as np
 
@@ -18,8 +19,8 @@ class MultiDomain(System):
     Task k belongs to domain k modulo the number of domains, so that domains are equally many.
 
     Args:
-        domains: names of the families, in order.
-        members: the families by name.
+        domains: names of the families, in order; `{name: settings}` where some settings are not those of its yaml.
+        members: the families by name, with their settings.
 
     Raises:
         ValueError: fewer than two domains, one twice, or two that do not go together.
@@ -27,10 +28,11 @@ class MultiDomain(System):
 
     name = "multi_domain"
 
-    def __init__(self, domains: Sequence[str], members: Mapping[str, System]):
-        if len(set(domains)) != len(domains) or len(domains) < 2:
-            raise ValueError(f"multi_domain needs two or more different domains, got {list(domains)}")
-        self.domains = [members[name] for name in domains]
+    def __init__(self, domains: Sequence[str | Mapping[str, Any]], members: Mapping[str, System]):
+        names = [entry if isinstance(entry, str) else next(iter(entry)) for entry in domains]
+        if len(set(names)) != len(names) or len(names) < 2:
+            raise ValueError(f"multi_domain needs two or more different domains, got {names}")
+        self.domains = [members[name] for name in names]
         first = self.domains[0]
         for other in self.domains[1:]:
             for what in ("state_dim", "structure", "canonical", "grid_axes"):
@@ -57,6 +59,10 @@ class MultiDomain(System):
     def domain_names(self, mu: Array) -> list[str]:
         return [self.domains[index].name for index in _index(mu)]
 
+    def described(self, mu: Array) -> list[str]:
+        members = [self._own(member) for member in mu]
+        return [f"{domain.name}: {domain.described(own[None])[0]}" for domain, own in members]
+
     def corners(self) -> Array:
         return np.concatenate([self._padded(i, domain.corners()) for i, domain in enumerate(self.domains)])
 
@@ -65,9 +71,8 @@ class MultiDomain(System):
         return self._padded(index, self.domains[index].sample_parameters(generator)[None])[0]
 
     def sample_starts(self, generator: np.random.Generator, mu: Array, count: int) -> Array:
-        (index,) = _index(mu[None])
-        domain = self.domains[index]
-        return domain.sample_starts(generator, mu[1 : 1 + len(domain.parameter_names)], count)
+        domain, own = self._own(mu)
+        return domain.sample_starts(generator, own, count)
 
     def vector_field(self, x: Array, mu: Array) -> Array:
         return self._by_domain(mu, lambda domain, rows, own: domain.vector_field(x[rows], own))
@@ -101,6 +106,12 @@ class MultiDomain(System):
 
     def on_grid(self, x: Array, mu: Array) -> Array:
         return self._by_domain(mu, lambda domain, rows, own: domain.on_grid(x[rows], own))
+
+    def _own(self, mu: Array) -> tuple[System, Array]:
+        """The domain of one member `[parameters]` and its own parameters there."""
+        (index,) = _index(mu[None])
+        domain = self.domains[index]
+        return domain, mu[1 : 1 + len(domain.parameter_names)]
 
     def _padded(self, index: int, own: Array) -> Array:
         padded = np.zeros((len(own), 1 + self.width))

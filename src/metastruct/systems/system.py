@@ -76,6 +76,11 @@ class System(ABC):
         """The family of each member."""
         return [self.name] * len(mu)
 
+    def described(self, mu: Array) -> list[str]:
+        """The parameters of each member, for people."""
+        pairs = (zip(self.parameter_names, member, strict=True) for member in mu)
+        return [", ".join(f"{name} = {value:.2f}" for name, value in pair) for pair in pairs]
+
     def corners(self) -> Array:
         """Members `[2, parameters]` at the lower and at the upper ends of all ranges."""
         return self.ranges.T
