@@ -167,7 +167,7 @@ def systems_named(domains: Any) -> dict[str, Any]:
             found[name] = OmegaConf.to_container(OmegaConf.merge(own, changes))
         except OmegaConfBaseException as error:
             parts = {str(key): value for key, value in own.items() if isinstance(value, DictConfig)}
-            known = [f"{key}.{inner}" for key, value in parts.items() for inner in value]
+            known = [f"{key}.{inner}" for key, value in parts.items() for inner in map(str, value)]
             raise ConfigError(
                 f"system.domains: {name} has no setting {error.full_key}; {closest(str(error.full_key), known)}"
             ) from None

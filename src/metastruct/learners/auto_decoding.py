@@ -125,7 +125,7 @@ class AutoDecoding(Learner):
         return self.locality["lambda_phi"] * torch.linalg.vector_norm(phi) + self.model.modulation.penalty()
 
     def diagnostics(self) -> dict[str, float]:
-        spread = float(self.codes.detach().std(0).mean())
+        spread = float(self.codes.detach().std(0, correction=0).mean())
         return {"train/code_spread": spread} | {
             f"train/{name}": value for name, value in self.model.modulation.diagnostics(self.codes).items()
         }
