@@ -7,9 +7,6 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from omegaconf import OmegaConf
-
-from metastruct.config import dynamics_name, method_name
 from metastruct.runs.files import sum_file
 from metastruct.sweeps.table import Planned
 
@@ -35,18 +32,15 @@ class Estimator:
 
     def training(self, job: Planned) -> float:
         """Seconds of the training of a job, zero where it is done."""
-        cfg = job.settings
-        if sum_file(job.training / "model.ckpt").exists() or cfg.learner.name == "scratch":
+        if job.learner == "scratch" or sum_file(job.training / "model.ckpt").exists():
             return 0.0
-        if measured := self.steps.get(_like(job)):
-            return cfg.trainer.steps * statistics.median(measured)
-        generic = GENERIC if cfg.dynamics.name == "generic" else 1.0
-        work = OmegaConf.select(cfg, "learner.task_batch") or 70
-        tasks = work / 70 if cfg.learner.name == "auto_decoding" else 1.0
-        return cfg.trainer.steps * STEP * SLOWER.get(cfg.learner.name, 1.0) * generic * max(tasks, 0.5)
+        if measured := self.steps.get((job.method, job.dynamics)):
+            return job.outer_steps * statistics.median(measured)
+        generic = GENERIC if job.dynamics.startswith("generic") else 1.0
+        return job.outer_steps * STEP * SLOWER.get(job.learner, 1.0) * generic
 
     def evaluation(self, job: Planned) -> float:
-        measured = self.rests.get(_like(job))
+        measured = self.rests.get((job.method, job.dynamics))
         return statistics.median(measured) if measured else EVALUATION
 
     def total(self, units: Iterable[Sequence[Planned]]) -> float:
@@ -59,7 +53,3 @@ class Estimator:
                     seconds += self.training(job)
                 seconds += self.evaluation(job)
         return seconds
-
-
-def _like(job: Planned) -> tuple[str, str]:
-    return method_name(job.settings), dynamics_name(job.settings)

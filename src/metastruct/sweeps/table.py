@@ -20,7 +20,7 @@ from typing import Any
 
 from omegaconf import DictConfig, OmegaConf
 
-from metastruct.config import CONF, ConfigError, closest, composed, drop_unused_rank, groups, method_name
+from metastruct.config import CONF, ConfigError, closest, composed, drop_unused_rank, dynamics_name, groups, method_name
 from metastruct.launchers.launcher import Job
 from metastruct.runs.folder import RunFolder, run_folder, training_folder
 
@@ -44,6 +44,10 @@ class Planned(Job):
     label: str  # its words without seed and bookkeeping
     training: Path  # folder of its training, which other runs may share
     seed: int
+    method: str
+    learner: str
+    dynamics: str
+    outer_steps: int
     settings: DictConfig  # of the first seed
 
     @property
@@ -121,6 +125,10 @@ def planned(table: str, words: tuple[str, ...], seeds: Sequence[int], outputs: P
             label=" ".join(words),
             training=training_folder(settings, method),
             seed=seed,
+            method=method,
+            learner=cfg.learner.name,
+            dynamics=dynamics_name(cfg),
+            outer_steps=cfg.trainer.steps,
             settings=cfg,
         )
 
