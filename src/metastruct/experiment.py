@@ -105,14 +105,15 @@ def _logger(cfg: DictConfig, settings: dict[str, Any], folder: RunFolder) -> Wan
         return None
     from metastruct.tracking.wandb import wandb_logger
 
+    words = [cfg.system.name, method_name(cfg), cfg.learner.name, dynamics_name(cfg), f"seed{cfg.seed}"]
     return wandb_logger(
         mode=cfg.logger.mode,
         project=cfg.logger.project,
         folder=Path(cfg.outputs),
         name=folder.path.name,
-        group=f"{cfg.tag}-{cfg.system.name}",
-        tags=[cfg.system.name, method_name(cfg), cfg.learner.name, f"seed{cfg.seed}"],
-        config=settings,
+        group=cfg.tag,
+        tags=list(dict.fromkeys(words)),
+        config=settings | {"table": cfg.tag, "method": method_name(cfg)},
     )
 
 

@@ -8,11 +8,9 @@ from __future__ import annotations
 
 import copy
 import math
-import os
 from collections.abc import Iterator
 from dataclasses import fields
 from importlib.util import find_spec
-from pathlib import Path
 from typing import Any
 
 from hydra.errors import InstantiationException
@@ -21,6 +19,7 @@ from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import InterpolationResolutionError
 
 from metastruct.config import CONF, Config, ConfigError, chosen_by, closest, groups, takes_rank
+from metastruct.tracking.account import has_key
 
 COMPONENTS = ("system", "modulation", "net", "bracket", "dynamics", "integrator", "learner", "adaptation")
 OPTIONAL = ("bracket",)  # only some of the dynamics take one
@@ -328,10 +327,7 @@ def _check_integrator(cfg: DictConfig) -> None:
 
 
 def _check_logger(cfg: DictConfig) -> None:
-    if cfg.logger.name == "wandb" and cfg.logger.mode == "online":
-        netrc = Path.home() / ".netrc"
-        known = os.environ.get("WANDB_API_KEY") or (netrc.exists() and "wandb" in netrc.read_text())
-        if not known:
-            raise ConfigError(
-                "logger.mode=online needs an API key in WANDB_API_KEY; use logger.mode=offline or set the key"
-            )
+    if cfg.logger.name == "wandb" and cfg.logger.mode == "online" and not has_key():
+        raise ConfigError(
+            "logger.mode=online needs an API key in WANDB_API_KEY; use logger.mode=offline or set the key"
+        )

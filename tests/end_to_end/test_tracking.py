@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import subprocess
 import sys
 from pathlib import Path
@@ -17,9 +18,9 @@ TRAIN = CONF.parent / "train.py"
 def tracked(tiny_words, bare_environment, tmp_path_factory) -> tuple[subprocess.CompletedProcess, Path]:
     """A run of a person who never heard of Weights & Biases, and its outputs folder."""
     home, here = tmp_path_factory.mktemp("home"), tmp_path_factory.mktemp("here")
-    words = [word for word in tiny_words if not word.startswith("logger")]
+    words = [word for word in tiny_words if not word.startswith(("logger", "evaluation.figures"))]
     result = subprocess.run(
-        [sys.executable, str(TRAIN), *words, "outputs=results"],
+        [sys.executable, str(TRAIN), *words, "tag=shots", "outputs=results"],
         env=bare_environment | {"HOME": str(home)},
         cwd=here,
         stdin=subprocess.DEVNULL,
@@ -54,3 +55,50 @@ def test_the_console_shows_the_result_and_no_trace(tracked):
     assert "Traceback" not in result.stderr
     assert "pendulum" in result.stdout
     assert "svd(5)" in result.stdout
+
+
+def read_back(here: Path, *flags: str) -> list[dict]:
+    """What Weights & Biases itself reads from the log of the run."""
+    (folder,) = here.glob("results/wandb/offline-run-*")
+    command = [sys.executable, "-m", "wandb", "leet", "inspect", *flags, "--json", str(folder)]
+    printed = subprocess.run(command, capture_output=True, text=True, check=True).stdout
+    return [json.loads(printed)] if flags else [json.loads(line) for line in printed.splitlines()]
+
+
+@pytest.fixture(scope="module")
+def run_summary(tracked) -> dict:
+    return read_back(tracked[1], "--summary")[0]
+
+
+def test_runs_are_grouped_by_table_and_tagged_with_what_they_are(tracked):
+    (run,) = (record["run"] for record in read_back(tracked[1]) if record["type"] == "run")
+    assert run["run_group"] == "shots"
+    assert set(run["tags"]) == {"pendulum", "svd(5)", "auto_decoding", "hamiltonian", "seed0"}
+    config = run["config"]["update"]
+    assert (config["table"], config["method"], config["seed"], config["shots"]) == ("shots", "svd(5)", 0, 10)
+
+
+def test_curves_are_drawn_over_the_outer_steps(tracked):
+    rows = [record["history"]["item"] for record in read_back(tracked[1]) if record["type"] == "history"]
+    assert [row["outer_step"] for row in rows if "train/loss" in row] == [5, 10, 15, 20]
+
+
+def test_the_summary_of_a_run_holds_the_numbers_of_its_metrics_file(tracked, run_summary):
+    (path,) = tracked[1].glob("results/*/metrics.json")
+    metrics, logged = json.loads(path.read_text()), run_summary["summary"]
+    for metric in ("field_error", "trajectory_error", "energy_drift"):
+        assert logged[f"test/{metric}"] == pytest.approx(metrics[metric]["mean"], rel=1e-12)
+        assert logged[f"test/{metric}_median"] == pytest.approx(metrics[metric]["median"], rel=1e-12)
+    assert logged["parameters/total"] == metrics["parameters"]["base"] + metrics["parameters"]["hypernetwork"]
+    assert logged["seconds/training"] == pytest.approx(metrics["seconds"]["training"])
+
+
+def test_every_panel_of_the_dashboard_shows_something_that_a_run_logs(run_summary):
+    pytest.importorskip("wandb_workspaces")
+    from metastruct.tracking.dashboard import dashboard, shown, spec
+
+    entropy = "figures/entropy"  # of dissipative systems, which this run is not
+    names = shown(spec(dashboard("metastruct")))
+    known = set(run_summary["summary"]) | {f"config:{name}" for name in run_summary["config"]}
+    assert names - known == {entropy}
+    assert {"figures/phase_portrait", "test/energy_drift", "train/loss", "config:shots", "config:method"} <= names

@@ -31,20 +31,30 @@ def wandb_logger(
     )
     run.define_metric("outer_step")
     run.define_metric("train/*", step_metric="outer_step")
+    run.define_metric("test/*", summary="last")
     return WandbLogger(experiment=run, log_model=False)
 
 
 def log_results(logger: WandbLogger, metrics: dict[str, Any], figures: Path) -> None:
     """The metrics into the run's summary, the figures as images; then the run is closed."""
     run = logger.experiment
-    for metric, value in metrics.items():
-        if isinstance(value, dict) and "mean" in value:
-            run.summary.update({f"test/{metric}": value["mean"], f"test/{metric}_std": value["std"]})
-        elif isinstance(value, int | float | str):
-            run.summary[metric] = value
-        elif metric in ("parameters", "seconds"):
-            run.summary.update({f"{metric}/{name}": number for name, number in value.items()})
+    run.summary.update(summary(metrics))
     images = {f"figures/{path.stem}": wandb.Image(str(path)) for path in sorted(figures.glob("*.png"))}
     if images:
         run.log(images)
     run.finish()
+
+
+def summary(metrics: dict[str, Any]) -> dict[str, int | float | str]:
+    """The numbers of metrics.json that stand for a run; what could not be measured is left out."""
+    found: dict[str, Any] = {}
+    for metric, value in metrics.items():
+        if not isinstance(value, dict):
+            found[metric] = value
+        elif "mean" in value:
+            names = {"mean": f"test/{metric}", "std": f"test/{metric}_std", "median": f"test/{metric}_median"}
+            found |= {name: value[statistic] for statistic, name in names.items()}
+        elif metric in ("parameters", "seconds"):
+            found |= {f"{metric}/{name}": number for name, number in value.items()}
+    found["parameters/total"] = found["parameters/base"] + found["parameters/hypernetwork"]
+    return {name: value for name, value in found.items() if isinstance(value, int | float | str)}
