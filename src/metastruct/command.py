@@ -20,7 +20,12 @@ from omegaconf.errors import OmegaConfBaseException
 from metastruct.config import ConfigError, closest, composed, drop_unused_rank, groups
 
 failures: list[str] = []
+home: int | None = None  # the process that counts the failures
 notes: set[str] = set()
+
+
+class JobError(RuntimeError):
+    """What a launcher of Hydra carries home from a job that failed in another process, perhaps on another machine."""
 
 
 def job(cfg: DictConfig) -> None:
@@ -42,12 +47,16 @@ def job(cfg: DictConfig) -> None:
             traceback.print_exc()
         failures.append(overrides)
         print(f"error: {one_line(error)}", file=sys.stderr, flush=True)
+        if os.getpid() != home:
+            raise JobError(f"{overrides}: {one_line(error)}") from None
         if not sweep:
             raise SystemExit(2 if isinstance(error, ConfigError) else 1) from None
 
 
 def command_line(main: Callable[[], None]) -> None:
     """Run a Hydra main; exit with 0, 1 after a failure, 2 for a senseless configuration, 130 if interrupted."""
+    global home
+    home = os.getpid()
     os.environ["HYDRA_FULL_ERROR"] = "1"  # Hydra then raises, and the message is ours
     sys.argv[1:] = sorted(sys.argv[1:], key=lambda word: word not in ("-m", "--multirun"))  # Hydra wants it first
     try:
@@ -55,6 +64,9 @@ def command_line(main: Callable[[], None]) -> None:
     except (HydraException, OmegaConfBaseException, ValueError) as error:
         print(f"error: {explained(error)}", file=sys.stderr)
         raise SystemExit(2) from None
+    except JobError as error:
+        print(f"error: a job failed, perhaps not alone: {error}; the same command tries it again", file=sys.stderr)
+        raise SystemExit(1) from None
     except KeyboardInterrupt:
         print("interrupted; the same command goes on from the last checkpoint", file=sys.stderr)
         raise SystemExit(130) from None
