@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 import subprocess
 import sys
@@ -22,7 +23,7 @@ pytestmark = [
 ]
 
 TRAIN = CONF.parent / "train.py"
-LONG = ("trainer.steps=20000", "trainer.checkpoint_seconds=1")  # more than half a minute of a slow core
+LONG = ("trainer.steps=20000", "trainer.checkpoint_seconds=1")  # 20 seconds or more
 
 
 @pytest.fixture
@@ -55,12 +56,12 @@ def test_an_array_runs_every_job_and_a_failure_stops_no_other(job):
         assert RunFolder(one.folder).finished() is not None
 
 
-def test_a_run_sees_the_gpu_that_slurm_gave_to_its_element(job):
+def test_an_element_sees_only_the_gpu_that_slurm_gave_to_it(job):
     one = job()
-    launch([[one]], gpus_per_node=1)
+    launch([[one]], gpus_per_node=1, slots_per_gpu=3)  # of a node with two
     assert RunFolder(one.folder).finished() is not None
-    (script,) = Path("logs").glob("*/*.sh")
-    assert "--gpus-per-node=1" in script.read_text()
+    (log,) = Path("logs").glob("*/*_log.out")
+    assert re.search(r"3 slots, GPUs: \d$", log.read_text(), re.MULTILINE)
 
 
 def test_jobs_that_were_submitted_are_followed_not_repeated(job):
@@ -73,7 +74,8 @@ def test_jobs_that_were_submitted_are_followed_not_repeated(job):
 
 def test_a_job_is_requeued_after_a_timeout_and_ends_with_the_same_numbers(job):
     on_cluster, here = job(*LONG), job(*LONG, outputs="here")
-    outcomes = launch([[on_cluster]], timeout_min=1)
+    early = {"slurm_signal_delay_s": 40}  # before the end of the only minute
+    outcomes = launch([[on_cluster]], timeout_min=1, extra=early)
     assert outcomes[on_cluster].error is None
     assert "going on from" in on_cluster.log.read_text()
     subprocess.run([sys.executable, str(TRAIN), *here.overrides], check=True, capture_output=True, timeout=300)

@@ -132,6 +132,7 @@ class Element:
 
     def __call__(self, units: Sequence[Unit]) -> None:
         pool = GpuPool(None if self.gpus else 0, self.slots_per_gpu, self.cores)
+        print(f"{len(units)} units, {pool.slots} slots, GPUs: {' '.join(pool.gpus) or 'none'}", flush=True)
         left = [[job for job in unit if not job.error.exists()] for unit in units]  # failed before a timeout
         pool.launch([unit for unit in left if unit], say)
 
