@@ -11,6 +11,7 @@ Runs that would end in the same folder are one run, so a modulation without a ra
 
 from __future__ import annotations
 
+import copy
 import itertools
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -138,8 +139,7 @@ def configured(*words: str) -> DictConfig:
     names = {*groups(), "experiment"}
     choices = tuple(word for word in words if word.partition("=")[0] in names)
     values = [word for word in words if word not in choices]
-    cfg = DictConfig(OmegaConf.to_container(_composed(*choices)))
-    OmegaConf.set_struct(cfg, True)
+    cfg = copy.deepcopy(_composed(*choices))  # with the types of its schema
     for word in values:
         key, _, value = word.partition("=")
         try:
