@@ -145,7 +145,7 @@ def groups() -> dict[str, list[str]]:
     return found
 
 
-def systems_named(domains: Any) -> dict[str, Any]:
+def systems_named(domains: Any) -> DictConfig:
     """The settings of these systems, each as its yaml has them; `{name: settings}` instead of a name changes some.
 
     Raises:
@@ -171,7 +171,7 @@ def systems_named(domains: Any) -> dict[str, Any]:
             raise ConfigError(
                 f"system.domains: {name} has no setting {error.full_key}; {closest(str(error.full_key), known)}"
             ) from None
-    return found
+    return OmegaConf.create(found)  # a plain dict could not be put in the place of its interpolation
 
 
 def _named(entry: Any) -> tuple[str, Any]:

@@ -101,6 +101,13 @@ def test_some_settings_of_a_domain_can_be_changed(composed):
     assert training_key(as_dict(cfg)) != training_key(as_dict(composed("system=multi_domain")))
 
 
+def test_the_configuration_resolves_in_place_as_hydra_prints_it(composed):
+    cfg = composed("system=multi_domain")
+    OmegaConf.resolve(cfg)
+    assert list(cfg.system.members) == DOMAINS
+    assert cfg.modulation.code_dim == 6
+
+
 def test_dissipative_families_of_equal_dimension_go_together(composed):
     words = ("system.domains=[damped_oscillator,{damped_chain:{oscillators:1}}]", "dynamics=generic")
     cfg = composed("system=multi_domain", *words)
