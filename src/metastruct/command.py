@@ -17,7 +17,7 @@ from hydra.types import RunMode
 from omegaconf import DictConfig
 from omegaconf.errors import OmegaConfBaseException
 
-from metastruct.config import ConfigError, closest, composed, drop_unused_rank, groups
+from metastruct.config import ConfigError, closest, composed, drop_unused_rank, groups, settle_adaptation
 
 failures: list[str] = []
 home: int | None = None  # the process that counts the failures
@@ -31,7 +31,9 @@ class JobError(RuntimeError):
 def job(cfg: DictConfig) -> None:
     """One job of Hydra: a run whose failure is told in one line and stops no other job of a sweep."""
     sweep = HydraConfig.get().mode == RunMode.MULTIRUN
-    overrides = " ".join(HydraConfig.get().overrides.task)
+    words = list(HydraConfig.get().overrides.task)
+    overrides = " ".join(words)
+    settle_adaptation(cfg, words)
     if sweep:
         print(f"job {HydraConfig.get().job.num}: {overrides}", flush=True)
         dropped = drop_unused_rank(cfg)

@@ -6,6 +6,7 @@ typed by its own yaml, so that a new component needs no schema of its own; `vali
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field, fields
 from difflib import get_close_matches
 from functools import cache
@@ -19,6 +20,7 @@ from omegaconf import MISSING, DictConfig, ListConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 CONF = Path(__file__).resolve().parents[2] / "conf"
+AFFINE = ("hamiltonian", "unstructured")  # dynamics that are affine in the output layer of their net
 
 
 class ConfigError(ValueError):
@@ -132,7 +134,16 @@ def composed(*overrides: str) -> DictConfig:
     register()
     GlobalHydra.instance().clear()
     with initialize_config_dir(str(CONF), version_base="1.3"):
-        return compose("train", overrides=list(overrides))
+        cfg = compose("train", overrides=list(overrides))
+    settle_adaptation(cfg, overrides)
+    return cfg
+
+
+def settle_adaptation(cfg: DictConfig, overrides: Sequence[str]) -> None:
+    """Levenberg-Marquardt where a modulation chose the closed form, not the user, and the dynamics has none."""
+    chosen = any(word.lstrip("+").startswith("adaptation=") for word in overrides)
+    if not chosen and cfg.adaptation.name == "closed_form" and cfg.dynamics.name not in AFFINE:
+        cfg.adaptation = OmegaConf.load(CONF / "adaptation" / "levenberg_marquardt.yaml")
 
 
 def groups() -> dict[str, list[str]]:

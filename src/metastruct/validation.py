@@ -18,7 +18,7 @@ from hydra.utils import instantiate
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import InterpolationResolutionError
 
-from metastruct.config import CONF, Config, ConfigError, chosen_by, closest, groups, takes_rank
+from metastruct.config import AFFINE, CONF, Config, ConfigError, chosen_by, closest, groups, takes_rank
 from metastruct.tracking.account import has_key
 
 COMPONENTS = ("system", "modulation", "net", "bracket", "dynamics", "integrator", "learner", "adaptation")
@@ -27,7 +27,6 @@ KINDS = {int: "an integer", float: "a number", bool: "true or false", str: "a wo
 SITE_TAGS = ("input", "hidden", "output", "bracket")
 WITH_CODES = ("auto_decoding",)  # learners whose tasks differ in a code of few numbers
 LINEAR = ("camel", "full_weight", "shift")  # modulations whose updates are linear in what is generated
-AFFINE = ("hamiltonian", "unstructured")  # dynamics that are affine in the output layer of their net
 CHOICES = {
     "net.activation": ("silu", "tanh", "sine", "softplus"),
     "learner.schedule": ("joint", "alternating"),

@@ -24,12 +24,19 @@ class Bracket(nn.Module, ABC):
     """
 
     sites: list[Site]
+    from_equilibrium: bool = False  # should a training start with grad E along grad S?
     ends: Tensor  # [state, 2 * pairs], picks the first, then the second component of each pair
 
     def __init__(self, state_dim: int):
         super().__init__()
         self.pairs = torch.triu_indices(state_dim, state_dim, 1)
         self.register_buffer("ends", torch.eye(state_dim)[:, self.pairs.flatten()])
+
+    def start(self, by_entropy: Tensor, turning: Tensor) -> None:  # noqa: B027, most brackets need nothing
+        """Told once, before a training: grad S `[state]`, and the skew part of the nearest linear law `[state, state]`.
+
+        Where E is about |y|^2/2 beside T S, that part is L.
+        """
 
     @abstractmethod
     def field(self, y: Tensor, by_energy: Tensor, by_entropy: Tensor, updates: Updates) -> Tensor:

@@ -60,6 +60,15 @@ class GNODE(Bracket):
         self.register_buffer("index", index)
         self.register_buffer("sign", sign)
 
+    def start(self, by_entropy: Tensor, turning: Tensor) -> None:
+        """xi = L ^ grad S/|grad S|^2 with the turning for L, in its old size."""
+        a, b, c = torch.tensor(list(combinations(range(len(by_entropy)), 3))).T
+        s = by_entropy
+        xi = turning[a, b] * s[c] + turning[b, c] * s[a] + turning[c, a] * s[b]
+        if xi.any():
+            with torch.no_grad():
+                self.xi.copy_((xi / xi.square().mean().sqrt())[:, None])
+
     def _dense(self, name: str, updates: Updates) -> Tensor:
         """A tensor under its update, `[..., 1 or tasks, out, in]`."""
         tensor: Tensor = getattr(self, name)[..., None, :, :]

@@ -5,11 +5,16 @@ metriplectic systems").
 
 with A(x), B(x), K(x) the outputs of one plain net. No epsilon stands beside |v|^2: it would break the degeneracy to
 the size of epsilon.
+
+A training starts at an equilibrium, grad E = T grad S, with L the skew part of the linear law nearest to the data. Where
+E starts with a slope across grad S, A can fit the data by changing its sign from state to state, on a surface where L
+vanishes; E then rises on one side of it and falls on the other, and the training stays there.
 """
 
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -33,6 +38,7 @@ class NMS(Bracket):
     """
 
     net: Net
+    from_equilibrium = True
 
     def __init__(self, net: MakeNet, state_dim: int, rank: int, friction: float):
         super().__init__(state_dim)
@@ -44,6 +50,23 @@ class NMS(Bracket):
         self.sizes = [self.pairs.shape[1], state_dim * rank, rank * rank]
         self.net = net(state_dim, sum(self.sizes), False)
         self.sites = [replace(site, tag="bracket") for site in self.net.sites]
+        b = torch.randn(state_dim, rank)
+        parts = torch.randn(self.sizes[0]), b / (rank * b.square().mean()).sqrt(), torch.eye(rank)
+        with torch.no_grad():
+            self._constants.copy_(torch.cat([part.flatten() for part in parts]))
+
+    @property
+    def _constants(self) -> Tensor:
+        """The bias of A, B and K, `[sum of sizes]`."""
+        net: Any = self.net
+        bias: Tensor = net.biases[net.sites[-1].name]
+        return bias
+
+    def start(self, by_entropy: Tensor, turning: Tensor) -> None:
+        kept = projected(projected(turning, by_entropy).mT, by_entropy).mT[tuple(self.pairs)]
+        if kept.any():
+            with torch.no_grad():
+                self._constants[: len(kept)] = kept / kept.square().mean().sqrt()
 
     def _parts(self, y: Tensor, updates: Updates) -> tuple[Tensor, Tensor, Tensor]:
         """A - A^T over pairs, B and K at the states y."""

@@ -23,13 +23,15 @@ from metastruct.nets.site import Site, Updates
 class Scales:
     """Constants of the training data, each `[state]`: mean and spread of states, spread and mean of derivatives.
 
-    The mean derivative, the drift, only says where a training starts; a model that is loaded needs none.
+    The mean derivative, the drift, and the matrix of the linear law nearest to the data, `[state, state]`, only say
+    where a training starts; a model that is loaded needs none.
     """
 
     state_mean: Tensor
     state_std: Tensor
     derivative_std: Tensor
     drift: Tensor | None = None
+    linear: Tensor | None = None
 
     @classmethod
     def of(cls, states: Tensor, derivatives: Tensor) -> Scales:
@@ -39,8 +41,10 @@ class Scales:
             spread = values.flatten(0, -2).std(0)
             return torch.where(spread > 0, spread, torch.ones_like(spread))
 
-        means = (values.flatten(0, -2).mean(0) for values in (states, derivatives))
-        return cls(next(means), std(states), std(derivatives), next(means))
+        centre, drift = (values.flatten(0, -2).mean(0) for values in (states, derivatives))
+        x, dxdt = (states - centre).flatten(0, -2), (derivatives - drift).flatten(0, -2)
+        linear = dxdt.mT @ x @ torch.linalg.pinv(x.mT @ x, hermitian=True)
+        return cls(centre, std(states), std(derivatives), drift, linear)
 
 
 class Dynamics(nn.Module, ABC):

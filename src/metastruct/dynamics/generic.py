@@ -24,9 +24,10 @@ class Generic(Dynamics):
 
     E = net(y) + e.y and S likewise, y = (x - mean)/std. The linear part is trained with the base; it starts as a unit
     vector, so that neither gradient is near zero, where both brackets are flat and a projection on it is not defined.
-    That of S starts along the mean derivative of the data, for entropy only rises, and that of E orthogonal to it:
-    L grad E changes its sign when E and S change places, and a start where they have can be left only through a
-    gradient of zero (with random starts one seed in three was stuck on damped oscillators).
+    That of S starts along the mean derivative of the data, for entropy only rises. That of E starts along that of S, as
+    in equilibrium, where grad E = T grad S, if the bracket wants it, else orthogonal to it: L grad E changes its sign
+    when E and S change places, and a constant bracket that starts where they have can leave only through a gradient
+    of zero (with random starts one seed in three was stuck on damped oscillators).
     The bracket acts in the coordinates x/D, D_i^2 = std(x_i) std(dx_i/dt): components of very different rates then all
     start with derivatives of the data's order.
 
@@ -47,12 +48,21 @@ class Generic(Dynamics):
         rate = rates.log().mean().exp()
         self.register_buffer("lever", (rates / rate).sqrt())  # D/std
         self.register_buffer("gain", rate * self.lever * scales.state_std)
-        energy, entropy = torch.randn(2, size)
-        if scales.drift is not None and scales.drift.any():
-            entropy = (scales.drift / scales.derivative_std).to(energy)
+        self.slopes = nn.ParameterDict(self._first_slopes(scales))
+        if scales.linear is not None:
+            spread = self.lever * scales.state_std
+            linear = (scales.linear * spread / self.gain[:, None]).to(torch.get_default_dtype())
+            self.bracket.start(self.slopes["entropy"].detach() * self.lever.to(linear), (linear - linear.mT) / 2)
+
+    def _first_slopes(self, scales: Scales) -> dict[str, nn.Parameter]:
+        energy, entropy = torch.randn(2, len(scales.state_mean))
+        drift = torch.zeros_like(entropy) if scales.drift is None else scales.drift / scales.derivative_std
+        if drift.any():
+            entropy = drift.to(energy)
         entropy = normalize(entropy, dim=0)
-        energy = normalize(energy - (energy @ entropy) * entropy, dim=0)
-        self.slopes = nn.ParameterDict({"energy": nn.Parameter(energy), "entropy": nn.Parameter(entropy)})
+        across = normalize(energy - (energy @ entropy) * entropy, dim=0)
+        energy = entropy.clone() if drift.any() and self.bracket.from_equilibrium else across
+        return {"energy": nn.Parameter(energy), "entropy": nn.Parameter(entropy)}
 
     def make_nets(self, net: MakeNet, state_dim: int) -> dict[str, Net]:
         return {"energy": net(state_dim, 1, True), "entropy": net(state_dim, 1, True)}
