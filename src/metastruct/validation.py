@@ -156,7 +156,7 @@ def _check_sizes(cfg: DictConfig) -> None:
         "trainer.threads",
         "optimizer.warmup",
     ]
-    not_negative += ["trainer.checkpoint_seconds", "modulation.hidden", "adaptation.screening"]
+    not_negative += ["trainer.checkpoint_seconds", "modulation.hidden", "adaptation.screening", "bracket.tilt"]
     for keys, words, holds in (
         (at_least_one, "at least 1", lambda v: v >= 1),
         (positive, "above 0", lambda v: v > 0),

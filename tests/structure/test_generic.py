@@ -221,8 +221,11 @@ def test_brackets_are_shared_by_all_tasks_unless_the_modulation_takes_their_tag(
             assert torch.allclose(made[0], made[1]) == shared
 
 
-def test_entropy_starts_along_the_mean_derivative_of_the_data_and_energy_orthogonal_to_it(small):
-    cfg = small("system=damped_oscillator")
+@pytest.mark.parametrize(("bracket", "along"), [("gnode", 0.5**0.5), ("nms", 1.0)])
+def test_entropy_starts_along_the_mean_derivative_of_the_data_and_energy_as_near_to_it_as_the_bracket_can(
+    small, bracket, along
+):
+    cfg = small("system=damped_oscillator", f"bracket={bracket}")
     for drift, first in ((torch.tensor([0.0, 0.1, 0.4]), 2), (torch.tensor([-0.5, 0.1, 0.0]), 0)):
         ones = torch.ones(3)
         model = build_model(cfg, Scales(0 * ones, ones, ones, drift))
@@ -231,13 +234,39 @@ def test_entropy_starts_along_the_mean_derivative_of_the_data_and_energy_orthogo
         assert slope.abs().argmax() == first
         energy = model.dynamics.slopes["energy"].detach()
         torch.testing.assert_close(torch.stack([slope.norm(), energy.norm()]), torch.ones(2))
-        assert (energy @ slope).abs() < 1e-6
+        assert energy @ slope == pytest.approx(along, abs=1e-6)
 
 
-def test_scales_of_data_hold_the_mean_derivative():
-    states = torch.randn(3, 4, 2)
-    derivatives = torch.randn(3, 4, 2)
-    torch.testing.assert_close(Scales.of(states, derivatives).drift, derivatives.mean((0, 1)))
+@pytest.mark.parametrize("size", [3, 4, 5])
+def test_both_brackets_start_with_the_poisson_matrix_that_turns_as_the_data_do(small, any_bracket, size):
+    torch.manual_seed(size)
+    turn = torch.randn(size, size)
+    turn[-1] = turn[:, -1] = 0.0  # the last component is the entropy
+    turn = turn - turn.mT
+    spread, rates = torch.rand(2, size) + 0.5
+    linear = spread[:, None] * turn / spread - 0.3 * torch.eye(size)  # in other units, and with friction
+    scales = Scales(torch.zeros(size), spread, spread * rates.mean(), torch.eye(size)[-1], linear)
+    dynamics = build_model(small("system=damped_oscillator", f"bracket={any_bracket}"), scales).dynamics
+    slope = dynamics.slopes["entropy"].detach()
+    poisson = dynamics.bracket.poisson(torch.zeros(1, 1, size), slope[None, None], {})[0, 0]
+    alike = (poisson * turn).sum() / (poisson.norm() * turn.norm())
+    assert alike > 0.97
+    assert poisson.abs().max() > 0.5
+
+
+def test_scales_of_data_hold_the_mean_derivative_and_the_nearest_linear_law():
+    states = torch.randn(3, 40, 2, dtype=torch.float64)
+    law = torch.tensor([[-0.2, 1.0], [-3.0, 0.1]], dtype=torch.float64)
+    derivatives = states @ law.mT + torch.tensor([0.5, -2.0], dtype=torch.float64)
+    scales = Scales.of(states, derivatives)
+    torch.testing.assert_close(scales.drift, derivatives.mean((0, 1)))
+    torch.testing.assert_close(scales.linear, law)
+
+
+def test_data_that_do_not_move_leave_a_start_that_is_finite(small, any_bracket):
+    still = torch.zeros(2, 5, 3)
+    model = build_model(small("system=damped_oscillator", f"bracket={any_bracket}"), Scales.of(still, still))
+    assert all(parameter.isfinite().all() for parameter in model.parameters())
 
 
 class Analytic(Net):

@@ -24,7 +24,7 @@ class Bracket(nn.Module, ABC):
     """
 
     sites: list[Site]
-    from_equilibrium: bool = False  # should a training start with grad E along grad S?
+    tilt: float  # tangent of the angle between grad E and grad S at the start of a training
     ends: Tensor  # [state, 2 * pairs], picks the first, then the second component of each pair
 
     def __init__(self, state_dim: int):
@@ -32,7 +32,7 @@ class Bracket(nn.Module, ABC):
         self.pairs = torch.triu_indices(state_dim, state_dim, 1)
         self.register_buffer("ends", torch.eye(state_dim)[:, self.pairs.flatten()])
 
-    def start(self, by_entropy: Tensor, turning: Tensor) -> None:  # noqa: B027, most brackets need nothing
+    def start(self, by_entropy: Tensor, turning: Tensor) -> None:
         """Told once, before a training: grad S `[state]`, and the skew part of the nearest linear law `[state, state]`.
 
         Where E is about |y|^2/2 beside T S, that part is L.

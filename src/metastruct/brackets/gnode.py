@@ -32,6 +32,8 @@ class GNODE(Bracket):
         state_dim: size n of the state, at least 3.
         rank: r, the number of Lambda^m.
         friction: size of M beside L, at initialisation.
+        tilt: tangent of the angle between grad E and grad S at the start of a training. At zero, in equilibrium, w
+            vanishes, and with it the field and most of its gradient.
 
     Raises:
         ValueError: the state is too small for an L that is not zero.
@@ -40,12 +42,13 @@ class GNODE(Bracket):
     index: Tensor
     sign: Tensor
 
-    def __init__(self, net: MakeNet, state_dim: int, rank: int, friction: float):
+    def __init__(self, net: MakeNet, state_dim: int, rank: int, friction: float, tilt: float = 1.0):
         super().__init__(state_dim)
         if state_dim < 3 or rank < 1:
             raise ValueError(
                 f"bracket=gnode needs a state of at least 3 components and rank >= 1, got {state_dim} and {rank}"
             )
+        self.tilt = tilt
         triples, pairs = comb(state_dim, 3), comb(state_dim, 2)
         self.sites = [
             Site("xi", "bracket", triples, 1, bias=False),

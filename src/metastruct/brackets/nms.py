@@ -6,9 +6,9 @@ metriplectic systems").
 with A(x), B(x), K(x) the outputs of one plain net. No epsilon stands beside |v|^2: it would break the degeneracy to
 the size of epsilon.
 
-A training starts at an equilibrium, grad E = T grad S, with L the skew part of the linear law nearest to the data. Where
-E starts with a slope across grad S, A can fit the data by changing its sign from state to state, on a surface where L
-vanishes; E then rises on one side of it and falls on the other, and the training stays there.
+A training starts at an equilibrium, grad E = T grad S, with L the skew part of the linear law nearest to the data.
+Where E starts with a slope across grad S, A can fit the data by changing its sign from state to state, on a surface
+where L vanishes; E then rises on one side of it and falls on the other, and the training stays there.
 """
 
 from __future__ import annotations
@@ -32,41 +32,34 @@ class NMS(Bracket):
         state_dim: size n of the state, at least 3: a projected skew matrix of two components is zero.
         rank: r.
         friction: size of M beside L, at initialisation.
+        tilt: tangent of the angle between grad E and grad S at the start of a training.
 
     Raises:
         ValueError: the state is too small for an L that is not zero.
     """
 
     net: Net
-    from_equilibrium = True
 
-    def __init__(self, net: MakeNet, state_dim: int, rank: int, friction: float):
+    def __init__(self, net: MakeNet, state_dim: int, rank: int, friction: float, tilt: float = 0.0):
         super().__init__(state_dim)
         if state_dim < 3 or rank < 1:
             raise ValueError(
                 f"bracket=nms needs a state of at least 3 components and rank >= 1, got {state_dim} and {rank}"
             )
-        self.rank, self.scale = rank, friction
+        self.rank, self.scale, self.tilt = rank, friction, tilt
         self.sizes = [self.pairs.shape[1], state_dim * rank, rank * rank]
         self.net = net(state_dim, sum(self.sizes), False)
         self.sites = [replace(site, tag="bracket") for site in self.net.sites]
-        b = torch.randn(state_dim, rank)
-        parts = torch.randn(self.sizes[0]), b / (rank * b.square().mean()).sqrt(), torch.eye(rank)
-        with torch.no_grad():
-            self._constants.copy_(torch.cat([part.flatten() for part in parts]))
-
-    @property
-    def _constants(self) -> Tensor:
-        """The bias of A, B and K, `[sum of sizes]`."""
-        net: Any = self.net
-        bias: Tensor = net.biases[net.sites[-1].name]
-        return bias
 
     def start(self, by_entropy: Tensor, turning: Tensor) -> None:
-        kept = projected(projected(turning, by_entropy).mT, by_entropy).mT[tuple(self.pairs)]
-        if kept.any():
+        """The bias of the net: A that of L, B at random and K the identity, all of order one."""
+        net: Any = self.net
+        a = projected(projected(turning, by_entropy).mT, by_entropy).mT[tuple(self.pairs)]
+        b = torch.randn(len(by_entropy), self.rank)
+        parts = a / a.square().mean().sqrt(), b / (self.rank * b.square().mean()).sqrt(), torch.eye(self.rank)
+        if a.any():
             with torch.no_grad():
-                self._constants[: len(kept)] = kept / kept.square().mean().sqrt()
+                net.biases[net.sites[-1].name].copy_(torch.cat([part.flatten() for part in parts]))
 
     def _parts(self, y: Tensor, updates: Updates) -> tuple[Tensor, Tensor, Tensor]:
         """A - A^T over pairs, B and K at the states y."""

@@ -24,10 +24,10 @@ class Generic(Dynamics):
 
     E = net(y) + e.y and S likewise, y = (x - mean)/std. The linear part is trained with the base; it starts as a unit
     vector, so that neither gradient is near zero, where both brackets are flat and a projection on it is not defined.
-    That of S starts along the mean derivative of the data, for entropy only rises. That of E starts along that of S, as
-    in equilibrium, where grad E = T grad S, if the bracket wants it, else orthogonal to it: L grad E changes its sign
-    when E and S change places, and a constant bracket that starts where they have can leave only through a gradient
-    of zero (with random starts one seed in three was stuck on damped oscillators).
+    That of S starts along the mean derivative of the data, for entropy only rises, and that of E along that of S, as in
+    equilibrium, where grad E = T grad S with T > 0, tilted as much as the bracket needs: L grad E changes its sign when
+    E and S change places, and T with that of L, so that a start where they are wrong can be left only through a
+    gradient of zero.
     The bracket acts in the coordinates x/D, D_i^2 = std(x_i) std(dx_i/dt): components of very different rates then all
     start with derivatives of the data's order.
 
@@ -61,7 +61,7 @@ class Generic(Dynamics):
             entropy = drift.to(energy)
         entropy = normalize(entropy, dim=0)
         across = normalize(energy - (energy @ entropy) * entropy, dim=0)
-        energy = entropy.clone() if drift.any() and self.bracket.from_equilibrium else across
+        energy = normalize(entropy + self.bracket.tilt * across, dim=0) if drift.any() else across
         return {"energy": nn.Parameter(energy), "entropy": nn.Parameter(entropy)}
 
     def make_nets(self, net: MakeNet, state_dim: int) -> dict[str, Net]:
