@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from metastruct.metrics.secular import block_means, secular_slope, turns_per_sample
+from metastruct.metrics.secular import block_lengths, block_means, secular_slope, turns_per_sample
 
 STEPS, PERIODS, SERIES = 20, 100, 40
 SAMPLES = STEPS * PERIODS + 1
@@ -55,6 +55,23 @@ def test_error_covers_the_slopes_of_independent_noise():
     assert (np.abs(slope) <= 2 * error).mean() > 0.9
 
 
+def aliased(samples_per_turn):
+    """An energy of an anharmonic orbit sampled so often: the 21st harmonic looks like a slow oscillation."""
+    place = np.arange(2100) / samples_per_turn[:, None]
+    return 1e-3 * np.cos(2 * np.pi * place) + 1e-9 * np.cos(2 * np.pi * 21 * place), 1 / samples_per_turn
+
+
+def test_a_harmonic_that_samples_cannot_tell_from_a_slow_one_is_no_slope():
+    values, turns = aliased(20.6 + np.linspace(-0.004, 0.004, 40))  # 103 samples in five turns
+    assert (block_lengths(turns, 5) != 5).all()
+    slope, error = secular_slope(values, turns)
+    assert (np.abs(slope) <= 2 * error).all()
+    fixed = block_means(values, turns, np.full(40, 5))
+    creeping = np.polynomial.polynomial.polyfit(np.arange(fixed.shape[-1]), fixed.T, 1)[1] / 5
+    spread = np.diff(fixed, axis=-1).std(axis=-1, ddof=1) * np.sqrt(6 / (5 * fixed.shape[-1])) / 5
+    assert (np.abs(creeping) > 2 * spread).mean() > 0.5  # blocks of five turns took it for one
+
+
 def test_turns_are_counted_whatever_the_shape_and_the_place_of_the_orbit():
     orbit = np.stack([3 + 0.2 * np.cos(PHASE) + 0.03 * np.cos(2 * PHASE), 50 * np.sin(PHASE)], axis=-1)
     np.testing.assert_allclose(turns_per_sample(orbit), TURNS, rtol=1e-7)
@@ -62,6 +79,6 @@ def test_turns_are_counted_whatever_the_shape_and_the_place_of_the_orbit():
 
 
 def test_block_means_keep_a_constant_and_refuse_a_series_that_is_too_short():
-    np.testing.assert_allclose(block_means(np.full((1, 500), 2.5), np.array([0.05]), 5), 2.5)
+    np.testing.assert_allclose(block_means(np.full((1, 500), 2.5), np.array([0.05]), np.array([5])), 2.5)
     with pytest.raises(ValueError, match="at least three blocks of 5 turns, got 2"):
-        block_means(np.zeros((1, 201)), np.array([0.05]), 5)
+        block_means(np.zeros((1, 201)), np.array([0.05]), np.array([5]))

@@ -5,6 +5,12 @@ fitted to all samples cannot tell the two apart: the oscillation leaks into the 
 other make its error bar far too small. Here the series is first averaged over blocks of whole turns of the *numerical*
 orbit (its period is not that of the exact one), under a weight that vanishes at both ends; every block then holds the
 same phases, so that what leaks is the same in each and no slope.
+
+One oscillation is left: the harmonics of the orbit that the samples cannot tell from slow ones, such as the 21st at
+20.6 samples a turn. They do not average out within a block, and where a block holds a whole number of samples their
+phase creeps from block to block, which looks like a slope with a small error. So each series gets the length of block,
+of those near the one asked for, whose samples are farthest from a whole number: what is left then scatters and is in
+the error.
 """
 
 from __future__ import annotations
@@ -31,22 +37,29 @@ def turns_per_sample(states: Array) -> Array:
     return np.abs((increments * weight).sum(-1) / weight.sum() / (2 * np.pi))
 
 
-def block_means(values: Array, turns: Array, turns_per_block: int) -> Array:
-    """Weighted means over blocks of whole turns, `[..., blocks]`.
+def block_lengths(turns: Array, turns_per_block: int) -> Array:
+    """Turns a block of each series, from `turns_per_block` to two more, `[...]` as `turns` per sample."""
+    lengths = turns_per_block + np.arange(3)
+    blocks = lengths / turns[..., None]  # in samples
+    return lengths[np.abs(blocks - np.round(blocks)).argmax(-1)]
+
+
+def block_means(values: Array, turns: Array, lengths: Array) -> Array:
+    """Weighted means over blocks of whole turns, as many as every series has, `[..., blocks]`.
 
     Args:
         values: `[..., samples]`.
         turns: turns per sample `[...]`.
-        turns_per_block: how many turns make a block.
+        lengths: how many turns make a block `[...]`.
 
     Raises:
         ValueError: there are not three blocks.
     """
-    place = np.arange(values.shape[-1]) * turns[..., None] / turns_per_block
+    place = np.arange(values.shape[-1]) * (turns / lengths)[..., None]
     blocks = int(np.floor(place[..., -1].min()))
     if blocks < 3:
         raise ValueError(
-            f"a slope needs at least three blocks of {turns_per_block} turns, got {blocks}; roll out longer"
+            f"a slope needs at least three blocks of {np.max(lengths)} turns, got {blocks}; roll out longer"
         )
     index = np.floor(place).astype(int)
     weight = np.sin(np.pi * (place - index)) ** 4
@@ -61,9 +74,10 @@ def secular_slope(values: Array, turns: Array, turns_per_block: int = 5) -> tupl
     is what rounding makes of an energy; where the means scatter independently about the line it is too large by about
     sqrt(B)/5, never too small.
     """
-    means = block_means(values, turns, turns_per_block)
+    lengths = block_lengths(turns, turns_per_block)
+    means = block_means(values, turns, lengths)
     count = means.shape[-1]
     block = np.arange(count) - (count - 1) / 2
     slope = (means * block).sum(-1) / (block**2).sum()
     error = np.diff(means, axis=-1).std(axis=-1, ddof=1) * np.sqrt(6 / (5 * count))
-    return slope / turns_per_block, error / turns_per_block
+    return slope / lengths, error / lengths
