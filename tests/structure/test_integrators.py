@@ -276,6 +276,25 @@ def test_energy_projection_keeps_a_learned_energy_and_rk4_does_not(small, random
         assert energy_change(RK4(1.0), flow, STARTS, 0.3, 300).max() > 1e-8
 
 
+def test_energy_projection_keeps_the_energy_of_a_generic_net_over_ten_thousand_steps_and_rk4_does_not(
+    small, random_model
+):
+    model = random_model(small("system=damped_oscillator", net__depth=1), gain=2.0).requires_grad_(False)
+    updates = model.modulation(torch.ones(1, model.code_dim, dtype=torch.float64))
+    own, h = model.dynamics.flow(updates), torch.tensor(0.02, dtype=torch.float64)
+    with torch.no_grad():  # traced, for a step is a hundred small operations
+        flow = Flow(torch.jit.trace(own.vector_field, DAMPED), torch.jit.trace(own.energy, DAMPED))
+    for name, steps, keeps in (("energy_projection", LONG, True), ("rk4", LONG // 10, False)):
+        scheme, x, largest = named(name), DAMPED, 0.0
+        for number in range(steps):
+            x = scheme.step(flow, x, h)
+            if number % 100 == 99:
+                largest = max(largest, float((own.energy(x) - own.energy(DAMPED)).abs().max()))
+        scale = (own.energy_gradient(x) * x).norm(dim=-1).max()  # the orbit goes far: this is what rounding is of
+        assert largest < 1e-12 * scale if keeps else largest > 1e-10 * scale
+        assert (model.dynamics.entropy(x, updates) > model.dynamics.entropy(DAMPED, updates)).all()
+
+
 @pytest.mark.parametrize(("flow", "starts"), [(pendulum, STARTS), (metriplectic, DAMPED)])
 def test_rk4_does_not_keep_the_energy(flow, starts):
     assert energy_change(RK4(1.0), flow(), starts, 0.1, 1000).max() > 1e-7
