@@ -288,6 +288,14 @@ def test_camel_brings_its_own_adaptation_and_leaves_the_choice(composed):
     assert composed("modulation=svd").adaptation.name == "gradient"
 
 
+def test_camel_takes_levenberg_marquardt_where_the_dynamics_has_no_closed_form(composed):
+    cfg = composed("modulation=camel", "system=damped_oscillator")
+    assert cfg.adaptation == OmegaConf.load(CONF / "adaptation" / "levenberg_marquardt.yaml")
+    validate(cfg)
+    with pytest.raises(ConfigError, match=r"closed_form needs .* use adaptation=levenberg_marquardt"):
+        validate(composed("modulation=camel", "system=damped_oscillator", "adaptation=closed_form"))
+
+
 def test_fits_of_a_code_are_refused_by_a_learner_without_one(composed):
     cfg = composed("adaptation=levenberg_marquardt")
     cfg.learner.name = "maml"
