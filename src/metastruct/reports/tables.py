@@ -42,7 +42,7 @@ def error_table(settings: dict[str, list[Row]]) -> str:
     for label, rows in settings.items():
         field, trajectory = (seed_means(rows, metric) for metric in ("field_error", "trajectory_error"))
         published = PUBLISHED.get((rows[0]["system"], rows[0]["method"]))
-        beside = "-" if published is None else f"{published[0]:.2f} / {published[1]:.2f}"
+        beside = "-" if published is None else " / ".join("-" if p is None else f"{p:.2f}" for p in published)
         lines.append(f"| {label} | {len(field)} | {_spread(field)} | {_spread(trajectory)} | {beside} |")
     return "\n".join(
         [*lines, "", f"Errors x 1e-2, mean ± deviation over seeds of the mean over test tasks; {NOTE}.", ""]
