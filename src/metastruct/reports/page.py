@@ -20,9 +20,16 @@ nav ul { columns: 14rem; padding-left: 1.2rem; } img { max-width: 100%; height: 
 th, td { padding: .25rem .6rem; border-bottom: 1px solid var(--line); text-align: left; white-space: nowrap; }
 .badge { border: 2px solid; border-radius: .6rem; padding: 0 .5rem; font-weight: 600; white-space: nowrap; }
 .held { color: var(--held); } .not { color: var(--not); } .undecided { color: var(--open); }
-@media (prefers-color-scheme: dark) { .held { color: #81c784; } .not { color: #f28b82; } .undecided { color: #e6c35c; } }
+@media (prefers-color-scheme: dark) { :root { --held: #81c784; --not: #f28b82; --open: #e6c35c; } }
 .note, details { color: var(--quiet); font-size: .9rem; } li { margin: .2rem 0; }
 """
+RULE = (
+    "A claim is held where every ratio of errors that it makes has its whole 95 % interval on the claimed side "
+    "(bootstrap over seeds and test tasks, paired, widened for few seeds), not held where one lies wholly on the other "
+    "side, undecided otherwise or while runs are missing; a claim with another rule says so. Ratios are geometric "
+    "means over tasks, in which a diverged task counts with an error of 10. Intervals are of one ratio each, not "
+    "corrected for how many there are; those of one seed speak of tasks alone."
+)
 SIGNS = {"held": "✓ held", "not held": "✗ not held", "undecided": "? undecided"}
 
 
@@ -49,9 +56,7 @@ def page(claims: Sequence[tuple[Claim, Finding]], sections: Sequence[Section], n
             *(f"<p>{html.escape(note)}</p>" for note in notes),
             f'<nav aria-label="Contents"><ul><li><a href="#claims">Claims</a></li>{listed}</ul></nav>',
             '<section id="claims"><h2>Claims</h2>',
-            '<p class="note">A claim is held where every ratio of errors that it makes has its whole 95 % interval on the '
-            "claimed side (bootstrap over seeds and test tasks, paired), not held where one lies wholly on the other side, "
-            "undecided otherwise; a claim with another rule says so. Ratios are geometric means over tasks.</p>",
+            f'<p class="note">{RULE}</p>',
             *(_claim(claim, finding) for claim, finding in claims),
             "</section>",
             *(_section(section) for section in sections),
@@ -62,7 +67,7 @@ def page(claims: Sequence[tuple[Claim, Finding]], sections: Sequence[Section], n
 
 def _claim(claim: Claim, finding: Finding) -> str:
     kind = finding.verdict.partition(" ")[0]
-    rule = f'<p class="note">Rule: {html.escape(claim.rule)}.</p>' if claim.rule != "see above" else ""
+    rule = f'<p class="note">Rule: {html.escape(claim.rule)}.</p>'
     evidence = "".join(f"<li>{html.escape(line)}</li>" for line in finding.evidence)
     return (
         f"<h3>{claim.name}: {html.escape(claim.statement)}</h3>"
@@ -77,7 +82,7 @@ def _section(section: Section) -> str:
         body.append(f"<p>Not there yet: <code>{html.escape(section.missing)}</code></p>")
     for path in section.figures:
         data = base64.b64encode(path.read_bytes()).decode()
-        body.append(f'<img alt="{html.escape(section.title)}" src="data:image/png;base64,{data}">')
+        body.append(f'<img alt="Figure: {html.escape(section.title)}" src="data:image/png;base64,{data}">')
     body.append(_table(section.markdown))
     return "".join([*body, "</section>"])
 

@@ -16,5 +16,15 @@ PUBLISHED: dict[tuple[str, str], tuple[float | None, float | None]] = {
     ("mass_spring", "svd(5)"): (1.51, 1.12),
     ("duffing", "full_weight"): (10.30, 2.78),
     ("duffing", "svd(5)"): (10.03, 2.30),
-    ("damped_oscillator", "svd(3)"): (None, 0.142),  # its scale is not stated
 }
+UNSCALED = {("damped_oscillator", "svd(3)"): "trajectory 0.142, scale not stated"}
+
+
+def beside(system: str, method: str, dynamics: str) -> str | None:
+    """The paper's numbers as text, for the dynamics that it used; None where it has none."""
+    if dynamics not in ("hamiltonian", "generic(gnode)"):
+        return None
+    found = PUBLISHED.get((system, method))
+    if found is None:
+        return UNSCALED.get((system, method))
+    return " / ".join("-" if value is None else f"{value:.2f}" for value in found)
