@@ -92,8 +92,8 @@ COST = (
         "C9",
         "Modulation adapts with less: seconds, memory and adapted numbers a task",
         "for one new pendulum, against MAML, ANIL, Reptile and fine-tuning; held: every modulation needs less than "
-        "every one of them in all three; not held: in one of the three, one of them needs no more than any modulation. One "
-        "measurement of each: no spread over seeds",
+        "every one of them in all three; not held: in one of the three, one of them needs no more than any modulation. "
+        "One measurement of each: no spread over seeds",
         ("adaptation_cost",),
         c9,
     ),

@@ -51,6 +51,7 @@ def ranks(results: Results, local_ranks: Mapping[str, int]) -> Figure:
             ax.set_xlabel("rank")
             ax.set_title(f"{system}: {ERRORS[metric]}")
             if system in local_ranks:
+                ax.set_ylim(top=ax.get_ylim()[1] * (ax.get_ylim()[1] / ax.get_ylim()[0]) ** 0.1)  # room for its name
                 ax.axvline(local_ranks[system], color=QUIET, lw=1, ls=":", zorder=0)
                 ax.annotate(f" local rank {local_ranks[system]}", (local_ranks[system], 1), color=QUIET, fontsize=7,
                             xycoords=("data", "axes fraction"), va="top")  # fmt: skip

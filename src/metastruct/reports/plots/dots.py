@@ -88,6 +88,9 @@ def _column(
 
 
 def _tell_lost(ax: Axes, lost: dict[str, int]) -> None:
+    if any(lost.values()):
+        low, high = ax.get_xlim()
+        ax.set_xlim(low, high * (high / low) ** 0.3)  # room for the words
     for row, count in enumerate(lost.values()):
         if count:
             ax.annotate(

@@ -56,8 +56,12 @@ def ticks(low: float, high: float) -> list[float]:
         found = [float(f"{value:.6g}") for value in found if low <= value <= high]
         if len(found) >= 3:
             return found[:: (len(found) + 6) // 7]
-    inside = MaxNLocator(4, steps=[1, 2, 5, 10]).tick_values(low, high)
-    return [float(f"{value:.6g}") for value in inside if low <= value <= high]
+    for count in range(4, 9):
+        inside = MaxNLocator(count, steps=[1, 2, 5, 10]).tick_values(low, high)
+        found = [float(f"{value:.6g}") for value in inside if low <= value <= high]
+        if len(found) >= 3:
+            break
+    return found
 
 
 def at(ax: Axes, values: list[float]) -> None:
