@@ -31,9 +31,9 @@ ROOT = Path(__file__).resolve().parents[1]
 REFERENCE = ROOT / "outputs" / "reference"
 REPEATS, PROFILED_STEPS = 5, 10  # later steps allocate what the first ones did
 NOTE = (
-    "One new pendulum from 200 observations, each method adapted as in the main table, seed 0: numbers that are adapted, "
-    f"median of {REPEATS} times in seconds (of one thread's processor on a CPU), and the most memory that the adaptation "
-    f"itself holds, over its first {PROFILED_STEPS} steps."
+    "One new pendulum from 200 observations, each method adapted as in the main table, seed 0: numbers that are "
+    f"adapted, median of {REPEATS} times in seconds (of one thread's processor on a CPU), and the most memory that the "
+    f"adaptation itself holds, over its first {PROFILED_STEPS} steps."
 )
 
 
@@ -48,10 +48,8 @@ def call_of(folder: RunFolder, outputs: Path, device: str) -> tuple[int, Callabl
     assert isinstance(cfg, DictConfig)
     cfg.outputs = str(outputs)
     settings: Any = OmegaConf.to_container(cfg, resolve=True)
-    trained, data = (
-        Trained.load(cfg, content),
-        FamilyData(component(cfg.system), data_folder(settings), settings["data"], print),
-    )
+    trained = Trained.load(cfg, content)
+    data = FamilyData(component(cfg.system), data_folder(settings), settings["data"], print)
     support, _ = split_support(data.test, cfg.data.support_trajectories, cfg.shots, cfg.seed)
     observed = [values[:1].to(device) for values in (support.states, support.derivatives)]
     start, prior = trained.start(1, cfg.evaluation.start).to(device), trained.prior().to(device)
@@ -88,7 +86,8 @@ def peak_bytes(call: Callable[[], Any], device: str) -> int:
         return torch.cuda.max_memory_allocated() - before
     with profile(activities=[ProfilerActivity.CPU], profile_memory=True) as profiled:
         call()
-    assert profiled.profiler is not None and profiled.profiler.kineto_results is not None
+    assert profiled.profiler is not None
+    assert profiled.profiler.kineto_results is not None
     events = [event for event in profiled.profiler.kineto_results.events() if event.name() == "[memory]"]
     held = most = 0
     for event in sorted(events, key=lambda event: event.start_ns()):

@@ -138,7 +138,6 @@ def sweep(svd, shift):
     groups = []
     for method, factor in (("svd(5)", svd), ("shift", shift)):
         for place, (z, phi) in enumerate(itertools.product(("0.1", "0.01"), repeat=2)):
-            # one task in two goes the other way where nothing is to be said
             groups.append((factor**place, {"method": method, "lambda_z": z, "lambda_phi": phi}))
     return groups
 
