@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 READY := .venv/.ready
 
-.PHONY: help setup train test lint benchmark reference clean
+.PHONY: help setup train test lint benchmark reference report clean
 
 help: ## this list
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -32,6 +32,9 @@ benchmark: $(READY) ## the figures of merit, with their bars (the first time ove
 
 reference: $(READY) ## the results of record under outputs/reference/ (main job 15 minutes, all over an hour)
 	$(BIN)/python scripts/reference.py
+
+report: $(READY) ## tables, figures, verdicts on the claims and report.html under outputs/reference/ (20 seconds)
+	$(BIN)/python scripts/report.py
 
 clean: ## remove the environment, caches and run folders; outputs/reference/ stays
 	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .import_linter_cache build src/*.egg-info

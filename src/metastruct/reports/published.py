@@ -4,7 +4,7 @@ from __future__ import annotations
 
 NOTE = "published: arXiv 2508.11205, whose ranges, horizons, network sizes and steps are unknown: settings differ"
 
-PUBLISHED: dict[tuple[str, str], tuple[float, float]] = {
+PUBLISHED: dict[tuple[str, str], tuple[float | None, float | None]] = {
     ("pendulum", "scratch"): (83.35, 79.84),
     ("pendulum", "maml"): (99.13, 52.37),
     ("pendulum", "reptile"): (88.72, 75.73),
@@ -17,3 +17,14 @@ PUBLISHED: dict[tuple[str, str], tuple[float, float]] = {
     ("duffing", "full_weight"): (10.30, 2.78),
     ("duffing", "svd(5)"): (10.03, 2.30),
 }
+UNSCALED = {("damped_oscillator", "svd(3)"): "trajectory 0.142, scale not stated"}
+
+
+def beside(system: str, method: str, dynamics: str) -> str | None:
+    """The paper's numbers as text, for the dynamics that it used; None where it has none."""
+    if dynamics not in ("hamiltonian", "generic(gnode)"):
+        return None
+    found = PUBLISHED.get((system, method))
+    if found is None:
+        return UNSCALED.get((system, method))
+    return " / ".join("-" if value is None else f"{value:.2f}" for value in found)

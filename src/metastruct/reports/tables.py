@@ -9,7 +9,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from metastruct.reports.published import NOTE, PUBLISHED
+from metastruct.reports.published import NOTE, beside
 
 Row = dict[str, str]
 
@@ -41,9 +41,8 @@ def error_table(settings: dict[str, list[Row]]) -> str:
     lines = ["| setting | seeds | field error | trajectory error | published |", "|---|---|---|---|---|"]
     for label, rows in settings.items():
         field, trajectory = (seed_means(rows, metric) for metric in ("field_error", "trajectory_error"))
-        published = PUBLISHED.get((rows[0]["system"], rows[0]["method"]))
-        beside = "-" if published is None else f"{published[0]:.2f} / {published[1]:.2f}"
-        lines.append(f"| {label} | {len(field)} | {_spread(field)} | {_spread(trajectory)} | {beside} |")
+        published = beside(rows[0]["system"], rows[0]["method"], rows[0]["dynamics"]) or "-"
+        lines.append(f"| {label} | {len(field)} | {_spread(field)} | {_spread(trajectory)} | {published} |")
     return "\n".join(
         [*lines, "", f"Errors x 1e-2, mean ± deviation over seeds of the mean over test tasks; {NOTE}.", ""]
     )

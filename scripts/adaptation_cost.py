@@ -1,0 +1,149 @@
+"""What the adaptation to one new pendulum costs, for each method of the main table: python scripts/adaptation_cost.py
+
+Loads the finished run of seed 0, adapts to one test task as the run did, and writes records.csv and table.md to
+outputs/reference/adaptation_cost/. Rows of this commit and machine are kept; delete records.csv to measure again.
+"""
+
+from __future__ import annotations
+
+import argparse
+import csv
+import statistics
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import torch
+from omegaconf import DictConfig, OmegaConf
+from torch.profiler import ProfilerActivity, profile
+
+from metastruct.assembly import Trained, component
+from metastruct.config import register
+from metastruct.data.datamodule import FamilyData
+from metastruct.data.tasks import split_support
+from metastruct.reports.tables import as_csv, as_markdown
+from metastruct.runs.files import read_checked, write_atomically
+from metastruct.runs.folder import RunFolder, data_folder
+from metastruct.runs.provenance import git_commit, machine
+
+ROOT = Path(__file__).resolve().parents[1]
+REFERENCE = ROOT / "outputs" / "reference"
+REPEATS, PROFILED_STEPS = 5, 10  # later steps allocate what the first ones did
+NOTE = (
+    "One new pendulum from 200 observations, each method adapted as in the main table, seed 0: numbers that are "
+    f"adapted, median of {REPEATS} times in seconds (of one thread's processor on a CPU), and the most memory that the "
+    f"adaptation itself holds, over its first {PROFILED_STEPS} steps."
+)
+
+
+def call_of(folder: RunFolder, outputs: Path, device: str) -> tuple[int, Callable[[], Any], Callable[[], Any]]:
+    """Adapted numbers, the whole adaptation to one new task, and the first steps of it."""
+    content = read_checked(folder.model)
+    if content is None:
+        raise FileNotFoundError(
+            f"{folder.path} must hold the model of a finished run; python scripts/reproduce.py table=main makes it"
+        )
+    cfg = OmegaConf.load(folder.config)
+    assert isinstance(cfg, DictConfig)
+    cfg.outputs = str(outputs)
+    settings: Any = OmegaConf.to_container(cfg, resolve=True)
+    trained = Trained.load(cfg, content)
+    data = FamilyData(component(cfg.system), data_folder(settings), settings["data"], print)
+    support, _ = split_support(data.test, cfg.data.support_trajectories, cfg.shots, cfg.seed)
+    observed = [values[:1].to(device) for values in (support.states, support.derivatives)]
+    start, prior = trained.start(1, cfg.evaluation.start).to(device), trained.prior().to(device)
+    model = trained.model.to(device)
+    few = {"steps": min(cfg.adaptation.steps, PROFILED_STEPS)} if "steps" in cfg.adaptation else {}
+    whole, first = component(cfg.adaptation), component(cfg.adaptation, **few)
+    return (
+        start.shape[-1],
+        lambda: whole.fit(model, *observed, start, prior),
+        lambda: first.fit(model, *observed, start, prior),
+    )
+
+
+def seconds(call: Callable[[], Any], device: str) -> float:
+    """Median time of a call, after one to warm up."""
+    clock = time.perf_counter if device == "cuda" else time.process_time
+    taken = []
+    for _ in range(1 + REPEATS):
+        began = clock()
+        call()
+        if device == "cuda":
+            torch.cuda.synchronize()
+        taken.append(clock() - began)
+    return statistics.median(taken[1:])
+
+
+def peak_bytes(call: Callable[[], Any], device: str) -> int:
+    """The most memory that a call holds at once, beyond what there was before."""
+    if device == "cuda":
+        torch.cuda.synchronize()
+        before = torch.cuda.memory_allocated()
+        torch.cuda.reset_peak_memory_stats()
+        call()
+        return torch.cuda.max_memory_allocated() - before
+    with profile(activities=[ProfilerActivity.CPU], profile_memory=True) as profiled:
+        call()
+    assert profiled.profiler is not None
+    assert profiled.profiler.kineto_results is not None
+    events = [event for event in profiled.profiler.kineto_results.events() if event.name() == "[memory]"]
+    held = most = 0
+    for event in sorted(events, key=lambda event: event.start_ns()):
+        held += event.nbytes()
+        most = max(most, held)
+    return most
+
+
+def main() -> None:
+    """Measure every method that is not there yet, writing after each."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--outputs", type=Path, default=ROOT / "outputs", help="where the run folders are")
+    parser.add_argument("--runs", type=Path, default=REFERENCE / "main" / "runs.csv", help="the table's runs")
+    parser.add_argument("--folder", type=Path, default=REFERENCE / "adaptation_cost", help="where to write")
+    parser.add_argument("--device", choices=("cpu", "cuda"), default="cpu")
+    options = parser.parse_args()
+    if not options.runs.exists():
+        parser.error(f"{options.runs} is missing; python scripts/reproduce.py table=main makes it")
+    register()
+    torch.set_num_threads(1)
+    with open(options.runs, newline="") as file:
+        runs = [row for row in csv.DictReader(file) if row["system"] == "pendulum" and row["seed"] == "0"]
+    here = {"commit": git_commit(), "machine": machine_name(options.device)}
+    path = options.folder / "records.csv"
+    known: dict[str, dict[str, Any]] = {}
+    if path.exists():
+        with open(path, newline="") as file:
+            known = {row["method"]: row for row in csv.DictReader(file) if all(row[k] == here[k] for k in here)}
+    for number, run in enumerate(runs, 1):
+        if run["method"] in known:
+            continue
+        print(f"{number} of {len(runs)}: {run['method']}", flush=True)
+        numbers, whole, first = call_of(RunFolder(options.outputs / run["run"]), options.outputs, options.device)
+        row = {"method": run["method"], "adapted_numbers": numbers, "seconds": round(seconds(whole, options.device), 4)}
+        known[run["method"]] = row | {"peak_bytes": peak_bytes(first, options.device)} | here
+        write_atomically(path, as_csv([*known.values()]))
+    write_atomically(options.folder / "table.md", as_markdown([shown(row) for row in known.values()], NOTE))
+    print((options.folder / "table.md").read_text())
+
+
+def machine_name(device: str) -> str:
+    """As runs.csv has it, or the name of the GPU."""
+    if device == "cuda":
+        return str(torch.cuda.get_device_name())
+    return f"{machine()['cores']} cores, {machine()['platform']}"
+
+
+def shown(row: dict[str, Any]) -> dict[str, Any]:
+    """A line of the table."""
+    return {
+        "method": row["method"],
+        "adapted numbers": f"{int(row['adapted_numbers']):,}",
+        "seconds": float(row["seconds"]),
+        "MiB": float(row["peak_bytes"]) / 2**20,
+    }
+
+
+if __name__ == "__main__":
+    main()

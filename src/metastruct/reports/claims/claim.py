@@ -1,0 +1,97 @@
+"""What a claim of the paper needs to be judged, and what comes out.
+
+Verdicts follow from intervals of ratios of errors (`statistics.ratio`), both errors, every system of the claim:
+
+    held       every ratio that the claim makes has its whole interval on the claimed side
+    not held   at least one has its whole interval on the other side
+    undecided  otherwise, or where runs are missing
+
+A claim with another rule says it in its own words. No claim is held while a run of its tables is missing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field
+
+from metastruct.reports.results import FIELD, TRAJECTORY, Results
+from metastruct.reports.sources import Measured, command
+from metastruct.reports.statistics import Ratio, ratio
+
+HELD, NOT_HELD, UNDECIDED = "held", "not held", "undecided"
+METRICS = {FIELD: "field", TRAJECTORY: "trajectory"}
+
+
+@dataclass
+class Finding:
+    """A verdict with its evidence, a line each."""
+
+    verdict: str = UNDECIDED
+    evidence: list[str] = field(default_factory=list)
+
+
+@dataclass(frozen=True)
+class Claim:
+    """A claim of the paper and how it is judged."""
+
+    name: str  # C1 ... C10, P3.1
+    statement: str
+    rule: str
+    needs: tuple[str, ...]  # tables
+    judge: Callable[[Measured], Finding]
+
+    def judged(self, measured: Measured) -> Finding:
+        """The verdict and its evidence; undecided where a table is missing, and not held to be true on part of one."""
+        missing = [name for name in self.needs if not measured.has(name)]
+        if missing:
+            return Finding(UNDECIDED, [f"{name} is missing: {command(name)}" for name in missing])
+        finding = self.judge(measured)
+        tables = [measured[name] for name in self.needs if name in measured.tables]
+        for table in tables:
+            if not table.complete:
+                finding.evidence.append(f"{table.name} has {len(table.runs)} of {table.planned} runs")
+                finding.verdict = UNDECIDED if finding.verdict == HELD else finding.verdict
+        return finding
+
+
+Comparison = tuple[str, Results, Results]  # what is said, the one that should be better, the other
+
+
+def compared(comparisons: Iterable[Comparison], worst: int = 6) -> Finding:
+    """The rule above: the first of each comparison should have the lower errors."""
+    ratios: list[tuple[str, Ratio]] = []
+    missing: list[str] = []
+    for told, one, other in comparisons:
+        for metric, name in METRICS.items():
+            found = ratio(one, other, metric)
+            if found is None:
+                missing.append(told)
+            else:
+                ratios.append((f"{told}, {name}", found))
+    return Finding(verdict([found for _, found in ratios], bool(missing)), lines(ratios, worst, missing))
+
+
+def verdict(ratios: Sequence[Ratio], missing: bool) -> str:
+    """Of ratios that should all lie below one."""
+    return together([HELD if r.below else NOT_HELD if r.above else UNDECIDED for r in ratios], missing)
+
+
+def together(verdicts: Sequence[str], missing: bool = False) -> str:
+    """One verdict on several: a single counterexample refutes, and all must hold."""
+    if NOT_HELD in verdicts:
+        return NOT_HELD
+    return HELD if not missing and set(verdicts) == {HELD} else UNDECIDED
+
+
+def lines(ratios: Sequence[tuple[str, Ratio]], worst: int, missing: Sequence[str] = ()) -> list[str]:
+    """How many lie where, then those that speak most against the claim."""
+    below, above = (sum(getattr(found, side) for _, found in ratios) for side in ("below", "above"))
+    told = [f"{below} of {len(ratios)} ratios lie below one with their whole interval, {above} above"]
+    against = sorted(ratios, key=lambda pair: -pair[1].low)
+    told += [f"{name}: {found} ({seeds(found.seeds)})" for name, found in against[:worst]]
+    told += [f"missing: {name}" for name in dict.fromkeys(missing)]
+    return told
+
+
+def seeds(count: int) -> str:
+    return "1 seed: spread over tasks alone" if count == 1 else f"{count} seeds"

@@ -1,0 +1,100 @@
+"""C3, C9: error against trained parameters, and what the adaptation to a new task costs."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from metastruct.reports.claims.claim import HELD, METRICS, NOT_HELD, UNDECIDED, Claim, Finding, seeds, together
+from metastruct.reports.methods import BASELINES, MODULATIONS, SVD
+from metastruct.reports.results import Results, groups
+from metastruct.reports.sources import Cost, Measured
+from metastruct.reports.statistics import ratio
+
+QUANTITIES = {"numbers": "adapted numbers", "seconds": "seconds", "peak_bytes": "memory"}
+
+
+def c3(measured: Measured) -> Finding:
+    finding, verdicts = Finding(), []
+    main = measured["main"]
+    for system in main.different("system"):
+        of = main.where(system=system)
+        own = of.where(method=SVD)
+        if not own:
+            verdicts.append(UNDECIDED)
+            finding.evidence.append(f"missing: {system}, {SVD}")
+            continue
+        size = own.runs[0].parameters
+        for method in of.different("method"):
+            other = of.where(method=method)
+            if method == SVD or other.runs[0].parameters > size:
+                continue
+            for metric, name in METRICS.items():
+                found = ratio(own, other, metric)
+                if found is None:
+                    verdicts.append(UNDECIDED)
+                    finding.evidence.append(f"missing: {system}, {SVD} and {method} with the same seed")
+                    continue
+                verdicts.append(NOT_HELD if found.above else HELD if found.below else UNDECIDED)
+                finding.evidence.append(
+                    f"{system}: {method} has {other.runs[0].parameters:,} parameters, {SVD} {size:,}; {name} error of "
+                    f"{SVD} over {method}: {found} ({seeds(found.seeds)})"
+                )
+    finding.verdict = together(verdicts)
+    if measured.has("parameters"):
+        finding.evidence += [_front(measured["parameters"], metric, name) for metric, name in METRICS.items()]
+    return finding
+
+
+def _front(results: Results, metric: str, name: str) -> str:
+    """Which settings no other of the table beats in size and mean error at once."""
+    points = [
+        (of.runs[0].parameters, float(np.mean(of.means(metric))), f"{method} {width}")
+        for (method, width), of in groups(results, ("method", "setting")).items()
+    ]
+    best = [p for p in points if not any(q[0] <= p[0] and q[1] <= p[1] and q != p for q in points)]
+    return f"pendulum, over widths, {name} error against parameters; on the front: " + ", ".join(
+        told for *_, told in sorted(best)
+    )
+
+
+def c9(measured: Measured) -> Finding:
+    costs, finding = measured.costs, Finding()
+    for method, cost in costs.items():
+        finding.evidence.append(
+            f"{method}: {cost.numbers:,} adapted numbers, {cost.seconds:.2f} s, "
+            f"{cost.peak_bytes / 2**20:.1f} MiB at most"
+        )
+    ours = [costs[name] for name in MODULATIONS if name in costs]
+    theirs = [costs[name] for name in (*BASELINES, "pretrained") if name in costs]
+    if ours and theirs:
+        verdicts = {told: _less(ours, theirs, quantity) for quantity, told in QUANTITIES.items()}
+        finding.verdict = together([*verdicts.values()], not all(name in costs for name in (*MODULATIONS, *BASELINES)))
+        finding.evidence.insert(0, ", ".join(f"{told}: {verdict}" for told, verdict in verdicts.items()))
+    return finding
+
+
+def _less(ours: list[Cost], theirs: list[Cost], quantity: str) -> str:
+    """Held where every modulation needs less than every rival, not held where a rival needs no more than any."""
+    mine, other = ([getattr(cost, quantity) for cost in side] for side in (ours, theirs))
+    return HELD if max(mine) < min(other) else NOT_HELD if min(other) <= min(mine) else UNDECIDED
+
+
+COST = (
+    Claim(
+        "C3",
+        "SVD(5) is Pareto-optimal in error against parameters",
+        "against every method with no more trained parameters; held: all errors wholly lower; not held: one wholly "
+        "higher",
+        ("main",),
+        c3,
+    ),
+    Claim(
+        "C9",
+        "Modulation adapts with less: seconds, memory and adapted numbers a task",
+        "for one new pendulum, against MAML, ANIL, Reptile and fine-tuning; held: every modulation needs less than "
+        "every one of them in all three; not held: in one of the three, one of them needs no more than any modulation. "
+        "One measurement of each: no spread over seeds",
+        ("adaptation_cost",),
+        c9,
+    ),
+)

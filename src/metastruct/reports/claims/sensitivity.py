@@ -1,0 +1,150 @@
+"""C5, C6, C10, P3.1: locality weights, the start of the adaptation, evolving codes, the rank."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+
+from metastruct.reports.claims.claim import (
+    HELD,
+    METRICS,
+    NOT_HELD,
+    UNDECIDED,
+    Claim,
+    Comparison,
+    Finding,
+    compared,
+    seeds,
+    together,
+)
+from metastruct.reports.methods import SVD
+from metastruct.reports.results import Results, groups
+from metastruct.reports.sources import Measured
+from metastruct.reports.statistics import DRAWS, LEVEL, SEED, Ratio, logs, ratio
+
+TOLERANCE = 1.1  # an error counts as no lower if it is lower by less than this factor
+
+
+def c5(measured: Measured) -> Finding:
+    finding, verdicts = Finding(), []
+    table = measured["locality"]
+    for system in table.different("system"):
+        of = table.where(system=system)
+        settings = sorted({(run["lambda_z"], run["lambda_phi"]) for run in of.runs})
+        for metric, name in METRICS.items():
+            swept = {method: sweep(of.where(method=method), metric, settings) for method in of.different("method")}
+            whole = {method: errors for method, errors in swept.items() if errors is not None}
+            missing = [method for method in swept if method not in whole]
+            if missing or SVD not in whole or len(whole) < 2:
+                verdicts.append(UNDECIDED)
+                finding.evidence.append(f"{system}: the sweep of {', '.join(missing) or SVD} is not whole")
+            if SVD not in whole:
+                continue
+            drawn = {method: _drawn_spreads(errors) for method, errors in whole.items()}
+            for method in whole:
+                if method != SVD:
+                    edges = np.quantile(drawn[SVD] - drawn[method], [(1 - LEVEL) / 2, (1 + LEVEL) / 2])
+                    verdicts.append(HELD if edges[1] < 0 else NOT_HELD if edges[0] > 0 else UNDECIDED)
+            spreads = sorted((float(errors.mean(axis=1).std()), method) for method, errors in whole.items())
+            told = ", ".join(f"{method} {spread:.2f}" for spread, method in spreads)
+            count = seeds(len({run.seed for run in of.runs}))
+            finding.evidence.append(f"{system}, deviation of log {name} error over the sweep ({count}): {told}")
+    finding.verdict = together(verdicts)
+    return finding
+
+
+def sweep(results: Results, metric: str, settings: list[tuple[str, str]]) -> np.ndarray | None:
+    """log errors `[settings, tasks]`, means over seeds; None where a setting has no run."""
+    runs = [logs(results.where(lambda_z=z, lambda_phi=phi), metric) for z, phi in settings]
+    return np.stack([np.mean([*of.values()], axis=0) for of in runs]) if all(runs) else None
+
+
+def _drawn_spreads(errors: np.ndarray) -> np.ndarray:
+    """Deviation over the settings of the mean over tasks drawn with repetition, the same ones for every method."""
+    tasks = errors.shape[1]
+    draws = np.random.default_rng(SEED).integers(tasks, size=(DRAWS, tasks))
+    return np.asarray(errors[:, draws].mean(axis=2).std(axis=0))
+
+
+def c6(measured: Measured) -> Finding:
+    def comparisons() -> Iterator[Comparison]:
+        results = measured["initialisation"].where(codes="evolving")
+        for (system, method, steps), of in groups(results, ("system", "method", "steps")).items():
+            yield f"{system}, {method}, {steps} steps: mean over zero", of.where(start="mean"), of.where(start="zero")
+
+    return compared(comparisons())
+
+
+def c10(measured: Measured) -> Finding:
+    def comparisons() -> Iterator[Comparison]:
+        for (system, method, steps), of in groups(measured["initialisation"], ("system", "method", "steps")).items():
+            for start in ("mean", "zero"):
+                told = f"{system}, {method}, {steps} steps: evolving from the mean over reset from {start}"
+                yield told, of.where(codes="evolving", start="mean"), of.where(codes="reset", start=start)
+
+    return compared(comparisons())
+
+
+def p31(measured: Measured) -> Finding:
+    finding, verdicts = Finding(), []
+    for system in measured["ranks"].different("system"):
+        of = measured["ranks"].where(system=system, modulation="svd")
+        enough = measured.local_ranks.get(system)
+        if enough is None or not of.where(rank=str(enough)):
+            verdicts.append(UNDECIDED)
+            finding.evidence.append(f"{system}: no run at its local rank, {enough or 'which was not measured'}")
+            continue
+        for metric, name in METRICS.items():
+            for rank in of.different("rank"):
+                found = ratio(of.where(rank=rank), of.where(rank=str(enough)), metric)
+                if int(rank) == enough:
+                    continue
+                verdicts.append(UNDECIDED if found is None else _stops(found, int(rank) > enough))
+                count = f" ({seeds(found.seeds)})" if found else ""
+                finding.evidence.append(
+                    f"{system}, {name} error at rank {rank} over rank {enough}: {found}, {verdicts[-1]}{count}"
+                )
+    finding.verdict = together(verdicts)
+    return finding
+
+
+def _stops(found: Ratio, higher: bool) -> str:
+    """More ranks should bring nothing, fewer should cost something."""
+    if higher:
+        return NOT_HELD if found.high < 1 / TOLERANCE else HELD if found.low > 1 / TOLERANCE else UNDECIDED
+    return HELD if found.above else NOT_HELD if found.high < TOLERANCE else UNDECIDED
+
+
+SENSITIVITY = (
+    Claim(
+        "C5",
+        "SVD varies least over the sweep of the locality weights",
+        "the deviation of the mean log error over the nine settings, with an interval of the difference over tasks; "
+        "held: below every other method everywhere; not held: wholly above one somewhere",
+        ("locality",),
+        c5,
+    ),
+    Claim(
+        "C6",
+        "Adaptation that starts at z_avg always beats one that starts at zero",
+        "see above, for evolving codes",
+        ("initialisation",),
+        c6,
+    ),
+    Claim(
+        "C10",
+        "Evolving codes beat reset codes",
+        "see above; evolving codes start at z_avg, reset ones at z_avg and at zero, where their training started them",
+        ("initialisation",),
+        c10,
+    ),
+    Claim(
+        "P3.1",
+        "The error stops falling at the local rank of the family",
+        f"for svd; held: every lower rank has a higher error and no higher rank one that is lower by a factor of "
+        f"{TOLERANCE}; not held: one of them wholly on the other side",
+        ("ranks", "local_rank"),
+        p31,
+    ),
+)

@@ -1,0 +1,79 @@
+"""Errors along an axis of numbers: observations, adaptation steps, ranks; lines through means, bands over seeds."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import matplotlib.pyplot as plt
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from metastruct.reports.methods import named
+from metastruct.reports.plots.look import ERRORS, QUIET, at, legend, logarithmic, look
+from metastruct.reports.results import FIELD, TRAJECTORY, Results, groups
+
+
+def shots(results: Results) -> Figure:
+    """Errors against observations (left) and adaptation steps (right)."""
+    systems = results.different("system")
+    figure, axes = plt.subplots(len(systems), 4, figsize=(11, 2.7 * len(systems)), squeeze=False, layout="constrained")
+    for row, system in enumerate(systems):
+        of = results.where(system=system)
+        exact = {run["method"] for run in of.where(adaptation="closed_form").runs}
+        full = of.those(
+            lambda run, exact=exact: (  # type: ignore[misc]
+                run.adapted_in_full and not (run["method"] in exact and run["adaptation"] == "gradient")
+            )
+        )
+        stepped = of.where(shots="200", adaptation="gradient")
+        for column, metric in enumerate((FIELD, TRAJECTORY)):
+            for place, runs, setting, title in (
+                (column, full, "shots", "observations"),
+                (2 + column, stepped, "steps", "adaptation steps"),
+            ):
+                if runs:
+                    _curves(axes[row, place], runs, setting, metric)
+                axes[row, place].set_xlabel(title)
+                axes[0, place].set_title(ERRORS[metric])
+        axes[row, 0].set_ylabel(f"{system}\nerror (x 1e-2)")
+    legend(figure, axes, 7)
+    return figure
+
+
+def ranks(results: Results, local_ranks: Mapping[str, int]) -> Figure:
+    """Errors against the rank; the local rank of the family, where it was measured, as a line."""
+    systems = results.different("system")
+    figure, axes = plt.subplots(len(systems), 2, figsize=(6.6, 2.6 * len(systems)), squeeze=False, layout="constrained")
+    for row, system in enumerate(systems):
+        for ax, metric in zip(axes[row], (FIELD, TRAJECTORY), strict=True):
+            _curves(ax, results.where(system=system), "rank", metric, key="modulation")
+            ax.set_xlabel("rank")
+            ax.set_title(f"{system}: {ERRORS[metric]}")
+            if system in local_ranks:
+                ax.set_ylim(top=ax.get_ylim()[1] * (ax.get_ylim()[1] / ax.get_ylim()[0]) ** 0.1)  # room for its name
+                ax.axvline(local_ranks[system], color=QUIET, lw=1, ls=":", zorder=0)
+                ax.annotate(f" local rank {local_ranks[system]}", (local_ranks[system], 1), color=QUIET, fontsize=7,
+                            xycoords=("data", "axes fraction"), va="top")  # fmt: skip
+        axes[row, 0].set_ylabel("error (x 1e-2)")
+    legend(figure, axes)
+    return figure
+
+
+def _curves(ax: Axes, results: Results, setting: str, metric: str, key: str = "method") -> None:
+    for (method, adaptation), of in groups(results, (key, "adaptation")).items():
+        places = of.different(setting)
+        errors = [100 * np.array(of.where(**{setting: place}).means(metric)) for place in places]
+        errors = [values[np.isfinite(values)] for values in errors]
+        x = np.array([float(place) for place in places])
+        centre, low, high = (
+            np.array([of_seeds(values) if len(values) else np.nan for values in errors])
+            for of_seeds in (lambda values: np.exp(np.log(values).mean()), np.min, np.max)
+        )
+        squares = adaptation == "levenberg_marquardt"
+        label = named(method) if "(" in method or key == "method" else {"svd": "SVD", "multi_rank": "MR"}[method]
+        ax.plot(x, centre, ls="--" if squares else "-", ms=4, lw=1.2, **look(method),
+                label=f"{label}, Levenberg-Marquardt" if squares else label)  # fmt: skip
+        ax.fill_between(x, low, high, color=look(method)["color"], alpha=0.15, lw=0)
+    logarithmic(ax)
+    at(ax, [float(place) for place in results.different(setting)])

@@ -1,0 +1,111 @@
+"""From the results of record to everything that people look at: tables, figures, verdicts and the page."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from metastruct.reports import forms
+from metastruct.reports.claims import CLAIMS, Claim, Finding
+from metastruct.reports.layout import LAYOUTS
+from metastruct.reports.page import Section, page
+from metastruct.reports.plots import draw
+from metastruct.reports.results import Results, read
+from metastruct.reports.sheet import Sheet, short
+from metastruct.reports.sources import OTHERS, Measured, command, costs, local_ranks, searched
+from metastruct.runs.files import write_atomically
+
+Say = Callable[[str], None]
+
+
+def report(folder: Path, say: Say) -> Path:
+    """Write the tables and figures beside their records, then claims.json, claims.md and report.html.
+
+    Args:
+        folder: with one folder a table.
+        say: told about every step.
+    """
+    found = {name: results for name in LAYOUTS if (results := _read(folder / name, say))}
+    measured = Measured(found, costs(folder / "adaptation_cost"), local_ranks(folder / "local_rank"))
+    sections = []
+    for name, layouts in LAYOUTS.items():
+        if name in found:
+            say(f"{name}: {_progress(found[name])}")
+            sections.append(_written(found[name], measured, folder / name))
+        else:
+            say(f"{name}: not there yet, {command(name)}")
+            sections.append(Section(name, layouts[0].title, missing=command(name)))
+    for name, (title, made_by) in OTHERS.items():
+        section = _other(folder / name, name, title)
+        if section is None:
+            say(f"{name}: not there yet, {made_by}")
+        sections.append(section or Section(name, title, missing=made_by))
+    findings = [(claim, claim.judged(measured)) for claim in CLAIMS]
+    for claim, finding in findings:
+        say(f"{claim.name:5} {finding.verdict:9}  {claim.statement}")
+    _write_claims(findings, folder)
+    path = folder / "report.html"
+    write_atomically(path, page(findings, sections, _notes(found)))
+    return path
+
+
+def _read(folder: Path, say: Say) -> Results | None:
+    try:
+        return read(folder)
+    except ValueError as error:
+        say(f"{folder.name}: {error}")
+        return None
+
+
+def _progress(results: Results) -> str:
+    return f"{len(results.runs)} runs" if results.complete else f"{len(results.runs)} of {results.planned} runs"
+
+
+def _written(results: Results, measured: Measured, folder: Path) -> Section:
+    layouts = LAYOUTS[results.name]
+    told = []
+    for layout in layouts:
+        if not results.those(layout.only):
+            continue
+        sheet = Sheet.of(results, layout)
+        for form, write in (("csv", forms.csv), ("md", forms.markdown), ("tex", forms.latex)):
+            write_atomically(folder / f"{layout.file}.{form}", write(sheet))
+        told.append(forms.markdown(sheet))
+    if not results.complete:
+        told.append(f"\n{_progress(results)} so far: {command(results.name)}\n")
+    figures = [path for path in draw(results, measured, folder) if path.suffix == ".png"]
+    return Section(results.name, layouts[0].title, "\n".join(told), figures)
+
+
+def _other(folder: Path, name: str, title: str) -> Section | None:
+    """A table that has a script of its own, as the script wrote it."""
+    table = folder / "table.md"
+    told = table.read_text() if table.exists() else searched(folder) if name == "search" else None
+    return None if told is None else Section(name, title, told, sorted(folder.glob("*.png")))
+
+
+def _notes(tables: dict[str, Results]) -> list[str]:
+    commits = sorted({short(run["commit"]) for results in tables.values() for run in results.runs})
+    return [
+        "Meta-learning of structure-preserving dynamics on simulated families of systems. The settings of the "
+        "published numbers (ranges, horizons, network sizes, steps) are unknown and differ from ours.",
+        f"Runs of commit{'s' * (len(commits) > 1)} {', '.join(commits)}." if commits else "No runs yet.",
+    ]
+
+
+def _write_claims(findings: Sequence[tuple[Claim, Finding]], folder: Path) -> None:
+    told = [
+        {
+            "claim": claim.name,
+            "statement": claim.statement,
+            "rule": claim.rule,
+            "verdict": finding.verdict,
+            "evidence": finding.evidence,
+        }
+        for claim, finding in findings
+    ]
+    write_atomically(folder / "claims.json", json.dumps(told, indent=2, ensure_ascii=False) + "\n")
+    lines = ["| claim | of the paper | here |", "|---|---|---|"]
+    lines += [f"| {claim.name} | {claim.statement} | {finding.verdict} |" for claim, finding in findings]
+    write_atomically(folder / "claims.md", "\n".join([*lines, ""]))

@@ -1,0 +1,167 @@
+"""The results of record of one table: the errors of every run on every test task, with the settings of the run.
+
+A task has diverged where its rollout is not finite or off by more than ten times the true norm, or its field is not
+finite. It is counted, left out of means of trajectory errors and kept in medians, as METHOD section 5 has it. A mean of
+field errors holds every finite one, as metrics.json does.
+"""
+
+from __future__ import annotations
+
+import csv
+import json
+import re
+import statistics
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+FIELD, TRAJECTORY = "field_error", "trajectory_error"
+LIMIT = 10.0  # a trajectory error above it has diverged
+
+Row = dict[str, str]
+
+
+@dataclass(frozen=True)
+class Run:
+    """One run: its line of runs.csv, `values[metric]` with one number a task, `domains` with the tasks' families."""
+
+    settings: Row
+    values: dict[str, np.ndarray]
+    domains: tuple[str, ...]
+
+    def __getitem__(self, setting: str) -> str:
+        return self.named_setting if setting == "setting" else self.settings[setting]
+
+    @property
+    def seed(self) -> int:
+        return int(self["seed"])
+
+    @property
+    def parameters(self) -> int:
+        """Trained numbers: base and hyper-network."""
+        return int(self["base_parameters"]) + int(self["hypernetwork_parameters"])
+
+    @property
+    def named_setting(self) -> str:
+        """What else the run was told, such as the size of a chain."""
+        sizes = re.findall(r"system\.oscillators=(\d+)", self["label"])
+        widths = re.findall(r"net\.width=(\d+)", self["label"])
+        return ", ".join([*(f"n = {n}" for n in sizes), *(f"width {w}" for w in widths)])
+
+    @property
+    def lost(self) -> np.ndarray:
+        """Which tasks diverged."""
+        rolled = np.nan_to_num(self.values[TRAJECTORY], nan=np.inf) <= LIMIT
+        return ~(rolled & np.isfinite(self.values[FIELD]))
+
+    def inside(self, domain: str | None) -> np.ndarray:
+        """Which tasks belong to a domain, all of them to None."""
+        return np.array([domain in (None, name) for name in self.domains])
+
+    def mean(self, metric: str, domain: str | None = None) -> float:
+        """Mean over the tasks of one domain, or of all; NaN where there is none to count."""
+        values = self.values[metric]
+        kept = self.inside(domain) & (np.isfinite(values) if metric == FIELD else ~self.lost)
+        return float(values[kept].mean()) if kept.any() else float("nan")
+
+    @property
+    def adapted_in_full(self) -> bool:
+        """Did the adaptation take all of its steps? (The table of shots cuts the gradient's short.)"""
+        return self["adaptation"] != "gradient" or self["steps"] == "300"
+
+
+@dataclass(frozen=True)
+class Results:
+    """The finished runs of a table; `planned` says how many it is to have, None where nobody wrote that down."""
+
+    name: str
+    runs: tuple[Run, ...]
+    planned: int | None = None
+
+    @property
+    def complete(self) -> bool:
+        return self.planned is None or len(self.runs) >= self.planned
+
+    def where(self, **settings: str) -> Results:
+        """The runs whose settings are these."""
+        return self.those(lambda run: all(run[key] == value for key, value in settings.items()))
+
+    def those(self, wanted: Callable[[Run], bool]) -> Results:
+        return Results(self.name, tuple(run for run in self.runs if wanted(run)))
+
+    def different(self, setting: str) -> list[str]:
+        """The values of a setting, in the order of the runs, numbers in their own."""
+        found = list(dict.fromkeys(run[setting] for run in self.runs))
+        return sorted(found, key=float) if all(map(is_number, found)) else found
+
+    def means(self, metric: str, domain: str | None = None) -> list[float]:
+        """One mean over tasks for each run."""
+        return [run.mean(metric, domain) for run in self.runs]
+
+    def __bool__(self) -> bool:
+        return bool(self.runs)
+
+
+def read(folder: Path) -> Results | None:
+    """The results of a table's folder; None where they are not there."""
+    try:
+        with open(folder / "runs.csv", newline="") as file:
+            lines = list(csv.DictReader(file))
+        with open(folder / "records.csv", newline="") as file:
+            rows = [row for row in csv.DictReader(file) if row["metric"] in (FIELD, TRAJECTORY)]
+    except FileNotFoundError:
+        return None
+    values: dict[str, dict[str, dict[int, float]]] = {}
+    domains: dict[str, dict[int, str]] = {}
+    for row in rows:
+        if row["component"]:
+            continue
+        task = int(row["task"])
+        values.setdefault(row["run"], {}).setdefault(row["metric"], {})[task] = float(row["value"])
+        domains.setdefault(row["run"], {})[task] = row["domain"]
+    runs = []
+    for line in lines:
+        own, of_tasks = values.get(line["run"], {}), sorted(domains.get(line["run"], {}))
+        for metric in (FIELD, TRAJECTORY):
+            if not of_tasks or sorted(own.get(metric, {})) != of_tasks:
+                raise ValueError(
+                    f"{folder / 'records.csv'} must hold {metric} of every task of {line['run']}, which runs.csv "
+                    f"lists; collect the table again: python scripts/reproduce.py table={folder.name}"
+                )
+        errors = {metric: np.array([own[metric][task] for task in of_tasks]) for metric in (FIELD, TRAJECTORY)}
+        runs.append(Run(line, errors, tuple(domains[line["run"]][task] for task in of_tasks)))
+    return Results(folder.name, tuple(runs), planned(folder))
+
+
+def planned(folder: Path) -> int | None:
+    """How many runs the table is to have, from its provenance.json."""
+    try:
+        return int(json.loads((folder / "provenance.json").read_text())["of"])
+    except (FileNotFoundError, KeyError):
+        return None
+
+
+def spread(values: Sequence[float]) -> tuple[float, float]:
+    """Mean and deviation of the finite values; NaN where there are too few."""
+    kept = [value for value in values if np.isfinite(value)]
+    mean = statistics.fmean(kept) if kept else float("nan")
+    return mean, statistics.stdev(kept) if len(kept) > 1 else float("nan")
+
+
+def groups(results: Results, keys: Iterable[str]) -> dict[tuple[str, ...], Results]:
+    """The runs by the values of some settings: one group holds the seeds of a setting."""
+    names = tuple(keys)
+    found: dict[tuple[str, ...], list[Run]] = {}
+    for run in results.runs:
+        found.setdefault(tuple(run[name] for name in names), []).append(run)
+    return {key: Results(results.name, tuple(runs)) for key, runs in found.items()}
+
+
+def is_number(text: str) -> bool:
+    try:
+        float(text)
+    except ValueError:
+        return False
+    return True

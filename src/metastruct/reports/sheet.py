@@ -1,0 +1,151 @@
+"""A laid-out table: the errors of every setting, the best of each column, and the paper's numbers beside."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+
+from metastruct.reports.layout import WORDS, Layout
+from metastruct.reports.published import NOTE, beside
+from metastruct.reports.results import FIELD, TRAJECTORY, Results, groups, is_number, spread
+
+Pair = tuple[float, float]
+Name = tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Cell:
+    """Errors of one setting: mean and deviation over seeds, medians over all tasks, and what diverged."""
+
+    field: Pair
+    trajectory: Pair
+    median: Pair
+    seeds: int
+    diverged: int
+    tasks: int
+
+    @classmethod
+    def of(cls, results: Results, domain: str | None = None) -> Cell:
+        """Over the tasks of one domain, or over all."""
+
+        def median(metric: str) -> float:
+            values = np.concatenate([run.values[metric][run.inside(domain)] for run in results.runs])
+            return float(np.median(np.nan_to_num(values, nan=np.inf)))
+
+        return cls(
+            spread(results.means(FIELD, domain)),
+            spread(results.means(TRAJECTORY, domain)),
+            (median(FIELD), median(TRAJECTORY)),
+            len({run.seed for run in results.runs}),
+            sum(int((run.lost & run.inside(domain)).sum()) for run in results.runs),
+            sum(int(run.inside(domain).sum()) for run in results.runs),
+        )
+
+    def __str__(self) -> str:
+        told = f"{shown(*self.field)} / {shown(*self.trajectory)}"
+        return f"{told} ({self.diverged} of {self.tasks} diverged)" if self.diverged else told
+
+
+@dataclass(frozen=True)
+class Sheet:
+    """The cells of a table by row and column, with the trained parameters and the training seconds of each row."""
+
+    name: str
+    layout: Layout
+    rows: list[Name]
+    columns: list[str]
+    cells: dict[tuple[Name, str], Cell]
+    beside: dict[tuple[Name, str], str]
+    sizes: dict[Name, str]
+    seconds: dict[Name, float]
+    commits: list[str]
+    seeds: tuple[int, int]  # of the cell with the fewest, and the most
+
+    @classmethod
+    def of(cls, results: Results, layout: Layout) -> Sheet:
+        results = results.those(layout.only)
+        by_row = groups(results, layout.rows)
+        cells, theirs = {}, {}
+        for row, those in by_row.items():
+            for column, (runs, domain) in _parts(those, layout).items():
+                cells[row, column] = Cell.of(runs, domain)
+                one = runs.runs[0]
+                published = beside(one["system"], one["method"], one["dynamics"])
+                if published and results.name in ("main", "dissipative") and not one["setting"]:
+                    theirs[row, column] = published
+        columns = list(dict.fromkeys(column for _, column in cells))
+        if all(map(is_number, columns)):
+            columns.sort(key=float)
+        sizes = {row: _range([run.parameters for run in those.runs]) for row, those in by_row.items()}
+        seconds = {row: spread([float(r["training_seconds"]) for r in those.runs])[0] for row, those in by_row.items()}
+        commits = sorted({run["commit"] for run in results.runs})
+        seeds = min(cell.seeds for cell in cells.values()), max(cell.seeds for cell in cells.values())
+        return cls(results.name, layout, list(by_row), columns, cells, theirs, sizes, seconds, commits, seeds)
+
+    def best(self) -> set[tuple[Name, str]]:
+        """The cell with the lowest trajectory error of each column, among rivals; one with a diverged task never is."""
+        contests: dict[Name, list[tuple[float, tuple[Name, str]]]] = {}
+        for (row, column), cell in self.cells.items():
+            settings = dict(zip(self.layout.rows, row, strict=True))
+            place = (column, *(settings[name] for name in self.layout.rivals))
+            contests.setdefault(place, []).append((math.inf if cell.diverged else cell.trajectory[0], (row, column)))
+        winners = [min(entries) for entries in contests.values() if len(entries) > 1]
+        return {key for error, key in winners if math.isfinite(error)}
+
+    @property
+    def notes(self) -> list[str]:
+        fewest, most = self.seeds
+        seeds = f"{most} seed{'s' * (most > 1)}" if fewest == most else f"{fewest} to {most} seeds"
+        told = [
+            f"Errors x 1e-2, field / trajectory: mean ± deviation over {seeds} of the mean over test tasks. Bold: the "
+            "lowest trajectory error of a column where no task diverged. Diverged tasks are left out of means of "
+            "trajectory errors."
+        ]
+        if self.beside:
+            told.append(f"{NOTE[0].upper()}{NOTE[1:]}.")
+        if len(self.commits) > 1:
+            listed = ", ".join(map(short, self.commits))
+            told.append(f"Warning: the runs of this table come from {len(self.commits)} commits: {listed}.")
+        return told
+
+    def heads(self) -> list[str]:
+        """Of the rows' names, then of the columns."""
+        column = self.layout.column
+        prefix = "" if column in (None, "system") else f"{WORDS.get(column or '', column)} "
+        return [
+            *(WORDS.get(name, name) for name in self.layout.rows),
+            *(f"{prefix}{name}" or "errors" for name in self.columns),
+        ]
+
+
+def _parts(results: Results, layout: Layout) -> dict[str, tuple[Results, str | None]]:
+    """The runs and the domain of each column of a row."""
+    parts: dict[str, tuple[Results, str | None]] = {}
+    if layout.domains:
+        return {"together": (results, None)} | {name: (results, name) for name in results.runs[0].domains}
+    if layout.column is None:
+        return {"": (results, None)}
+    for value in results.different(layout.column):
+        parts[value] = results.where(**{layout.column: value}), None
+    return parts
+
+
+def _range(sizes: list[int]) -> str:
+    low, high = min(sizes), max(sizes)
+    return f"{low:,}" if low == high else f"{low:,} to {high:,}"
+
+
+def short(commit: str) -> str:
+    """Ten digits of a commit, and whether its tree was changed."""
+    return commit.removesuffix("-dirty")[:10] + ("-dirty" if commit.endswith("-dirty") else "")
+
+
+def shown(mean: float, deviation: float) -> str:
+    """x 1e-2, such as 1.11 ± 0.30."""
+    if not math.isfinite(mean):
+        return "-"
+    digits = 2 if abs(mean) < 0.1 else 1
+    told = f"{100 * mean:.{digits}f}"
+    return f"{told} ± {100 * deviation:.{digits}f}" if math.isfinite(deviation) else told

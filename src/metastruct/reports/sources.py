@@ -1,0 +1,82 @@
+"""What is on disk beside the tables of runs: local ranks, the cost of an adaptation, searched settings."""
+
+from __future__ import annotations
+
+import csv
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from metastruct.reports.results import Results
+
+OTHERS = {  # tables with a script of their own: title, command
+    "adaptation_cost": ("What the adaptation to one new task costs", "python scripts/adaptation_cost.py"),
+    "local_rank": ("Affine dimension and local rank of the families", "python scripts/local_rank.py"),
+    "long_horizon": ("Energy over 100 periods", "python scripts/long_horizon.py"),
+    "search": ("Searched settings of the baselines", "python scripts/search_baselines.py"),
+}
+
+
+def command(table: str) -> str:
+    """What makes a table."""
+    return OTHERS[table][1] if table in OTHERS else f"python scripts/reproduce.py table={table}"
+
+
+@dataclass(frozen=True)
+class Cost:
+    """Of the adaptation to one new task."""
+
+    numbers: int
+    seconds: float
+    peak_bytes: float
+
+
+@dataclass(frozen=True)
+class Measured:
+    """Everything that claims are judged by; what is not there is empty."""
+
+    tables: Mapping[str, Results] = field(default_factory=dict)
+    costs: Mapping[str, Cost] = field(default_factory=dict)
+    local_ranks: Mapping[str, int] = field(default_factory=dict)
+
+    def __getitem__(self, table: str) -> Results:
+        return self.tables[table]
+
+    def has(self, name: str) -> bool:
+        return bool({"adaptation_cost": self.costs, "local_rank": self.local_ranks}.get(name, self.tables.get(name)))
+
+
+def costs(folder: Path) -> dict[str, Cost]:
+    """By method, from the records of scripts/adaptation_cost.py."""
+    return {
+        row["method"]: Cost(int(row["adapted_numbers"]), float(row["seconds"]), float(row["peak_bytes"]))
+        for row in _rows(folder / "records.csv")
+    }
+
+
+def local_ranks(folder: Path) -> dict[str, int]:
+    """The largest local rank of d f / d mu over the members of each family, from scripts/local_rank.py."""
+    rows = [row for row in _rows(folder / "records.csv") if row["metric"] == "local rank"]
+    return {row["system"]: int(row["value"].split(" to ")[-1]) for row in rows}
+
+
+def searched(folder: Path) -> str | None:
+    """The chosen settings of scripts/search_baselines.py as a Markdown table; None where there are none."""
+    try:
+        chosen = json.loads((folder / "chosen.json").read_text())
+    except FileNotFoundError:
+        return None
+    lines = ["| system | method | settings | field / trajectory error (x 1e-2) | seeds |", "|---|---|---|---|---|"]
+    for system, methods in chosen.items():
+        for method, of in methods.items():
+            errors = f"{100 * of['field_error']:.1f} / {100 * of['trajectory_error']:.1f}"
+            lines.append(f"| {system} | {method} | {' '.join(of['overrides'])} | {errors} | {len(of['seeds'])} |")
+    return "\n".join([*lines, "", "Errors on held-out training tasks; test tasks were never used to choose.", ""])
+
+
+def _rows(path: Path) -> list[dict[str, str]]:
+    if not path.exists():
+        return []
+    with open(path, newline="") as file:
+        return list(csv.DictReader(file))
