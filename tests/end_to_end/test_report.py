@@ -21,13 +21,15 @@ from metastruct.reports.tables import as_csv
 
 VOID = {"meta", "img", "br", "link", "hr"}
 SETTINGS = {  # of each table: what its runs differ in
-    "main": [{"system": s, "method": m} for s in ("pendulum", "duffing") for m in ("svd(5)", "maml", "reptile", "anil")],
+    "main": [
+        {"system": s, "method": m} for s in ("pendulum", "duffing") for m in ("svd(5)", "maml", "reptile", "anil")
+    ],
     "morse": [{"system": "morse", "method": m} for m in ("svd(5)", "camel")],
     "dissipative": [
         *({"system": "damped_oscillator", "method": m, "dynamics": "generic(gnode)"} for m in ("svd(3)", "reptile")),
         {"system": "two_gas_containers", "method": "svd(3)", "dynamics": "generic(nms)"},
-        *({"system": "damped_chain", "method": "svd(3)", "dynamics": "generic(gnode)", "label": f"system.oscillators={n}"}
-          for n in (1, 2)),
+        *({"system": "damped_chain", "method": "svd(3)", "dynamics": "generic(gnode)",
+           "label": f"system.oscillators={n}"} for n in (1, 2)),
     ],
     "shots": [
         *({"method": m, "shots": shots} for m in ("svd(5)", "shift") for shots in ("1", "200")),
