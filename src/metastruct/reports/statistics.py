@@ -57,7 +57,7 @@ def interval(differences: np.ndarray) -> Ratio:
     mean, rng = differences.mean(), np.random.default_rng(SEED)
     drawn = mean + sum(_drawn(differences.mean(axis) - mean, rng) for axis in (1, 0))
     low, high = np.quantile(drawn, [(1 - LEVEL) / 2, (1 + LEVEL) / 2])
-    return Ratio(*(float(np.exp(value)) for value in (mean, low, high)), seeds=len(differences))
+    return Ratio(float(np.exp(mean)), float(np.exp(low)), float(np.exp(high)), len(differences))
 
 
 def _drawn(effects: np.ndarray, rng: np.random.Generator) -> np.ndarray:
