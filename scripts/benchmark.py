@@ -166,6 +166,30 @@ def maml_over_loop(width: int, points: int) -> float:
     return ratio(loop, lambda: maml.outer_update(1), rounds=15)
 
 
+def replicas_over(singles: int, device: str) -> float:
+    """One outer step of svd(5) with 8 replicas over so many of one seed."""
+    import torch
+
+    from metastruct.learners.replicas import together
+
+    one, *others = (learner(f"seed={seed}").to(device) for seed in range(9))
+    eight = together(others)
+    for made in (one, eight):
+        made.configure_optimizers()
+    wait: Callable[[], object] = torch.cuda.synchronize if device == "cuda" else int
+
+    def batched() -> None:
+        eight.outer_update(1)
+        wait()
+
+    def alone() -> None:
+        for _ in range(singles):
+            one.outer_update(1)
+        wait()
+
+    return ratio(batched, alone)
+
+
 def trainer_over_bare() -> float:
     """Training under Lightning with logging over a bare loop of the same steps, less one, in per cent."""
     from lightning.pytorch.loggers import WandbLogger  # noqa: F401  the import is not part of the training
@@ -297,8 +321,10 @@ def adaptation_figures(*overrides: str) -> list[Figure]:
 
 
 def figures() -> list[Figure]:
-    """Every figure with its bar."""
+    """Every figure with its bar; those of a GPU where there is one."""
     from reference import DISSIPATIVE
+
+    from metastruct.launchers.gpu_pool import visible_gpus
 
     listed: list[Figure] = [
         ("outer step, svd(5) over shift", svd_over_shift, 1.5, "max", "x"),
@@ -315,6 +341,7 @@ def figures() -> list[Figure]:
         ("Python loop over 70 tasks over one batched step", batched_over_loop, 6.0, "min", "x"),
         ("loop over tasks over a MAML step, width 64, 16 points", lambda: maml_over_loop(64, 16), 3.0, "min", "x"),
         ("loop over tasks over a MAML step, width 128, 100 points", lambda: maml_over_loop(128, 100), 1.0, "min", "x"),
+        ("outer step with 8 replicas over 8 of one seed, CPU", lambda: replicas_over(8, "cpu"), math.inf, "max", "x"),
         ("Lightning and logging over a bare loop", trainer_over_bare, 10.0, "max", "%"),
         ("quick, whole process", lambda: whole_process("experiment=quick"), 20.0, "max", "s"),
         (
@@ -325,6 +352,9 @@ def figures() -> list[Figure]:
             "s",
         ),
     ]
+    if visible_gpus():
+        step = "outer step with 8 replicas over one of one seed, GPU"
+        listed.append((step, lambda: replicas_over(1, "cuda"), 1.5, "max", "x"))
     for label, bars in (
         ("pendulum", (1.8, 1.5)),
         ("mass_spring", (1.5, 1.1)),

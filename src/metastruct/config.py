@@ -6,6 +6,7 @@ typed by its own yaml, so that a new component needs no schema of its own; `vali
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Sequence
 from dataclasses import dataclass, field, fields
 from difflib import get_close_matches
@@ -116,6 +117,7 @@ class Config:
     rank: int | None = None
     shots: int = 200
     seed: int = 0
+    replicas: int = 1
     force: bool = False
     outputs: str = "outputs"
     tag: str = "main"
@@ -206,6 +208,14 @@ def closest(word: str, known: list[str]) -> str:
     """'; did you mean ...?' with the near matches, or what there is."""
     near = get_close_matches(word, known, n=3, cutoff=0.5)
     return f"did you mean {' or '.join(near)}?" if near else f"there is {', '.join(known)}"
+
+
+def each_seed(cfg: DictConfig) -> list[DictConfig]:
+    """The single runs that a run with replicas stands for."""
+    singles = [copy.deepcopy(cfg) for _ in range(cfg.replicas)]
+    for number, single in enumerate(singles):
+        single.seed, single.replicas = cfg.seed + number, 1
+    return singles
 
 
 @cache

@@ -9,13 +9,14 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from omegaconf import DictConfig, OmegaConf
 
 from metastruct.assembly import Trained, build_learner, component
-from metastruct.config import dynamics_name, method_name
+from metastruct.config import dynamics_name, each_seed, method_name
 from metastruct.runs.files import locked, write_atomically, write_checked
 from metastruct.runs.folder import RunFolder, data_folder, run_folder, training_folder
 from metastruct.validation import validate
@@ -30,11 +31,15 @@ if TYPE_CHECKING:
 def run(cfg: DictConfig) -> RunFolder:
     """Train, adapt, measure and leave everything in one run folder; what is there already is not done again.
 
+    With replicas, one folder for each seed; the first is returned.
+
     Raises:
         ConfigError: the configuration makes no sense; nothing was written.
         Diverged: the training loss is no longer finite; the last good checkpoint is kept.
     """
     validate(cfg)
+    if cfg.replicas > 1:
+        return _run_each(each_seed(cfg))
     settings: dict[str, Any] = OmegaConf.to_container(cfg, resolve=True)  # type: ignore[assignment]
     folder = run_folder(settings, method_name(cfg))
 
@@ -55,6 +60,56 @@ def run(cfg: DictConfig) -> RunFolder:
         draw_all(folder.evaluation, folder.figures)
     print_result(metrics, folder.path)
     return folder
+
+
+def _run_each(singles: list[DictConfig]) -> RunFolder:
+    """Train together what is not there yet, then go through the seeds as single runs, which find themselves trained."""
+    folders = {single.seed: _folders(single) for single in singles}
+    for single in singles:
+        if single.force:
+            folder, store = folders[single.seed]
+            folder.metrics.unlink(missing_ok=True)
+            shutil.rmtree(store, ignore_errors=True)
+            single.force = False
+    failed = _trained_together([s for s in singles if folders[s.seed][0].finished() is None])
+    for single in singles:
+        if single.seed not in failed:
+            run(single)
+    if failed:
+        from metastruct.learners.learner import Diverged
+
+        raise Diverged("; ".join(f"seed {seed}: {why}" for seed, why in failed.items()))
+    return folders[singles[0].seed][0]
+
+
+def _folders(cfg: DictConfig) -> tuple[RunFolder, Path]:
+    """Of a run, and of its training."""
+    settings: dict[str, Any] = OmegaConf.to_container(cfg, resolve=True)  # type: ignore[assignment]
+    return run_folder(settings, method_name(cfg)), training_folder(settings, method_name(cfg))
+
+
+def _trained_together(singles: list[DictConfig]) -> dict[int, str]:
+    """Train these seeds as one; returns why a seed has no model."""
+    from metastruct.tracking.console import note
+    from metastruct.training import train_together, trained
+
+    missing = {_folders(single)[1]: single for single in singles}
+    missing = {store: single for store, single in missing.items() if trained(store) is None}
+    if len(missing) < 2:
+        return {}
+    import torch
+
+    from metastruct.data.datamodule import FamilyData
+
+    cfg = singles[0]
+    if cfg.trainer.threads:
+        torch.set_num_threads(cfg.trainer.threads)
+    settings: dict[str, Any] = OmegaConf.to_container(cfg, resolve=True)  # type: ignore[assignment]
+    data = FamilyData(component(cfg.system), data_folder(settings), settings["data"], note)
+    tasks = data.train_tasks()
+    learners = {store: partial(build_learner, single, tasks) for store, single in missing.items()}
+    failed = train_together(learners, data, settings["trainer"])
+    return {missing[store].seed: why for store, why in failed.items()}
 
 
 def _run(cfg: DictConfig, settings: dict[str, Any], folder: RunFolder) -> dict[str, Any]:

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import io
 import logging
+import shutil
 import warnings
+from collections.abc import Callable, Mapping
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
@@ -13,8 +16,10 @@ from lightning import Trainer
 from lightning.pytorch.loggers import Logger
 
 from metastruct.data.datamodule import FamilyData
-from metastruct.learners.learner import Learner
-from metastruct.runs.files import locked, read_checked, write_checked
+from metastruct.learners.learner import Diverged, Learner
+from metastruct.learners.replicas import together
+from metastruct.runs.files import locked, locked_if_free, read_checked, write_checked
+from metastruct.runs.folder import group_folder
 from metastruct.tracking.checkpoint import Checkpoints, last_good, remove
 from metastruct.tracking.console import TrainingProgress, note
 
@@ -37,21 +42,60 @@ def train(learner: Learner, data: FamilyData, folder: Path, settings: dict[str, 
         if done is not None:
             return done
         fit(learner, data, folder, settings, logger)
-        learner.cpu()
-        content = {
-            "model": learner.model.state_dict(),
-            "codes": learner.codes.detach(),
-            "outer_step": learner.outer_step,
-            "seconds": learner.seconds,
-            "history": learner.history,
-            "diverged_at": learner.diverged_at,
-        }
-        buffer = io.BytesIO()
-        torch.save(content, buffer)
-        write_checked(folder / MODEL, buffer.getvalue())
-        for path in folder.glob("step-*.ckpt"):
-            remove(path)
-        return buffer.getvalue()
+        (result,) = learner.cpu().results()
+        return keep(result, learner, folder)
+
+
+def train_together(
+    learners: Mapping[Path, Callable[[], Learner]], data: FamilyData, settings: dict[str, Any]
+) -> dict[Path, str]:
+    """Train what is not trained yet as one; returns why a training left no model, by its folder.
+
+    Each leaves what it would leave alone. What another process trains is left to it, and a training that would be
+    alone to whoever needs it. Checkpoints go to a folder of the group, until it has ended.
+
+    Args:
+        learners: makes the learner of each training folder; they differ in their seed alone.
+    """
+    failed: dict[Path, str] = {}
+    with ExitStack() as locks:
+        free = [folder for folder in learners if locks.enter_context(locked_if_free(folder))]
+        missing = [folder for folder in free if trained(folder) is None]
+        if len(missing) < 2:
+            return failed
+        learner = together([learners[folder]() for folder in missing])
+        if not learner.steps:
+            return failed
+        note(f"training {len(missing)} seeds together")
+        group = group_folder(missing)
+        group.mkdir(parents=True, exist_ok=True)
+        fit(learner, data, group, settings, None)
+        for folder, result in zip(missing, learner.cpu().results(), strict=True):
+            try:
+                keep(result, learner, folder)
+            except Diverged as error:
+                failed[folder] = str(error)
+        shutil.rmtree(group)
+    return failed
+
+
+def keep(result: dict[str, Any], learner: Learner, folder: Path) -> bytes:
+    """Write the model file of a finished training; returns its content.
+
+    Raises:
+        Diverged: the loss is no longer finite, and the learner does not take that for a result.
+    """
+    if result["diverged_at"] is not None and not learner.may_diverge:
+        raise Diverged(
+            f"the training loss is not finite at outer step {result['diverged_at']} of {learner.steps}; "
+            "lower optimizer.base_rate and optimizer.code_rate"
+        )
+    buffer = io.BytesIO()
+    torch.save(result, buffer)
+    write_checked(folder / MODEL, buffer.getvalue())
+    for path in folder.glob("step-*.ckpt"):
+        remove(path)
+    return buffer.getvalue()
 
 
 def fit(learner: Learner, data: FamilyData, folder: Path, settings: dict[str, Any], logger: Logger | None) -> None:

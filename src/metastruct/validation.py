@@ -139,10 +139,10 @@ def _check_rank(cfg: DictConfig) -> None:
 
 def _check_sizes(cfg: DictConfig) -> None:
     at_least_one = [
-        *("data.train_tasks", "data.test_tasks", "data.trajectories", "data.points", "shots", "evaluation.steps"),
+        *("data.train_tasks", "data.test_tasks", "data.trajectories", "data.points", "replicas", "shots"),
         *("trainer.steps", "trainer.steps_per_epoch", "modulation.code_dim", "net.width", "net.depth"),
         *("learner.task_batch", "learner.point_batch", "learner.inner_steps", "learner.outer_steps"),
-        *("adaptation.steps", "bracket.rank", "system.oscillators"),
+        *("evaluation.steps", "adaptation.steps", "bracket.rank", "system.oscillators"),
     ]
     positive = ["data.horizon", "data.tolerance", "evaluation.box_scale", "optimizer.base_rate", "optimizer.code_rate"]
     positive += ["integrator.step_size", "adaptation.learning_rate", "adaptation.tolerance", "adaptation.damping"]

@@ -9,7 +9,15 @@ import sys
 
 import pytest
 
-from metastruct.runs.files import locked, read_checked, sum_file, write_atomically, write_checked
+from metastruct.runs.files import (
+    is_locked,
+    locked,
+    locked_if_free,
+    read_checked,
+    sum_file,
+    write_atomically,
+    write_checked,
+)
 
 HOLDER = """
 import sys
@@ -138,3 +146,13 @@ def test_an_error_inside_frees_the_lock(tmp_path):
         raise ValueError("inside")
     with locked(tmp_path, pytest.fail):
         assert names(tmp_path) == {".lock"}
+
+
+def test_a_lock_that_another_holds_is_not_waited_for(tmp_path):
+    with locked_if_free(tmp_path) as first:
+        assert first
+        assert is_locked(tmp_path)
+        with locked_if_free(tmp_path) as second:
+            assert not second
+        assert is_locked(tmp_path)
+    assert not is_locked(tmp_path)

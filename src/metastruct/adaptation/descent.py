@@ -24,10 +24,10 @@ def descend(
     steps: int,
     second_order: bool = False,
 ) -> tuple[Tensor, list[Tensor]]:
-    """Codes `[tasks, code]` after the steps, and the losses `[tasks]` before each of them.
+    """Codes `[..., tasks, code]` after the steps, and the losses `[..., tasks]` before each of them.
 
-    The result depends on the rates `[code]` differentiably; on the base through the gradients only if `second_order`,
-    which needs nets that are differentiable twice.
+    The result depends on the rates `[..., code]` differentiably; on the base through the gradients only if
+    `second_order`, which needs nets that are differentiable twice.
     """
     trace = []
     for _ in range(steps):
@@ -37,7 +37,7 @@ def descend(
             losses = model.task_loss(states, derivatives, at)
             # The sum over tasks makes the gradient of a code independent of its batch mates.
             (gradient,) = torch.autograd.grad(losses.sum(), at, create_graph=second_order)
-        codes = codes - rates * gradient
+        codes = codes - rates[..., None, :] * gradient
         trace.append(losses.detach())
     return codes, trace
 

@@ -18,7 +18,7 @@ from torch import Tensor, nn
 from torch.optim import Optimizer
 
 from metastruct.data.tasks import Batches
-from metastruct.learners.learner import Learner
+from metastruct.learners.learner import Learner, own_gradients
 
 
 class AutoDecoding(Learner):
@@ -92,40 +92,48 @@ class AutoDecoding(Learner):
     def _forget(self, tasks: Tensor) -> None:
         """Codes to zero, and what the optimizer remembers of codes."""
         with torch.no_grad():
-            self.codes[tasks] = 0.0
+            self.codes[self._index(tasks)] = 0.0
         for optimizer in self.optimizers_of_a_step:
             optimizer.state.pop(self.codes, None)
 
+    def _index(self, tasks: Tensor) -> tuple[Tensor, ...]:
+        """Where the codes of tasks `[..., batch]` are."""
+        return *(torch.arange(n, device=tasks.device)[:, None] for n in self.replicas), tasks
+
     def _update(self, tasks: Tensor, points: Tensor, base: bool, code: bool) -> Tensor:
         """One gradient step of the base (with the hyper-network), of the codes of a batch, or of both."""
-        codes = (self.codes.detach()[tasks] if self.lazy else self.codes.detach()).requires_grad_(code)
+        index = self._index(tasks)
+        codes = (self.codes.detach()[index] if self.lazy else self.codes.detach()).requires_grad_(code)
         losses = self.model.task_loss(*self.observed(tasks, points), codes)
-        objective, wanted = losses.sum(), []
+        objective, wanted = losses.sum(-1), []
         if code:
-            objective = objective + self.locality["lambda_z"] * torch.linalg.vector_norm(codes, dim=-1).sum()
+            objective = objective + self.locality["lambda_z"] * torch.linalg.vector_norm(codes, dim=-1).sum(-1)
             wanted.append(codes)
         if base:
-            objective = objective + len(tasks) * self._locality_of_the_base()
+            objective = objective + tasks.shape[-1] * self._locality_of_the_base()
             wanted += self.base
         # Fused Adam walks through memory: a gradient must lie in it as its parameter does.
-        gradients = (gradient.contiguous() for gradient in torch.autograd.grad(objective, wanted))
+        gradients = (gradient.contiguous() for gradient in own_gradients(objective, wanted))
         by_codes = next(gradients) if code else None
         if by_codes is not None and self.lazy:
-            by_codes = torch.sparse_coo_tensor(tasks[None], by_codes, self.codes.shape, check_invariants=False)
+            places = torch.stack(torch.broadcast_tensors(*index)).flatten(1)
+            values = by_codes.flatten(0, -2)
+            by_codes = torch.sparse_coo_tensor(places, values, self.codes.shape, check_invariants=False)
         self.codes.grad = by_codes
         for parameter in self.base:
             parameter.grad = next(gradients) if base else None
         for optimizer in self.optimizers_of_a_step:
             optimizer.step()
-        return losses.detach().mean()
+        return losses.detach().mean(-1)
 
     def _locality_of_the_base(self) -> Tensor | float:
-        """lambda_phi |phi|_2, one norm over the whole hyper-network, and the modulation's own penalty."""
-        phi = torch.cat([parameter.flatten() for parameter in self.model.modulation.hypernetwork.parameters()])
-        return self.locality["lambda_phi"] * torch.linalg.vector_norm(phi) + self.model.modulation.penalty()
+        """lambda_phi |phi|_2, one norm over the whole hyper-network, and the modulation's own penalty, `[...]`."""
+        axes, hypernetwork = len(self.replicas), self.model.modulation.hypernetwork
+        phi = torch.cat([parameter.flatten(axes) for parameter in hypernetwork.parameters()], dim=-1)
+        return self.locality["lambda_phi"] * torch.linalg.vector_norm(phi, dim=-1) + self.model.modulation.penalty()
 
     def diagnostics(self) -> dict[str, float]:
-        spread = float(self.codes.detach().std(0, correction=0).mean())
+        spread = float(self.codes.detach().std(-2, correction=0).mean())
         return {"train/code_spread": spread} | {
             f"train/{name}": value for name, value in self.model.modulation.diagnostics(self.codes).items()
         }

@@ -57,10 +57,14 @@ class Initialisation(Learner):
         return [self.outer]
 
     def drawn(self, step: int) -> list[tuple[Tensor, Tensor]]:
-        """States and derivatives `[batch, points, state]` of each draw of an outer step."""
+        """States and derivatives `[..., batch, points, state]` of each draw of an outer step."""
         batch = self.batches[step]
         tasks = batch.tasks.to(self.device)
         return [self.observed(tasks, points) for points in batch.points.to(self.device)]
+
+    def no_change(self, states: Tensor) -> Tensor:
+        """Codes `[..., batch, code]` at zero, where the tasks of states `[..., batch, points, state]` begin."""
+        return self.codes.new_zeros(*states.shape[:-2], self.model.code_dim)
 
     def step_along(self, gradients: Sequence[Tensor | None], step: int) -> None:
         """One step of the outer optimizer, at the rate of this outer step."""

@@ -3,6 +3,9 @@
 A Lightning `training_step` runs `steps_per_epoch` outer steps, for the nets are small and the trainer costs as much as
 one of their steps. The learner counts its own outer steps; batches, learning rates and everything else depend on that
 count and the seed alone, so a run that resumes at a checkpoint ends with the numbers of one that was never stopped.
+
+Learners index from the right, as models do: `replicas.together` puts the numbers of several seeds along a leading axis,
+`[replicas, ...]`, and one step trains them all. Without that axis it is the training of one seed.
 """
 
 from __future__ import annotations
@@ -10,18 +13,29 @@ from __future__ import annotations
 import math
 import time
 from abc import abstractmethod
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
+import numpy as np
 import torch
 from lightning import LightningModule
-from torch import Tensor
+from torch import Tensor, nn
 
-from metastruct.data.tasks import Tasks
+from metastruct.data.tasks import Batches, Tasks
 from metastruct.dynamics.model import ModulatedModel
 
 
 class Diverged(RuntimeError):
     """The loss or a parameter is no longer finite."""
+
+
+@dataclass
+class Course:
+    """How the training of one seed went."""
+
+    history: list[tuple[int, float]] = field(default_factory=list)  # outer step, training loss there
+    diverged_at: int | None = None  # the outer step where the loss ceased to be finite
 
 
 class Learner(LightningModule):
@@ -38,7 +52,8 @@ class Learner(LightningModule):
         may_diverge: is a loss that is not finite a result? Then the training ends with a model of NaN.
     """
 
-    codes: Tensor  # of the training tasks, [tasks, code]
+    batches: Batches
+    codes: Tensor  # of the training tasks, [..., tasks, code]
     observations: Tensor  # states and derivatives side by side, [tasks * points, 2 * state]
 
     def __init__(
@@ -60,10 +75,9 @@ class Learner(LightningModule):
         self.register_buffer("observations", joined.flatten(0, 1), persistent=False)
         self.steps, self.steps_per_epoch, self.seed = steps, steps_per_epoch, seed
         self.settings, self.locality, self.may_diverge = optimizer, locality, may_diverge
-        self.diverged_at: int | None = None
         self.outer_step = 0
         self.seconds = 0.0
-        self.history: list[tuple[int, float]] = []  # outer step, training loss there
+        self.courses = [Course()]
 
     @property
     @abstractmethod
@@ -72,11 +86,26 @@ class Learner(LightningModule):
 
     @abstractmethod
     def outer_update(self, step: int) -> Tensor:
-        """One outer step; returns the mean loss of its batch, detached and without waiting for the device."""
+        """One outer step; returns the mean loss of its batch, `[...]`, detached and without waiting for the device."""
+
+    @property
+    def replicas(self) -> torch.Size:
+        """The leading axis: empty for one seed."""
+        return self.codes.shape[:-2]
+
+    def each(self) -> Iterator[tuple[Course, tuple[int, ...]]]:
+        """Every replica's course, and the index of its numbers."""
+        return zip(self.courses, np.ndindex(*self.replicas), strict=True)
+
+    def own(self) -> dict[str, Tensor]:
+        """What differs between seeds: parameters, and all that the modulation keeps; the rest is of the data."""
+        state = self.state_dict(keep_vars=True).items()
+        learned = {name: t for name, t in state if isinstance(t, nn.Parameter) or name.startswith("model.modulation.")}
+        return learned | {"codes": self.codes}
 
     def observed(self, tasks: Tensor, points: Tensor) -> tuple[Tensor, Tensor]:
-        """States and derivatives `[batch, points, state]` of tasks `[batch]` at points `[batch, points]`."""
-        rows = (tasks[:, None] * self.points + points).flatten()
+        """States and derivatives `[..., batch, points, state]` of tasks `[..., batch]` at `[..., batch, points]`."""
+        rows = (tasks[..., None] * self.points + points).flatten()
         x, dxdt = self.observations.index_select(0, rows).unflatten(0, points.shape).chunk(2, dim=-1)
         return x, dxdt
 
@@ -91,42 +120,70 @@ class Learner(LightningModule):
     def training_step(self, batch: Any, batch_index: int) -> None:
         began = time.perf_counter()
         last = min(self.outer_step + self.steps_per_epoch, self.steps)
-        losses = [self.outer_update(step) for step in range(self.outer_step, last)]
-        loss = float(torch.stack(losses).mean())
-        if not math.isfinite(loss):
-            finite = torch.stack(losses).isfinite().tolist()
-            bad = self.outer_step + finite.index(False) if False in finite else last
-            if not self.may_diverge:
-                raise Diverged(
-                    f"the training loss is not finite at outer step {bad} of {self.steps}; "
-                    "the last good checkpoint is kept; lower optimizer.base_rate and optimizer.code_rate"
-                )
-            self._give_up(bad)
+        losses = torch.stack([self.outer_update(step) for step in range(self.outer_step, last)])
+        self._judge(losses, last)
         self.outer_step = last
         self.seconds += time.perf_counter() - began
-        self.history.append((last, loss))
-        self.trainer.should_stop = last >= self.steps or self.diverged_at is not None
-        self.log_dict({"train/loss": loss, "outer_step": float(last), **self.diagnostics()})
+        self.trainer.should_stop = last >= self.steps or all(course.diverged_at is not None for course in self.courses)
+        self.log_dict({"train/loss": self.loss, "outer_step": float(last), **self.diagnostics()})
 
-    def _give_up(self, step: int) -> None:
-        """The training has diverged: no number of the model means anything, and every one of them says so."""
-        self.diverged_at = step
-        with torch.no_grad():
-            for parameter in self.parameters():
-                parameter.fill_(math.nan)
+    def _judge(self, losses: Tensor, last: int) -> None:
+        """Losses `[steps, ...]` up to an outer step into the history; a replica whose loss is not finite has diverged.
+
+        No number of its model means anything then, and every one of them says so.
+        """
+        means = losses.mean(0).cpu()  # waits for the device once, not once a replica
+        for course, index in self.each():
+            if course.diverged_at is not None:
+                continue
+            course.history.append((last, float(means[index])))
+            if not means[index].isfinite():
+                finite = losses.movedim(0, -1)[index].isfinite().tolist()
+                course.diverged_at = self.outer_step + finite.index(False) if False in finite else last
+                with torch.no_grad():
+                    for parameter in self.parameters():
+                        parameter[index].fill_(math.nan)
+
+    @property
+    def loss(self) -> float:
+        """The training loss now, the mean over the replicas that have not diverged."""
+        now = [course.history[-1][1] for course in self.courses if course.history and course.diverged_at is None]
+        return sum(now) / len(now) if now else math.nan
 
     def diagnostics(self) -> dict[str, float]:
         """Numbers worth a curve, once an epoch."""
         return {}
 
     def finite(self) -> bool:
-        """Are all parameters finite? Asked before a checkpoint replaces the last good one."""
-        return all(bool(parameter.isfinite().all()) for parameter in self.parameters())
+        """Is all that has not diverged finite? Asked before a checkpoint replaces the last good one."""
+        going = [index for course, index in self.each() if course.diverged_at is None]
+        return bool(going) and all(bool(p[index].isfinite().all()) for p in self.parameters() for index in going)
+
+    def results(self) -> list[dict[str, Any]]:
+        """What is kept of each replica: what a training of its seed alone would leave, in its share of the time."""
+        own, state = self.own(), self.model.state_dict()
+        return [
+            {
+                "model": {name: t[index].clone() if f"model.{name}" in own else t for name, t in state.items()},
+                "codes": self.codes.detach()[index].clone(),
+                "outer_step": self.outer_step,
+                "seconds": self.seconds / len(self.courses),
+                "history": course.history,
+                "diverged_at": course.diverged_at,
+            }
+            for course, index in self.each()
+        ]
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
-        checkpoint["learner"] = {"outer_step": self.outer_step, "seconds": self.seconds, "history": self.history}
+        courses = [asdict(course) for course in self.courses]
+        checkpoint["learner"] = {"outer_step": self.outer_step, "seconds": self.seconds, "courses": courses}
 
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         kept = checkpoint["learner"]
         self.outer_step, self.seconds = kept["outer_step"], kept["seconds"]
-        self.history = [(int(step), float(loss)) for step, loss in kept["history"]]
+        self.courses = [Course(**course) for course in kept["courses"]]
+
+
+def own_gradients(objective: Tensor, of: Sequence[Tensor]) -> tuple[Tensor, ...]:
+    """The gradients of objectives `[...]`, each of which depends on the numbers of its own replica alone."""
+    return torch.autograd.grad(objective, of, torch.ones_like(objective))

@@ -11,11 +11,11 @@ from __future__ import annotations
 import math
 from typing import Any
 
-import torch
 from torch import Tensor, nn
 
 from metastruct.adaptation.descent import descend
 from metastruct.learners.initialisation import Initialisation
+from metastruct.learners.learner import own_gradients
 from metastruct.nets.net import Net
 
 
@@ -42,15 +42,15 @@ class MAML(Initialisation):
 
     def outer_update(self, step: int) -> Tensor:
         losses = self.outer_losses(*self.drawn(step))
-        self.step_along(torch.autograd.grad(losses.mean(), self.trained), step)
+        self.step_along(own_gradients(losses.mean(-1), self.trained), step)
         if self.log_rates is not None:
             self.weights.rates.copy_(self.log_rates.detach().exp())
-        return losses.detach().mean()
+        return losses.detach().mean(-1)
 
     def outer_losses(self, support: tuple[Tensor, Tensor], query: tuple[Tensor, Tensor]) -> Tensor:
-        """Losses `[tasks]` on the query draw after the inner steps on the support draw, with their graph."""
+        """Losses `[..., tasks]` on the query draw after the inner steps on the support draw, with their graph."""
         rates = self.weights.rates if self.log_rates is None else self.log_rates.exp()
-        codes = self.codes.new_zeros(len(support[0]), self.model.code_dim)
+        codes = self.no_change(support[0])
         self._differentiable_twice(self.second_order)
         spread = self.weights.spread(rates)
         codes, _ = descend(self.model, *support, codes, spread, self.inner_steps, self.second_order)

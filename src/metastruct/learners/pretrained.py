@@ -5,10 +5,10 @@ from __future__ import annotations
 import math
 from typing import Any
 
-import torch
 from torch import Tensor
 
 from metastruct.learners.initialisation import Initialisation
+from metastruct.learners.learner import own_gradients
 
 
 class Pretrained(Initialisation):
@@ -23,6 +23,6 @@ class Pretrained(Initialisation):
 
     def outer_update(self, step: int) -> Tensor:
         (observed,) = self.drawn(step)
-        loss = self.model.task_loss(*observed, None).mean()
-        self.step_along(torch.autograd.grad(loss, self.trained), step)
+        loss = self.model.task_loss(*observed, None).mean(-1)
+        self.step_along(own_gradients(loss, self.trained), step)
         return loss.detach()

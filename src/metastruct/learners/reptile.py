@@ -42,13 +42,13 @@ class Reptile(Initialisation):
         towards = {}
         for site, name, change in self.weights.by_tensor(codes):
             weight, bias = self.model.dynamics.parameters_of(site)
-            towards[weight if name == "change" else bias] = -change.mean(0)
+            towards[weight if name == "change" else bias] = -change.mean(codes.dim() - 2)
         self.step_along([towards.get(parameter) for parameter in self.trained], step)
         return loss
 
     def adapted(self, draws: list[tuple[Tensor, Tensor]]) -> tuple[Tensor, Tensor]:
-        """Codes `[tasks, code]` after one inner step on each draw, and the mean loss before the last of them."""
-        codes = self.codes.new_zeros(len(draws[0][0]), self.model.code_dim).requires_grad_()
+        """Codes `[..., tasks, code]` after one inner step on each draw, and the mean loss before the last of them."""
+        codes = self.no_change(draws[0][0]).requires_grad_()
         optimizer: Optimizer = torch.optim.SGD([codes], lr=self.inner_rate)
         if self.inner_optimizer == "adam":
             optimizer = torch.optim.Adam([codes], lr=self.inner_rate, betas=(0.0, 0.999))
@@ -57,4 +57,4 @@ class Reptile(Initialisation):
                 losses = self.model.task_loss(x, dxdt, codes)
                 (codes.grad,) = torch.autograd.grad(losses.sum(), codes)
                 optimizer.step()
-        return codes.detach(), losses.detach().mean()
+        return codes.detach(), losses.detach().mean(-1)

@@ -49,11 +49,11 @@ class Weights(Modulation):
         return FullUpdate(generated["change"], shift)
 
     def spread(self, rates: Tensor) -> Tensor:
-        """One number a tensor, `[tensors]`, repeated for each entry of a code, `[code]`."""
-        return rates[self.spans]
+        """One number a tensor, `[..., tensors]`, repeated for each entry of a code, `[..., code]`."""
+        return rates[..., self.spans]
 
     def by_tensor(self, codes: Tensor) -> list[tuple[Site, str, Tensor]]:
-        """Codes `[tasks, code]` as what they change: the site, "change" or "shift", and `[tasks, *shape]`."""
+        """Codes `[..., tasks, code]` as what they change: the site, "change" or "shift", and `[..., tasks, *shape]`."""
         ends = torch.tensor([0, *self.sizes]).cumsum(0).tolist()
         return [
             (site, name, codes[..., start:end].unflatten(-1, part.shape))

@@ -69,6 +69,19 @@ def locked(folder: Path, waiting: Callable[[], None]) -> Iterator[None]:
         yield
 
 
+@contextmanager
+def locked_if_free(folder: Path) -> Iterator[bool]:
+    """Hold the folder's lock unless another process does; says whether it is held."""
+    folder.mkdir(parents=True, exist_ok=True)
+    with open(folder / ".lock", "w") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            yield False
+        else:
+            yield True
+
+
 def is_locked(folder: Path) -> bool:
     """Does another process hold the folder's lock now?"""
     try:

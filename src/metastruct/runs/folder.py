@@ -2,6 +2,7 @@
 
 outputs/SYSTEM-METHOD-seedN-KEY/           a run: config, metrics, records, model, figures
 outputs/training/SYSTEM-METHOD-seedN-KEY/  a training, shared by all runs that only evaluate differently
+outputs/training/SYSTEM-METHOD-seedN_N-KEY/  checkpoints of seeds that are trained together, until they are trained
 outputs/data/                              simulated trajectories
 """
 
@@ -10,15 +11,15 @@ from __future__ import annotations
 import csv
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from metastruct.runs.keys import evaluation_key, training_key
+from metastruct.runs.keys import digest, evaluation_key, training_key
 
 
-def readable(system: str, method: str, seed: int, key: str) -> str:
+def readable(system: str, method: str, seed: int | str, key: str) -> str:
     """A folder name that says what is inside, such as pendulum-svd5-seed0-1a2b3c4d."""
     return f"{system}-{re.sub(r'[^a-z0-9_]', '', method)}-seed{seed}-{key}"
 
@@ -72,6 +73,12 @@ def run_folder(cfg: Mapping[str, Any], method: str) -> RunFolder:
 def training_folder(cfg: Mapping[str, Any], method: str) -> Path:
     name = readable(cfg["system"]["name"], method, cfg["seed"], training_key(cfg))
     return Path(cfg["outputs"]) / "training" / name
+
+
+def group_folder(trainings: Sequence[Path]) -> Path:
+    """Where several trainings that differ in their seed alone go on together, from the folders of each."""
+    first, last = trainings[0].name.rpartition("-")[0], trainings[-1].name.rsplit("-", 2)[1].removeprefix("seed")
+    return trainings[0].with_name(f"{first}_{last}-{digest([path.name for path in trainings])}")
 
 
 def data_folder(cfg: Mapping[str, Any]) -> Path:

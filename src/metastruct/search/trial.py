@@ -123,7 +123,7 @@ def train(learner: Learner, budget: int) -> None:
     for step in range(learner.steps):
         loss = learner.outer_update(step)
         if step % 50 == 0 or step == learner.steps - 1:
-            learner.history.append((step, float(loss)))
+            learner.courses[0].history.append((step, float(loss)))
             if not math.isfinite(float(loss)):
                 return
 
@@ -133,7 +133,8 @@ def prior(learner: Learner) -> Any:
     from metastruct.assembly import Trained
 
     codes = learner.codes.detach().double()
-    return Trained(learner.model, codes, learner.seconds, learner.history, learner.diverged_at).prior()
+    course = learner.courses[0]
+    return Trained(learner.model, codes, learner.seconds, course.history, course.diverged_at).prior()
 
 
 def composed_and_checked(*overrides: str) -> tuple[Any, dict[str, Any]]:

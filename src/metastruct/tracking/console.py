@@ -43,7 +43,7 @@ class TrainingProgress(Callback):
         self.task = self.bar.add_task("training", total=self.steps, completed=learner.outer_step, loss="-")
 
     def on_train_batch_end(self, trainer: Trainer, learner: Any, *_: Any) -> None:
-        step, loss = learner.history[-1]
+        step, loss = learner.outer_step, learner.loss
         self.bar.update(self.task, completed=step, loss=f"{loss:.2e}")
         if not console.is_terminal and time.monotonic() - self.spoken > PLAIN_EVERY:
             self.spoken = time.monotonic()

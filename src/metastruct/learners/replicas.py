@@ -1,0 +1,39 @@
+"""Several seeds trained as one: the numbers of each along a leading axis, every product a batched one.
+
+    loss = sum over replicas of their own losses
+
+so the gradient of a replica is what it would be alone; Adam and descent act on every number apart. A seed keeps its
+initialisation, its batches, its codes and its norms, and ends with the numbers of a training of its own. One that
+diverges leaves the others alone, for no operation of a step mixes replicas.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+
+from metastruct.data.tasks import Batch, Batches
+from metastruct.learners.learner import Learner
+
+
+class SideBySide(Batches):
+    """The batches of several seeds: tasks `[replicas, batch]`, points `[updates, replicas, batch, points]`."""
+
+    def __init__(self, each: Sequence[Batches]):
+        self.each, self.shape = each, each[0].shape
+
+    def __getitem__(self, step: int) -> Batch:
+        drawn = [batches[step] for batches in self.each]
+        points = torch.stack([batch.points for batch in drawn], dim=1)
+        return Batch(torch.stack([batch.tasks for batch in drawn]), points)
+
+
+def together(learners: Sequence[Learner]) -> Learner:
+    """The first of these learners, which differ in their seed alone, made to train them all."""
+    first, numbers = learners[0], [learner.own() for learner in learners]
+    for name, tensor in first.own().items():
+        tensor.data = torch.stack([own[name].detach() for own in numbers])
+    first.batches = SideBySide([learner.batches for learner in learners])
+    first.courses = [course for learner in learners for course in learner.courses]
+    return first
