@@ -15,6 +15,8 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+LOCK, CLAIM = ".lock", ".claim"
+
 
 def write_atomically(path: Path, content: bytes | str) -> None:
     """Write the file so that a reader sees the old content or the new one, whenever this process is killed."""
@@ -60,7 +62,7 @@ def locked(folder: Path, waiting: Callable[[], None]) -> Iterator[None]:
         waiting: called once if another process holds it.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    with open(folder / ".lock", "w") as file:
+    with open(folder / LOCK, "w") as file:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
@@ -69,10 +71,31 @@ def locked(folder: Path, waiting: Callable[[], None]) -> Iterator[None]:
         yield
 
 
-def is_locked(folder: Path) -> bool:
+@contextmanager
+def claimed(folder: Path) -> Iterator[bool]:
+    """Claim the folder for a job of a sweep, or learn at once that another process has: yields whether it is ours.
+
+    Beside the lock, which is the run's own; this one also ends with its process.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    with open(folder / CLAIM, "w") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            yield False
+            return
+        yield True
+
+
+def is_claimed(folder: Path) -> bool:
+    """Has another process claimed the folder?"""
+    return is_locked(folder, CLAIM)
+
+
+def is_locked(folder: Path, name: str = LOCK) -> bool:
     """Does another process hold the folder's lock now?"""
     try:
-        with open(folder / ".lock") as file:
+        with open(folder / name) as file:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except FileNotFoundError:
         return False
