@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 READY := .venv/.ready
 
-.PHONY: help setup train test lint benchmark reference report clean
+.PHONY: help setup train test lint benchmark reproduce report clean
 
 help: ## this list
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -30,8 +30,9 @@ lint: $(READY) ## style, types and the layers between packages
 benchmark: $(READY) ## the figures of merit, with their bars (the first time over an hour, for it trains)
 	$(BIN)/python scripts/benchmark.py
 
-reference: $(READY) ## the results of record under outputs/reference/ (main job 15 minutes, all over an hour)
-	$(BIN)/python scripts/reference.py
+reproduce: $(READY) ## the tables of the paper, outputs/reference/ (hours on two cores; goes on where it stopped)
+	$(BIN)/python scripts/reproduce.py
+	$(BIN)/python scripts/long_horizon.py
 
 report: $(READY) ## tables, figures, verdicts on the claims and report.html under outputs/reference/ (20 seconds)
 	$(BIN)/python scripts/report.py

@@ -17,7 +17,7 @@ from hydra.types import RunMode
 from omegaconf import DictConfig
 from omegaconf.errors import OmegaConfBaseException
 
-from metastruct.config import ConfigError, closest, composed, drop_unused_rank, groups, settle_adaptation
+from metastruct.config import CONF, ConfigError, closest, composed, drop_unused_rank, settle_adaptation
 
 failures: list[str] = []
 home: int | None = None  # the process that counts the failures
@@ -94,9 +94,10 @@ def one_line(error: Exception) -> str:
 def explained(error: Exception) -> str:
     """Hydra's and OmegaConf's errors in one line, with the near matches of a name that is not known."""
     text = " ".join(f"{error} {error.__cause__ or ''}".split())
-    if match := re.search(r"Could not find '(\w+)/([^']*)'", text):
+    if match := re.search(r"Could not find '([\w/]+)/([^'/]*)'", text):
         group, option = match.groups()
-        return f"{group}={option} is not known; {closest(option, groups().get(group, []))}"
+        known = [path.stem for path in sorted(CONF.glob(f"{group.removeprefix('hydra/')}/*.yaml"))]
+        return f"{group}={option} is not known; {closest(option, known)}"
     if match := re.search(r"Key '([^']+)' (?:is not in struct|not in '\w+')(?:.*?full_key: (\S+))?", text):
         key = match[2] or match[1]
         return f"{key} is not a setting; {closest(key, _settings())}"

@@ -7,6 +7,7 @@ hundredths of a second, with a memory that no other job has seen. A process that
 from __future__ import annotations
 
 import os
+import signal
 import time
 from collections import deque
 from collections.abc import Sequence
@@ -15,9 +16,11 @@ from multiprocessing.connection import wait
 from multiprocessing.process import BaseProcess
 from pathlib import Path
 
-from metastruct.launchers.launcher import Job, Launcher, Outcome, Report, Unit
+from metastruct.launchers.launcher import STOPPED, TAKEN, Job, Launcher, Outcome, Report, Unit
+from metastruct.runs.files import write_atomically
 
 WORKER = "metastruct.launchers.worker"
+PATIENCE = 10.0  # seconds that a job has to stop when it is asked to
 
 
 class GpuPool(Launcher):
@@ -30,9 +33,13 @@ class GpuPool(Launcher):
     """
 
     def __init__(self, gpus: int | None = None, slots_per_gpu: int = 4, slots: int | None = None):
-        self.gpus = visible_gpus() if gpus is None else [str(i) for i in range(gpus)]
+        known = visible_gpus()
+        if gpus is None:
+            self.gpus = known
+        else:
+            self.gpus = known[:gpus] if gpus <= len(known) else [str(i) for i in range(gpus)]
         cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-        self.environments = [{"CUDA_VISIBLE_DEVICES": gpu} for gpu in self.gpus for _ in range(slots_per_gpu)]
+        self.environments = [{"CUDA_VISIBLE_DEVICES": gpu} for _ in range(slots_per_gpu) for gpu in self.gpus]
         if not self.gpus:
             self.environments = [{"CUDA_VISIBLE_DEVICES": ""}] * (slots or cores)
         self.slots = len(self.environments)
@@ -41,7 +48,7 @@ class GpuPool(Launcher):
         context = get_context("forkserver")
         context.set_forkserver_preload([WORKER])
         waiting = deque(deque(unit) for unit in units)
-        free = list(range(self.slots))
+        free = deque(range(self.slots))  # one slot of every GPU first
         running: dict[int, tuple[int, BaseProcess, Job, deque[Job], float]] = {}
 
         def start(slot: int, unit: deque[Job]) -> None:
@@ -53,11 +60,15 @@ class GpuPool(Launcher):
         try:
             while waiting or running:
                 while waiting and free:
-                    start(free.pop(), waiting.popleft())
+                    start(free.popleft(), waiting.popleft())
                 for sentinel in wait(list(running)):
                     slot, process, job, unit, began = running.pop(sentinel)  # type: ignore[arg-type]
                     process.join()
-                    report(Outcome(job, reason(process, job), time.perf_counter() - began))
+                    outcome = ended(job, process.exitcode, time.perf_counter() - began)
+                    report(outcome)
+                    if outcome.taken:
+                        while unit:
+                            report(Outcome(unit.popleft(), None, 0.0, taken=True))
                     if unit:
                         start(slot, unit)
                     else:
@@ -66,7 +77,8 @@ class GpuPool(Launcher):
             for _, process, *_ in running.values():
                 process.terminate()
             for _, process, *_ in running.values():
-                process.join()
+                process.join(PATIENCE)
+                process.kill()
 
 
 def work(job: Job, environment: dict[str, str]) -> None:
@@ -76,13 +88,18 @@ def work(job: Job, environment: dict[str, str]) -> None:
     worker.work(job, environment)
 
 
-def reason(process: BaseProcess, job: Job) -> str | None:
-    """Why a process ended without a result, in one line, or None."""
-    if process.exitcode == 0:
-        return None
-    if process.exitcode == 1 and job.error.exists():
-        return job.error.read_text().strip()
-    return f"the process ended with {process.exitcode}, see {job.log}"
+def ended(job: Job, status: int | None, seconds: float) -> Outcome:
+    """How a job ended, from the exit status of its process; one that died leaves its error too."""
+    if status in (0, TAKEN):
+        return Outcome(job, None, seconds, taken=status == TAKEN)
+    if status == 1 and job.error.exists():
+        return Outcome(job, job.error.read_text().strip(), seconds)
+    if status in (STOPPED, -signal.SIGINT, -signal.SIGTERM):  # no fault of the job, which goes on the next time
+        return Outcome(job, "stopped from outside", seconds)
+    how = signal.Signals(-status).name if status is not None and status < 0 else f"status {status}"
+    error = f"its process ended with {how}, see {job.log}"
+    write_atomically(job.error, error + "\n")
+    return Outcome(job, error, seconds)
 
 
 def visible_gpus() -> list[str]:
@@ -90,4 +107,4 @@ def visible_gpus() -> list[str]:
     named = os.environ.get("CUDA_VISIBLE_DEVICES")
     if named is not None:
         return [gpu for gpu in named.split(",") if gpu.strip()]
-    return [str(i) for i, _ in enumerate(Path("/proc/driver/nvidia/gpus").glob("*"))]
+    return [str(i) for i, _ in enumerate(Path("/dev").glob("nvidia[0-9]*"))]

@@ -7,6 +7,9 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+TAKEN = 75  # exit status of a job that another command did meanwhile, or works on
+STOPPED = 130  # exit status of a job that was asked to stop
+
 
 @dataclass(frozen=True)
 class Job:
@@ -14,6 +17,12 @@ class Job:
 
     overrides: tuple[str, ...]  # the words of its command line
     folder: Path  # the run folder
+    training: Path | None = None  # folder of its training, which other runs may share
+
+    @property
+    def claim(self) -> Path:
+        """The folder that a job must have for itself, so that no two commands do the same."""
+        return self.training or self.folder
 
     @property
     def log(self) -> Path:
@@ -36,13 +45,17 @@ class Outcome:
     job: Job
     error: str | None  # in one line; None: it finished
     seconds: float  # in its slot, start-up included
+    taken: bool = False  # another command did it meanwhile, or works on it or on its training
 
 
 Report = Callable[[Outcome], None]
 
 
 class Launcher(ABC):
-    """Runs the jobs of a sweep somewhere. A job that fails is reported and stops no other."""
+    """Runs the jobs of a sweep somewhere. A job that fails is reported and stops no other.
+
+    No slot waits for another command: a job in its hands is reported as taken, at once.
+    """
 
     slots: int  # units that run at a time
 

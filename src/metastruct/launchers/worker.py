@@ -7,6 +7,8 @@ import signal
 import sys
 import traceback
 from collections.abc import Mapping
+from multiprocessing import parent_process
+from threading import Thread
 
 import matplotlib.pyplot  # noqa: F401
 from lightning import Trainer  # noqa: F401
@@ -15,28 +17,48 @@ from metastruct import experiment, training  # noqa: F401
 from metastruct.command import expected, one_line
 from metastruct.config import composed
 from metastruct.evaluation import protocol, summary  # noqa: F401
-from metastruct.launchers.launcher import Job
+from metastruct.launchers.launcher import STOPPED, TAKEN, Job
 from metastruct.learners import auto_decoding, maml, pretrained, reptile, scratch  # noqa: F401
 from metastruct.reports import console, figures  # noqa: F401
-from metastruct.runs.files import write_atomically
+from metastruct.runs.files import claimed, is_locked, write_atomically
+from metastruct.runs.folder import RunFolder
 
 
 def work(job: Job, environment: Mapping[str, str]) -> None:
     """Run a job in this process, which ends with it: what it prints goes to its log, its error to a file.
 
+    Exit status: 0 finished, 1 failed, TAKEN another command did it or does it, STOPPED asked to stop.
+
     Args:
         environment: variables to set first, such as the GPU that the job may see.
     """
+    Thread(target=end_with_the_sweep, daemon=True).start()
     signal.signal(signal.SIGINT, signal.SIG_DFL)  # what Lightning makes of it would be taken for a result
     os.environ.update(environment)
-    job.folder.mkdir(parents=True, exist_ok=True)
-    with open(job.log, "w", buffering=1) as log:
-        os.dup2(log.fileno(), 1)
-        os.dup2(log.fileno(), 2)
-    sys.stdout.reconfigure(line_buffering=True)  # type: ignore[union-attr]
-    error = attempt(job)
-    if error is not None:
-        raise SystemExit(1)
+    with claimed(job.claim) as ours:
+        alone = not (is_locked(job.folder) or is_locked(job.claim))  # by a train.py without a sweep
+        forced = "force=true" in [word.lower() for word in job.overrides]
+        finished = not forced and RunFolder(job.folder).finished() is not None  # since the sweep was planned
+        if finished or not (ours and alone):
+            raise SystemExit(TAKEN)
+        job.folder.mkdir(parents=True, exist_ok=True)
+        with open(job.log, "w", buffering=1) as log:
+            os.dup2(log.fileno(), 1)
+            os.dup2(log.fileno(), 2)
+        sys.stdout.reconfigure(line_buffering=True)  # type: ignore[union-attr]
+        try:
+            error = attempt(job)
+        except KeyboardInterrupt:  # what training makes of a signal to end
+            raise SystemExit(STOPPED) from None
+    raise SystemExit(0 if error is None else 1)
+
+
+def end_with_the_sweep() -> None:
+    """Stop this process when the one that launched it is gone, as after `kill -9`."""
+    launching = parent_process()
+    if launching is not None:
+        launching.join()
+        os.kill(os.getpid(), signal.SIGTERM)
 
 
 def attempt(job: Job) -> str | None:

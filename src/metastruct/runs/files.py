@@ -12,8 +12,10 @@ import hashlib
 import os
 import tempfile
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
+
+LOCK, CLAIM = ".lock", ".claim"
 
 
 def write_atomically(path: Path, content: bytes | str) -> None:
@@ -60,7 +62,7 @@ def locked(folder: Path, waiting: Callable[[], None]) -> Iterator[None]:
         waiting: called once if another process holds it.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    with open(folder / ".lock", "w") as file:
+    with open(folder / LOCK, "w") as file:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
@@ -70,25 +72,38 @@ def locked(folder: Path, waiting: Callable[[], None]) -> Iterator[None]:
 
 
 @contextmanager
-def locked_if_free(folder: Path) -> Iterator[bool]:
+def locked_if_free(folder: Path, name: str = LOCK) -> Iterator[bool]:
     """Hold the folder's lock unless another process does; says whether it is held."""
     folder.mkdir(parents=True, exist_ok=True)
-    with open(folder / ".lock", "w") as file:
+    with open(folder / name, "w") as file:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             yield False
-        else:
-            yield True
+            return
+        yield True
 
 
-def is_locked(folder: Path) -> bool:
+def is_locked(folder: Path, name: str = LOCK) -> bool:
     """Does another process hold the folder's lock now?"""
     try:
-        with open(folder / ".lock") as file:
+        with open(folder / name) as file:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except FileNotFoundError:
         return False
     except BlockingIOError:
         return True
     return False
+
+
+def claimed(folder: Path) -> AbstractContextManager[bool]:
+    """Claim the folder for a job of a sweep, or learn at once that another process has: gives whether it is ours.
+
+    Beside the lock, which is the run's own; this one also ends with its process.
+    """
+    return locked_if_free(folder, CLAIM)
+
+
+def is_claimed(folder: Path) -> bool:
+    """Has another process claimed the folder?"""
+    return is_locked(folder, CLAIM)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -12,30 +12,56 @@ from typing import Any
 from omegaconf import OmegaConf
 
 from metastruct.config import dynamics_name, method_name
-from metastruct.reports.tables import as_csv
+from metastruct.reports.tables import as_csv, error_table, read_records
 from metastruct.runs.files import write_atomically
 from metastruct.runs.provenance import git_commit, machine, versions
 from metastruct.sweeps.table import Planned, Table
 
 
-def collect(table: Table, failed: dict[Planned, str], folder: Path, command: str) -> int:
+def collect(table: Table, failed: Mapping[Path, str], folder: Path, command: str) -> int:
     """Write records.csv, runs.csv, provenance.json and, where runs failed, failed.csv; returns the number of runs."""
     finished = [(job, metrics) for job in table.jobs if (metrics := job.run.finished()) is not None]
     if finished:
         rows = [row for job, _ in finished for row in kept(job, table)]
         write_atomically(folder / "records.csv", as_csv(rows))
+        if table.summary:
+            write_atomically(folder / "table.md", error_table(by_setting(finished)))
+        if table.portrait:
+            portray(finished[0][0], folder)
         lines = [described(job, metrics) for job, metrics in finished]
         write_atomically(folder / "runs.csv", as_csv(lines))
         write_atomically(
             folder / "provenance.json",
             json.dumps(provenance(table, [job for job, _ in finished], lines, command), indent=2) + "\n",
         )
-    listed = [{"label": job.label, "seed": job.seed, "error": failed[job]} for job in table.jobs if job in failed]
+    listed = [
+        {"label": job.label, "overrides": f"{job.label} seed={job.seed}", "error": failed[job.folder]}
+        for job in table.jobs
+        if job.folder in failed
+    ]
     if listed:
         write_atomically(folder / "failed.csv", as_csv(listed))
     else:
         (folder / "failed.csv").unlink(missing_ok=True)
     return len(finished)
+
+
+def by_setting(finished: Sequence[tuple[Planned, Any]]) -> dict[str, list[dict[str, str]]]:
+    """The rows of the runs of each setting, under its words."""
+    runs: dict[str, list[Path]] = {}
+    for job, _ in finished:
+        runs.setdefault(job.label, []).append(job.run.records)
+    return {label: read_records(paths) for label, paths in runs.items()}
+
+
+def portray(job: Planned, folder: Path) -> None:
+    """Draw the figures of a run, if it has none, and copy its phase portrait and its metrics."""
+    from metastruct.reports.figures import draw_all
+
+    if not job.run.figures.exists():
+        draw_all(job.run.evaluation, job.run.figures)
+    for path in (job.run.figures / "phase_portrait.png", job.run.metrics):
+        write_atomically(folder / path.name, path.read_bytes())
 
 
 def kept(job: Planned, table: Table) -> list[dict[str, str]]:

@@ -6,7 +6,7 @@ import shlex
 import sys
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -31,7 +31,7 @@ USAGE = """Reproduce the paper's tables: python scripts/reproduce.py [table=NAME
   with=key=value       a word for train.py that every run gets; may be repeated
   retry=true           runs that failed are tried again; else they are only listed
   outputs=FOLDER       where run folders go (outputs)
-  reference=FOLDER     where the results of record go (outputs/reference)
+  reference=FOLDER     where results go (outputs/reference; outputs/trial if seeds, steps or with change a table)
   --dry-run            only say what is done, what is missing, what failed and how long it will take
 
 Finished runs are recognised and not repeated; interrupted ones go on from their last checkpoint."""
@@ -49,7 +49,13 @@ class Options:
     retry: bool = False
     dry: bool = False
     outputs: Path = Path("outputs")
-    reference: Path = Path("outputs/reference")
+    given: Path | None = None  # where results go, if the user says so
+
+    @property
+    def reference(self) -> Path:
+        """Where results go; those of a table that the user changed are not of record."""
+        changed = self.extra or self.seeds is not None
+        return self.given or self.outputs / ("trial" if changed else "reference")
 
 
 def main(words: Sequence[str]) -> int:
@@ -66,15 +72,18 @@ def main(words: Sequence[str]) -> int:
     except ConfigError as error:
         print(f"error: {explained(error)}", file=sys.stderr)
         return 2
+    except KeyboardInterrupt:
+        print("interrupted", file=sys.stderr)
+        return 130
 
 
 def reproduce(chosen: Sequence[Table], launcher: Launcher, options: Options, command: str) -> int:
-    plan = Plan.of([job for one in chosen for job in one.jobs])
+    plan = Plan.of(job for one in chosen for job in one.jobs)
     for one in chosen:
-        show(one, plan, launcher)
-    todo = [*plan.missing, *(plan.failed if options.retry else ())]
-    say(f"{len(plan.done)} of {len(plan.jobs)} runs done, {len(plan.missing)} missing, {len(plan.failed)} failed; "
-        f"about {duration(plan.seconds(todo, launcher.slots))} on {launcher.slots} slots")  # fmt: skip
+        show(one, plan)
+    seconds = plan.seconds(plan.missing(options.retry), launcher.slots)
+    say(f"{len(plan.done)} of {len(plan.jobs)} runs done, {len(plan.missing())} missing, {len(plan.failed)} failed; "
+        f"about {duration(seconds)} on {launcher.slots} slots")  # fmt: skip
     if options.dry:
         return 0
     began, interrupted = time.perf_counter(), False
@@ -84,34 +93,33 @@ def reproduce(chosen: Sequence[Table], launcher: Launcher, options: Options, com
     except KeyboardInterrupt:
         interrupted = True
         say("interrupted; the same command goes on")
-    failed = Plan.of(plan.jobs).failed
     for one in chosen:
-        count = collect(one, failed, options.reference / one.name, command)
+        count = collect(one, plan.failed, options.reference / one.name, command)
         say(f"{options.reference / one.name}: {count} of {len(one.jobs)} runs")
     if outcomes:
         say(f"{len(outcomes)} runs ended in {duration(time.perf_counter() - began)}")
-    for job, error in failed.items():
-        say(f"failed: {job.label} seed={job.seed}: {error}")
-    if failed:
+    for folder, error in plan.failed.items():
+        say(f"failed: {plan.jobs[folder].label} seed={plan.jobs[folder].seed}: {error}")
+    if plan.failed:
         say("retry=true tries the failed ones again")
-    return 130 if interrupted else int(bool(failed))
+    unfinished = any(outcome.error for outcome in outcomes)  # also of runs that were stopped from outside
+    return 130 if interrupted else int(unfinished or bool(plan.failed))
 
 
-def show(one: Table, plan: Plan, launcher: Launcher) -> None:
+def show(one: Table, plan: Plan) -> None:
     """A table's state: counts, and in a line of its own every setting with runs that are missing or failed."""
-    own = {job.folder for job in one.jobs}
-    done, missing = (sum(job.folder in own for job in jobs) for jobs in (plan.done, plan.missing))
+    done = sum(job.folder in plan.done for job in one.jobs)
+    failed = [job for job in one.jobs if job.folder in plan.failed]
+    missing = [job for job in one.jobs if job.folder not in plan.done | plan.failed.keys()]
     say(f"{one.name}: {one.title}")
-    say(f"  {len(own)} runs, {done} done, {missing} missing, {len(own) - done - missing} failed")
+    say(f"  {len(one.jobs)} runs, {done} done, {len(missing)} missing, {len(failed)} failed")
     by_label: dict[str, list[int]] = {}
-    for job in plan.missing:
-        if job.folder in own:
-            by_label.setdefault(job.label, []).append(job.seed)
+    for job in missing:
+        by_label.setdefault(job.label, []).append(job.seed)
     for label, seeds in by_label.items():
         say(f"  missing  {label} seed={','.join(map(str, seeds))}")
-    for job, error in plan.failed.items():
-        if job.folder in own:
-            say(f"  failed   {job.label} seed={job.seed}: {error}")
+    for job in failed:
+        say(f"  failed   {job.label} seed={job.seed}: {plan.failed[job.folder]}")
 
 
 def parsed(words: Sequence[str]) -> Options:
@@ -134,8 +142,10 @@ def parsed(words: Sequence[str]) -> Options:
             options.extra.append(value)
         elif key == "retry":
             options.retry = value.lower() == "true"
-        elif key in ("outputs", "reference"):
-            setattr(options, key, Path(value))
+        elif key == "outputs":
+            options.outputs = Path(value)
+        elif key == "reference":
+            options.given = Path(value)
         else:
             options.settings[key] = OmegaConf.create(f"value: {value}").value
     return options
@@ -169,7 +179,7 @@ def read(name: str, options: Options) -> Table:
     one = table(name, options.outputs, options.extra)
     if options.seeds is None:
         return one
-    return Table(one.name, one.title, one.metrics, tuple(j for j in one.jobs if j.seed in options.seeds))
+    return replace(one, jobs=tuple(job for job in one.jobs if job.seed in options.seeds))
 
 
 def _described(name: str) -> str:

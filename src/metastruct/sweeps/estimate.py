@@ -15,13 +15,15 @@ SLOWER = {"maml": 6.0, "anil": 1.3, "reptile": 2.0, "pretrained": 0.7}  # outer 
 GENERIC = 2.0  # a step of GENERIC dynamics over a Hamiltonian one
 EVALUATION = 6.0  # seconds to adapt and to measure
 
+Like = tuple[str, str]  # method and dynamics
+
 
 @dataclass
 class Estimator:
     """Learns from every finished run that it is shown."""
 
-    steps: dict[tuple[str, str], list[float]] = field(default_factory=dict)
-    rests: dict[tuple[str, str], list[float]] = field(default_factory=dict)
+    steps: dict[Like, list[float]] = field(default_factory=dict)
+    rests: dict[Like, list[float]] = field(default_factory=dict)
 
     def learn(self, metrics: dict[str, Any]) -> None:
         like, seconds = (metrics["method"], metrics["dynamics"]), metrics["seconds"]
@@ -43,13 +45,7 @@ class Estimator:
         measured = self.rests.get((job.method, job.dynamics))
         return statistics.median(measured) if measured else EVALUATION
 
-    def total(self, units: Iterable[Sequence[Planned]]) -> float:
-        """Seconds of all units, one after another; a training that units share is counted once."""
-        seconds, trained = 0.0, set()
-        for unit in units:
-            for job in unit:
-                if job.training not in trained:
-                    trained.add(job.training)
-                    seconds += self.training(job)
-                seconds += self.evaluation(job)
-        return seconds
+    def total(self, units: Iterable[Sequence[Planned]], slots: int) -> float:
+        """Seconds of all units in so many slots; the jobs of a unit share a training and run one after another."""
+        times = [self.training(unit[0]) + sum(map(self.evaluation, unit)) for unit in units]
+        return max(sum(times) / slots, *times) if times else 0.0

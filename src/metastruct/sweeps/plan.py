@@ -2,86 +2,115 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import time
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
-from metastruct.launchers.launcher import Job, Launcher, Outcome
-from metastruct.runs.files import is_locked
+from metastruct.launchers.launcher import Launcher, Outcome
+from metastruct.runs.files import is_claimed, is_locked
 from metastruct.sweeps.estimate import Estimator
 from metastruct.sweeps.table import Planned
+
+LOOK_EVERY = 2.0  # seconds between two looks at runs that another command works on
+Say = Callable[[str], None]
 
 
 @dataclass
 class Plan:
-    """The runs of some tables, each once, sorted by their state on disk."""
+    """The runs of some tables, each once, under its folder, with its state on disk."""
 
-    jobs: list[Planned]
-    done: list[Planned] = field(default_factory=list)
-    missing: list[Planned] = field(default_factory=list)
-    failed: dict[Planned, str] = field(default_factory=dict)  # with the error
+    jobs: dict[Path, Planned]
+    done: set[Path] = field(default_factory=set)
+    failed: dict[Path, str] = field(default_factory=dict)  # with the error
     estimator: Estimator = field(default_factory=Estimator)
 
     @classmethod
-    def of(cls, jobs: Sequence[Planned]) -> Plan:
-        plan = cls([*{job.folder: job for job in jobs}.values()])
-        for job in plan.jobs:
-            metrics = job.run.finished()
-            if metrics is not None:
-                plan.done.append(job)
-                plan.estimator.learn(metrics)
-            elif job.error.exists():
-                plan.failed[job] = job.error.read_text().strip()
-            else:
-                plan.missing.append(job)
+    def of(cls, jobs: Iterable[Planned]) -> Plan:
+        plan = cls({})
+        for job in jobs:
+            if plan.jobs.setdefault(job.folder, job) is job:
+                plan.look_at(job)
         return plan
 
-    def units(self, jobs: Sequence[Planned]) -> list[list[Planned]]:
-        """Jobs that share a training together, in the order of the tables."""
-        units: dict[Any, list[Planned]] = {}
-        for job in jobs:
-            units.setdefault(job.training, []).append(job)
-        return [*units.values()]
+    def look_at(self, job: Planned) -> dict[str, Any] | None:
+        """Read the state of a run from disk; returns its metrics if it is finished."""
+        self.failed.pop(job.folder, None)
+        metrics = job.run.finished()
+        if metrics is not None:
+            self.done.add(job.folder)
+            self.estimator.learn(metrics)
+        elif job.error.exists():
+            self.failed[job.folder] = job.error.read_text().strip()
+        return metrics
+
+    def missing(self, retry: bool = False) -> list[Planned]:
+        """What is to be done, in the order of the tables; with `retry` what failed, too."""
+        left_out = self.done if retry else self.done | self.failed.keys()
+        return [job for folder, job in self.jobs.items() if folder not in left_out]
 
     def seconds(self, jobs: Sequence[Planned], slots: int) -> float:
         """Estimated time of these jobs in so many slots."""
-        return self.estimator.total(self.units(jobs)) / slots
+        return self.estimator.total(units(jobs), slots)
 
 
-def carry_out(plan: Plan, launcher: Launcher, retry: bool, say: Callable[[str], None]) -> list[Outcome]:
-    """Run what is missing, and what failed if it is to be retried.
+def units(jobs: Iterable[Planned]) -> list[list[Planned]]:
+    """Jobs that share a training together, in their order."""
+    found: dict[Path, list[Planned]] = {}
+    for job in jobs:
+        found.setdefault(job.claim, []).append(job)
+    return [*found.values()]
 
-    A job that another command works on is left to it, and looked at again when the others have ended.
+
+def carry_out(plan: Plan, launcher: Launcher, retry: bool, say: Say) -> list[Outcome]:
+    """Run what is missing, and what failed if it is to be retried; the plan then has the new state.
+
+    A job that another command works on is left to it, and looked at again when all others have ended.
     """
-    jobs = [*plan.missing, *(plan.failed if retry else ())]
+    todo = plan.missing(retry)
+    left = {job.folder: job for job in todo}
+    taken: list[Planned] = []
     outcomes: list[Outcome] = []
-    planned = {job.folder: job for job in jobs}
-    total, left = len(jobs), set(planned)
+    failed = 0
 
     def report(outcome: Outcome) -> None:
+        nonlocal failed
+        if outcome.taken:
+            taken.append(left[outcome.job.folder])
+            return
         outcomes.append(outcome)
-        left.discard(outcome.job.folder)
-        metrics = planned[outcome.job.folder].run.finished()
-        if metrics is not None:
-            plan.estimator.learn(metrics)
-        remaining = plan.seconds([planned[folder] for folder in left], launcher.slots)
+        metrics = plan.look_at(left.pop(outcome.job.folder))
+        failed += outcome.error is not None
+        remaining = plan.seconds([*left.values()], launcher.slots)
         told = f"failed: {outcome.error}" if outcome.error else told_of(metrics)
-        say(f"[{total - len(left)}/{total}] {outcome.job.folder.name}  {told}, {outcome.seconds:.0f} s; "
-            f"about {duration(remaining)} left")  # fmt: skip
+        counts = f"{len(todo) - len(left)}/{len(todo)}" + (f", {failed} failed" if failed else "")
+        say(f"[{counts}] {outcome.job.folder.name}  {told}, {outcome.seconds:.0f} s; about {duration(remaining)} left")
 
-    while jobs:
-        units = plan.units(jobs)
-        ours = [unit for unit in units if not any(is_locked(job.folder) or is_locked(job.training) for job in unit)]
-        others = [job for unit in units if unit not in ours for job in unit]
-        if not ours:
-            say(f"{len(others)} runs are in the hands of another command")
-            ours, others = units, []
-        launcher.launch([[Job(job.overrides, job.folder) for job in unit] for unit in ours], report)
-        jobs = [job for job in others if job.run.finished() is None]
-        for job in others:
-            if job not in jobs:
-                left.discard(job.folder)
+    ours = todo
+    while ours:
+        launcher.launch([[job.bare for job in unit] for unit in units(ours)], report)
+        ours = free_again(taken, say)
+        for job in taken:  # finished, or failed, in other hands
+            if job not in ours:
+                plan.look_at(left.pop(job.folder))
+        taken.clear()
     return outcomes
+
+
+def free_again(taken: Sequence[Planned], say: Say) -> list[Planned]:
+    """Wait until another command is done with these; returns those that it left undone."""
+    left = undone(taken)
+    if left:
+        say(f"{len(left)} runs are in the hands of another command; waiting for it")
+    while any(is_claimed(job.claim) or is_locked(job.claim) or is_locked(job.folder) for job in left):
+        time.sleep(LOOK_EVERY)
+        left = undone(left)
+    return left
+
+
+def undone(jobs: Iterable[Planned]) -> list[Planned]:
+    return [job for job in jobs if job.run.finished() is None and not job.error.exists()]
 
 
 def told_of(metrics: dict[str, Any] | None) -> str:

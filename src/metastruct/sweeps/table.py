@@ -4,6 +4,7 @@
     order: of the tables, when all are made
     steps: the preset of outer steps, for the runs that do not say otherwise
     metrics: those that its records keep; left out: the usual ones
+    summary, portrait: true for table.md with a line a setting; for the phase portrait and metrics.json of the first run
     blocks: each a cross product of lists of words for train.py, `cross`, repeated for its `seeds`
 
 Runs that would end in the same folder are one run, so a modulation without a rank appears once in a cross with ranks.
@@ -14,7 +15,7 @@ from __future__ import annotations
 import copy
 import itertools
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -37,19 +38,24 @@ METRICS += ("entropy_production", "poisson_degeneracy", "friction_degeneracy")
 QUIET = ("logger=none", "evaluation.figures=false")  # what a sweep needs not of a run, and no key depends on
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Planned(Job):
     """A run of a table."""
 
+    training: Path
     table: str
     label: str  # its words without seed and bookkeeping
-    training: Path  # folder of its training, which other runs may share
     seed: int
     method: str
     learner: str
     dynamics: str
     outer_steps: int
-    settings: DictConfig  # of the first seed
+    settings: DictConfig = field(compare=False)  # of the first seed
+
+    @property
+    def bare(self) -> Job:
+        """What a launcher needs of it."""
+        return Job(self.overrides, self.folder, self.training)
 
     @property
     def run(self) -> RunFolder:
@@ -62,8 +68,10 @@ class Table:
 
     name: str
     title: str
-    metrics: tuple[str, ...]
     jobs: tuple[Planned, ...]
+    metrics: tuple[str, ...] = METRICS
+    summary: bool = False
+    portrait: bool = False
 
 
 def tables() -> list[str]:
@@ -96,7 +104,8 @@ def table(name: str, outputs: Path, extra: Sequence[str] = ()) -> Table:
     for words, seeds in _expanded(content["blocks"]):
         for job in planned(name, settled(*preset, *words, *extra), seeds, outputs):
             jobs.setdefault(job.folder, job)
-    return Table(name, content["title"], tuple(content.get("metrics", METRICS)), tuple(jobs.values()))
+    kept = {key: content[key] for key in ("metrics", "summary", "portrait") if key in content}
+    return Table(name, content["title"], tuple(jobs.values()), **kept)
 
 
 def _expanded(blocks: list[dict[str, Any]]) -> Iterator[tuple[tuple[str, ...], list[int]]]:

@@ -1,0 +1,104 @@
+"""Every launcher of conf/launcher/ as one of Hydra: python train.py -m seed=0,1,2 hydra/launcher=gpu_pool
+
+A run prints into log.txt of its folder; the terminal has a line when it ends. Runs that end in the same folder are
+made once, and finished ones are recognised, as without a launcher.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+from hydra.core.config_store import ConfigStore
+from hydra.core.utils import JobReturn, JobStatus
+from hydra.plugins.launcher import Launcher
+from hydra.types import HydraContext, TaskFunction
+from omegaconf import DictConfig, OmegaConf
+
+from metastruct.config import CONF
+
+
+class SweepLauncher(Launcher):
+    """Hands the jobs of a multirun to a launcher of ours.
+
+    Args:
+        name: of its yaml in conf/launcher/.
+        settings: those of the yaml, `hydra.launcher.slots=2` on the command line.
+    """
+
+    def __init__(self, name: str, **settings: Any):
+        self.name, self.settings = name, settings
+
+    def setup(self, *, hydra_context: HydraContext, task_function: TaskFunction, config: DictConfig) -> None:
+        """Nothing of Hydra's is needed: a job is its words."""
+
+    def launch(self, job_overrides: Sequence[Sequence[str]], initial_job_idx: int) -> Sequence[JobReturn]:
+        from metastruct import command
+        from metastruct.assembly import component
+        from metastruct.sweeps.plan import Plan, carry_out
+
+        def say(text: str) -> None:
+            print(text, flush=True)
+
+        jobs = list(planned(job_overrides, initial_job_idx, say))
+        plan = Plan.of(jobs)
+        plan.done -= {job.folder for job in jobs if job.settings.force}
+        for folder in plan.done:
+            say(f"finished before: {folder}; force=true repeats it")
+        launcher = component(OmegaConf.create({"_target_": target(self.name), "name": self.name, **self.settings}))
+        for outcome in carry_out(plan, launcher, retry=True, say=say):
+            if outcome.error is not None:
+                command.failures.append(" ".join(outcome.job.overrides))
+        return [JobReturn(overrides=words, status=JobStatus.COMPLETED) for words in job_overrides]
+
+
+def planned(job_overrides: Sequence[Sequence[str]], first: int, say: Any) -> Iterator[Any]:
+    """The jobs of a multirun; a mistake in one is told in a line and stops no other."""
+    import sys
+
+    from metastruct import command
+    from metastruct.config import ConfigError, composed, drop_unused_rank, dynamics_name, method_name
+    from metastruct.runs.folder import run_folder, training_folder
+    from metastruct.sweeps.table import Planned
+    from metastruct.validation import validate
+
+    for number, words in enumerate(job_overrides, first):
+        label = " ".join(words)
+        say(f"job {number}: {label}")
+        cfg = composed(*words)
+        dropped = drop_unused_rank(cfg)
+        if dropped and dropped not in command.notes:
+            command.notes.add(dropped)
+            say(dropped)
+        try:
+            validate(cfg)
+        except ConfigError as error:
+            command.failures.append(label)
+            print(f"error: {command.one_line(error)}", file=sys.stderr, flush=True)
+            continue
+        settings: Any = OmegaConf.to_container(cfg, resolve=True)
+        method = method_name(cfg)
+        yield Planned(
+            overrides=tuple(word for word in words if not (dropped and word.startswith("rank="))),
+            folder=run_folder(settings, method).path,
+            training=training_folder(settings, method),
+            table=cfg.tag,
+            label=label,
+            seed=cfg.seed,
+            method=method,
+            learner=cfg.learner.name,
+            dynamics=dynamics_name(cfg),
+            outer_steps=cfg.trainer.steps,
+            settings=cfg,
+        )
+
+
+def target(name: str) -> str:
+    described: Any = OmegaConf.load(CONF / "launcher" / f"{name}.yaml")
+    return str(described["_target_"])
+
+
+for path in sorted(CONF.glob("launcher/*.yaml")):
+    described: Any = OmegaConf.to_container(OmegaConf.load(path))
+    node = described | {"_target_": f"{__name__}.{SweepLauncher.__name__}", "name": path.stem}
+    ConfigStore.instance().store(group="hydra/launcher", name=path.stem, node=node, provider="metastruct")

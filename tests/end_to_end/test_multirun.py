@@ -1,0 +1,74 @@
+"""Multiruns of train.py with a launcher of conf/launcher/."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import pytest
+
+from metastruct.config import CONF
+
+TRAIN = CONF.parent / "train.py"
+
+
+@pytest.fixture
+def sweep(tiny_words, tmp_path, bare_environment):
+    def run(*words: str) -> subprocess.CompletedProcess[str]:
+        command = [sys.executable, str(TRAIN), "-m", *tiny_words, *words]
+        where = {"cwd": tmp_path, "env": bare_environment | {"TMPDIR": str(tmp_path)}}
+        return subprocess.run(command, **where, capture_output=True, text=True, timeout=900, check=False)
+
+    return run
+
+
+def test_a_multirun_goes_through_the_pool_each_run_once(sweep, tmp_path):
+    words = ("modulation=shift,svd", "rank=1,2", "seed=0", "hydra/launcher=gpu_pool", "hydra.launcher.slots=2")
+    done = sweep(*words)
+    assert done.returncode == 0, done.stderr
+    assert "rank is dropped for modulation=shift" in done.stdout
+    assert done.stdout.count("[3/3] ") == 1  # four words of a grid, of which two are the same run
+    folders = [path.parent for path in tmp_path.glob("outputs/*/metrics.json")]
+    assert len(folders) == 3
+    assert all("adapting to 2 new tasks" in (folder / "log.txt").read_text() for folder in folders)
+    again = sweep(*words)
+    assert again.returncode == 0
+    assert again.stdout.count("finished before") == 3
+    assert "[1/" not in again.stdout
+
+
+def test_failures_and_mistakes_stop_no_other_run_and_the_sweep_fails(sweep, tmp_path):
+    done = sweep("optimizer.base_rate=1e9,0.004", "shots=0,10", "hydra/launcher=sequential")
+    assert done.returncode == 1
+    assert "Traceback" not in done.stderr
+    assert done.stderr.count("error: shots must be at least 1, got 0") == 2
+    assert "error: 3 jobs failed: " in done.stderr
+    assert "failed: the training loss is not finite" in done.stdout
+    assert len([*tmp_path.glob("outputs/*/metrics.json")]) == 1
+
+
+def test_force_repeats_finished_runs(sweep, tmp_path):
+    assert sweep("seed=0", "hydra/launcher=sequential").returncode == 0
+    (metrics,) = tmp_path.glob("outputs/*/metrics.json")
+    before = metrics.stat().st_mtime_ns
+    done = sweep("seed=0", "force=true", "hydra/launcher=sequential")
+    assert "[1/1] " in done.stdout
+    assert metrics.stat().st_mtime_ns > before
+
+
+def test_a_launcher_that_is_not_known_or_a_setting_of_it_is_a_mistake(sweep):
+    for words in (["hydra/launcher=gpu_poll"], ["hydra/launcher=gpu_pool", "hydra.launcher.slotz=2"]):
+        done = sweep("seed=0", *words)
+        assert done.returncode == 2
+        assert done.stderr.startswith("error: ")
+        assert "Traceback" not in done.stderr
+
+
+def test_launchers_cost_the_command_line_no_heavy_import(bare_environment):
+    words = ["hydra/launcher=gpu_pool", "--cfg", "hydra", "--package", "hydra.launcher"]
+    command = [sys.executable, "-X", "importtime", str(TRAIN), *words]
+    done = subprocess.run(command, env=bare_environment, capture_output=True, text=True, timeout=600, check=True)
+    assert "slots_per_gpu: 4" in done.stdout
+    imported = {line.split("|")[-1].strip() for line in done.stderr.splitlines()}
+    assert "hydra" in imported
+    assert not imported & {"torch", "lightning", "matplotlib", "multiprocessing.forkserver"}

@@ -1,0 +1,186 @@
+"""Sweeps of tiny runs, for real: failures, crashes, several commands at once, Ctrl-C."""
+
+from __future__ import annotations
+
+import csv
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from contextlib import suppress
+from pathlib import Path
+from threading import Thread
+
+import pytest
+from omegaconf import OmegaConf
+
+from metastruct.config import CONF
+from metastruct.launchers.gpu_pool import GpuPool, visible_gpus
+from metastruct.launchers.launcher import Job, Outcome
+from metastruct.runs.folder import RunFolder
+from metastruct.sweeps import table as tables
+from metastruct.sweeps.command import main
+
+PATIENCE = 1200  # seconds; a busy machine takes its time to import
+LONG = ("trainer.steps=1000000", "trainer.checkpoint_seconds=0.5")
+
+
+@pytest.fixture
+def reproduce(tiny_words, tmp_path, monkeypatch):
+    """Runs scripts/reproduce.py, in this process, on a table of these settings, each of one seed."""
+    monkeypatch.chdir(tmp_path)
+
+    def run(*settings: str, words: tuple[str, ...] = ()) -> int:
+        folder = tmp_path / "conf" / "table"
+        folder.mkdir(parents=True, exist_ok=True)
+        small = " ".join(word for word in tiny_words if word != "logger=none")  # which a sweep says by itself
+        blocks = [{"seeds": [0], "cross": [[small], [*settings]]}]
+        OmegaConf.save({"title": "a table", "order": 1, "blocks": blocks}, folder / "own.yaml")
+        monkeypatch.setattr(tables, "CONF", tmp_path / "conf")
+        return main(["slots=2", *words])
+
+    return run
+
+
+def rows(path: Path) -> list[dict[str, str]]:
+    with open(path, newline="") as file:
+        return list(csv.DictReader(file))
+
+
+def test_a_failure_is_listed_stops_no_other_run_and_is_retried_on_demand(reproduce, tmp_path, capfd):
+    settings = ("modulation=shift", "modulation=shift optimizer.base_rate=1e9", "modulation=camel")
+    assert reproduce(*settings) == 1
+    said = capfd.readouterr().out
+    reference = tmp_path / "outputs" / "reference" / "own"
+    assert "[3/3, 1 failed]" in said
+    assert [line["modulation"] for line in rows(reference / "runs.csv")] == ["shift", "camel"]
+    (failure,) = rows(reference / "failed.csv")
+    assert "optimizer.base_rate=1e9" in failure["overrides"]
+    assert "the training loss is not finite" in failure["error"]
+    records = rows(reference / "records.csv")
+    assert {row["run"] for row in records} == {line["run"] for line in rows(reference / "runs.csv")}
+    assert {row["component"] for row in records} == {""}
+    assert {"field_error", "trajectory_error"} <= {row["metric"] for row in records}
+    assert json.loads((reference / "provenance.json").read_text())["runs"] == 2
+
+    assert reproduce(*settings) == 1
+    assert "runs ended" not in capfd.readouterr().out  # nothing was run again
+    assert reproduce(*settings, words=("retry=true",)) == 1
+    assert "[1/1, 1 failed]" in capfd.readouterr().out
+
+
+def test_a_process_that_dies_fails_its_own_run_only(reproduce, tmp_path, capfd):
+    def kill() -> None:
+        """The process that trains the long run, and no other."""
+        wait_until(lambda: [*tmp_path.glob("outputs/training/*/step-*.ckpt")] != [])
+        for checkpoint in tmp_path.glob("outputs/training/*/step-*.ckpt"):
+            if holder := holder_of(checkpoint.with_name(".claim")):
+                os.kill(holder, signal.SIGKILL)
+                return
+
+    thread = Thread(target=kill)
+    thread.start()
+    assert reproduce("modulation=shift trainer.steps=20000 trainer.checkpoint_seconds=0.2", "modulation=camel") == 1
+    thread.join()
+    (failure,) = rows(tmp_path / "outputs" / "reference" / "own" / "failed.csv")
+    assert "its process ended with SIGKILL, see" in failure["error"]
+    assert len(rows(tmp_path / "outputs" / "reference" / "own" / "runs.csv")) == 1
+
+
+def holder_of(path: Path) -> int | None:
+    """The process that holds the lock of a file, as Linux lists it."""
+    inode = path.stat().st_ino
+    for line in Path("/proc/locks").read_text().splitlines():
+        _, kind, _, _, pid, where, *_ = line.replace("-> ", "").split()
+        if kind == "FLOCK" and int(where.rpartition(":")[2]) == inode:
+            return int(pid)
+    return None
+
+
+def listen() -> None:
+    """Hear Ctrl-C also where the tests run in the background."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+
+@pytest.fixture
+def start(tiny_words):
+    """Starts scripts/reproduce.py in a process; whatever is left of it ends with the test."""
+    processes: list[subprocess.Popen[str]] = []
+
+    def started(outputs: Path, *words: str) -> subprocess.Popen[str]:
+        folders = (f"outputs={outputs}", f"reference={outputs / 'reference'}")
+        small = [f"with={word}" for word in tiny_words if word != "logger=none"]
+        command = [sys.executable, str(CONF.parent / "scripts" / "reproduce.py"), *folders, *small, *words]
+        own = {"process_group": 0, "preexec_fn": listen}
+        processes.append(subprocess.Popen(command, stdout=subprocess.PIPE, text=True, **own))
+        return processes[-1]
+
+    yield started
+    for process in processes:
+        with suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)
+        process.wait()
+
+
+def test_two_commands_at_once_share_the_runs_and_do_none_twice(start, tmp_path):
+    both = [start(tmp_path, "table=morse", "slots=1", "seeds=0", "steps=200") for _ in range(2)]
+    said = [process.communicate(timeout=PATIENCE)[0] for process in both]
+    assert [process.returncode for process in both] == [0, 0]
+    done = [line.split()[1] for text in said for line in text.splitlines() if line.startswith("[")]
+    assert len(done) == len(set(done)) == 7
+    assert sorted(done) == sorted(path.parent.name for path in tmp_path.glob("*/metrics.json"))
+    assert len(rows(tmp_path / "reference" / "morse" / "runs.csv")) == 7
+
+
+@pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL])
+def test_a_sweep_that_is_ended_leaves_no_process_behind(start, tmp_path, how):
+    process = start(tmp_path, "table=morse", "slots=2", "seeds=0", *(f"with={word}" for word in LONG))
+    wait_until(lambda: len([*tmp_path.glob("training/*/step-*.ckpt")]) >= 2)
+    claims = [*tmp_path.glob("training/*/.claim")]
+    assert sum(holder_of(claim) is not None for claim in claims) == 2
+    process.send_signal(how)
+    said = process.communicate(timeout=PATIENCE)[0]
+    assert process.returncode == (-signal.SIGKILL if how == signal.SIGKILL else 130)
+    assert ("interrupted; the same command goes on" in said) == (how != signal.SIGKILL)
+    wait_until(lambda: not any(holder_of(claim) for claim in claims))
+    assert not [*tmp_path.glob("*/error.txt")]
+
+
+def wait_until(condition: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + PATIENCE
+    while not condition():
+        assert time.monotonic() < deadline
+        time.sleep(0.1)
+
+
+def test_no_memory_passes_from_one_run_to_the_next(tiny_words, tmp_path, monkeypatch):
+    """The same run alone and after another in the same pool ends with the same numbers."""
+    monkeypatch.chdir(tmp_path)
+    outcomes: list[Outcome] = []
+
+    def job(name: str, *words: str) -> Job:
+        return Job((*tiny_words, *words, f"outputs={tmp_path / name}"), tmp_path / name / "log")
+
+    GpuPool(slots=1).launch([[job("a", "seed=1"), job("a")], [job("b")]], outcomes.append)
+    assert [outcome.error for outcome in outcomes] == [None] * 3
+    first, second = ((run.parent / "records.csv").read_text() for name in "ab" for run in seed0(tmp_path / name))
+    assert first == second
+
+
+def seed0(outputs: Path) -> list[Path]:
+    return [path for path in outputs.glob("*seed0*/metrics.json") if RunFolder(path.parent).finished()]
+
+
+@pytest.mark.parametrize(
+    ("named", "gpus", "slots_per_gpu", "expected"),
+    [("3,5", None, 2, ["3", "5", "3", "5"]), ("3,5", 1, 1, ["3"]), ("", None, 4, ["", ""]), ("3", 0, 4, ["", ""])],
+)
+def test_slots_go_round_the_gpus_that_the_process_may_use(monkeypatch, named, gpus, slots_per_gpu, expected):
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", named)
+    pool = GpuPool(gpus, slots_per_gpu, slots=2)
+    assert [environment["CUDA_VISIBLE_DEVICES"] for environment in pool.environments] == expected
+    assert pool.slots == len(expected)
+    assert visible_gpus() == [gpu for gpu in named.split(",") if gpu]

@@ -1,0 +1,170 @@
+"""Tables as lists of runs, and what is known of them before anything runs."""
+
+from __future__ import annotations
+
+import json
+import random
+from pathlib import Path
+
+import pytest
+from omegaconf import OmegaConf
+
+from metastruct.config import ConfigError, composed, method_name
+from metastruct.runs.files import claimed, is_claimed, locked
+from metastruct.runs.folder import run_folder, training_folder
+from metastruct.sweeps import table as module
+from metastruct.sweeps.command import main
+from metastruct.sweeps.plan import Plan, units
+from metastruct.sweeps.table import Table, table, tables
+from metastruct.validation import validate
+
+
+@pytest.fixture(scope="module")
+def every_table(tmp_path_factory) -> dict[str, Table]:
+    outputs = tmp_path_factory.mktemp("outputs")
+    return {name: table(name, outputs) for name in tables()}
+
+
+@pytest.fixture
+def own_table(tmp_path, monkeypatch):
+    """Makes a table of these blocks the only one."""
+
+    def made(*blocks: dict[str, object], **settings: object) -> None:
+        folder = tmp_path / "conf" / "table"
+        folder.mkdir(parents=True, exist_ok=True)
+        content = {"title": "a table", "order": 1, "blocks": [*blocks], **settings}
+        OmegaConf.save(content, folder / "own.yaml")
+        monkeypatch.setattr(module, "CONF", tmp_path / "conf")
+
+    return made
+
+
+def finish(job, **metrics: object) -> None:
+    job.folder.mkdir(parents=True)
+    (job.folder / "records.csv").write_text("metric\n")
+    content = {"records": 0, "method": "shift", "dynamics": "hamiltonian", "training_steps": 10} | metrics
+    seconds = {"training": 50.0, "adaptation": 1.0, "total": 60.0}
+    (job.folder / "metrics.json").write_text(json.dumps(content | {"seconds": seconds}))
+
+
+def test_no_table_holds_a_run_twice(every_table):
+    for one in every_table.values():
+        assert len({job.folder for job in one.jobs}) == len(one.jobs) > 0
+        assert len({(job.label, job.seed) for job in one.jobs}) == len(one.jobs)
+
+
+def test_a_modulation_without_a_rank_appears_once_in_a_cross_with_ranks(own_table, tmp_path):
+    own_table({"seeds": [0, 1], "cross": [["modulation=shift", "modulation=svd"], ["rank=1", "rank=2", "rank=3"]]})
+    labels = [job.label for job in table("own", tmp_path).jobs if job.seed == 0]
+    assert labels == ["modulation=shift", *(f"modulation=svd rank={rank}" for rank in (1, 2, 3))]
+
+
+def test_every_setting_of_every_table_makes_sense(every_table):
+    for one in every_table.values():
+        for settings in {id(job.settings): job.settings for job in one.jobs}.values():
+            validate(settings)
+
+
+def test_a_run_has_the_folder_that_train_py_gives_to_its_words(every_table):
+    """A sample, for Hydra takes its time: the first run of each table and two others."""
+    draw = random.Random(0)
+    for one in every_table.values():
+        for job in [one.jobs[0], *draw.sample(one.jobs, 2)]:
+            cfg = composed(*job.overrides)
+            settings = OmegaConf.to_container(cfg, resolve=True)
+            assert run_folder(settings, method_name(cfg)).path == job.folder, job.label
+            assert training_folder(settings, method_name(cfg)) == job.training
+
+
+def test_shots_and_adaptation_steps_need_no_training_beyond_those_of_main_and_morse(every_table):
+    trained = {job.training for name in ("main", "morse") for job in every_table[name].jobs}
+    assert {job.training for job in every_table["shots"].jobs} <= trained
+
+
+def test_words_of_the_user_reach_every_run_and_the_preset_gives_way(own_table, tmp_path):
+    own_table({"seeds": [0], "cross": [["modulation=shift"]]}, steps=4000)
+    (job,) = table("own", tmp_path).jobs
+    (other,) = table("own", tmp_path, ["trainer.steps=7", "shots=3"]).jobs
+    assert (job.settings.trainer.steps, other.settings.trainer.steps, other.settings.shots) == (4000, 7, 3)
+    assert {job.folder, job.training} & {other.folder, other.training} == set()
+
+
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        ("table=mian", "table=mian is not known; did you mean main"),
+        ("launcher=gpu_pol", "launcher=gpu_pol is not known; did you mean gpu_pool"),
+        ("slotz=2", "slotz is not a setting of launcher=gpu_pool; did you mean slots"),
+        ("seeds=one", "seeds must be whole numbers, got 'one'"),
+        ("main", "'main' is not key=value"),
+        ("table=morse with=trainer.stepz=1", "trainer.stepz"),
+    ],
+)
+def test_a_mistake_is_told_in_one_line(words, told, capsys):
+    assert main([*words.split(), "--dry-run"]) == 2
+    said = capsys.readouterr()
+    assert said.err.startswith("error: ")
+    assert told in said.err
+    assert said.err.count("\n") == 1
+    assert said.out == ""
+
+
+def test_a_dry_run_lists_what_is_done_missing_and_failed_and_writes_nothing(own_table, tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    own_table({"seeds": [0, 1, 2], "cross": [["modulation=shift", "modulation=camel"]]}, steps=10)
+    done, failed, *_ = table("own", Path("outputs")).jobs
+    finish(done)
+    failed.folder.mkdir()
+    failed.error.write_text("the loss is not finite\n")
+    before = sorted(tmp_path.rglob("*"))
+    assert main(["--dry-run", "slots=1"]) == 0
+    said = capsys.readouterr().out.splitlines()
+    assert said[:-1] == [
+        "own: a table",
+        "  6 runs, 1 done, 4 missing, 1 failed",
+        "  missing  trainer.steps=10 modulation=shift seed=2",
+        "  missing  trainer.steps=10 modulation=camel seed=0,1,2",
+        "  failed   trainer.steps=10 modulation=shift seed=1: the loss is not finite",
+    ]
+    assert said[-1].startswith("1 of 6 runs done, 4 missing, 1 failed; about ")
+    assert sorted(tmp_path.rglob("*")) == before
+
+
+def test_the_time_is_estimated_from_finished_runs_of_the_method(own_table, tmp_path):
+    own_table({"seeds": [0, 1, 2, 3], "cross": [["modulation=shift"], ["shots=5", "shots=6"]]}, steps=10)
+    jobs = table("own", tmp_path).jobs
+    finish(jobs[0])  # 50 s of training and 1 s of adaptation
+    plan = Plan.of(jobs)
+    others = [job for job in plan.missing() if job.seed]
+    assert plan.seconds(others, 1) == pytest.approx(3 * 52)
+    assert plan.seconds(others, 2) == pytest.approx(3 * 26)
+    assert plan.seconds(others, 100) == pytest.approx(52)  # a training and its runs are one piece
+
+
+def test_runs_that_share_a_training_are_one_unit(every_table):
+    jobs = every_table["shots"].jobs
+    found = units(jobs)
+    assert sum(map(len, found)) == len(jobs)
+    assert len(found) == len({job.training for job in jobs})
+
+
+def test_runs_of_several_tables_are_planned_once(every_table):
+    both = [*every_table["main"].jobs, *every_table["ranks"].jobs]
+    plan = Plan.of(both)
+    assert len(plan.jobs) < len(both)
+    assert all(job.table == "main" for job in every_table["main"].jobs if plan.jobs[job.folder] is job)
+    assert sum(job.table == "main" for job in plan.jobs.values()) == len(every_table["main"].jobs)
+
+
+def test_a_claim_is_exclusive_never_waits_and_ends_with_its_holder(tmp_path):
+    with claimed(tmp_path) as first, claimed(tmp_path) as second:
+        assert (first, second) == (True, False)
+        assert is_claimed(tmp_path)
+        with locked(tmp_path, lambda: pytest.fail("the lock of the run itself is another one")):
+            pass
+    assert not is_claimed(tmp_path)
+
+
+def test_a_table_that_is_not_there_says_what_is(tmp_path):
+    with pytest.raises(ConfigError, match="table=xyz is not known; there is main"):
+        table("xyz", tmp_path)
