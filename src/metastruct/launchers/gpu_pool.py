@@ -46,7 +46,7 @@ class GpuPool(Launcher):
 
     def launch(self, units: Sequence[Unit], report: Report) -> None:
         context = get_context("forkserver")
-        context.set_forkserver_preload([WORKER])
+        context.set_forkserver_preload([WORKER, __name__])
         waiting = deque(deque(unit) for unit in units)
         free = deque(range(self.slots))  # one slot of every GPU first
         running: dict[int, tuple[int, BaseProcess, Job, deque[Job], float]] = {}
