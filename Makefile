@@ -33,6 +33,8 @@ benchmark: $(READY) ## the figures of merit, with their bars (the first time ove
 reproduce: $(READY) ## the tables of the paper, outputs/reference/ (hours on two cores; goes on where it stopped)
 	$(BIN)/python scripts/reproduce.py
 	$(BIN)/python scripts/long_horizon.py
+	$(BIN)/python scripts/adaptation_cost.py
+	$(BIN)/python scripts/report.py
 
 report: $(READY) ## tables, figures, verdicts on the claims and report.html under outputs/reference/ (20 seconds)
 	$(BIN)/python scripts/report.py
