@@ -96,7 +96,7 @@ def test_errors_are_of_the_integrator_where_the_model_is_exact(measured):
 
 def test_a_wrong_model_shows_in_the_trajectory_error_alone():
     flow = pendulum(6.1)
-    orbits = orbits_from(flow, truth, STARTS, np.full(2, 12.0), 10.0, 16, [STEPS])
+    orbits = orbits_from(flow, truth, STARTS, np.full(2, 12.0), 10.0, 24, [STEPS])
     rk4 = component(OmegaConf.load(CONF / "integrator/rk4.yaml"))
     values = measure(flow, orbits, roll(flow, orbits, rk4, STEPS, lambda: None), STEPS)
     assert (values["trajectory_error"] > 10 * values["integrator_error"]).all()

@@ -21,6 +21,7 @@ from pathlib import Path
 from typing import Any
 
 from omegaconf import DictConfig, OmegaConf
+from omegaconf.errors import ConfigAttributeError, ConfigKeyError, OmegaConfBaseException
 
 from metastruct.config import CONF, ConfigError, closest, composed, drop_unused_rank, dynamics_name, groups, method_name
 from metastruct.launchers.launcher import Job
@@ -153,8 +154,10 @@ def configured(*words: str) -> DictConfig:
         key, _, value = word.partition("=")
         try:
             OmegaConf.update(cfg, key, OmegaConf.create(f"value: {value}").value)
-        except Exception as error:
-            raise ConfigError(f"{word} sets nothing: {error}".splitlines()[0]) from None
+        except (ConfigKeyError, ConfigAttributeError):
+            raise ConfigError(f"{key} is not a setting of train.py; train.py --cfg job shows them all") from None
+        except OmegaConfBaseException as error:
+            raise ConfigError(f"{word}: {str(error).splitlines()[0]}") from None
     return cfg
 
 
