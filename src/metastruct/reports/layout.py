@@ -61,6 +61,6 @@ LAYOUTS: dict[str, tuple[Layout, ...]] = {
     "locality": (Layout("Locality weights", ("system", "method", "lambda_z"), "lambda_phi", ("system",)),),
     "ranks": (Layout("Rank of the modulation", ("system", "modulation"), "rank", ("system",)),),
     "parameters": (Layout("Error against parameters", ("system", "method", "setting"), rivals=("system",)),),
-    "multi_domain": (Layout("One base for three families", ("method",), domains=True),),
+    "multi_domain": (Layout("One base for three families", ("method", "adaptation"), domains=True),),
 }  # fmt: skip
 WORDS = {"setting": "", "lambda_z": "lambda z", "lambda_phi": "lambda phi", "shots": "observations"}

@@ -41,14 +41,18 @@ def dissipative(results: Results) -> Figure:
 def domains(results: Results) -> Figure:
     """Errors of each family of a joint training."""
     families = list(dict.fromkeys(results.runs[0].domains))
-    figure, axes, most = _panels(families, results, _method)
+    figure, axes, most = _panels(families, results, _adapted)
     for column, family in enumerate(families):
-        _column(axes[:, column], results, _method, family, most, family)
+        _column(axes[:, column], results, _adapted, family, most, family)
     return figure
 
 
 def _method(run: Run) -> str:
     return named(run["method"])
+
+
+def _adapted(run: Run) -> str:
+    return f"{named(run['method'])}{', LM' if run['adaptation'] == 'levenberg_marquardt' else ''}"
 
 
 def _with_bracket(run: Run) -> str:
