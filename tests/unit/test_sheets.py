@@ -54,7 +54,7 @@ def test_columns_of_several_domains_stand_beside_their_whole():
     both = run([0.01, 0.03], domains=("pendulum", "duffing"))
     made = sheet("multi_domain", both)
     assert made.columns == ["together", "pendulum", "duffing"]
-    assert made.cells[("svd(5)",), "duffing"].field[0] == 0.03
+    assert made.cells[("svd(5)", "gradient"), "duffing"].field[0] == 0.03
 
 
 def test_the_best_of_each_column_has_the_lowest_trajectory_error_and_no_diverged_task():
