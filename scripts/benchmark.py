@@ -76,8 +76,8 @@ def svd_over_shift() -> float:
 
 def generic_over_hamiltonian(bracket: str) -> float:
     """One outer step of svd(3) with a bracket and two potentials over one of a Hamiltonian net of the same size."""
-    generic = learner("system=damped_oscillator", "modulation=svd", "rank=3", f"bracket={bracket}")
-    hamiltonian = learner("system=pendulum", "modulation=svd", "rank=3")
+    generic = learner("system=damped_oscillator", "modulation=svd", "rank=3", "net.depth=3", f"bracket={bracket}")
+    hamiltonian = learner("system=pendulum", "modulation=svd", "rank=3", "net.depth=3")
     return ratio(lambda: generic.outer_update(0), lambda: hamiltonian.outer_update(0))
 
 
