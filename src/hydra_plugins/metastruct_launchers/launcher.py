@@ -57,7 +57,7 @@ def planned(job_overrides: Sequence[Sequence[str]], first: int, say: Any) -> Ite
     import sys
 
     from metastruct import command
-    from metastruct.config import ConfigError, composed, drop_unused_rank, dynamics_name, method_name
+    from metastruct.config import ConfigError, composed, drop_unused_rank, dynamics_name, each_seed, method_name
     from metastruct.runs.folder import run_folder, training_folder
     from metastruct.sweeps.table import Planned
     from metastruct.validation import validate
@@ -76,8 +76,10 @@ def planned(job_overrides: Sequence[Sequence[str]], first: int, say: Any) -> Ite
             command.failures.append(label)
             print(f"error: {command.one_line(error)}", file=sys.stderr, flush=True)
             continue
-        settings: Any = OmegaConf.to_container(cfg, resolve=True)
         method = method_name(cfg)
+        every: list[Any] = [OmegaConf.to_container(single, resolve=True) for single in each_seed(cfg)]
+        undone = [settings for settings in every if run_folder(settings, method).finished() is None]
+        settings = [*undone, *every][0]  # with replicas, the job is as little done as the least of its runs
         yield Planned(
             overrides=tuple(word for word in words if not (dropped and word.startswith("rank="))),
             folder=run_folder(settings, method).path,
