@@ -35,10 +35,8 @@ class SweepLauncher(Launcher):
     def launch(self, job_overrides: Sequence[Sequence[str]], initial_job_idx: int) -> Sequence[JobReturn]:
         from metastruct import command
         from metastruct.assembly import component
+        from metastruct.sweeps.command import say
         from metastruct.sweeps.plan import Plan, carry_out
-
-        def say(text: str) -> None:
-            print(text, flush=True)
 
         jobs = list(planned(job_overrides, initial_job_idx, say))
         plan = Plan.of(jobs)
@@ -57,16 +55,15 @@ def planned(job_overrides: Sequence[Sequence[str]], first: int, say: Any) -> Ite
     import sys
 
     from metastruct import command
-    from metastruct.config import ConfigError, composed, drop_unused_rank, dynamics_name, each_seed, method_name
-    from metastruct.runs.folder import run_folder, training_folder
-    from metastruct.sweeps.table import Planned
+    from metastruct.config import ConfigError, composed, each_seed
+    from metastruct.sweeps.table import Planned, with_a_rank_that_counts
     from metastruct.validation import validate
 
     for number, words in enumerate(job_overrides, first):
         label = " ".join(words)
         say(f"job {number}: {label}")
         cfg = composed(*words)
-        dropped = drop_unused_rank(cfg)
+        kept, dropped = with_a_rank_that_counts(cfg, words)
         if dropped and dropped not in command.notes:
             command.notes.add(dropped)
             say(dropped)
@@ -76,23 +73,10 @@ def planned(job_overrides: Sequence[Sequence[str]], first: int, say: Any) -> Ite
             command.failures.append(label)
             print(f"error: {command.one_line(error)}", file=sys.stderr, flush=True)
             continue
-        method = method_name(cfg)
-        every: list[Any] = [OmegaConf.to_container(single, resolve=True) for single in each_seed(cfg)]
-        undone = [settings for settings in every if run_folder(settings, method).finished() is None]
-        settings = [*undone, *every][0]  # with replicas, the job is as little done as the least of its runs
-        yield Planned(
-            overrides=tuple(word for word in words if not (dropped and word.startswith("rank="))),
-            folder=run_folder(settings, method).path,
-            training=training_folder(settings, method),
-            table=cfg.tag,
-            label=label,
-            seed=cfg.seed,
-            method=method,
-            learner=cfg.learner.name,
-            dynamics=dynamics_name(cfg),
-            outer_steps=cfg.trainer.steps,
-            settings=cfg,
-        )
+        resolved: list[Any] = [OmegaConf.to_container(single, resolve=True) for single in each_seed(cfg)]
+        every = [Planned.of(cfg, single, kept, label) for single in resolved]
+        undone = [job for job in every if job.run.finished() is None]
+        yield [*undone, *every][0]  # with replicas, the job is as little done as the least of its runs
 
 
 def target(name: str) -> str:

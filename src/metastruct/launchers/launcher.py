@@ -7,6 +7,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from metastruct.runs.folder import RunFolder
+
 TAKEN = 75  # exit status of a job that another command did meanwhile, or works on
 STOPPED = 130  # exit status of a job that was asked to stop
 
@@ -23,6 +25,10 @@ class Job:
     def claim(self) -> Path:
         """The folder that a job must have for itself, so that no two commands do the same."""
         return self.training or self.folder
+
+    @property
+    def run(self) -> RunFolder:
+        return RunFolder(self.folder)
 
     @property
     def log(self) -> Path:

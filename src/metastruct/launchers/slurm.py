@@ -17,7 +17,6 @@ from metastruct.config import ConfigError
 from metastruct.launchers.gpu_pool import GpuPool
 from metastruct.launchers.launcher import Job, Launcher, Outcome, Report, Unit
 from metastruct.runs.files import locked, write_atomically
-from metastruct.runs.folder import RunFolder
 
 Item = TypeVar("Item")
 
@@ -154,7 +153,7 @@ def follow(left: dict[Job, str], report: Report, folder: Path) -> None:
     while left:
         active = queue()
         for job, number in list(left.items()):
-            metrics = RunFolder(job.folder).finished()
+            metrics = job.run.finished()
             missed[job] = 0 if active is None or number in active else missed[job] + 1
             if metrics is not None:
                 report(Outcome(job, None, metrics["seconds"]["total"]))

@@ -21,7 +21,6 @@ from metastruct.launchers.launcher import STOPPED, TAKEN, Job
 from metastruct.learners import auto_decoding, maml, pretrained, reptile, scratch  # noqa: F401
 from metastruct.reports import console, figures  # noqa: F401
 from metastruct.runs.files import claimed, is_locked, write_atomically
-from metastruct.runs.folder import RunFolder
 
 
 def work(job: Job, environment: Mapping[str, str]) -> None:
@@ -38,7 +37,7 @@ def work(job: Job, environment: Mapping[str, str]) -> None:
     with claimed(job.claim) as ours:
         alone = not (is_locked(job.folder) or is_locked(job.claim))  # by a train.py without a sweep
         forced = "force=true" in [word.lower() for word in job.overrides]
-        finished = not forced and RunFolder(job.folder).finished() is not None  # since the sweep was planned
+        finished = not forced and job.run.finished() is not None  # since the sweep was planned
         if finished or not (ours and alone):
             raise SystemExit(TAKEN)
         job.folder.mkdir(parents=True, exist_ok=True)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import json
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
@@ -11,7 +10,6 @@ from typing import Any
 
 from omegaconf import OmegaConf
 
-from metastruct.config import dynamics_name, method_name
 from metastruct.reports.tables import as_csv, error_table, read_records
 from metastruct.runs.files import write_atomically
 from metastruct.runs.provenance import git_commit, machine, versions
@@ -66,9 +64,9 @@ def portray(job: Planned, folder: Path) -> None:
 
 def kept(job: Planned, table: Table) -> list[dict[str, str]]:
     """The rows of a run that the table keeps: values of the whole state, of the table's metrics."""
-    with open(job.run.records, newline="") as file:
-        rows = [row for row in csv.DictReader(file) if row["metric"] in table.metrics and not row["component"]]
-    return [row | {"experiment": table.name} for row in rows]
+    rows = read_records([job.run.records])
+    wanted = [row for row in rows if row["metric"] in table.metrics and not row["component"]]
+    return [row | {"experiment": table.name} for row in wanted]
 
 
 def described(job: Planned, metrics: dict[str, Any]) -> dict[str, Any]:
@@ -85,10 +83,10 @@ def described(job: Planned, metrics: dict[str, Any]) -> dict[str, Any]:
         "label": job.label,
         "overrides": f"{job.label} seed={job.seed}",
         "system": cfg.system.name,
-        "method": method_name(cfg),
-        "learner": cfg.learner.name,
+        "method": job.method,
+        "learner": job.learner,
         "modulation": cfg.modulation.name,
-        "dynamics": dynamics_name(cfg),
+        "dynamics": job.dynamics,
         "seed": job.seed,
         "rank": setting("modulation.rank"),
         "code_dim": setting("modulation.code_dim"),
@@ -121,7 +119,7 @@ def described(job: Planned, metrics: dict[str, Any]) -> dict[str, Any]:
 
 def provenance(table: Table, jobs: Sequence[Planned], lines: Sequence[dict[str, Any]], command: str) -> dict[str, Any]:
     """Where a table's numbers come from; a training that several runs share is counted once in the seconds."""
-    steps = sorted({str(job.settings.trainer.steps) for job in table.jobs}, key=int)
+    steps = sorted({str(job.outer_steps) for job in table.jobs}, key=int)
     trained = {job.training: line["training_seconds"] for job, line in zip(jobs, lines, strict=True)}
     measured = sum(max(line["total_seconds"] - line["training_seconds"], 0.0) for line in lines)
     return {

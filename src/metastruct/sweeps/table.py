@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import copy
 import itertools
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
 from pathlib import Path
@@ -25,17 +25,12 @@ from omegaconf.errors import ConfigAttributeError, ConfigKeyError, OmegaConfBase
 
 from metastruct.config import CONF, ConfigError, closest, composed, drop_unused_rank, dynamics_name, groups, method_name
 from metastruct.launchers.launcher import Job
-from metastruct.runs.folder import RunFolder, run_folder, training_folder
+from metastruct.runs.folder import run_folder, training_folder
 
 METRICS: tuple[str, ...] = (
-    "field_error",
-    "trajectory_error",
-    "ssim",
-    "energy_drift",
-    "true_energy_drift",
-    "support_loss",
+    *("field_error", "trajectory_error", "ssim", "energy_drift", "true_energy_drift", "support_loss"),
+    *("entropy_production", "poisson_degeneracy", "friction_degeneracy"),
 )
-METRICS += ("entropy_production", "poisson_degeneracy", "friction_degeneracy")
 QUIET = ("logger=none", "evaluation.figures=false")  # what a sweep needs not of a run, and no key depends on
 
 
@@ -53,14 +48,33 @@ class Planned(Job):
     outer_steps: int
     settings: DictConfig = field(compare=False)  # of the first seed
 
+    @classmethod
+    def of(cls, cfg: DictConfig, resolved: Mapping[str, Any], words: Iterable[str], label: str) -> Planned:
+        """The run that the words of a command line make.
+
+        Args:
+            cfg: their configuration.
+            resolved: the same as a plain tree, with the seed of this run.
+        """
+        method = method_name(cfg)
+        return cls(
+            overrides=tuple(words),
+            folder=run_folder(resolved, method).path,
+            training=training_folder(resolved, method),
+            table=cfg.tag,
+            label=label,
+            seed=resolved["seed"],
+            method=method,
+            learner=cfg.learner.name,
+            dynamics=dynamics_name(cfg),
+            outer_steps=cfg.trainer.steps,
+            settings=cfg,
+        )
+
     @property
     def bare(self) -> Job:
         """What a launcher needs of it."""
         return Job(self.overrides, self.folder, self.training)
-
-    @property
-    def run(self) -> RunFolder:
-        return RunFolder(self.folder)
 
 
 @dataclass(frozen=True)
@@ -123,25 +137,17 @@ def settled(*words: str) -> tuple[str, ...]:
 def planned(table: str, words: tuple[str, ...], seeds: Sequence[int], outputs: Path) -> Iterator[Planned]:
     """The runs that train.py makes of these words, one a seed, found without running them."""
     cfg = configured(*words, f"seed={seeds[0]}", f"outputs={outputs}", f"tag={table}")
-    dropped = drop_unused_rank(cfg)
-    words = tuple(word for word in words if not (dropped and word.startswith("rank=")))
-    settings: Any = OmegaConf.to_container(cfg, resolve=True)
-    method = method_name(cfg)
+    words, _ = with_a_rank_that_counts(cfg, words)
+    resolved: Any = OmegaConf.to_container(cfg, resolve=True)
     for seed in seeds:
-        settings["seed"] = seed  # nothing else depends on it
-        yield Planned(
-            overrides=(*words, f"seed={seed}", f"outputs={outputs}", f"tag={table}", *QUIET),
-            folder=run_folder(settings, method).path,
-            table=table,
-            label=" ".join(words),
-            training=training_folder(settings, method),
-            seed=seed,
-            method=method,
-            learner=cfg.learner.name,
-            dynamics=dynamics_name(cfg),
-            outer_steps=cfg.trainer.steps,
-            settings=cfg,
-        )
+        own = (f"seed={seed}", f"outputs={outputs}", f"tag={table}", *QUIET)
+        yield Planned.of(cfg, resolved | {"seed": seed}, (*words, *own), " ".join(words))  # nothing else depends on it
+
+
+def with_a_rank_that_counts(cfg: DictConfig, words: Sequence[str]) -> tuple[tuple[str, ...], str | None]:
+    """The words without a rank that the modulation cannot take, nor cfg with it; and the note to print, or None."""
+    note = drop_unused_rank(cfg)
+    return tuple(word for word in words if note is None or not word.startswith("rank=")), note
 
 
 def configured(*words: str) -> DictConfig:
