@@ -35,10 +35,10 @@ def next_job(rows: Sequence[Row], system: str, learner: str, plan: Plan) -> Job 
     for trial in range(plan.trials):
         if (trial, SEEDS[0], screening.budget) not in done:
             return replace(screening, trial=trial)
-    screened = [row for row in rows if row.system == system and row.budget == screening.budget and not row.seed]
-    alike = [row for row in screened if row.learner in MODULATIONS] if learner in MODULATIONS else own
-    ranked = shared_first(alike) if learner in MODULATIONS else [row.trial for _, row in best_first(alike)]
-    finalists = list(dict.fromkeys(ranked))[: plan.finalists]
+    rivals = MODULATIONS if learner in MODULATIONS else (learner,)
+    of_a_kind = [row for row in rows if row.system == system and row.learner in rivals]
+    screened = [row for row in of_a_kind if row.budget == screening.budget and row.seed == SEEDS[0]]
+    finalists = shared_first(screened)[: plan.finalists]
     for trial in finalists:
         for seed in SEEDS:
             if (trial, seed, plan.budget) not in done:
@@ -56,7 +56,7 @@ def best_first(rows: Sequence[Row]) -> list[tuple[float, Row]]:
 
 
 def shared_first(rows: Sequence[Row]) -> list[int]:
-    """Trials of the modulations, best first: by the geometric mean over the modulations of each one's best score."""
+    """Trials, best first: by the geometric mean over the methods, which share them, of each one's best score."""
     scores: dict[int, dict[str, float]] = {}
     for learner in dict.fromkeys(row.learner for row in rows):
         for score, row in reversed(best_first([row for row in rows if row.learner == learner])):
