@@ -7,8 +7,7 @@ import copy
 import pytest
 import torch
 
-from metastruct.assembly import build_model, component
-from metastruct.dynamics.dynamics import Scales
+from metastruct.assembly import build_learner
 from metastruct.learners.learner import Learner
 
 
@@ -17,19 +16,10 @@ def trained(small, oscillators):
     """A learner in float64 after a few outer steps at a large rate."""
 
     def made(exact: bool) -> Learner:
-        cfg = small("modulation=svd", net__width=8, modulation__rank=3, modulation__exact=exact)
-        tasks = oscillators(4, 20)
-        torch.manual_seed(0)
-        learner = component(
-            cfg.learner,
-            model=build_model(cfg, Scales.of(tasks.states, tasks.derivatives)),
-            tasks=tasks,
-            steps=10,
-            steps_per_epoch=10,
-            seed=0,
-            optimizer={"base_rate": 0.03, "code_rate": 0.03, "warmup": 0, "beta2": 0.99},
-            locality={"lambda_z": 0.0, "lambda_phi": 0.0},
-        ).double()
+        settings = {"net__width": 8, "modulation__rank": 3, "modulation__exact": exact, "trainer__steps": 10}
+        rates = {"optimizer__base_rate": 0.03, "optimizer__code_rate": 0.03}
+        cfg = small("modulation=svd", "locality=none", **settings, **rates)
+        learner = build_learner(cfg, oscillators(4, 20)).double()
         learner.configure_optimizers()
         for step in range(10):
             learner.outer_update(step)

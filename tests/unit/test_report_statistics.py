@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from metastruct.reports.results import FIELD, TRAJECTORY, Results, Run
-from metastruct.reports.statistics import interval, ratio
+from metastruct.reports.statistics import front, interval, ratio
 
 
 def results(errors, first_seed=0):
@@ -91,3 +91,16 @@ def test_with_one_seed_the_interval_speaks_of_tasks():
     found = interval(np.array([[0.0, 1.0, 2.0, 3.0]]))
     assert found.seeds == 1
     assert found.low < found.value < found.high
+
+
+def test_the_front_holds_what_nothing_smaller_beats():
+    points = [
+        (3, 0.2, "c"),
+        (1, 0.5, "a"),
+        (2, 0.6, "beaten"),
+        (3, 0.3, "beaten at its size"),
+        (4, 0.2, "no better"),
+        (5, 0.1, "d"),
+    ]
+    assert [name for *_, name in front(points)] == ["a", "c", "d"]
+    assert front([]) == []

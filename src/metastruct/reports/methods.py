@@ -5,6 +5,7 @@ from __future__ import annotations
 SVD = "svd(5)"
 MODULATIONS = (SVD, "shift", "rank_one", "multi_rank(5)", "full_weight")  # of the paper
 BASELINES = ("maml", "anil", "reptile")
+OF_WEIGHTS = (*BASELINES, "pretrained", "scratch")  # methods whose tasks differ in weights, not in a code
 PAPER = (*MODULATIONS, *BASELINES, "scratch")
 
 NAMES = {"shift": "Shift", "rank_one": "RO", "full_weight": "FW", "camel": "CAMEL", "geps": "GEPS", "maml": "MAML",

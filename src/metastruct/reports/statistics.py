@@ -12,7 +12,9 @@ values alone is about Student's. With one seed the interval speaks of the spread
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import TypeVar
 
 import numpy as np
 from scipy.special import ndtri, stdtrit
@@ -20,6 +22,7 @@ from scipy.special import ndtri, stdtrit
 from metastruct.reports.results import LIMIT, Results
 
 DRAWS, SEED, LEVEL = 2000, 0, 0.95
+Named = TypeVar("Named")
 SMALLEST = 1e-12  # an error of zero has no logarithm
 
 
@@ -67,6 +70,15 @@ def _drawn(effects: np.ndarray, rng: np.random.Generator) -> np.ndarray:
         return np.zeros(DRAWS)
     stretch = np.sqrt(count / (count - 1)) * stdtrit(count - 1, (1 + LEVEL) / 2) / ndtri((1 + LEVEL) / 2)
     return stretch * effects[rng.integers(count, size=(DRAWS, count))].mean(axis=1)
+
+
+def front(points: Iterable[tuple[float, float, Named]]) -> list[tuple[float, float, Named]]:
+    """The points (size, error, name), by size, whose error is below that of every smaller one."""
+    best: list[tuple[float, float, Named]] = []
+    for point in sorted(points, key=lambda point: point[:2]):
+        if not best or point[1] < best[-1][1]:
+            best.append(point)
+    return best
 
 
 def logs(results: Results, metric: str) -> dict[int, np.ndarray]:

@@ -6,9 +6,9 @@ import numpy as np
 
 from metastruct.reports.claims.claim import HELD, METRICS, NOT_HELD, UNDECIDED, Claim, Finding, seeds, together
 from metastruct.reports.methods import BASELINES, MODULATIONS, SVD
-from metastruct.reports.results import Results, groups
+from metastruct.reports.results import Results, groups, spread
 from metastruct.reports.sources import Cost, Measured
-from metastruct.reports.statistics import ratio
+from metastruct.reports.statistics import front, ratio
 
 QUANTITIES = {"numbers": "adapted numbers", "seconds": "seconds", "peak_bytes": "memory"}
 
@@ -47,14 +47,10 @@ def c3(measured: Measured) -> Finding:
 
 def _front(results: Results, metric: str, name: str) -> str:
     """Which settings no other of the table beats in size and mean error at once."""
-    points = [
-        (of.runs[0].parameters, float(np.mean(of.means(metric))), f"{method} {width}")
-        for (method, width), of in groups(results, ("method", "setting")).items()
-    ]
-    best = [p for p in points if not any(q[0] <= p[0] and q[1] <= p[1] and q != p for q in points)]
-    return f"pendulum, over widths, {name} error against parameters; on the front: " + ", ".join(
-        told for *_, told in sorted(best)
-    )
+    settings = groups(results, ("method", "setting")).items()
+    points = [(of.runs[0].parameters, spread(of.means(metric))[0], " ".join(setting)) for setting, of in settings]
+    told = ", ".join(name for *_, name in front(point for point in points if np.isfinite(point[1])))
+    return f"pendulum, over widths, {name} error against parameters; on the front: {told}"
 
 
 def c9(measured: Measured) -> Finding:

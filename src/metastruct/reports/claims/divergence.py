@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from metastruct.reports.claims.claim import HELD, NOT_HELD, UNDECIDED, Claim, Finding
+from metastruct.reports.methods import OF_WEIGHTS
 from metastruct.reports.sources import Measured
 
 CLAIMED = ("reptile", "anil")
-BASELINES = (*CLAIMED, "maml", "pretrained", "scratch")
 
 
 def c8(measured: Measured) -> Finding:
@@ -24,7 +24,7 @@ def c8(measured: Measured) -> Finding:
             if bracket == "generic(gnode)":
                 shares[method] = sum(lost) / tasks
     claimed = [shares[name] for name in CLAIMED if name in shares]
-    modulations = [share for name, share in shares.items() if name not in BASELINES]
+    modulations = [share for name, share in shares.items() if name not in OF_WEIGHTS]
     if any(share == 0 for share in claimed) or any(share > 0 for share in modulations):
         finding.verdict = NOT_HELD
     elif len(claimed) == len(CLAIMED) and modulations and all(share > 0.5 for share in claimed):

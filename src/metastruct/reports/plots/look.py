@@ -10,6 +10,7 @@ from matplotlib.axis import Axis
 from matplotlib.figure import Figure
 from matplotlib.ticker import FixedLocator, FuncFormatter, MaxNLocator, NullLocator
 
+from metastruct.reports.methods import OF_WEIGHTS
 from metastruct.reports.results import FIELD, TRAJECTORY
 
 LOOK = {  # colours that differ in lightness too; baselines are dark and hollow
@@ -26,7 +27,6 @@ LOOK = {  # colours that differ in lightness too; baselines are dark and hollow
     "pretrained": ("#3d3d3d", "h"),
     "scratch": ("#000000", "*"),
 }
-HOLLOW = ("maml", "anil", "reptile", "pretrained", "scratch")
 ERRORS = {FIELD: "field error", TRAJECTORY: "trajectory error"}
 QUIET = "#777777"
 
@@ -35,7 +35,7 @@ def look(method: str) -> dict[str, Any]:
     """Colour and marker of a method."""
     stem = method.partition("(")[0]
     colour, marker = LOOK.get(stem, ("#000000", "."))
-    return {"color": colour, "marker": marker} | ({"markerfacecolor": "white"} if stem in HOLLOW else {})
+    return {"color": colour, "marker": marker} | ({"markerfacecolor": "white"} if stem in OF_WEIGHTS else {})
 
 
 def logarithmic(ax: Axes, names: str = "y") -> None:

@@ -8,7 +8,8 @@ from matplotlib.figure import Figure
 
 from metastruct.reports.methods import named
 from metastruct.reports.plots.look import ERRORS, QUIET, legend, logarithmic, look
-from metastruct.reports.results import FIELD, TRAJECTORY, Results, groups
+from metastruct.reports.results import FIELD, TRAJECTORY, Results, groups, spread
+from metastruct.reports.statistics import front
 
 
 def parameters(results: Results) -> Figure:
@@ -17,17 +18,13 @@ def parameters(results: Results) -> Figure:
     for ax, metric in zip(axes, (FIELD, TRAJECTORY), strict=True):
         points = []
         for (method, _), of in groups(results, ("method", "setting")).items():
-            errors = [error for error in of.means(metric) if np.isfinite(error)]
-            if errors:
-                points.append((of.runs[0].parameters, 100 * float(np.mean(errors))))
-                ax.plot(*points[-1], ls="", ms=5, label=named(method), **look(method))
-        front, best = [], np.inf
-        for size, error in sorted(points):
-            if error < best:
-                best = error
-                front.append((size, error))
-        if front:
-            ax.step(*zip(*front, strict=True), where="post", color=QUIET, lw=1, zorder=0)
+            error, _ = spread(of.means(metric))
+            if np.isfinite(error):
+                points.append((of.runs[0].parameters, 100 * error, method))
+                ax.plot(*points[-1][:2], ls="", ms=5, label=named(method), **look(method))
+        if points:
+            sizes, errors, _ = zip(*front(points), strict=True)
+            ax.step(sizes, errors, where="post", color=QUIET, lw=1, zorder=0)
         logarithmic(ax, "xy")
         ax.set_xlabel("trained parameters")
         ax.set_ylabel(f"{ERRORS[metric]} (x 1e-2)")
