@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -22,6 +23,7 @@ from metastruct.launchers.gpu_pool import GpuPool, visible_gpus
 from metastruct.launchers.launcher import Job, Outcome
 from metastruct.runs.folder import RunFolder
 from metastruct.sweeps import table as tables
+from metastruct.sweeps.collect import collect
 from metastruct.sweeps.command import main
 
 PATIENCE = 1200  # seconds; a busy machine takes its time to import
@@ -70,6 +72,21 @@ def test_a_failure_is_listed_stops_no_other_run_and_is_retried_on_demand(reprodu
     assert "runs ended" not in capfd.readouterr().out  # nothing was run again
     assert reproduce(*settings, words=("retry=true",)) == 1
     assert "[1/1, 1 failed]" in capfd.readouterr().out
+
+
+def test_results_on_record_outlive_their_run_folders_but_not_their_place_in_the_table(reproduce, tmp_path):
+    settings = ("modulation=shift", "modulation=camel")
+    assert reproduce(*settings) == 0
+    reference = tmp_path / "outputs" / "reference" / "own"
+    before = [rows(reference / name) for name in ("records.csv", "runs.csv")]
+    shutil.rmtree(tables.table("own", tmp_path / "outputs").jobs[1].folder)
+    assert collect(tables.table("own", tmp_path / "outputs"), {}, reference, "again") == 2
+    assert [rows(reference / name) for name in ("records.csv", "runs.csv")] == before
+    assert json.loads((reference / "provenance.json").read_text())["runs"] == 2
+
+    assert reproduce("modulation=shift") == 0
+    assert [line["modulation"] for line in rows(reference / "runs.csv")] == ["shift"]
+    assert len(rows(reference / "records.csv")) < len(before[0])
 
 
 def test_a_process_that_dies_fails_its_own_run_only(reproduce, tmp_path, capfd):

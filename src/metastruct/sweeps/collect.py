@@ -1,9 +1,10 @@
-"""The results of record of a table: outputs/reference/TABLE/, made from the finished run folders alone."""
+"""The results of record of a table: outputs/reference/TABLE/, made from finished run folders."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -17,21 +18,30 @@ from metastruct.sweeps.table import Planned, Table
 
 
 def collect(table: Table, failed: Mapping[Path, str], folder: Path, command: str) -> int:
-    """Write records.csv, runs.csv, provenance.json and, where runs failed, failed.csv; returns the number of runs."""
+    """Write records.csv, runs.csv, provenance.json and, where runs failed, failed.csv.
+
+    A run whose folder is gone, but that is on record already, keeps its rows; one that the table no longer holds
+    loses them.
+
+    Returns:
+        the number of runs on record.
+    """
     finished = [(job, metrics) for job in table.jobs if (metrics := job.run.finished()) is not None]
-    if finished:
-        rows = [row for job, _ in finished for row in kept(job, table)]
-        write_atomically(folder / "records.csv", as_csv(rows))
+    found = {job.folder.name: Recorded(described(job, metrics), kept(job, table)) for job, metrics in finished}
+    earlier = on_record(folder)
+    if len({record.columns for record in [*earlier.values(), *found.values()]}) > 1:
+        earlier = {}  # of a version with other columns
+    by_name = earlier | found
+    recorded = {job: by_name[job.folder.name] for job in table.jobs if job.folder.name in by_name}
+    if recorded:
+        write_atomically(folder / "records.csv", as_csv([row for record in recorded.values() for row in record.rows]))
+        write_atomically(folder / "runs.csv", as_csv([record.line for record in recorded.values()]))
         if table.summary:
-            write_atomically(folder / "table.md", error_table(by_setting(finished)))
-        if table.portrait:
+            write_atomically(folder / "table.md", error_table(by_setting(recorded)))
+        if table.portrait and finished:
             portray(finished[0][0], folder)
-        lines = [described(job, metrics) for job, metrics in finished]
-        write_atomically(folder / "runs.csv", as_csv(lines))
-        write_atomically(
-            folder / "provenance.json",
-            json.dumps(provenance(table, [job for job, _ in finished], lines, command), indent=2) + "\n",
-        )
+        told = json.dumps(provenance(table, recorded, command), indent=2)
+        write_atomically(folder / "provenance.json", told + "\n")
     listed = [
         {"label": job.label, "overrides": f"{job.label} seed={job.seed}", "error": failed[job.folder]}
         for job in table.jobs
@@ -41,15 +51,39 @@ def collect(table: Table, failed: Mapping[Path, str], folder: Path, command: str
         write_atomically(folder / "failed.csv", as_csv(listed))
     else:
         (folder / "failed.csv").unlink(missing_ok=True)
-    return len(finished)
+    return len(recorded)
 
 
-def by_setting(finished: Sequence[tuple[Planned, Any]]) -> dict[str, list[dict[str, str]]]:
+@dataclass(frozen=True)
+class Recorded:
+    """A run's line of runs.csv and its rows of records.csv."""
+
+    line: Mapping[str, Any]
+    rows: list[dict[str, str]]
+
+    @property
+    def columns(self) -> tuple[tuple[str, ...], ...]:
+        """Of both files."""
+        return tuple(self.line), tuple(self.rows[0])
+
+
+def on_record(folder: Path) -> dict[str, Recorded]:
+    """The runs whose results a folder of record holds, by the name of their run folder."""
+    lines, records = folder / "runs.csv", folder / "records.csv"
+    if not (lines.exists() and records.exists()):
+        return {}
+    rows: dict[str, list[dict[str, str]]] = {}
+    for row in read_records([records]):
+        rows.setdefault(row["run"], []).append(row)
+    return {line["run"]: Recorded(line, rows[line["run"]]) for line in read_records([lines]) if line["run"] in rows}
+
+
+def by_setting(recorded: Mapping[Planned, Recorded]) -> dict[str, list[dict[str, str]]]:
     """The rows of the runs of each setting, under its words."""
-    runs: dict[str, list[Path]] = {}
-    for job, _ in finished:
-        runs.setdefault(job.label, []).append(job.run.records)
-    return {label: read_records(paths) for label, paths in runs.items()}
+    settings: dict[str, list[dict[str, str]]] = {}
+    for job, record in recorded.items():
+        settings.setdefault(job.label, []).extend(record.rows)
+    return settings
 
 
 def portray(job: Planned, folder: Path) -> None:
@@ -117,11 +151,12 @@ def described(job: Planned, metrics: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-def provenance(table: Table, jobs: Sequence[Planned], lines: Sequence[dict[str, Any]], command: str) -> dict[str, Any]:
+def provenance(table: Table, recorded: Mapping[Planned, Recorded], command: str) -> dict[str, Any]:
     """Where a table's numbers come from; a training that several runs share is counted once in the seconds."""
+    lines = [record.line for record in recorded.values()]
     steps = sorted({str(job.outer_steps) for job in table.jobs}, key=int)
-    trained = {job.training: line["training_seconds"] for job, line in zip(jobs, lines, strict=True)}
-    measured = sum(max(line["total_seconds"] - line["training_seconds"], 0.0) for line in lines)
+    trained = {job.training: float(record.line["training_seconds"]) for job, record in recorded.items()}
+    measured = sum(max(float(line["total_seconds"]) - float(line["training_seconds"]), 0.0) for line in lines)
     return {
         "title": table.title,
         "command": command,
