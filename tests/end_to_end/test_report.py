@@ -42,6 +42,8 @@ SETTINGS = {  # of each table: what its runs differ in
     "ranks": [{"modulation": m, "rank": r} for m in ("svd", "multi_rank") for r in ("1", "3", "8")],
     "parameters": [{"method": m, "label": f"net.width={w}"} for m in ("svd(5)", "shift") for w in (32, 64)],
     "multi_domain": [{"system": "multi_domain", "method": m} for m in ("svd(5)", "camel")],
+    "main_job": [{"system": s, "label": f"system={s}"} for s in ("pendulum", "duffing")],
+    "defaults": [{"label": words} for words in ("rank=5", "rank=5 net.depth=2")],
 }  # fmt: skip
 DEFAULTS = {"system": "pendulum", "method": "svd(5)", "dynamics": "hamiltonian", "label": "", "shots": "200",
             "steps": "300", "adaptation": "gradient", "start": "mean", "codes": "evolving", "modulation": "svd",

@@ -31,6 +31,7 @@ class Layout:
         rivals: rows that agree in these settings compete for the best of a column.
         domains: one column for each family of a joint training.
         only: which runs belong to it.
+        published: do the paper's numbers stand beside?
         file: stem of its files.
     """
 
@@ -40,14 +41,16 @@ class Layout:
     rivals: tuple[str, ...] = ()
     domains: bool = False
     only: Callable[[Run], bool] = _all
+    published: bool = False
     file: str = "table"
 
 
 LAYOUTS: dict[str, tuple[Layout, ...]] = {
-    "main": (Layout("Every method on the conservative systems", ("method",), "system"),),
+    "main": (Layout("Every method on the conservative systems", ("method",), "system", published=True),),
     "morse": (Layout("Modulations on morse", ("method",), "system"),),
     "dissipative": (
-        Layout("Dissipative systems", ("system", "setting", "dynamics", "method"), rivals=("system", "setting")),
+        Layout("Dissipative systems", ("system", "setting", "dynamics", "method"), rivals=("system", "setting"),
+               published=True),
     ),
     "shots": (
         Layout("Error against observations", ("system", "method", "adaptation"), "shots", ("system",), only=_in_full),
@@ -62,5 +65,7 @@ LAYOUTS: dict[str, tuple[Layout, ...]] = {
     "ranks": (Layout("Rank of the modulation", ("system", "modulation"), "rank", ("system",)),),
     "parameters": (Layout("Error against parameters", ("system", "method", "setting"), rivals=("system",)),),
     "multi_domain": (Layout("One base for three families", ("method", "adaptation"), domains=True),),
+    "main_job": (Layout("The main job", ("label",), rivals=("label",), published=True),),
+    "defaults": (Layout("One setting at a time changed from its default", ("label",)),),
 }  # fmt: skip
-WORDS = {"setting": "", "lambda_z": "lambda z", "lambda_phi": "lambda phi", "shots": "observations"}
+WORDS = {"setting": "", "label": "setting", "lambda_z": "lambda z", "lambda_phi": "lambda phi", "shots": "observations"}

@@ -17,6 +17,7 @@ from metastruct.reports.sources import OTHERS, Measured, command, costs, local_r
 from metastruct.runs.files import write_atomically
 
 Say = Callable[[str], None]
+PORTRAIT = "phase_portrait.png"  # of a run, in the folder of a table that asks for it
 
 
 def report(folder: Path, say: Say) -> Path:
@@ -75,6 +76,7 @@ def _written(results: Results, measured: Measured, folder: Path) -> Section:
     if not results.complete:
         told.append(f"\n{_progress(results)} so far: {command(results.name)}\n")
     figures = [path for path in draw(results, measured, folder) if path.suffix == ".png"]
+    figures += folder.glob(PORTRAIT)
     return Section(results.name, layouts[0].title, "\n".join(told), figures)
 
 

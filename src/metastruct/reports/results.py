@@ -48,7 +48,10 @@ class Run:
         """What else the run was told, such as the size of a chain."""
         sizes = re.findall(r"system\.oscillators=(\d+)", self["label"])
         widths = re.findall(r"net\.width=(\d+)", self["label"])
-        return ", ".join([*(f"n = {n}" for n in sizes), *(f"width {w}" for w in widths)])
+        nets = re.findall(r"\bnet=(\w+)", self["label"])
+        return ", ".join(
+            [*(f"n = {n}" for n in sizes), *(f"width {w}" for w in widths), *(f"{net} net" for net in nets)]
+        )
 
     @property
     def lost(self) -> np.ndarray:

@@ -73,7 +73,7 @@ class Sheet:
                 cells[row, column] = Cell.of(runs, domain)
                 one = runs.runs[0]
                 published = beside(one["system"], one["method"], one["dynamics"])
-                if published and results.name in ("main", "dissipative") and not one["setting"]:
+                if published and layout.published and not one["setting"]:
                     theirs[row, column] = published
         columns = list(dict.fromkeys(column for _, column in cells))
         if all(map(is_number, columns)):

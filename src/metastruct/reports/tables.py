@@ -9,8 +9,6 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from metastruct.reports.published import NOTE, beside
-
 Row = dict[str, str]
 
 
@@ -30,28 +28,6 @@ def seed_means(rows: Iterable[Row], metric: str) -> dict[str, float]:
         if row["metric"] == metric and not row["component"]:
             values.setdefault(row["seed"], []).append(float(row["value"]))
     return {seed: statistics.mean(numbers) for seed, numbers in sorted(values.items())}
-
-
-def error_table(settings: dict[str, list[Row]]) -> str:
-    """Markdown table of field and trajectory error (x 1e-2), mean and spread over seeds, published numbers beside.
-
-    Args:
-        settings: the rows of each setting, by the label that the table gives it.
-    """
-    lines = ["| setting | seeds | field error | trajectory error | published |", "|---|---|---|---|---|"]
-    for label, rows in settings.items():
-        field, trajectory = (seed_means(rows, metric) for metric in ("field_error", "trajectory_error"))
-        published = beside(rows[0]["system"], rows[0]["method"], rows[0]["dynamics"]) or "-"
-        lines.append(f"| {label} | {len(field)} | {_spread(field)} | {_spread(trajectory)} | {published} |")
-    return "\n".join(
-        [*lines, "", f"Errors x 1e-2, mean ± deviation over seeds of the mean over test tasks; {NOTE}.", ""]
-    )
-
-
-def _spread(means: dict[str, float]) -> str:
-    values = [100 * value for value in means.values()]
-    spread = f" ± {statistics.stdev(values):.2f}" if len(values) > 1 else ""
-    return f"{statistics.mean(values):.2f}{spread}"
 
 
 def as_csv(lines: Sequence[Mapping[str, Any]]) -> str:

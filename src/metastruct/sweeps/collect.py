@@ -11,7 +11,7 @@ from typing import Any
 
 from omegaconf import OmegaConf
 
-from metastruct.reports.tables import as_csv, error_table, read_records
+from metastruct.reports.tables import as_csv, read_records
 from metastruct.runs.files import write_atomically
 from metastruct.runs.provenance import git_commit, machine, versions
 from metastruct.sweeps.table import Planned, Table
@@ -36,8 +36,6 @@ def collect(table: Table, failed: Mapping[Path, str], folder: Path, command: str
     if recorded:
         write_atomically(folder / "records.csv", as_csv([row for record in recorded.values() for row in record.rows]))
         write_atomically(folder / "runs.csv", as_csv([record.line for record in recorded.values()]))
-        if table.summary:
-            write_atomically(folder / "table.md", error_table(by_setting(recorded)))
         if table.portrait and finished:
             portray(finished[0][0], folder)
         told = json.dumps(provenance(table, recorded, command), indent=2)
@@ -76,14 +74,6 @@ def on_record(folder: Path) -> dict[str, Recorded]:
     for row in read_records([records]):
         rows.setdefault(row["run"], []).append(row)
     return {line["run"]: Recorded(line, rows[line["run"]]) for line in read_records([lines]) if line["run"] in rows}
-
-
-def by_setting(recorded: Mapping[Planned, Recorded]) -> dict[str, list[dict[str, str]]]:
-    """The rows of the runs of each setting, under its words."""
-    settings: dict[str, list[dict[str, str]]] = {}
-    for job, record in recorded.items():
-        settings.setdefault(job.label, []).extend(record.rows)
-    return settings
 
 
 def portray(job: Planned, folder: Path) -> None:

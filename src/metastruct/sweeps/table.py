@@ -4,7 +4,7 @@
     order: of the tables, when all are made
     steps: the preset of outer steps, for the runs that do not say otherwise
     metrics: those that its records keep; left out: the usual ones
-    summary, portrait: true for table.md with a line a setting; for the phase portrait and metrics.json of the first run
+    portrait: true for the phase portrait and metrics.json of the first run
     blocks: each a cross product of lists of words for train.py, `cross`, repeated for its `seeds`
 
 Runs that would end in the same folder are one run, so a modulation without a rank appears once in a cross with ranks.
@@ -85,7 +85,6 @@ class Table:
     title: str
     jobs: tuple[Planned, ...]
     metrics: tuple[str, ...] = METRICS
-    summary: bool = False
     portrait: bool = False
 
 
@@ -119,7 +118,7 @@ def table(name: str, outputs: Path, extra: Sequence[str] = ()) -> Table:
     for words, seeds in _expanded(content["blocks"]):
         for job in planned(name, settled(*preset, *words, *extra), seeds, outputs):
             jobs.setdefault(job.folder, job)
-    kept = {key: content[key] for key in ("metrics", "summary", "portrait") if key in content}
+    kept = {key: content[key] for key in ("metrics", "portrait") if key in content}
     return Table(name, content["title"], tuple(jobs.values()), **kept)
 
 

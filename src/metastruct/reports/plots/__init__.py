@@ -14,7 +14,7 @@ from matplotlib.figure import Figure
 
 from metastruct.reports.figures import STYLE
 from metastruct.reports.plots.curves import ranks, shots
-from metastruct.reports.plots.dots import dissipative, domains, methods
+from metastruct.reports.plots.dots import dissipative, domains, methods, settings
 from metastruct.reports.plots.initialisation import initialisation
 from metastruct.reports.plots.locality import locality
 from metastruct.reports.plots.parameters import parameters
@@ -31,6 +31,8 @@ DRAWINGS: dict[str, Callable[[Results], Figure]] = {
     "initialisation": initialisation,
     "parameters": parameters,
     "multi_domain": domains,
+    "main_job": settings,
+    "defaults": settings,
 }
 
 

@@ -47,6 +47,20 @@ def domains(results: Results) -> Figure:
     return figure
 
 
+def settings(results: Results) -> Figure:
+    """Errors of every setting of a table, a row a setting, named by the words in which they differ."""
+    words = [run["label"].split() for run in results.runs]
+    shared = set.intersection(*map(set, words))
+    rows = max(len({*map(tuple, words)}), 4)
+    figure, axes = plt.subplots(1, 2, figsize=(9.0, 0.22 * rows + 0.9), sharey=True, layout="constrained")
+
+    def apart(run: Run) -> str:
+        return " ".join(word for word in run["label"].split() if word not in shared) or "as it is"
+
+    _column(axes, results, apart, "", rows)
+    return figure
+
+
 def _method(run: Run) -> str:
     return named(run["method"])
 
