@@ -32,7 +32,6 @@ benchmark: $(READY) ## the figures of merit, with their bars (the first time ove
 
 reproduce: $(READY) ## the tables of the paper, outputs/reference/ (hours on two cores; goes on where it stopped)
 	$(BIN)/python scripts/reproduce.py
-	$(BIN)/python scripts/long_horizon.py
 	$(BIN)/python scripts/adaptation_cost.py
 	$(BIN)/python scripts/report.py
 

@@ -1,6 +1,6 @@
 """What the adaptation to one new pendulum costs, for each method of the main table: python scripts/adaptation_cost.py
 
-Loads the finished run of seed 0, adapts to one test task as the run did, and writes records.csv and table.md to
+Loads the finished run of seed 0, adapts to one test task as the run did, and writes records and table to
 outputs/reference/adaptation_cost/. Rows of this commit and machine are kept; delete records.csv to measure again.
 """
 
@@ -22,7 +22,8 @@ from metastruct.assembly import Trained, component
 from metastruct.config import register
 from metastruct.data.datamodule import FamilyData
 from metastruct.data.tasks import split_support
-from metastruct.reports.tables import as_csv, as_markdown
+from metastruct.reports.forms import write_lines
+from metastruct.reports.tables import as_csv
 from metastruct.runs.files import read_checked, write_atomically
 from metastruct.runs.folder import RunFolder, data_folder
 from metastruct.runs.provenance import git_commit, machine
@@ -30,6 +31,7 @@ from metastruct.runs.provenance import git_commit, machine
 ROOT = Path(__file__).resolve().parents[1]
 REFERENCE = ROOT / "outputs" / "reference"
 REPEATS, PROFILED_STEPS = 5, 10  # later steps allocate what the first ones did
+TITLE = "What the adaptation to one new task costs"
 NOTE = (
     "One new pendulum from 200 observations, each method adapted as in the main table, seed 0: numbers that are "
     f"adapted, median of {REPEATS} times in seconds (of one thread's processor on a CPU), and the most memory that the "
@@ -124,7 +126,7 @@ def main() -> None:
         row = {"method": run["method"], "adapted_numbers": numbers, "seconds": round(seconds(whole, options.device), 4)}
         known[run["method"]] = row | {"peak_bytes": peak_bytes(first, options.device)} | here
         write_atomically(path, as_csv([*known.values()]))
-    write_atomically(options.folder / "table.md", as_markdown([shown(row) for row in known.values()], NOTE))
+    write_lines(options.folder, [shown(row) for row in known.values()], TITLE, NOTE)
     print((options.folder / "table.md").read_text())
 
 

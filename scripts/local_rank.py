@@ -1,6 +1,6 @@
 """Affine dimension and numerical local rank of every single family of conf/system: python scripts/local_rank.py
 
-Prints the table and writes records.csv and table.md to outputs/reference/local_rank/.
+Prints the table and writes it, with its records, to outputs/reference/local_rank/.
 """
 
 from __future__ import annotations
@@ -13,13 +13,15 @@ import numpy as np
 from metastruct.assembly import component
 from metastruct.config import composed, groups
 from metastruct.metrics.local_rank import affine_dimension, local_ranks
-from metastruct.reports.tables import as_csv, as_markdown
+from metastruct.reports.forms import write_lines
+from metastruct.reports.tables import as_csv
 from metastruct.runs.files import write_atomically
 
 FOLDER = Path(__file__).resolve().parents[1] / "outputs" / "reference" / "local_rank"
 MEMBERS, STARTS, SEED = 200, 5, 0
 TOLERANCES = (1e-2, 1e-4, 1e-8)  # of singular values, relative to the largest
 LOCAL_TOLERANCE = 1e-6
+TITLE = "Affine dimension and local rank of the families"
 NOTE = (
     f"{MEMBERS} members at {MEMBERS * STARTS} states, {STARTS} starts of each; components of the field scaled to "
     "spread one. Ranks count singular values above the tolerance times the largest (local ranks: above "
@@ -54,7 +56,7 @@ def main() -> None:
         if metric != "system"
     ]
     write_atomically(FOLDER / "records.csv", as_csv(records))
-    write_atomically(FOLDER / "table.md", as_markdown(lines, NOTE))
+    write_lines(FOLDER, lines, TITLE, NOTE)
     print((FOLDER / "table.md").read_text())
 
 

@@ -104,6 +104,15 @@ def reported(tmp_path_factory):
     for name in LAYOUTS:
         if name not in ("morse", "locality"):
             write_table(folder, name)
+    (folder / "search").mkdir()
+    chosen = {"overrides": ["a=1"], "field_error": 0.1, "trajectory_error": 0.2, "seeds": [0]}
+    (folder / "search" / "chosen.json").write_text(json.dumps({"pendulum": {"maml": chosen}}))
+    (folder / "long_horizon").mkdir()
+    values = dict.fromkeys(("amplitude", "slope", "slope_error", "integrator_error", "trajectory_error"), 0.1)
+    values["evaluations_per_period"] = 80.0
+    cell = {"run": "r", "integrator": "rk4", "steps_per_period": "20"}
+    orbits = [cell | {"metric": metric, "value": value} for metric, value in values.items()]
+    (folder / "long_horizon" / "orbits.csv").write_text(as_csv(orbits))
     (folder / "local_rank").mkdir()
     (folder / "local_rank" / "records.csv").write_text("system,metric,value\npendulum,local rank,3 to 3\n")
     (folder / "local_rank" / "table.md").write_text("| system | local rank |\n|---|---|\n| a < b | 3 |\n\nA *note*.\n")
@@ -121,6 +130,15 @@ def test_every_table_has_its_files(reported):
         assert (folder / name / f"{name}.pdf").read_bytes().startswith(b"%PDF")
 
 
+def test_a_table_of_another_kind_has_its_files_too(reported):
+    folder, _, shown = reported
+    for name, told in (("search", "a=1"), ("long_horizon", "rk4")):
+        for form in ("csv", "md", "tex"):
+            assert told in (folder / name / f"table.{form}").read_text()
+        assert told in shown.text
+    assert (folder / "long_horizon" / "long_horizon.pdf").exists()
+
+
 def test_a_second_report_writes_the_same_bytes(reported, tmp_path):
     folder, _, _ = reported
     again = tmp_path / "again"
@@ -132,7 +150,7 @@ def test_a_second_report_writes_the_same_bytes(reported, tmp_path):
 
 def test_missing_tables_are_told_with_their_command(reported):
     _, said, shown = reported
-    for command in ("python scripts/reproduce.py table=morse", OTHERS["adaptation_cost"][1], OTHERS["search"][1]):
+    for command in ("python scripts/reproduce.py table=morse", OTHERS["adaptation_cost"][1]):
         assert any(command in line for line in said)
         assert command in shown.text
     assert "main: 16 runs" in said
@@ -170,7 +188,7 @@ def test_the_page_has_one_heading_and_all_sections_in_its_contents(reported):
     sections = [attrs["id"] for attrs in shown.all("section")]
     assert sections == ["claims", *LAYOUTS, *OTHERS]
     assert [attrs["href"] for attrs in shown.all("a")] == [f"#{name}" for name in sections]
-    assert len(shown.all("img")) == len(LAYOUTS) - 2
+    assert len(shown.all("img")) == len(LAYOUTS) - 2 + 1  # and that of the long horizon
 
 
 def test_text_of_a_table_is_escaped(reported):

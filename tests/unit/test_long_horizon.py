@@ -9,10 +9,13 @@ from omegaconf import OmegaConf
 from scipy.special import ellipk
 
 from metastruct.assembly import component
-from metastruct.config import CONF
+from metastruct.config import CONF, composed
 from metastruct.evaluation.long_horizon import GOLDEN, METRICS, measure, orbits_from, periods_of, roll, samples
 from metastruct.integrators.flow import Flow
-from metastruct.reports.long_horizon import cells, table
+from metastruct.reports.long_horizon import ORBITS, cells, table
+from metastruct.reports.tables import read_records
+from metastruct.runs.folder import RunFolder
+from metastruct.studies.long_horizon import LongHorizon
 from metastruct.systems.pendulum import Pendulum
 
 STARTS = np.array([[[1.0, 0.5], [-1.5, 1.0]], [[0.2, -2.0], [0.0, 3.0]]])
@@ -125,3 +128,70 @@ def test_table_has_a_line_for_each_integrator_and_step_and_counts_slopes_that_va
     assert line["not finite"] == 1
     assert line["amplitude"] == 1.0
     assert line["evaluations a period"] == 80.0
+
+
+@pytest.fixture
+def finished(tmp_path):
+    """Makes the folder of a finished run of these words, as far as a study needs one that is given its orbits."""
+
+    def made(name: str, *words: str) -> RunFolder:
+        run = RunFolder(tmp_path / name)
+        run.path.mkdir()
+        OmegaConf.save(composed("system=pendulum", *words), run.config, resolve=True)
+        run.records.write_text("metric\n")
+        run.metrics.write_text('{"records": 0}')
+        return run
+
+    return made
+
+
+@pytest.fixture
+def integrated(monkeypatch, orbits):
+    """Gives every run the same orbits; the names of the runs that asked for them."""
+    asked = []
+
+    def given(_, run, cfg):
+        asked.append(run.path.name)
+        return pendulum(), orbits
+
+    monkeypatch.setattr(LongHorizon, "_adapted", given)
+    return asked
+
+
+def test_a_study_measures_every_cell_once_and_keeps_the_rows_of_a_run_that_is_gone(finished, integrated, tmp_path):
+    runs, study = [finished(name, "net=separable") for name in "ab"], LongHorizon(["rk4", "leapfrog"], [STEPS], COUNT)
+    study.study(runs, tmp_path / "cells", tmp_path)
+    rows = read_records([tmp_path / ORBITS])
+    assert integrated == ["a", "b"]
+    assert {(row["run"], row["integrator"]) for row in rows} == {(run, i) for run in "ab" for i in ("rk4", "leapfrog")}
+    assert len(rows) == 2 * 2 * STARTS[..., 0].size * (len(METRICS) + 2)
+    for form in ("csv", "md", "tex"):
+        assert "leapfrog" in (tmp_path / f"table.{form}").read_text()
+
+    runs[1].metrics.unlink()
+    study.study(runs, tmp_path / "cells", tmp_path)
+    assert read_records([tmp_path / ORBITS]) == rows
+    assert integrated == ["a", "b"]
+
+    next((tmp_path / "cells").glob("a-rk4*.csv")).write_text("run\n")  # truncated
+    study.study(runs, tmp_path / "cells", tmp_path)
+    assert integrated == ["a", "b", "a"]
+
+
+def test_a_study_leaves_out_what_cannot_be_measured_and_says_so(finished, integrated, tmp_path, monkeypatch, capfd):
+    LongHorizon(["rk4", "leapfrog"], [STEPS], COUNT).study([finished("a")], tmp_path / "cells", tmp_path)
+    assert {row["integrator"] for row in read_records([tmp_path / ORBITS])} == {"rk4"}
+    assert "left out: " in capfd.readouterr().out
+
+    def unbound(*_):
+        raise ValueError("1 orbits do not return")
+
+    monkeypatch.setattr(LongHorizon, "_adapted", unbound)
+    LongHorizon(["rk4"], [STEPS], COUNT).study([finished("b")], tmp_path / "other", tmp_path / "nothing")
+    assert "b is left out: 1 orbits do not return" in capfd.readouterr().out
+    assert not (tmp_path / "nothing").exists()
+
+
+def test_an_unknown_integrator_is_refused():
+    with pytest.raises(ValueError, match="leapfrog"):
+        LongHorizon(["leap_frog"], [STEPS])

@@ -91,8 +91,9 @@ def test_local_ranks_costs_and_searched_settings(tmp_path):
     assert local_ranks(tmp_path) == {"morse": 3}
     (tmp_path / "records.csv").write_text("method,adapted_numbers,seconds,peak_bytes\nmaml,8000,0.5,1024\n")
     assert costs(tmp_path)["maml"].numbers == 8000
-    assert searched(tmp_path) is None
+    assert searched(tmp_path) == []
     chosen = {"overrides": ["a=1"], "field_error": 0.1, "trajectory_error": 0.2, "seeds": [0, 1]}
     (tmp_path / "chosen.json").write_text(json.dumps({"pendulum": {"maml": chosen}}))
-    assert "| pendulum | maml | a=1 | 10.0 / 20.0 | 2 |" in searched(tmp_path)
+    (line,) = searched(tmp_path)
+    assert [*line.values()] == ["pendulum", "maml", "a=1", "10.0 / 20.0", "2"]
     assert local_ranks(tmp_path / "nowhere") == costs(tmp_path / "nowhere") == {}

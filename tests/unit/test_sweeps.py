@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 from omegaconf import OmegaConf
 
+from metastruct.assembly import component
 from metastruct.config import ConfigError, composed, method_name
 from metastruct.runs.files import claimed, is_claimed, locked
 from metastruct.runs.folder import run_folder, training_folder
@@ -57,6 +58,12 @@ def test_a_modulation_without_a_rank_appears_once_in_a_cross_with_ranks(own_tabl
     own_table({"seeds": [0, 1], "cross": [["modulation=shift", "modulation=svd"], ["rank=1", "rank=2", "rank=3"]]})
     labels = [job.label for job in table("own", tmp_path).jobs if job.seed == 0]
     assert labels == ["modulation=shift", *(f"modulation=svd rank={rank}" for rank in (1, 2, 3))]
+
+
+def test_every_study_of_a_table_can_be_built(every_table):
+    studies = [component(OmegaConf.create({**one.study})) for one in every_table.values() if one.study is not None]
+    assert studies
+    assert all(callable(study.study) for study in studies)
 
 
 def test_every_setting_of_every_table_makes_sense(every_table):

@@ -1,14 +1,16 @@
-"""A sheet as CSV, Markdown and LaTeX."""
+"""A sheet, or plain lines, as CSV, Markdown and LaTeX."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 from metastruct.reports.methods import named
 from metastruct.reports.sheet import Sheet
 from metastruct.reports.tables import as_csv
+from metastruct.runs.files import write_atomically
 
 SPECIAL = {"&": r"\&", "%": r"\%", "$": r"\$", "#": r"\#", "_": r"\_", "{": r"\{", "}": r"\}", "±": r"$\pm$",
            "~": r"\textasciitilde{}", "^": r"\textasciicircum{}", "\\": r"\textbackslash{}"}  # fmt: skip
@@ -35,9 +37,7 @@ def csv(sheet: Sheet) -> str:
 def markdown(sheet: Sheet) -> str:
     heads = [*sheet.heads(), "parameters", "training, s"]
     body = _lines(sheet, str, lambda text: f"**{text}**", lambda text: f" *(published {text})*")
-    table = ["| " + " | ".join(line) + " |" for line in [heads, *body]]
-    table.insert(1, "|---" * len(heads) + "|")
-    return "\n".join([*table, "", *sheet.notes, ""])
+    return _markdown(heads, body, sheet.notes)
 
 
 def latex(sheet: Sheet) -> str:
@@ -46,14 +46,44 @@ def latex(sheet: Sheet) -> str:
     body = _lines(
         sheet, escaped, lambda text: rf"\textbf{{{text}}}", lambda text: rf" {{\scriptsize (published {text})}}"
     )
-    columns = "l" * len(sheet.layout.rows) + "r" * (len(heads) - len(sheet.layout.rows))
+    caption = " ".join([f"{sheet.layout.title}.", *sheet.notes])
+    label = f"{sheet.name}{sheet.layout.file.removeprefix('table')}"
+    return _latex(heads, body, len(sheet.layout.rows), caption, label)
+
+
+def write_lines(folder: Path, lines: Sequence[Mapping[str, Any]], title: str, note: str = "") -> None:
+    """Lines that share their keys as table.csv, with every digit, table.md and table.tex, with a note below."""
+    told = [{name: _rounded(value) for name, value in line.items()} for line in lines]
+    heads, body = [*told[0]], [[*line.values()] for line in told]
+    write_atomically(folder / "table.csv", as_csv(lines))
+    write_atomically(folder / "table.md", _markdown(heads, body, [note] if note else []))
+    safe = [[escaped(text) for text in line] for line in body]
+    caption = f"{title}. {note}".strip()
+    write_atomically(folder / "table.tex", _latex([*map(escaped, heads)], safe, 1, caption, folder.name))
+
+
+def _rounded(value: Any) -> str:
+    """Two digits of a number that is not whole."""
+    if not isinstance(value, float):
+        return str(value)
+    return f"{value:.0f}" if abs(value) >= 10 else f"{value:.2g}"
+
+
+def _markdown(heads: Sequence[str], body: Sequence[Sequence[str]], notes: Sequence[str]) -> str:
+    table = ["| " + " | ".join(line) + " |" for line in [heads, *body]]
+    table.insert(1, "|---" * len(heads) + "|")
+    return "\n".join([*table, *([""] if notes else []), *notes, ""])
+
+
+def _latex(heads: Sequence[str], body: Sequence[Sequence[str]], names: int, caption: str, label: str) -> str:
+    """The first columns, which hold names, go to the left, the others to the right; the cells are safe already."""
     return "\n".join(
         [
             r"\begin{table}",
             r"\centering",
-            rf"\caption{{{escaped(' '.join([f'{sheet.layout.title}.', *sheet.notes]))}}}",
-            rf"\label{{tab:{sheet.name}{sheet.layout.file.removeprefix('table')}}}",
-            rf"\begin{{tabular}}{{{columns}}}",
+            rf"\caption{{{escaped(caption)}}}",
+            rf"\label{{tab:{label}}}",
+            rf"\begin{{tabular}}{{{'l' * names + 'r' * (len(heads) - names)}}}",
             r"\toprule",
             " & ".join(heads) + r" \\",
             r"\midrule",

@@ -15,9 +15,12 @@ import matplotlib.pyplot as plt
 from matplotlib.figure import Figure
 
 from metastruct.reports.figures import STYLE
-from metastruct.reports.tables import Row, as_csv, as_markdown, read_records
+from metastruct.reports.forms import write_lines
+from metastruct.reports.tables import Row, read_records
 from metastruct.runs.files import write_atomically
 
+ORBITS = "orbits.csv"  # one row a value: run, system, integrator, steps_per_period, seed, task, trajectory, metric
+TITLE = "Energy and trajectories over many periods"
 PANELS = {
     "amplitude": "amplitude of the energy",
     "slope": "|secular slope| of the energy, a period",
@@ -92,11 +95,9 @@ def _vanish(mine: list[dict[str, list[float]]]) -> bool:
 
 
 def write_study(folder: Path) -> None:
-    """Table and figure beside the records.csv of the folder."""
-    rows = read_records([folder / "records.csv"])
-    lines = table(rows)
-    write_atomically(folder / "table.csv", as_csv(lines))
-    write_atomically(folder / "table.md", as_markdown(lines, NOTE))
+    """Table and figure beside the orbits.csv of the folder."""
+    rows = read_records([folder / ORBITS])
+    write_lines(folder, table(rows), TITLE, NOTE)
     with plt.rc_context(STYLE):
         drawn = figure(rows)
         for form in ("png", "pdf"):

@@ -9,11 +9,12 @@ from pathlib import Path
 from metastruct.reports import forms
 from metastruct.reports.claims import CLAIMS, Claim, Finding
 from metastruct.reports.layout import LAYOUTS
+from metastruct.reports.long_horizon import ORBITS, write_study
 from metastruct.reports.page import Section, page
 from metastruct.reports.plots import draw
 from metastruct.reports.results import Results, read
 from metastruct.reports.sheet import Sheet, short
-from metastruct.reports.sources import OTHERS, Measured, command, costs, local_ranks, searched
+from metastruct.reports.sources import OTHERS, SEARCHED, Measured, command, costs, local_ranks, searched
 from metastruct.runs.files import write_atomically
 
 Say = Callable[[str], None]
@@ -81,10 +82,13 @@ def _written(results: Results, measured: Measured, folder: Path) -> Section:
 
 
 def _other(folder: Path, name: str, title: str) -> Section | None:
-    """A table that has a script of its own, as the script wrote it."""
+    """A table of another kind than those of runs."""
+    if name == "long_horizon" and (folder / ORBITS).exists():
+        write_study(folder)
+    if name == "search" and (lines := searched(folder)):
+        forms.write_lines(folder, lines, title, SEARCHED)
     table = folder / "table.md"
-    told = table.read_text() if table.exists() else searched(folder) if name == "search" else None
-    return None if told is None else Section(name, title, told, sorted(folder.glob("*.png")))
+    return Section(name, title, table.read_text(), sorted(folder.glob("*.png"))) if table.exists() else None
 
 
 def _notes(tables: dict[str, Results]) -> list[str]:

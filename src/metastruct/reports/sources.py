@@ -10,10 +10,11 @@ from pathlib import Path
 
 from metastruct.reports.results import Results
 
+SEARCHED = "Errors on held-out training tasks; test tasks were never used to choose."
 OTHERS = {  # tables with a script of their own: title, command
     "adaptation_cost": ("What the adaptation to one new task costs", "python scripts/adaptation_cost.py"),
     "local_rank": ("Affine dimension and local rank of the families", "python scripts/local_rank.py"),
-    "long_horizon": ("Energy over 100 periods", "python scripts/long_horizon.py"),
+    "long_horizon": ("Energy over 100 periods", "python scripts/reproduce.py table=long_horizon"),
     "search": ("Searched settings of the baselines", "python scripts/search_baselines.py"),
 }
 
@@ -61,18 +62,23 @@ def local_ranks(folder: Path) -> dict[str, int]:
     return {row["system"]: int(row["value"].split(" to ")[-1]) for row in rows}
 
 
-def searched(folder: Path) -> str | None:
-    """The chosen settings of scripts/search_baselines.py as a Markdown table; None where there are none."""
+def searched(folder: Path) -> list[dict[str, str]]:
+    """The chosen settings of scripts/search_baselines.py, a line a method; none where nothing was searched."""
     try:
         chosen = json.loads((folder / "chosen.json").read_text())
     except FileNotFoundError:
-        return None
-    lines = ["| system | method | settings | field / trajectory error (x 1e-2) | seeds |", "|---|---|---|---|---|"]
-    for system, methods in chosen.items():
-        for method, of in methods.items():
-            errors = f"{100 * of['field_error']:.1f} / {100 * of['trajectory_error']:.1f}"
-            lines.append(f"| {system} | {method} | {' '.join(of['overrides'])} | {errors} | {len(of['seeds'])} |")
-    return "\n".join([*lines, "", "Errors on held-out training tasks; test tasks were never used to choose.", ""])
+        return []
+    return [
+        {
+            "system": system,
+            "method": method,
+            "settings": " ".join(of["overrides"]),
+            "field / trajectory error (x 1e-2)": f"{100 * of['field_error']:.1f} / {100 * of['trajectory_error']:.1f}",
+            "seeds": str(len(of["seeds"])),
+        }
+        for system, methods in chosen.items()
+        for method, of in methods.items()
+    ]
 
 
 def _rows(path: Path) -> list[dict[str, str]]:

@@ -37,16 +37,3 @@ def as_csv(lines: Sequence[Mapping[str, Any]]) -> str:
     writer.writeheader()
     writer.writerows(lines)
     return text.getvalue()
-
-
-def as_markdown(lines: Sequence[Mapping[str, Any]], note: str = "") -> str:
-    """The lines as a Markdown table, numbers to two digits, with a note below."""
-
-    def shown(value: Any) -> str:
-        if not isinstance(value, float):
-            return str(value)
-        return f"{value:.0f}" if abs(value) >= 10 else f"{value:.2g}"
-
-    head = ["| " + " | ".join(lines[0]) + " |", "|---" * len(lines[0]) + "|"]
-    body = ["| " + " | ".join(map(shown, line.values())) + " |" for line in lines]
-    return "\n".join([*head, *body, *(["", note] if note else []), ""])

@@ -96,6 +96,9 @@ def reproduce(chosen: Sequence[Table], launcher: Launcher, options: Options, com
     for one in chosen:
         count = collect(one, plan.failed, options.reference / one.name, command)
         say(f"{options.reference / one.name}: {count} of {len(one.jobs)} runs")
+        if one.study is not None and not interrupted:
+            study = component(OmegaConf.create({**one.study}))
+            study.study([job.run for job in one.jobs], options.outputs / one.name, options.reference / one.name)
     if outcomes:
         say(f"{len(outcomes)} runs ended in {duration(time.perf_counter() - began)}")
     for folder, error in plan.failed.items():

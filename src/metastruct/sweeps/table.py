@@ -5,6 +5,7 @@
     steps: the preset of outer steps, for the runs that do not say otherwise
     metrics: those that its records keep; left out: the usual ones
     portrait: true for the phase portrait and metrics.json of the first run
+    study: what is measured on its finished runs, a component of metastruct.studies
     blocks: each a cross product of lists of words for train.py, `cross`, repeated for its `seeds`
 
 Runs that would end in the same folder are one run, so a modulation without a rank appears once in a cross with ranks.
@@ -86,6 +87,7 @@ class Table:
     jobs: tuple[Planned, ...]
     metrics: tuple[str, ...] = METRICS
     portrait: bool = False
+    study: Mapping[str, Any] | None = None
 
 
 def tables() -> list[str]:
@@ -118,7 +120,7 @@ def table(name: str, outputs: Path, extra: Sequence[str] = ()) -> Table:
     for words, seeds in _expanded(content["blocks"]):
         for job in planned(name, settled(*preset, *words, *extra), seeds, outputs):
             jobs.setdefault(job.folder, job)
-    kept = {key: content[key] for key in ("metrics", "portrait") if key in content}
+    kept = {key: content[key] for key in ("metrics", "portrait", "study") if key in content}
     return Table(name, content["title"], tuple(jobs.values()), **kept)
 
 
