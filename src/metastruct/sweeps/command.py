@@ -5,12 +5,14 @@ from __future__ import annotations
 import shlex
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 from omegaconf import OmegaConf
+from rich.console import Console
+from rich.progress import track
 
 from metastruct.assembly import component
 from metastruct.command import explained
@@ -67,7 +69,7 @@ def main(words: Sequence[str]) -> int:
     try:
         options = parsed(words)
         launcher = made(options)
-        chosen = [read(name, options) for name in options.tables]
+        chosen = [read(name, options) for name in followed(options.tables)]
         return reproduce(chosen, launcher, options, "python scripts/reproduce.py " + shlex.join(words))
     except ConfigError as error:
         print(f"error: {explained(error)}", file=sys.stderr)
@@ -176,6 +178,12 @@ def made(options: Options) -> Launcher:
         settings[key] = value
     launcher: Launcher = component(settings)
     return launcher
+
+
+def followed(names: Sequence[str]) -> Iterable[str]:
+    """The names, with a bar on a terminal, for composing the settings of all tables takes some seconds."""
+    terminal = Console(stderr=True)
+    return track(names, "reading the tables", console=terminal, transient=True, disable=not terminal.is_terminal)
 
 
 def read(name: str, options: Options) -> Table:
