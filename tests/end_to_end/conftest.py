@@ -3,11 +3,20 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
 from omegaconf import DictConfig, OmegaConf
+
+from metastruct.config import CONF
+
+PATIENCE = 1200  # seconds; a busy machine takes its time to import
 
 TINY = (
     *(
@@ -62,3 +71,41 @@ def first_run(tiny, tmp_path_factory):
 
     outputs = tmp_path_factory.mktemp("first") / "outputs"
     return run(tiny(outputs, "evaluation.figures=true")), outputs
+
+
+def listen() -> None:
+    """Hear Ctrl-C also where the tests run in the background."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+
+@pytest.fixture
+def start(tiny_words) -> Iterator[Callable[..., subprocess.Popen[str]]]:
+    """Starts scripts/reproduce.py in a process; whatever is left of it ends with the test."""
+    processes: list[subprocess.Popen[str]] = []
+
+    def started(outputs: Path, *words: str) -> subprocess.Popen[str]:
+        folders = (f"outputs={outputs}", f"reference={outputs / 'reference'}")
+        small = [f"with={word}" for word in tiny_words if word != "logger=none"]
+        command = [sys.executable, str(CONF.parent / "scripts" / "reproduce.py"), *folders, *small, *words]
+        own = {"process_group": 0, "preexec_fn": listen}
+        processes.append(subprocess.Popen(command, stdout=subprocess.PIPE, text=True, **own))
+        return processes[-1]
+
+    yield started
+    for process in processes:
+        with suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)
+        process.wait()
+
+
+@pytest.fixture(scope="session")
+def wait_until() -> Callable[[Callable[[], object]], None]:
+    """Waits until a condition is met."""
+
+    def wait(condition: Callable[[], object]) -> None:
+        deadline = time.monotonic() + PATIENCE
+        while not condition():
+            assert time.monotonic() < deadline
+            time.sleep(0.1)
+
+    return wait

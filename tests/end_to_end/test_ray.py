@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import signal
+from pathlib import Path
+
 import pytest
 from omegaconf import OmegaConf
 
@@ -30,3 +33,30 @@ def test_every_job_runs_and_a_failure_stops_no_other(tiny_words, tmp_path, monke
     for one in units[0]:
         assert outcomes[one] is None
         assert RunFolder(one.folder).finished() is not None
+
+
+def processes_with(mark: str) -> list[str]:
+    """The command lines of all processes that inherited this variable."""
+    found = []
+    for folder in Path("/proc").glob("[0-9]*"):
+        try:
+            if mark.encode() in (folder / "environ").read_bytes().split(b"\0"):
+                found.append((folder / "cmdline").read_text())
+        except OSError:
+            continue
+    return found
+
+
+def test_a_sweep_that_is_asked_to_end_leaves_no_process_behind(start, wait_until, tmp_path, monkeypatch):
+    monkeypatch.setenv("METASTRUCT_TEST", str(tmp_path))
+    words = ("trainer.steps=1000000", "trainer.checkpoint_seconds=0.5")
+    process = start(tmp_path, "table=morse", "launcher=ray", *(f"with={word}" for word in words))
+    monkeypatch.delenv("METASTRUCT_TEST")
+    wait_until(lambda: [*tmp_path.glob("training/*/step-*.ckpt")])
+    mark = f"METASTRUCT_TEST={tmp_path}"
+    assert len(processes_with(mark)) > 3
+    process.send_signal(signal.SIGTERM)
+    said = process.communicate(timeout=1200)[0]
+    assert process.returncode == 130
+    assert "interrupted; the same command goes on" in said
+    wait_until(lambda: not processes_with(mark))

@@ -7,18 +7,12 @@ import json
 import os
 import shutil
 import signal
-import subprocess
-import sys
-import time
-from collections.abc import Callable
-from contextlib import suppress
 from pathlib import Path
 from threading import Thread
 
 import pytest
 from omegaconf import OmegaConf
 
-from metastruct.config import CONF
 from metastruct.launchers.gpu_pool import GpuPool, visible_gpus
 from metastruct.launchers.launcher import Job, Outcome
 from metastruct.runs.folder import RunFolder
@@ -26,7 +20,6 @@ from metastruct.sweeps import table as tables
 from metastruct.sweeps.collect import collect
 from metastruct.sweeps.command import main
 
-PATIENCE = 1200  # seconds; a busy machine takes its time to import
 LONG = ("trainer.steps=1000000", "trainer.checkpoint_seconds=0.5")
 
 
@@ -89,7 +82,7 @@ def test_results_on_record_outlive_their_run_folders_but_not_their_place_in_the_
     assert len(rows(reference / "records.csv")) < len(before[0])
 
 
-def test_a_process_that_dies_fails_its_own_run_only(reproduce, tmp_path, capfd):
+def test_a_process_that_dies_fails_its_own_run_only(reproduce, wait_until, tmp_path, capfd):
     def kill() -> None:
         """The process that trains the long run, and no other."""
         wait_until(lambda: [*tmp_path.glob("outputs/training/*/step-*.ckpt")] != [])
@@ -117,34 +110,9 @@ def holder_of(path: Path) -> int | None:
     return None
 
 
-def listen() -> None:
-    """Hear Ctrl-C also where the tests run in the background."""
-    signal.signal(signal.SIGINT, signal.SIG_DFL)
-
-
-@pytest.fixture
-def start(tiny_words):
-    """Starts scripts/reproduce.py in a process; whatever is left of it ends with the test."""
-    processes: list[subprocess.Popen[str]] = []
-
-    def started(outputs: Path, *words: str) -> subprocess.Popen[str]:
-        folders = (f"outputs={outputs}", f"reference={outputs / 'reference'}")
-        small = [f"with={word}" for word in tiny_words if word != "logger=none"]
-        command = [sys.executable, str(CONF.parent / "scripts" / "reproduce.py"), *folders, *small, *words]
-        own = {"process_group": 0, "preexec_fn": listen}
-        processes.append(subprocess.Popen(command, stdout=subprocess.PIPE, text=True, **own))
-        return processes[-1]
-
-    yield started
-    for process in processes:
-        with suppress(ProcessLookupError):
-            os.killpg(process.pid, signal.SIGKILL)
-        process.wait()
-
-
 def test_two_commands_at_once_share_the_runs_and_do_none_twice(start, tmp_path):
     both = [start(tmp_path, "table=morse", "slots=1", "seeds=0", "steps=200") for _ in range(2)]
-    said = [process.communicate(timeout=PATIENCE)[0] for process in both]
+    said = [process.communicate(timeout=1200)[0] for process in both]
     assert [process.returncode for process in both] == [0, 0]
     done = [line.split()[1] for text in said for line in text.splitlines() if line.startswith("[")]
     assert len(done) == len(set(done)) == 7
@@ -153,24 +121,17 @@ def test_two_commands_at_once_share_the_runs_and_do_none_twice(start, tmp_path):
 
 
 @pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL])
-def test_a_sweep_that_is_ended_leaves_no_process_behind(start, tmp_path, how):
+def test_a_sweep_that_is_ended_leaves_no_process_behind(start, wait_until, tmp_path, how):
     process = start(tmp_path, "table=morse", "slots=2", "seeds=0", *(f"with={word}" for word in LONG))
     wait_until(lambda: len([*tmp_path.glob("training/*/step-*.ckpt")]) >= 2)
     claims = [*tmp_path.glob("training/*/.claim")]
     assert sum(holder_of(claim) is not None for claim in claims) == 2
     process.send_signal(how)
-    said = process.communicate(timeout=PATIENCE)[0]
+    said = process.communicate(timeout=1200)[0]
     assert process.returncode == (-signal.SIGKILL if how == signal.SIGKILL else 130)
     assert ("interrupted; the same command goes on" in said) == (how != signal.SIGKILL)
     wait_until(lambda: not any(holder_of(claim) for claim in claims))
     assert not [*tmp_path.glob("*/error.txt")]
-
-
-def wait_until(condition: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + PATIENCE
-    while not condition():
-        assert time.monotonic() < deadline
-        time.sleep(0.1)
 
 
 def test_no_memory_passes_from_one_run_to_the_next(tiny_words, tmp_path, monkeypatch):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -36,6 +37,8 @@ class Ray(Launcher):
         ray.init(self.address, ignore_reinit_error=True, include_dashboard=False, log_to_driver=False)
         task: Any = ray.remote(num_cpus=self.cpus, num_gpus=self.gpus, max_retries=0)(run)
         running: dict[Any, list[Job]] = {}
+        # Ray alone would die of the signal on the spot, and leave agents behind.
+        before = signal.signal(signal.SIGTERM, signal.default_int_handler)
 
         def start(unit: Sequence[Job]) -> None:
             running[task.remote(unit[0], Path.cwd(), self.gpus > 0)] = list(unit)
@@ -54,10 +57,11 @@ class Ray(Launcher):
                     start(rest)
         finally:
             for unfinished in running:
-                ray.cancel(unfinished)
+                ray.cancel(unfinished, force=True)  # its process ends with it; an interrupt would wait for its end
             if running:
                 ray.wait(list(running), num_returns=len(running), timeout=30)
             ray.shutdown()
+            signal.signal(signal.SIGTERM, before or signal.SIG_DFL)
 
 
 def run(job: Job, here: Path, on_gpu: bool) -> Outcome:
