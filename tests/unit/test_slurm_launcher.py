@@ -11,6 +11,7 @@ from metastruct.config import ConfigError
 from metastruct.launchers import slurm
 from metastruct.launchers.launcher import Job, Outcome
 from metastruct.launchers.slurm import Slurm, lost, ticket
+from metastruct.runs.files import claimed
 
 pytest.importorskip("submitit")
 
@@ -94,6 +95,16 @@ def test_each_job_is_reported_once_with_its_result_its_error_or_its_loss(cluster
     assert (outcomes[jobs[0]].error, outcomes[jobs[0]].seconds) == (None, 5.0)
     assert outcomes[jobs[1]].error == "the loss is not finite"
     assert outcomes[jobs[2]].error.startswith("job 1_2 left the queue: no result")
+
+
+def test_a_job_in_the_hands_of_another_command_is_taken_and_not_lost(cluster, jobs, monkeypatch):
+    launch([[job] for job in jobs], wait=False)
+    monkeypatch.setattr(slurm.time, "sleep", lambda _: (cluster / "queue").write_text(""))
+    with claimed(jobs[0].claim):
+        outcomes = {outcome.job: outcome for outcome in launch([[job] for job in jobs[:2]])}
+    assert (outcomes[jobs[0]].error, outcomes[jobs[0]].taken) == (None, True)
+    assert "left the queue" in outcomes[jobs[1]].error
+    assert not outcomes[jobs[1]].taken
 
 
 def test_a_controller_that_does_not_answer_loses_no_job(cluster, jobs, monkeypatch):

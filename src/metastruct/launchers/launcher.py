@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from metastruct.runs.files import is_claimed, is_locked
 from metastruct.runs.folder import RunFolder
 
 TAKEN = 75  # exit status of a job that another command did meanwhile, or works on
@@ -39,6 +40,11 @@ class Job:
     def error(self) -> Path:
         """Why the job failed, in one line; there only if it failed the last time that it ran."""
         return self.folder / "error.txt"
+
+    @property
+    def held(self) -> bool:
+        """Does another process work on it, or on its training?"""
+        return is_claimed(self.claim) or is_locked(self.claim) or is_locked(self.folder)
 
 
 Unit = Sequence[Job]  # jobs that share a training, so that none waits for another's

@@ -142,11 +142,15 @@ class Element:
 
 
 def say(outcome: Outcome) -> None:
-    print(f"{outcome.job.folder.name}: {outcome.error or 'finished'}, {outcome.seconds:.0f} s", flush=True)
+    how = "left to another command" if outcome.taken else outcome.error or "finished"
+    print(f"{outcome.job.folder.name}: {how}, {outcome.seconds:.0f} s", flush=True)
 
 
 def follow(left: dict[Job, str], report: Report, folder: Path) -> None:
-    """Report each job when it has a result or an error, or when it left the queue without either."""
+    """Report each job when it has a result or an error, or when it left the queue without either.
+
+    One that left the queue because another command works on it is reported as taken.
+    """
     began = spoken = time.monotonic()
     missed = dict.fromkeys(left, 0)
     pause = 1.0
@@ -159,6 +163,8 @@ def follow(left: dict[Job, str], report: Report, folder: Path) -> None:
                 report(Outcome(job, None, metrics["seconds"]["total"]))
             elif job.error.exists():
                 report(Outcome(job, job.error.read_text().strip(), time.monotonic() - began))
+            elif missed[job] >= PATIENCE and job.held:
+                report(Outcome(job, None, 0.0, taken=True))
             elif missed[job] >= PATIENCE:
                 report(Outcome(job, lost(job, number, folder), time.monotonic() - began))
             else:

@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Any
 
 from metastruct.launchers.launcher import Launcher, Outcome
-from metastruct.runs.files import is_claimed, is_locked
 from metastruct.sweeps.estimate import Estimator
 from metastruct.sweeps.table import Planned
 
@@ -103,7 +102,7 @@ def free_again(taken: Sequence[Planned], say: Say) -> list[Planned]:
     left = undone(taken)
     if left:
         say(f"{len(left)} runs are in the hands of another command; waiting for it")
-    while any(is_claimed(job.claim) or is_locked(job.claim) or is_locked(job.folder) for job in left):
+    while any(job.held for job in left):
         time.sleep(LOOK_EVERY)
         left = undone(left)
     return left
