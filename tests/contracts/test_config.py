@@ -18,7 +18,8 @@ from metastruct.config import (
     takes_rank,
 )
 from metastruct.systems.pendulum import Pendulum
-from metastruct.validation import _check_adaptation, adapted_by, best_adaptation, validate
+from metastruct.validation import adapted_by, best_adaptation, validate
+from metastruct.validation.pairing import check_adaptation
 
 CHOICES = [(group, option) for group, options in groups().items() for option in options]
 RANKED = [name for name in groups()["modulation"] if "${rank}" in (CONF / f"modulation/{name}.yaml").read_text()]
@@ -300,7 +301,7 @@ def test_fits_of_a_code_are_refused_by_a_learner_without_one(composed):
     cfg = composed("adaptation=levenberg_marquardt")
     cfg.learner.name = "maml"
     with pytest.raises(ConfigError, match=r"levenberg_marquardt fits a code .*learner=maml; use adaptation=gradient"):
-        _check_adaptation(cfg)
+        check_adaptation(cfg)
 
 
 @pytest.mark.parametrize(

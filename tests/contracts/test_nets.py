@@ -10,7 +10,7 @@ from metastruct.modulation.full_weight import FullUpdate
 from metastruct.nets.activation import ACTIVATIONS
 from metastruct.nets.net import Net
 from metastruct.nets.site import ShiftUpdate
-from metastruct.validation import SITE_TAGS
+from metastruct.validation.values import SITE_TAGS
 
 STATE, TASKS, POINTS = 4, 3, 2
 
