@@ -1,0 +1,97 @@
+"""Errors of finished runs, and what Levenberg-Marquardt makes of them."""
+
+from __future__ import annotations
+
+import statistics
+import sys
+from collections.abc import Sequence
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+from metastruct.benchmark.timing import OUTPUTS, interleaved
+
+if TYPE_CHECKING:
+    from metastruct.runs.folder import RunFolder
+
+PENDULUM = "system=pendulum modulation=svd rank=5"
+LEVENBERG = "adaptation=levenberg_marquardt"
+
+
+def runs(words: str, seeds: Sequence[int] = (0, 1, 2)) -> list[RunFolder]:
+    """The run folders of a setting, one a seed, run now where they are not finished."""
+    from metastruct.launchers.sequential import Sequential
+    from metastruct.sweeps.plan import Plan, carry_out
+    from metastruct.sweeps.table import planned
+
+    jobs = [*planned("main", tuple(words.split()), seeds, OUTPUTS)]
+    plan = Plan.of(jobs)
+    carry_out(plan, Sequential(), True, partial(print, file=sys.stderr, flush=True))
+    for error in plan.failed.values():
+        raise SystemExit(f"error: {words}: {error}")
+    return [job.run for job in jobs]
+
+
+def accuracy(metric: str, words: str) -> float:
+    """Mean over seeds and test tasks of a metric (x 1e-2), from finished runs or new ones."""
+    from metastruct.reports.tables import read_records, seed_means
+
+    return 100 * statistics.mean(seed_means(read_records(run.records for run in runs(words)), metric).values())
+
+
+def pendulum_support(*overrides: str) -> tuple[Any, Any]:
+    """The model of the first seed, loaded, and the support data of its ten test tasks, 200 points each."""
+    import torch
+    from omegaconf import OmegaConf
+
+    import metastruct
+    from metastruct.assembly import component
+    from metastruct.data.datamodule import FamilyData
+    from metastruct.data.tasks import split_support
+    from metastruct.runs.folder import data_folder
+
+    folder = runs(" ".join((PENDULUM, *overrides)), (0,))[0]
+    torch.set_num_threads(1)
+    cfg: Any = OmegaConf.load(folder.config)
+    settings: Any = OmegaConf.to_container(cfg, resolve=True)
+    data = FamilyData(component(cfg.system), data_folder(settings), settings["data"], print)
+    return metastruct.load(folder.path), split_support(data.test, cfg.data.support_trajectories, 200, cfg.seed)[0]
+
+
+def ten_tasks(*overrides: str) -> float:
+    """Seconds that Levenberg-Marquardt takes for ten new tasks at once."""
+    from metastruct.adaptation.levenberg_marquardt import LevenbergMarquardt
+
+    model, support = pendulum_support(*overrides)
+    trained, adaptation = model._trained, LevenbergMarquardt(20)
+    start, prior = trained.start(len(support), "mean"), trained.prior()
+
+    def adapt() -> None:
+        adaptation.fit(trained.model, support.states, support.derivatives, start, prior)
+
+    return statistics.median(interleaved(adapt, rounds=15)[0])
+
+
+def one_task(*overrides: str) -> float:
+    """Milliseconds from numpy arrays to an adapted member."""
+    model, support = pendulum_support(*overrides)
+    states, derivatives = support.states[0].numpy(), support.derivatives[0].numpy()
+    return 1e3 * statistics.median(interleaved(lambda: model.adapt(states, derivatives), rounds=30)[0])
+
+
+def levenberg_over_gradient(metric: str, *overrides: str) -> float:
+    """A metric after Levenberg-Marquardt over the same after 300 gradient steps, each the mean of 3 seeds."""
+    from metastruct.reports.tables import read_records, seed_means
+
+    means = []
+    for adaptation in (LEVENBERG, "adaptation=gradient"):
+        rows = read_records(run.records for run in runs(" ".join((PENDULUM, *overrides, adaptation))))
+        means.append(statistics.mean(seed_means(rows, metric).values()))
+    return means[0] / means[1]
+
+
+def coverage(*overrides: str) -> float:
+    """Per cent of the true field's components inside of their error bars of 1.96 std, at the query states."""
+    from metastruct.reports.tables import read_records, seed_means
+
+    rows = read_records(run.records for run in runs(" ".join((PENDULUM, *overrides, LEVENBERG))))
+    return 100 * statistics.mean(seed_means(rows, "coverage_95").values())

@@ -1,0 +1,130 @@
+"""Every figure of merit with its bar."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+
+from metastruct.benchmark.accuracy import PENDULUM, accuracy, coverage, levenberg_over_gradient, one_task, ten_tasks
+from metastruct.benchmark.processes import report_from_records, start_up, whole_process
+from metastruct.benchmark.steps import (
+    batched_over_loop,
+    generic_over_hamiltonian,
+    maml_over_loop,
+    replicas_over,
+    step_over_products,
+    svd_over_shift,
+    trainer_over_bare,
+)
+from metastruct.launchers.gpu_pool import visible_gpus
+
+NO_BAR = math.inf
+BRACKETS = ("gnode", "nms")
+SYSTEMS = {  # what is trained, and the bars of its field and trajectory error (x 1e-2)
+    "pendulum, svd(5)": (PENDULUM, (1.8, 1.5)),
+    "mass_spring, svd(5)": ("system=mass_spring modulation=svd rank=5", (1.5, 1.1)),
+    "duffing, svd(5)": ("system=duffing modulation=svd rank=5", (1.8, 2.0)),
+    "pendulum (net=separable), svd(5)": (f"{PENDULUM} net=separable", (0.4, 1.0)),
+    "damped_oscillator (gnode), svd(3)": ("system=damped_oscillator modulation=svd rank=3", (3.0, 1.5)),
+    "two_gas_containers (gnode), svd(3)": ("system=two_gas_containers modulation=svd rank=3", (NO_BAR, NO_BAR)),
+    "two_gas_containers (nms), svd(3)": ("system=two_gas_containers modulation=svd rank=3 bracket=nms", (8.0, 12.0)),
+}
+
+
+@dataclass(frozen=True)
+class Figure:
+    """Something to measure, in a unit, that must be at most its bar, or at least.
+
+    Args:
+        measure: takes seconds to minutes.
+    """
+
+    name: str
+    measure: Callable[[], float]
+    bar: float = NO_BAR
+    unit: str = "x"
+    at_least: bool = False
+
+    def holds(self, value: float) -> bool:
+        return value >= self.bar if self.at_least else value <= self.bar
+
+    @property
+    def limit(self) -> str:
+        """The bar in words."""
+        return f"{'at least' if self.at_least else 'at most'} {self.bar:g} {self.unit}" if self.has_bar else "no bar"
+
+    @property
+    def has_bar(self) -> bool:
+        return math.isfinite(self.bar)
+
+
+def figures() -> list[Figure]:
+    """All of them; those of a GPU where there is one."""
+    return [*steps(), *processes(), *errors(), *adaptations()]
+
+
+def steps() -> list[Figure]:
+    """Of outer steps and the training around them."""
+    listed = [
+        Figure("outer step, svd(5) over shift", svd_over_shift, 1.5),
+        Figure("outer step over all its matrix products", partial(step_over_products, large=False), 1.6),
+        Figure("outer step over its large matrix products", partial(step_over_products, large=True)),
+        *(
+            Figure(f"GENERIC outer step ({name}) over a Hamiltonian one", partial(generic_over_hamiltonian, name), 3.5)
+            for name in BRACKETS
+        ),
+        Figure("Python loop over 70 tasks over one batched step", batched_over_loop, 6.0, at_least=True),
+        *(
+            Figure(
+                f"loop over tasks over a MAML step, width {width}, {points} points",
+                partial(maml_over_loop, width, points),
+                bar,
+                at_least=True,
+            )
+            for width, points, bar in ((64, 16, 3.0), (128, 100, 1.0))
+        ),
+        Figure("outer step with 8 replicas over 8 of one seed, CPU", partial(replicas_over, 8, "cpu")),
+        Figure("Lightning and logging over a bare loop", trainer_over_bare, 10.0, "%"),
+    ]
+    if visible_gpus():
+        eight = "outer step with 8 replicas over one of one seed, GPU"
+        listed.append(Figure(eight, partial(replicas_over, 1, "cuda"), 1.5))
+    return listed
+
+
+def processes() -> list[Figure]:
+    """Of whole processes."""
+    return [
+        Figure("start-up of a job in a sweep over its run", start_up, 10.0, "%"),
+        Figure("quick, whole process", partial(whole_process, "experiment=quick"), 20.0, "s"),
+        Figure("main job, whole process", partial(whole_process, *PENDULUM.split()), 120.0, "s"),
+        Figure("report from the records, whole process", report_from_records, 20.0, "s"),
+    ]
+
+
+def errors() -> list[Figure]:
+    """Of trained models on test tasks."""
+    return [
+        Figure(f"{name}, {metric.replace('_', ' ')} (x 1e-2), 3 seeds", partial(accuracy, metric, words), bar, "")
+        for name, (words, bars) in SYSTEMS.items()
+        for metric, bar in zip(("field_error", "trajectory_error"), bars, strict=True)
+    ]
+
+
+def adaptations(*overrides: str) -> list[Figure]:
+    """Of Levenberg-Marquardt on pendulum, svd(5); `overrides` measure them on another training."""
+    return [
+        Figure("Levenberg-Marquardt, 10 tasks of 200 points", partial(ten_tasks, *overrides), 0.3, "s"),
+        Figure("Levenberg-Marquardt, one task, numpy to member", partial(one_task, *overrides), 50.0, "ms"),
+        *(
+            Figure(
+                f"Levenberg-Marquardt over gradient, {metric.replace('_', ' ')}",
+                partial(levenberg_over_gradient, metric, *overrides),
+                bar,
+            )
+            for metric, bar in (("support_loss", 1.0), ("field_error", 1.1), ("trajectory_error", 1.25))
+        ),
+        Figure("coverage of error bars of 95 %", partial(coverage, *overrides), unit="%"),
+    ]

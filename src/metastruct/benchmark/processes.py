@@ -1,0 +1,55 @@
+"""What whole processes take: a run from the shell, a job of a sweep."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+from metastruct.benchmark.timing import OUTPUTS, learner
+from metastruct.config import CONF
+
+TRAIN = [sys.executable, str(CONF.parent / "train.py")]
+
+
+def whole_process(*overrides: str) -> float:
+    """Seconds of one train.py from the shell, data cached, everything else new."""
+    learner(*(word for word in overrides if word.startswith("system=")))
+    with tempfile.TemporaryDirectory() as folder:
+        shutil.copytree(OUTPUTS / "data", Path(folder) / "data")
+        clock = time.perf_counter()
+        command = [*TRAIN, *overrides, f"outputs={folder}"]
+        subprocess.run(command, check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, cwd=folder)
+        return time.perf_counter() - clock
+
+
+def report_from_records() -> float:
+    """Seconds of scripts/report.py on a copy of the results of record."""
+    with tempfile.TemporaryDirectory() as folder:
+        records = shutil.copytree(OUTPUTS / "reference", Path(folder) / "reference")
+        clock = time.perf_counter()
+        command = [sys.executable, str(CONF.parent / "scripts" / "report.py"), str(records)]
+        subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
+        return time.perf_counter() - clock
+
+
+def start_up() -> float:
+    """Time that a job of a sweep spends outside of its run, in per cent of the run; the server starts once a sweep."""
+    from metastruct.launchers.sequential import Sequential
+    from metastruct.sweeps.plan import Plan, carry_out
+    from metastruct.sweeps.table import planned
+
+    learner("modulation=shift")  # simulates the data
+    with tempfile.TemporaryDirectory() as folder:
+        shutil.copytree(OUTPUTS / "data", Path(folder) / "data")
+        words = ("system=pendulum", "modulation=shift", "trainer.steps=600")
+        plan = Plan.of(planned("benchmark", words, range(6), Path(folder)))
+        outcomes = carry_out(plan, Sequential(), False, lambda _: None)
+        metrics = [json.loads((outcome.job.folder / "metrics.json").read_text()) for outcome in outcomes]
+    shares = [outcome.seconds / own["seconds"]["total"] - 1 for outcome, own in zip(outcomes, metrics, strict=True)]
+    return 100 * statistics.median(shares[1:])

@@ -1,0 +1,52 @@
+"""Times of calls that take turns in one process, and learners to time."""
+
+from __future__ import annotations
+
+import statistics
+import time
+from collections.abc import Callable
+from typing import Any
+
+from metastruct.config import CONF
+
+OUTPUTS = CONF.parent / "outputs"
+
+
+def interleaved(*calls: Callable[[], object], rounds: int = 60) -> list[list[float]]:
+    """Seconds of each call, `rounds` times in turn, after a warm-up."""
+    times: list[list[float]] = [[] for _ in calls]
+    for call in calls:
+        for _ in range(5):
+            call()
+    for _ in range(rounds):
+        for call, taken in zip(calls, times, strict=True):
+            began = time.perf_counter()
+            call()
+            taken.append(time.perf_counter() - began)
+    return times
+
+
+def ratio(numerator: Callable[[], object], denominator: Callable[[], object], rounds: int = 60) -> float:
+    """Median over rounds of one time over the other."""
+    first, second = interleaved(numerator, denominator, rounds=rounds)
+    return statistics.median(a / b for a, b in zip(first, second, strict=True))
+
+
+def learner(*overrides: str) -> Any:
+    """A learner as train.py makes it, with its optimizers, ready for `outer_update`."""
+    import torch
+    from omegaconf import OmegaConf
+
+    from metastruct.assembly import build_learner, component
+    from metastruct.config import composed
+    from metastruct.data.datamodule import FamilyData
+    from metastruct.runs.folder import data_folder
+
+    torch.set_num_threads(1)
+    cfg = composed(*overrides, f"outputs={OUTPUTS}")
+    settings: Any = OmegaConf.to_container(cfg, resolve=True)
+    data = FamilyData(component(cfg.system), data_folder(settings), settings["data"], print)
+    made: Any = build_learner(cfg, data.train_tasks())
+    made.configure_optimizers()
+    made.data = data
+    return made
