@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from metastruct.reports.claims import CLAIMS
-from metastruct.reports.claims.claim import HELD, NOT_HELD, UNDECIDED, Finding
+from metastruct.reports.claims.claim import HELD, NOT_HELD, UNDECIDED, Finding, by_chance, together
 from metastruct.reports.results import FIELD, TRAJECTORY, Results, Run
 from metastruct.reports.sources import Cost, Measured
 
@@ -100,6 +100,25 @@ def test_c2_is_refuted_by_one_system():
     assert (
         verdict("C2", table("main", *rivals(0.3, 1.0)), table("morse", *rivals(3.0, 1.0, system="morse"))) == NOT_HELD
     )
+
+
+def test_among_many_comparisons_a_few_counterexamples_are_chance():
+    assert [by_chance(count) for count in (1, 2, 3, 16, 78, 260)] == [0, 0, 1, 2, 4, 11]
+    for count in (16, 78, 260):
+        rest = [UNDECIDED] * count
+        assert together([NOT_HELD] * by_chance(count) + rest[by_chance(count) :]) == UNDECIDED
+        assert together([NOT_HELD] * (by_chance(count) + 1) + rest[by_chance(count) + 1 :]) == NOT_HELD
+
+
+def test_equal_methods_are_seldom_told_apart():
+    """Of 400 tables with 20 comparisons each of things that are the same, some 5 % may refute a claim."""
+    rng = np.random.default_rng(0)
+    refuted = 0
+    for _ in range(400):
+        off = rng.normal(size=20) > 1.96  # an interval that lies wholly above the truth
+        refuted += together([NOT_HELD if one else UNDECIDED for one in off]) == NOT_HELD
+    assert refuted <= 0.07 * 400
+    assert sum(rng.normal(size=(400, 20)).max(axis=1) > 1.96) > 0.3 * 400  # one alone would do so far too often
 
 
 def test_nothing_is_held_on_part_of_a_table_but_it_can_be_refuted():

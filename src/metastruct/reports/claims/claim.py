@@ -3,8 +3,12 @@
 Verdicts follow from intervals of ratios of errors (`statistics.ratio`), both errors, every system of the claim:
 
     held       every ratio that the claim makes has its whole interval on the claimed side
-    not held   at least one has its whole interval on the other side
+    not held   more of them have their whole interval on the other side than chance explains
     undecided  otherwise, or where runs are missing
+
+An interval of 95 % lies wholly on the wrong side of a true value in 2.5 % of cases, so among many ratios some do:
+chance explains as many as 95 % of binomial draws stay within. Ratios that share runs are not independent, so this is a
+guard and no exact test.
 
 A claim with another rule says it in its own words. No claim is held while a run of its tables is missing.
 """
@@ -14,9 +18,11 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 
+from scipy.special import bdtr
+
 from metastruct.reports.results import FIELD, TRAJECTORY, Results
 from metastruct.reports.sources import Measured, command
-from metastruct.reports.statistics import Ratio, ratio
+from metastruct.reports.statistics import LEVEL, Ratio, ratio
 
 HELD, NOT_HELD, UNDECIDED = "held", "not held", "undecided"
 METRICS = {FIELD: "field", TRAJECTORY: "trajectory"}
@@ -77,16 +83,34 @@ def verdict(ratios: Sequence[Ratio], missing: bool) -> str:
 
 
 def together(verdicts: Sequence[str], missing: bool = False) -> str:
-    """One verdict on several: a single counterexample refutes, and all must hold."""
-    if NOT_HELD in verdicts:
+    """One verdict on several that come from intervals: all must hold; more counterexamples than by chance refute."""
+    if verdicts.count(NOT_HELD) > by_chance(len(verdicts)):
         return NOT_HELD
     return HELD if not missing and set(verdicts) == {HELD} else UNDECIDED
+
+
+def by_chance(count: int) -> int:
+    """How many of so many intervals may lie wholly on the wrong side of the truth before it is no chance any more."""
+    side = (1 - LEVEL) / 2
+    return next(found for found in range(count + 1) if bdtr(found, count, side) >= LEVEL)
+
+
+def tally(verdicts: Sequence[str]) -> str:
+    """How many verdicts from intervals speak for and against, in words."""
+    for_it, against = verdicts.count(HELD), verdicts.count(NOT_HELD)
+    return (
+        f"of {len(verdicts)} comparisons {for_it} speak for the claim and {against} against it with their whole "
+        f"interval; chance explains up to {by_chance(len(verdicts))} against it"
+    )
 
 
 def lines(ratios: Sequence[tuple[str, Ratio]], worst: int, missing: Sequence[str] = ()) -> list[str]:
     """How many lie where, then those that speak most against the claim."""
     below, above = (sum(getattr(found, side) for _, found in ratios) for side in ("below", "above"))
-    told = [f"{below} of {len(ratios)} ratios lie below one with their whole interval, {above} above"]
+    told = [
+        f"{below} of {len(ratios)} ratios lie below one with their whole interval, {above} above "
+        f"(chance explains up to {by_chance(len(ratios))})"
+    ]
     against = sorted(ratios, key=lambda pair: -pair[1].low)
     told += [f"{name}: {found} ({seeds(found.seeds)})" for name, found in against[:worst]]
     told += [f"missing: {name}" for name in dict.fromkeys(missing)]
