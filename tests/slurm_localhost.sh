@@ -7,7 +7,7 @@ if [ "${1:-}" = stop ]; then
   scontrol shutdown
   exit
 fi
-folder=$(realpath -m "${1:-/tmp/metastruct-slurm}")
+folder=$(realpath -m "${1:-${TMPDIR:-/tmp}/metastruct-slurm}")
 node=$(hostname -s)
 mkdir -p "$folder"/{state,spool,log}
 
