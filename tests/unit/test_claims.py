@@ -166,6 +166,17 @@ def test_c5_compares_the_deviation_over_the_sweep(svd, shift, expected):
     assert verdict("C5", table("locality", *sweep(svd, shift))) == expected
 
 
+def test_c5_is_undecided_where_seeds_disagree():
+    """SVD is the steadier one for two seeds, and far from it for the third."""
+    runs = []
+    for place, (z, phi) in enumerate(itertools.product(("0.1", "0.01"), repeat=2)):
+        for seed in SEEDS:
+            for method, factor in (("svd(5)", 1.2 if seed else 4.0), ("shift", 2.0)):
+                runs.append(run(factor**place, seed, method=method, lambda_z=z, lambda_phi=phi))
+    assert verdict("C5", Results("locality", tuple(runs))) == UNDECIDED
+    assert verdict("C5", Results("locality", tuple(run for run in runs if run.seed))) == HELD
+
+
 def test_c5_with_a_setting_missing_is_undecided():
     found = judged("C5", tables={"locality": table("locality", *sweep(1.1, 2)[:-1])})
     assert found.verdict == UNDECIDED

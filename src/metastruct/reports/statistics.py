@@ -58,12 +58,12 @@ def ratio(one: Results, other: Results, metric: str) -> Ratio | None:
 def interval(differences: np.ndarray) -> Ratio:
     """From differences of logarithms `[seeds, tasks]`."""
     mean, rng = differences.mean(), np.random.default_rng(SEED)
-    drawn = mean + sum(_drawn(differences.mean(axis) - mean, rng) for axis in (1, 0))
+    drawn = mean + sum(redrawn(differences.mean(axis) - mean, rng) for axis in (1, 0))
     low, high = np.quantile(drawn, [(1 - LEVEL) / 2, (1 + LEVEL) / 2])
     return Ratio(float(np.exp(mean)), float(np.exp(low)), float(np.exp(high)), len(differences))
 
 
-def _drawn(effects: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+def redrawn(effects: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     """Means of as many effects, drawn with repetition and stretched for their small number, `[draws]`."""
     count = len(effects)
     if count == 1:

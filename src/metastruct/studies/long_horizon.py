@@ -101,7 +101,10 @@ class LongHorizon:
 
     def _adapted(self, run: RunFolder, cfg: DictConfig) -> tuple[Flow, Orbits]:
         """The flow of the adapted members of a run, and their orbits from the first query starts."""
-        trained, system = Trained.load(cfg, run.model.read_bytes()), component(cfg.system)
+        content = read_checked(run.model)
+        if content is None:
+            raise ValueError(f"{run.model} is missing or damaged; train.py with force=true makes it again")
+        trained, system = Trained.load(cfg, content), component(cfg.system)
         with np.load(run.evaluation) as stored, torch.no_grad():
             arrays = dict(stored)
             flow = trained.model.dynamics.flow(trained.model.modulation(torch.from_numpy(arrays["test_codes"])))
