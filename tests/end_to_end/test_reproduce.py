@@ -25,14 +25,14 @@ LONG = ("trainer.steps=1000000", "trainer.checkpoint_seconds=0.5")
 
 @pytest.fixture
 def reproduce(tiny_words, tmp_path, monkeypatch):
-    """Runs scripts/reproduce.py, in this process, on a table of these settings, each of one seed."""
+    """Runs scripts/reproduce.py, in this process, on a table of these settings."""
     monkeypatch.chdir(tmp_path)
 
-    def run(*settings: str, words: tuple[str, ...] = ()) -> int:
+    def run(*settings: str, words: tuple[str, ...] = (), seeds: tuple[int, ...] = (0,)) -> int:
         folder = tmp_path / "conf" / "table"
         folder.mkdir(parents=True, exist_ok=True)
         small = " ".join(word for word in tiny_words if word != "logger=none")  # which a sweep says by itself
-        blocks = [{"seeds": [0], "cross": [[small], [*settings]]}]
+        blocks = [{"seeds": [*seeds], "cross": [[small], [*settings]]}]
         OmegaConf.save({"title": "a table", "order": 1, "blocks": blocks}, folder / "own.yaml")
         monkeypatch.setattr(tables, "CONF", tmp_path / "conf")
         return main(["slots=2", *words])
@@ -80,6 +80,28 @@ def test_results_on_record_outlive_their_run_folders_but_not_their_place_in_the_
     assert reproduce("modulation=shift") == 0
     assert [line["modulation"] for line in rows(reference / "runs.csv")] == ["shift"]
     assert len(rows(reference / "records.csv")) < len(before[0])
+
+
+def test_seeds_that_are_trained_together_leave_what_each_leaves_alone(reproduce, tmp_path, capfd):
+    settings = ("modulation=shift", "modulation=shift shots=5", "modulation=shift optimizer.base_rate=1e9")
+    assert reproduce(*settings, words=("replicas=2",), seeds=(0, 1, 2)) == 1
+    said = capfd.readouterr().out
+    assert "[9/9, 3 failed]" in said
+    reference = tmp_path / "outputs" / "reference" / "own"
+    assert len(rows(reference / "failed.csv")) == 3
+    together = rows(reference / "records.csv")
+    logs = [path.read_text() for path in tmp_path.glob("outputs/*-seed0-*/log.txt")]
+    assert sum("training 2 seeds together" in log for log in logs) == 2  # shots=5 finds them trained
+
+    for folder in ("reference", "training"):
+        shutil.rmtree(tmp_path / "outputs" / folder)
+    for folder in tmp_path.glob("outputs/*-seed*"):
+        shutil.rmtree(folder)
+    assert reproduce(*settings, seeds=(0, 1, 2)) == 1
+    alone = rows(reference / "records.csv")
+    assert [row | {"value": ""} for row in together] == [row | {"value": ""} for row in alone]
+    found, expected = ([float(row["value"]) for row in records] for records in (together, alone))
+    assert found == pytest.approx(expected, rel=1e-3, abs=1e-6)
 
 
 def test_a_process_that_dies_fails_its_own_run_only(reproduce, wait_until, tmp_path, capfd):

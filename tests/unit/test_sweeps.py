@@ -14,8 +14,9 @@ from metastruct.config import ConfigError, composed, method_name
 from metastruct.runs.files import claimed, is_claimed, locked
 from metastruct.runs.folder import run_folder, training_folder
 from metastruct.sweeps import table as module
+from metastruct.sweeps.bundle import units
 from metastruct.sweeps.command import main
-from metastruct.sweeps.plan import Plan, units
+from metastruct.sweeps.plan import Plan
 from metastruct.sweeps.table import Table, table, tables
 from metastruct.validation import validate
 
@@ -41,7 +42,7 @@ def own_table(tmp_path, monkeypatch):
 
 
 def finish(job, **metrics: object) -> None:
-    job.folder.mkdir(parents=True)
+    job.folder.mkdir(parents=True, exist_ok=True)
     (job.folder / "records.csv").write_text("metric\n")
     content = {"records": 0, "method": "shift", "dynamics": "hamiltonian", "training_steps": 10} | metrics
     seconds = {"training": 50.0, "adaptation": 1.0, "total": 60.0}
@@ -153,6 +154,42 @@ def test_runs_that_share_a_training_are_one_unit(every_table):
     found = units(jobs)
     assert sum(map(len, found)) == len(jobs)
     assert len(found) == len({job.training for job in jobs})
+
+
+def test_consecutive_seeds_of_the_same_runs_are_put_together(own_table, tmp_path):
+    own_table({"seeds": [0, 1, 2, 4], "cross": [["modulation=shift"], ["shots=5", "shots=6"]]}, steps=10)
+    jobs = table("own", tmp_path).jobs
+    found = [[bundle.job for bundle in unit] for unit in units(jobs, 2)]
+    assert [len(unit) for unit in found] == [2, 2, 2]
+    assert [[path.name.split("-")[2] for path in unit[0].folders] for unit in found] == [
+        ["seed0", "seed1"],
+        ["seed2"],
+        ["seed4"],
+    ]
+    for joint in found[0]:
+        assert {"seed=0", "replicas=2"} < {*joint.overrides}
+        assert joint.training == jobs[0].training
+    assert "replicas=" not in " ".join(found[1][0].overrides)
+    assert sorted(folder for unit in found for job in unit for folder in job.folders) == sorted(j.folder for j in jobs)
+
+    less = [job for job in jobs if job is not jobs[1]]  # seed 1 lacks a run, so it is another piece of work
+    assert sorted(len(bundle.runs) for unit in units(less, 9) for bundle in unit) == [1] * 7
+
+
+def test_a_job_of_several_seeds_has_failed_where_it_left_no_result(own_table, tmp_path):
+    own_table({"seeds": [0, 1, 2], "cross": [["modulation=shift"]]}, steps=10)
+    runs = table("own", tmp_path).jobs
+    ((bundle,),) = units(runs, 3)
+    finish(runs[0])
+    bundle.job.fail("seed 1: the loss is not finite")
+    assert [run.error.exists() for run in runs] == [False, True, True]
+    assert bundle.job.error == runs[1].error
+    assert bundle.job.finished() is None
+    bundle.job.forget_errors()
+    assert not any(run.error.exists() for run in runs)
+    for run in runs[1:]:
+        finish(run)
+    assert bundle.job.finished() is not None
 
 
 def test_runs_of_several_tables_are_planned_once(every_table):

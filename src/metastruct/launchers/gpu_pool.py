@@ -17,7 +17,6 @@ from multiprocessing.process import BaseProcess
 from pathlib import Path
 
 from metastruct.launchers.launcher import STOPPED, TAKEN, Job, Launcher, Outcome, Report, Unit
-from metastruct.runs.files import write_atomically
 
 WORKER = "metastruct.launchers.worker"
 PATIENCE = 10.0  # seconds that a job has to stop when it is asked to
@@ -98,7 +97,7 @@ def ended(job: Job, status: int | None, seconds: float) -> Outcome:
         return Outcome(job, "stopped from outside", seconds)
     how = signal.Signals(-status).name if status is not None and status < 0 else f"status {status}"
     error = f"its process ended with {how}, see {job.log}"
-    write_atomically(job.error, error + "\n")
+    job.fail(error)
     return Outcome(job, error, seconds)
 
 

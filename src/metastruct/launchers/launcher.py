@@ -6,8 +6,9 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
-from metastruct.runs.files import is_claimed, is_locked
+from metastruct.runs.files import is_claimed, is_locked, write_atomically
 from metastruct.runs.folder import RunFolder
 
 TAKEN = 75  # exit status of a job that another command did meanwhile, or works on
@@ -16,11 +17,12 @@ STOPPED = 130  # exit status of a job that was asked to stop
 
 @dataclass(frozen=True)
 class Job:
-    """One run of train.py."""
+    """One call of train.py: a run, or with `replicas` the runs of several seeds."""
 
     overrides: tuple[str, ...]  # the words of its command line
-    folder: Path  # the run folder
+    folder: Path  # the run folder, of the first seed
     training: Path | None = None  # folder of its training, which other runs may share
+    others: tuple[Path, ...] = ()  # the run folders of the other seeds
 
     @property
     def claim(self) -> Path:
@@ -32,6 +34,15 @@ class Job:
         return RunFolder(self.folder)
 
     @property
+    def folders(self) -> tuple[Path, ...]:
+        return self.folder, *self.others
+
+    def finished(self) -> dict[str, Any] | None:
+        """The metrics of the first run once all of its runs are finished, else None."""
+        found = [RunFolder(folder).finished() for folder in self.folders]
+        return None if None in found else found[0]
+
+    @property
     def log(self) -> Path:
         """What the job printed, the last time that it ran."""
         return self.folder / "log.txt"
@@ -39,12 +50,27 @@ class Job:
     @property
     def error(self) -> Path:
         """Why the job failed, in one line; there only if it failed the last time that it ran."""
-        return self.folder / "error.txt"
+        return next((path for path in self._errors if path.exists()), self._errors[0])
+
+    @property
+    def _errors(self) -> list[Path]:
+        return [folder / "error.txt" for folder in self.folders]
+
+    def forget_errors(self) -> None:
+        """Before it runs again."""
+        for path in self._errors:
+            path.unlink(missing_ok=True)
+
+    def fail(self, why: str) -> None:
+        """Leave the error in the folder of every run that it did not finish."""
+        for folder, path in zip(self.folders, self._errors, strict=True):
+            if RunFolder(folder).finished() is None:
+                write_atomically(path, why + "\n")
 
     @property
     def held(self) -> bool:
         """Does another process work on it, or on its training?"""
-        return is_claimed(self.claim) or is_locked(self.claim) or is_locked(self.folder)
+        return is_claimed(self.claim) or is_locked(self.claim) or any(map(is_locked, self.folders))
 
 
 Unit = Sequence[Job]  # jobs that share a training, so that none waits for another's

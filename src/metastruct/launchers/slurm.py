@@ -107,7 +107,7 @@ class Slurm(Launcher):
         for element in elements:
             for unit in element:
                 for job in unit:
-                    job.error.unlink(missing_ok=True)
+                    job.forget_errors()
         try:
             executor = AutoExecutor(self.folder / "%j", cluster="slurm", slurm_max_num_timeout=self.max_num_timeout)
             executor.update_parameters(**self.settings)
@@ -157,7 +157,7 @@ def follow(left: dict[Job, str], report: Report, folder: Path) -> None:
     while left:
         active = queue()
         for job, number in list(left.items()):
-            metrics = job.run.finished()
+            metrics = job.finished()
             missed[job] = 0 if active is None or number in active else missed[job] + 1
             if metrics is not None:
                 report(Outcome(job, None, metrics["seconds"]["total"]))

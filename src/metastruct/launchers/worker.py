@@ -20,7 +20,7 @@ from metastruct.evaluation import protocol, summary  # noqa: F401
 from metastruct.launchers.launcher import STOPPED, TAKEN, Job
 from metastruct.learners import auto_decoding, maml, pretrained, reptile, scratch  # noqa: F401
 from metastruct.reports import console, figures  # noqa: F401
-from metastruct.runs.files import claimed, is_locked, write_atomically
+from metastruct.runs.files import claimed, is_locked
 
 
 def work(job: Job, environment: Mapping[str, str]) -> None:
@@ -35,9 +35,9 @@ def work(job: Job, environment: Mapping[str, str]) -> None:
     signal.signal(signal.SIGINT, signal.SIG_DFL)  # what Lightning makes of it would be taken for a result
     os.environ.update(environment)
     with claimed(job.claim) as ours:
-        alone = not (is_locked(job.folder) or is_locked(job.claim))  # by a train.py without a sweep
+        alone = not (any(map(is_locked, job.folders)) or is_locked(job.claim))  # by a train.py without a sweep
         forced = "force=true" in [word.lower() for word in job.overrides]
-        finished = not forced and job.run.finished() is not None  # since the sweep was planned
+        finished = not forced and job.finished() is not None  # since the sweep was planned
         if finished or not (ours and alone):
             raise SystemExit(TAKEN)
         job.folder.mkdir(parents=True, exist_ok=True)
@@ -62,12 +62,12 @@ def end_with_the_sweep() -> None:
 
 def attempt(job: Job) -> str | None:
     """Run a job; returns its error in one line, and keeps it in the run folder, or None."""
-    job.error.unlink(missing_ok=True)
+    job.forget_errors()
     try:
         experiment.run(composed(*job.overrides))
     except Exception as error:
         if not expected(error):
             traceback.print_exc()
-        write_atomically(job.error, one_line(error) + "\n")
+        job.fail(one_line(error))
         return one_line(error)
     return None

@@ -31,6 +31,7 @@ USAGE = """Reproduce the paper's tables: python scripts/reproduce.py [table=NAME
   seeds=0              only these seeds
   steps=600            outer steps of every training, for a trial
   with=key=value       a word for train.py that every run gets; may be repeated
+  replicas=3           so many seeds of a setting are trained together, as one batched computation: for GPUs
   retry=true           runs that failed are tried again; else they are only listed
   outputs=FOLDER       where run folders go (outputs)
   reference=FOLDER     where results go (outputs/reference; outputs/trial if seeds, steps or with change a table)
@@ -49,6 +50,7 @@ class Options:
     extra: list[str] = field(default_factory=list)  # words for every run
     seeds: set[int] | None = None
     retry: bool = False
+    replicas: int = 1
     dry: bool = False
     outputs: Path = Path("outputs")
     given: Path | None = None  # where results go, if the user says so
@@ -91,7 +93,7 @@ def reproduce(chosen: Sequence[Table], launcher: Launcher, options: Options, com
     began, interrupted = time.perf_counter(), False
     outcomes = []
     try:
-        outcomes = carry_out(plan, launcher, options.retry, say)
+        outcomes = carry_out(plan, launcher, options.retry, say, options.replicas)
     except KeyboardInterrupt:
         interrupted = True
         say("interrupted; the same command goes on")
@@ -145,6 +147,8 @@ def parsed(words: Sequence[str]) -> Options:
             options.extra.append(f"trainer.steps={_whole(key, value)}")
         elif key == "with":
             options.extra.append(value)
+        elif key == "replicas":
+            options.replicas = max(_whole(key, value), 1)
         elif key == "retry":
             options.retry = value.lower() == "true"
         elif key == "outputs":
@@ -173,7 +177,7 @@ def made(options: Options) -> Launcher:
     known = [str(key) for key in settings if key not in ("_target_", "name")]
     for key, value in options.settings.items():
         if key not in known:
-            every = ["table", "launcher", "seeds", "steps", "with", "retry", "outputs", "reference", *known]
+            every = ["table", "launcher", "seeds", "steps", "with", "retry", "replicas", "outputs", "reference", *known]
             raise ConfigError(f"{key} is not a setting of launcher={options.launcher}; {closest(key, every)}")
         settings[key] = value
     launcher: Launcher = component(settings)

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from metastruct.runs.files import sum_file
+from metastruct.sweeps.bundle import Bundle
 from metastruct.sweeps.table import Planned
 
 STEP = 4e-3  # seconds of an outer step of auto-decoding on one core of a small machine
@@ -45,7 +46,10 @@ class Estimator:
         measured = self.rests.get((job.method, job.dynamics))
         return statistics.median(measured) if measured else EVALUATION
 
-    def total(self, units: Iterable[Sequence[Planned]], slots: int) -> float:
-        """Seconds of all units in so many slots; the jobs of a unit share a training and run one after another."""
-        times = [self.training(unit[0]) + sum(map(self.evaluation, unit)) for unit in units]
+    def total(self, units: Iterable[Sequence[Bundle]], slots: int) -> float:
+        """Seconds of all units in so many slots; seeds that are trained together count as if they were not."""
+        times = [
+            sum(map(self.training, unit[0].runs)) + sum(self.evaluation(run) for bundle in unit for run in bundle.runs)
+            for unit in units
+        ]
         return max(sum(times) / slots, *times) if times else 0.0

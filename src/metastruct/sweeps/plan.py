@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from metastruct.launchers.launcher import Launcher, Outcome
+from metastruct.sweeps.bundle import units
 from metastruct.sweeps.estimate import Estimator
 from metastruct.sweeps.table import Planned
 
@@ -54,18 +55,13 @@ class Plan:
         return self.estimator.total(units(jobs), slots)
 
 
-def units(jobs: Iterable[Planned]) -> list[list[Planned]]:
-    """Jobs that share a training together, in their order."""
-    found: dict[Path, list[Planned]] = {}
-    for job in jobs:
-        found.setdefault(job.claim, []).append(job)
-    return [*found.values()]
-
-
-def carry_out(plan: Plan, launcher: Launcher, retry: bool, say: Say) -> list[Outcome]:
+def carry_out(plan: Plan, launcher: Launcher, retry: bool, say: Say, replicas: int = 1) -> list[Outcome]:
     """Run what is missing, and what failed if it is to be retried; the plan then has the new state.
 
     A job that another command works on is left to it, and looked at again when all others have ended.
+
+    Args:
+        replicas: seeds of a setting that are trained together, at most.
     """
     todo = plan.missing(retry)
     left = {job.folder: job for job in todo}
@@ -75,20 +71,23 @@ def carry_out(plan: Plan, launcher: Launcher, retry: bool, say: Say) -> list[Out
 
     def report(outcome: Outcome) -> None:
         nonlocal failed
+        runs = [left[folder] for folder in outcome.job.folders]
         if outcome.taken:
-            taken.append(left[outcome.job.folder])
+            taken.extend(runs)
             return
         outcomes.append(outcome)
-        metrics = plan.look_at(left.pop(outcome.job.folder))
-        failed += outcome.error is not None
-        remaining = plan.seconds([*left.values()], launcher.slots)
-        told = f"failed: {outcome.error}" if outcome.error else told_of(metrics)
-        counts = f"{len(todo) - len(left)}/{len(todo)}" + (f", {failed} failed" if failed else "")
-        say(f"[{counts}] {outcome.job.folder.name}  {told}, {outcome.seconds:.0f} s; about {duration(remaining)} left")
+        for run in runs:
+            metrics = plan.look_at(left.pop(run.folder))
+            failed += metrics is None and outcome.error is not None
+            remaining = plan.seconds([*left.values()], launcher.slots)
+            told = f"failed: {outcome.error}" if metrics is None and outcome.error else told_of(metrics)
+            counts = f"{len(todo) - len(left)}/{len(todo)}" + (f", {failed} failed" if failed else "")
+            seconds = outcome.seconds / len(runs)
+            say(f"[{counts}] {run.folder.name}  {told}, {seconds:.0f} s; about {duration(remaining)} left")
 
     ours = todo
     while ours:
-        launcher.launch([[job.bare for job in unit] for unit in units(ours)], report)
+        launcher.launch([[bundle.job for bundle in unit] for unit in units(ours, replicas)], report)
         ours = free_again(taken, say)
         for job in taken:  # finished, or failed, in other hands
             if job not in ours:

@@ -72,11 +72,6 @@ class Planned(Job):
             settings=cfg,
         )
 
-    @property
-    def bare(self) -> Job:
-        """What a launcher needs of it."""
-        return Job(self.overrides, self.folder, self.training)
-
 
 @dataclass(frozen=True)
 class Table:
