@@ -10,7 +10,7 @@ import pytest
 from metastruct.config import ConfigError
 from metastruct.launchers import slurm
 from metastruct.launchers.launcher import Job, Outcome
-from metastruct.launchers.slurm import Slurm, lost, ticket
+from metastruct.launchers.slurm import Slurm, begun_anew, lost, ticket
 from metastruct.runs.files import claimed
 
 pytest.importorskip("submitit")
@@ -124,6 +124,26 @@ def test_a_controller_that_does_not_answer_loses_no_job(cluster, jobs, monkeypat
     monkeypatch.setattr(slurm, "queue", queue)
     (outcome,) = launch([jobs[:1]])
     assert outcome.error is None
+
+
+def test_a_queue_that_stays_unknown_is_not_taken_for_an_empty_one(cluster, jobs, monkeypatch):
+    monkeypatch.setattr(slurm.time, "sleep", lambda _: None)
+    monkeypatch.setattr(slurm, "queue", lambda: None)
+    with pytest.raises(ConfigError, match="squeue"):
+        launch([jobs[:1]], wait=False)
+    assert not ticket(jobs[0]).exists()
+
+
+def test_a_forced_job_begins_anew_once_and_not_after_every_timeout(cluster, jobs):
+    training = cluster / "training"
+    forced = Job((*jobs[0].overrides, "force=true"), jobs[0].folder, training)
+    finish(forced)
+    training.mkdir()
+    launch([[forced], [jobs[1]]], wait=False)
+    assert not forced.run.metrics.exists()
+    assert not training.exists()
+    assert begun_anew(forced).overrides == jobs[0].overrides
+    assert ticket(forced).read_text().strip() == "1_0"
 
 
 def test_a_refusal_is_told_in_one_line(cluster, jobs):

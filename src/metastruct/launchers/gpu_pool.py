@@ -16,7 +16,7 @@ from multiprocessing.connection import wait
 from multiprocessing.process import BaseProcess
 from pathlib import Path
 
-from metastruct.launchers.launcher import STOPPED, TAKEN, Job, Launcher, Outcome, Report, Unit
+from metastruct.launchers.launcher import STOPPED, TAKEN, Job, Launcher, Outcome, Report, Unit, at_least
 
 WORKER = "metastruct.launchers.worker"
 PATIENCE = 10.0  # seconds that a job has to stop when it is asked to
@@ -32,9 +32,13 @@ class GpuPool(Launcher):
     """
 
     def __init__(self, gpus: int | None = None, slots_per_gpu: int = 4, slots: int | None = None):
+        at_least(0, gpus=gpus)
+        at_least(1, slots_per_gpu=slots_per_gpu, slots=slots)
         known = visible_gpus()
         if gpus is None:
             self.gpus = known
+        elif gpus > len(known) and "CUDA_VISIBLE_DEVICES" in os.environ:
+            raise ValueError(f"gpus must be at most {len(known)}, which CUDA_VISIBLE_DEVICES leaves, got {gpus}")
         else:
             self.gpus = known[:gpus] if gpus <= len(known) else [str(i) for i in range(gpus)]
         cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

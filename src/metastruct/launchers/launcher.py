@@ -89,6 +89,18 @@ class Outcome:
 Report = Callable[[Outcome], None]
 
 
+def at_least(least: int, **settings: Any) -> None:
+    """Refuse settings of a launcher that are no numbers or smaller; null stands for a default.
+
+    Raises:
+        ValueError: names the setting.
+    """
+    for name, value in settings.items():
+        number = isinstance(value, int | float) and not isinstance(value, bool)
+        if value is not None and not (number and value >= least):
+            raise ValueError(f"{name} must be a number of at least {least}, got {value!r}")
+
+
 class Launcher(ABC):
     """Runs the jobs of a sweep somewhere. A job that fails is reported and stops no other.
 

@@ -10,7 +10,7 @@ from typing import Any
 
 from metastruct.config import ConfigError
 from metastruct.launchers.gpu_pool import GpuPool
-from metastruct.launchers.launcher import Job, Launcher, Outcome, Report, Unit
+from metastruct.launchers.launcher import Job, Launcher, Outcome, Report, Unit, at_least
 
 
 class Ray(Launcher):
@@ -25,6 +25,7 @@ class Ray(Launcher):
     """
 
     def __init__(self, address: str | None = None, cpus_per_run: float = 1, gpus_per_run: float = 0):
+        at_least(0, cpus_per_run=cpus_per_run, gpus_per_run=gpus_per_run)
         self.address, self.cpus, self.gpus = address, cpus_per_run, gpus_per_run
         self.slots = max(1, int((os.cpu_count() or 1) / max(cpus_per_run, 1e-3)))  # of this machine
 
@@ -34,7 +35,10 @@ class Ray(Launcher):
             import ray
         except ImportError:
             raise ConfigError('launcher=ray needs ray; pip install -e ".[ray]" -c constraints.txt') from None
-        ray.init(self.address, ignore_reinit_error=True, include_dashboard=False, log_to_driver=False)
+        try:
+            ray.init(self.address, ignore_reinit_error=True, include_dashboard=False, log_to_driver=False)
+        except ConnectionError as error:
+            raise ConfigError(f"address={self.address} must be a Ray cluster that runs; {error}") from None
         task: Any = ray.remote(num_cpus=self.cpus, num_gpus=self.gpus, max_retries=0)(run)
         running: dict[Any, list[Job]] = {}
         # Ray alone would die of the signal on the spot, and leave agents behind.

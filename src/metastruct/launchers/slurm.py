@@ -10,13 +10,15 @@ import shutil
 import subprocess
 import time
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, TypeVar
 
 from metastruct.config import ConfigError
 from metastruct.launchers.gpu_pool import GpuPool
-from metastruct.launchers.launcher import Job, Launcher, Outcome, Report, Unit
+from metastruct.launchers.launcher import Job, Launcher, Outcome, Report, Unit, at_least
 from metastruct.runs.files import locked, write_atomically
+from metastruct.runs.folder import RunFolder
 
 Item = TypeVar("Item")
 
@@ -60,6 +62,9 @@ class Slurm(Launcher):
         folder: str = "outputs/slurm",
         extra: Mapping[str, Any] | None = None,
     ):
+        at_least(0, gpus_per_node=gpus_per_node, mem_gb=mem_gb, max_num_timeout=max_num_timeout)
+        at_least(1, cpus_per_task=cpus_per_task, timeout_min=timeout_min, array_parallelism=array_parallelism)
+        at_least(1, slots_per_gpu=slots_per_gpu, units_per_element=units_per_element)
         self.element = Element(gpus_per_node, slots_per_gpu, cpus_per_task)
         self.units_per_element = units_per_element or self.element.slots
         self.slots = array_parallelism * min(self.element.slots, self.units_per_element)
@@ -93,21 +98,27 @@ class Slurm(Launcher):
 
     def queued(self, units: Sequence[Unit]) -> dict[Job, str]:
         """The jobs that are in the queue already, with their numbers."""
-        active = queue() or {}
+        active = queue()
+        for _ in range(PATIENCE):
+            if active is not None:
+                break
+            time.sleep(1.0)
+            active = queue()
+        if active is None:
+            raise ConfigError("squeue must say what is queued already, and does not answer; try again in a while")
         numbers = {job: number_of(job) for unit in units for job in unit}
         return {job: number for job, number in numbers.items() if number in active}
 
     def submitted(self, units: Sequence[Sequence[Job]]) -> dict[Job, str]:
         """Submit these; returns their numbers in the queue."""
-        from submitit import AutoExecutor
-        from submitit.core.utils import FailedJobError
-
-        elements = list(batches([unit for unit in units if unit], self.units_per_element))
+        try:
+            from submitit import AutoExecutor
+            from submitit.core.utils import FailedJobError
+        except ImportError:
+            raise ConfigError('launcher=slurm needs submitit; pip install -e ".[slurm]" -c constraints.txt') from None
+        fresh = [[begun_anew(job) for job in unit] for unit in units if unit]
+        elements = list(batches(fresh, self.units_per_element))
         numbers: dict[Job, str] = {}
-        for element in elements:
-            for unit in element:
-                for job in unit:
-                    job.forget_errors()
         try:
             executor = AutoExecutor(self.folder / "%j", cluster="slurm", slurm_max_num_timeout=self.max_num_timeout)
             executor.update_parameters(**self.settings)
@@ -195,6 +206,21 @@ def lost(job: Job, number: str, folder: Path) -> str:
     said = [line for line in log.read_text().splitlines() if "not requeued because" in line] if log.exists() else []
     why = said[-1].rpartition("not requeued because: ")[2].rstrip(".") if said else "no result"
     return f"job {number} left the queue: {why}; see {job.log} and {log.parent}"
+
+
+def begun_anew(job: Job) -> Job:
+    """The job without what is left of earlier times: errors and, if it is forced, results and training.
+
+    So it is forced once, and not after every timeout again.
+    """
+    job.forget_errors()
+    kept = tuple(word for word in job.overrides if word.lower() != "force=true")
+    if kept != job.overrides:
+        for folder in job.folders:
+            RunFolder(folder).metrics.unlink(missing_ok=True)
+        if job.training is not None:
+            shutil.rmtree(job.training, ignore_errors=True)
+    return replace(job, overrides=kept)
 
 
 def ticket(job: Job) -> Path:

@@ -21,6 +21,9 @@ from metastruct.launchers.launcher import STOPPED, TAKEN, Job
 from metastruct.learners import auto_decoding, maml, pretrained, reptile, scratch  # noqa: F401
 from metastruct.reports import console, figures  # noqa: F401
 from metastruct.runs.files import claimed, is_locked
+from metastruct.runs.provenance import git_commit
+
+git_commit()  # of the code that was imported just now; every fork has it from here
 
 
 def work(job: Job, environment: Mapping[str, str]) -> None:

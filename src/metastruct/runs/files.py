@@ -87,8 +87,8 @@ def locked_if_free(folder: Path, name: str = LOCK) -> Iterator[bool]:
 def is_locked(folder: Path, name: str = LOCK) -> bool:
     """Does another process hold the folder's lock now?"""
     try:
-        with open(folder / name) as file:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        with open(folder / name) as file:  # NFS takes a shared lock alone on a file that is open for reading
+            fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
     except FileNotFoundError:
         return False
     except BlockingIOError:
