@@ -117,8 +117,10 @@ def _run(cfg: DictConfig, settings: dict[str, Any], folder: RunFolder) -> dict[s
 
     from metastruct.data.datamodule import FamilyData
     from metastruct.reports.figures import draw_all
+    from metastruct.runs.provenance import git_commit
     from metastruct.tracking.console import note, working
 
+    git_commit()  # now, not when the results are written
     began = time.perf_counter()
     seconds: dict[str, float] = {}
     if cfg.trainer.threads:  # of the evaluation as well: a run that only evaluates ends with the same digits

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import platform
 import subprocess
+from functools import cache
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
@@ -22,8 +23,12 @@ def versions() -> dict[str, str]:
     return found
 
 
+@cache
 def git_commit() -> str:
-    """The commit of the source tree, with "-dirty" where tracked files differ from it; "unknown" outside a checkout."""
+    """The commit of the source tree, with "-dirty" where tracked files differ from it; "unknown" outside a checkout.
+
+    As it is at the first call, which belongs where the code is imported: a commit that follows did not make the result.
+    """
     root = Path(__file__).resolve().parent
 
     def git(*words: str) -> str:
