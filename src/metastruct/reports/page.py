@@ -26,9 +26,10 @@ th, td { padding: .25rem .6rem; border-bottom: 1px solid var(--line); text-align
 RULE = (
     "A claim is held where every ratio of errors that it makes has its whole 95 % interval on the claimed side "
     "(bootstrap over seeds and test tasks, paired, widened for few seeds), not held where more of them lie wholly on "
-    "the other side than chance explains (95 % of binomial draws with a chance of 2.5 % each), undecided otherwise or "
-    "while runs are missing; a claim with another rule says so. Ratios are geometric means over tasks, in which a "
-    "diverged task counts with an error of 10. Intervals are of one ratio each; those of one seed speak of tasks alone."
+    "the other side than chance explains (95 % of binomial draws with a chance of 2.5 % each; ratios that share runs "
+    "are not independent, so this is a guard and no exact test), undecided otherwise or while runs are missing; a "
+    "claim with another rule says so. Ratios are geometric means over tasks, in which a diverged task counts with an "
+    "error of 10. Intervals are of one ratio each; those of one seed speak of tasks alone."
 )
 SIGNS = {"held": "✓ held", "not held": "✗ not held", "undecided": "? undecided"}
 

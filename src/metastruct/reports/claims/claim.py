@@ -55,7 +55,7 @@ class Claim:
         tables = [measured[name] for name in self.needs if name in measured.tables]
         for table in tables:
             if not table.complete:
-                finding.evidence.append(f"{table.name} has {len(table.runs)} of {table.planned} runs")
+                finding.evidence.append(f"{table.name} has {table.progress}")
                 finding.verdict = UNDECIDED if finding.verdict == HELD else finding.verdict
         return finding
 
