@@ -1,14 +1,30 @@
 """Tables, figures, verdicts and one page, from what is on disk: python scripts/report.py [FOLDER]"""
 
-import sys
+from __future__ import annotations
+
+import argparse
 import time
 from functools import partial
 from pathlib import Path
 
-from metastruct.reports.report import report
+FOLDER = Path(__file__).resolve().parents[1] / "outputs" / "reference"
+
+
+def main() -> None:
+    """Write the report and say where."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("folder", nargs="?", type=Path, default=FOLDER, help="with a folder a table; outputs/reference")
+    folder = parser.parse_args().folder
+    if not folder.is_dir():
+        parser.error(f"FOLDER must hold results of scripts/reproduce.py, and {folder} is not there")
+
+    from metastruct.reports.report import report
+    from metastruct.sweeps.table import digests
+
+    began = time.perf_counter()
+    path = report(folder, partial(print, flush=True), digests())
+    print(f"{path}, {time.perf_counter() - began:.0f} s")
+
 
 if __name__ == "__main__":
-    began = time.perf_counter()
-    folder = Path(sys.argv[1]) if len(sys.argv) > 1 else Path(__file__).resolve().parents[1] / "outputs" / "reference"
-    path = report(folder, partial(print, flush=True))
-    print(f"{path}, {time.perf_counter() - began:.0f} s")
+    main()

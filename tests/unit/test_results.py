@@ -86,6 +86,15 @@ def test_numbers_are_put_in_their_own_order(tmp_path):
     assert results.different("shots") == ["5", "20", "100"]
 
 
+def test_a_table_whose_yaml_has_changed_is_not_complete(tmp_path):
+    written(tmp_path / "t", [0.1] * 3, [0.1] * 3)
+    (tmp_path / "t" / "provenance.json").write_text(json.dumps({"of": 1, "yaml": "a"}))
+    assert read(tmp_path / "t").complete
+    assert read(tmp_path / "t", "a").complete
+    assert not read(tmp_path / "t", "b").complete
+    assert "before its yaml was changed" in read(tmp_path / "t", "b").progress
+
+
 def test_local_ranks_costs_and_searched_settings(tmp_path):
     (tmp_path / "records.csv").write_text("system,metric,value\nmorse,local rank,2 to 3\nmorse,parameters,4\n")
     assert local_ranks(tmp_path) == {"morse": 3}

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 from metastruct.reports import forms
@@ -21,19 +21,21 @@ Say = Callable[[str], None]
 PORTRAIT = "phase_portrait.png"  # of a run, in the folder of a table that asks for it
 
 
-def report(folder: Path, say: Say) -> Path:
+def report(folder: Path, say: Say, yamls: Mapping[str, str] | None = None) -> Path:
     """Write the tables and figures beside their records, then claims.json, claims.md and report.html.
 
     Args:
         folder: with one folder a table.
         say: told about every step.
+        yamls: digests of the tables' yamls as they are now; a table that was collected under another is not complete.
     """
-    found = {name: results for name in LAYOUTS if (results := _read(folder / name, say))}
+    now = yamls or {}
+    found = {name: results for name in LAYOUTS if (results := _read(folder / name, now.get(name), say))}
     measured = Measured(found, costs(folder / "adaptation_cost"), local_ranks(folder / "local_rank"))
     sections = []
     for name, layouts in LAYOUTS.items():
         if name in found:
-            say(f"{name}: {_progress(found[name])}")
+            say(f"{name}: {found[name].progress}")
             sections.append(_written(found[name], measured, folder / name))
         else:
             say(f"{name}: not there yet, {command(name)}")
@@ -52,16 +54,12 @@ def report(folder: Path, say: Say) -> Path:
     return path
 
 
-def _read(folder: Path, say: Say) -> Results | None:
+def _read(folder: Path, yaml: str | None, say: Say) -> Results | None:
     try:
-        return read(folder)
+        return read(folder, yaml)
     except ValueError as error:
         say(f"{folder.name}: {error}")
         return None
-
-
-def _progress(results: Results) -> str:
-    return f"{len(results.runs)} runs" if results.complete else f"{len(results.runs)} of {results.planned} runs"
 
 
 def _written(results: Results, measured: Measured, folder: Path) -> Section:
@@ -75,7 +73,7 @@ def _written(results: Results, measured: Measured, folder: Path) -> Section:
             write_atomically(folder / f"{layout.file}.{form}", write(sheet))
         told.append(forms.markdown(sheet))
     if not results.complete:
-        told.append(f"\n{_progress(results)} so far: {command(results.name)}\n")
+        told.append(f"\n{results.progress} so far: {command(results.name)}\n")
     figures = [path for path in draw(results, measured, folder) if path.suffix == ".png"]
     figures += folder.glob(PORTRAIT)
     return Section(results.name, layouts[0].title, "\n".join(told), figures)

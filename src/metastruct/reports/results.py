@@ -14,6 +14,7 @@ import statistics
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -77,15 +78,28 @@ class Run:
 
 @dataclass(frozen=True)
 class Results:
-    """The finished runs of a table; `planned` says how many it is to have, None where nobody wrote that down."""
+    """The finished runs of a table.
+
+    Args:
+        planned: how many it is to have, None where nobody wrote that down.
+        outdated: has its yaml changed since, so that it is to have others?
+    """
 
     name: str
     runs: tuple[Run, ...]
     planned: int | None = None
+    outdated: bool = False
 
     @property
     def complete(self) -> bool:
-        return self.planned is None or len(self.runs) >= self.planned
+        return not self.outdated and (self.planned is None or len(self.runs) >= self.planned)
+
+    @property
+    def progress(self) -> str:
+        """How many runs are there, in words."""
+        if self.outdated:
+            return f"{len(self.runs)} runs from before its yaml was changed"
+        return f"{len(self.runs)} runs" if self.complete else f"{len(self.runs)} of {self.planned} runs"
 
     def where(self, **settings: str) -> Results:
         """The runs whose settings are these."""
@@ -107,8 +121,12 @@ class Results:
         return bool(self.runs)
 
 
-def read(folder: Path) -> Results | None:
-    """The results of a table's folder; None where they are not there."""
+def read(folder: Path, yaml: str | None = None) -> Results | None:
+    """The results of a table's folder; None where they are not there.
+
+    Args:
+        yaml: digest of the table's yaml as it is now, where it is known.
+    """
     try:
         with open(folder / "runs.csv", newline="") as file:
             lines = list(csv.DictReader(file))
@@ -135,15 +153,16 @@ def read(folder: Path) -> Results | None:
                 )
         errors = {metric: np.array([own[metric][task] for task in of_tasks]) for metric in (FIELD, TRAJECTORY)}
         runs.append(Run(line, errors, tuple(domains[line["run"]][task] for task in of_tasks)))
-    return Results(folder.name, tuple(runs), planned(folder))
+    told = provenance(folder)
+    outdated = yaml is not None and told.get("yaml", yaml) != yaml
+    return Results(folder.name, tuple(runs), told.get("of"), outdated)
 
 
-def planned(folder: Path) -> int | None:
-    """How many runs the table is to have, from its provenance.json."""
-    try:
-        return int(json.loads((folder / "provenance.json").read_text())["of"])
-    except (FileNotFoundError, KeyError):
-        return None
+def provenance(folder: Path) -> dict[str, Any]:
+    """What provenance.json says; nothing where it is not there."""
+    path = folder / "provenance.json"
+    told: dict[str, Any] = json.loads(path.read_text()) if path.exists() else {}
+    return told
 
 
 def spread(values: Sequence[float]) -> tuple[float, float]:

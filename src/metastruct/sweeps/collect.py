@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -11,6 +11,7 @@ from typing import Any
 
 from omegaconf import OmegaConf
 
+from metastruct.reports.report import PORTRAIT
 from metastruct.reports.tables import as_csv, read_records
 from metastruct.runs.files import write_atomically
 from metastruct.runs.provenance import git_commit, machine, versions
@@ -28,16 +29,15 @@ def collect(table: Table, failed: Mapping[Path, str], folder: Path, command: str
     """
     finished = [(job, metrics) for job in table.jobs if (metrics := job.run.finished()) is not None]
     found = {job.folder.name: Recorded(described(job, metrics), kept(job, table)) for job, metrics in finished}
-    earlier = on_record(folder)
-    if len({record.columns for record in [*earlier.values(), *found.values()]}) > 1:
-        earlier = {}  # of a version with other columns
-    by_name = earlier | found
+    by_name = on_record(folder) | found
     recorded = {job: by_name[job.folder.name] for job in table.jobs if job.folder.name in by_name}
     if recorded:
+        columns = next(iter((found or by_name).values())).columns
+        recorded = {job: record.with_columns(*columns) for job, record in recorded.items()}
         write_atomically(folder / "records.csv", as_csv([row for record in recorded.values() for row in record.rows]))
         write_atomically(folder / "runs.csv", as_csv([record.line for record in recorded.values()]))
-        if table.portrait and finished:
-            portray(finished[0][0], folder)
+        if table.portrait and table.jobs[0].folder.name in found:
+            portray(table.jobs[0], folder)
         told = json.dumps(provenance(table, recorded, command), indent=2)
         write_atomically(folder / "provenance.json", told + "\n")
     listed = [
@@ -64,6 +64,11 @@ class Recorded:
         """Of both files."""
         return tuple(self.line), tuple(self.rows[0])
 
+    def with_columns(self, of_line: Sequence[str], of_rows: Sequence[str]) -> Recorded:
+        """The same under other columns, as of another version; what it does not have is empty."""
+        line = {name: self.line.get(name, "") for name in of_line}
+        return Recorded(line, [{name: row.get(name, "") for name in of_rows} for row in self.rows])
+
 
 def on_record(folder: Path) -> dict[str, Recorded]:
     """The runs whose results a folder of record holds, by the name of their run folder."""
@@ -80,9 +85,9 @@ def portray(job: Planned, folder: Path) -> None:
     """Draw the figures of a run, if it has none, and copy its phase portrait and its metrics."""
     from metastruct.reports.figures import draw_all
 
-    if not job.run.figures.exists():
+    if not (job.run.figures / PORTRAIT).exists():
         draw_all(job.run.evaluation, job.run.figures)
-    for path in (job.run.figures / "phase_portrait.png", job.run.metrics):
+    for path in (job.run.figures / PORTRAIT, job.run.metrics):
         write_atomically(folder / path.name, path.read_bytes())
 
 
@@ -150,6 +155,7 @@ def provenance(table: Table, recorded: Mapping[Planned, Recorded], command: str)
     return {
         "title": table.title,
         "command": command,
+        "yaml": table.digest,
         "runs": len(lines),
         "of": len(table.jobs),
         "outer_steps": steps,
