@@ -1,7 +1,7 @@
 """What the adaptation to one new pendulum costs, for each method of the main table: python scripts/adaptation_cost.py
 
 Loads the finished run of seed 0, adapts to one test task as the run did, and writes records and table to
-outputs/reference/adaptation_cost/. Rows of this commit and machine are kept; delete records.csv to measure again.
+outputs/reference/adaptation_cost/. Rows of this commit and machine stand, others are measured again.
 """
 
 from __future__ import annotations
@@ -117,12 +117,15 @@ def main() -> None:
     known: dict[str, dict[str, Any]] = {}
     if path.exists():
         with open(path, newline="") as file:
-            known = {row["method"]: row for row in csv.DictReader(file) if all(row[k] == here[k] for k in here)}
+            known = {row["method"]: row for row in csv.DictReader(file)}
     for number, run in enumerate(runs, 1):
-        if run["method"] in known:
+        if all(known.get(run["method"], {}).get(key) == value for key, value in here.items()):
             continue
         print(f"{number} of {len(runs)}: {run['method']}", flush=True)
-        numbers, whole, first = call_of(RunFolder(options.outputs / run["run"]), options.outputs, options.device)
+        try:
+            numbers, whole, first = call_of(RunFolder(options.outputs / run["run"]), options.outputs, options.device)
+        except FileNotFoundError as error:
+            parser.error(str(error))
         row = {"method": run["method"], "adapted_numbers": numbers, "seconds": round(seconds(whole, options.device), 4)}
         known[run["method"]] = row | {"peak_bytes": peak_bytes(first, options.device)} | here
         write_atomically(path, as_csv([*known.values()]))

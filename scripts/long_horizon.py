@@ -34,7 +34,8 @@ def main() -> None:
         if run.finished() is None:
             parser.error(f"{run.path} must be the folder of a finished run; train.py prints it at its end")
     study = LongHorizon(options.integrators, options.steps, options.periods, options.trajectories)
-    study.study(runs, OUTPUT / "cells", options.output)
+    if not study.study(runs, OUTPUT / "cells", options.output):
+        raise SystemExit(1)  # with the reasons above
     print((options.output / "table.md").read_text())
 
 

@@ -22,7 +22,7 @@ from dataclasses import asdict
 from pathlib import Path
 
 from metastruct.reports.tables import as_csv
-from metastruct.runs.files import write_atomically
+from metastruct.runs.files import locked, write_atomically
 from metastruct.search.ranking import Plan, choose, next_job, read
 from metastruct.search.space import BASELINES, METHODS
 from metastruct.search.trial import run
@@ -57,8 +57,10 @@ def main() -> None:
                 continue
             busy = True
             found = list(run(job, str(ROOT / "outputs")))
-            rows += found
-            write_atomically(path, as_csv([asdict(row) for row in rows]))
+            with locked(options.output, lambda: None):  # another search may have written meanwhile
+                rows = read(path)
+                rows += [row for row in found if job not in {other.job for other in rows}]
+                write_atomically(path, as_csv([asdict(row) for row in rows]))
             best = min(found, key=lambda row: row.score)
             print(
                 f"{method} trial {job.trial} seed {job.seed}, {best.steps} outer steps, {best.seconds:.0f} s: "

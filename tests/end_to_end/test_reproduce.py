@@ -15,6 +15,7 @@ from omegaconf import OmegaConf
 
 from metastruct.launchers.gpu_pool import GpuPool, visible_gpus
 from metastruct.launchers.launcher import Job, Outcome
+from metastruct.reports.tables import as_csv
 from metastruct.runs.folder import RunFolder
 from metastruct.sweeps import table as tables
 from metastruct.sweeps.collect import collect
@@ -76,6 +77,11 @@ def test_results_on_record_outlive_their_run_folders_but_not_their_place_in_the_
     assert collect(tables.table("own", tmp_path / "outputs"), {}, reference, "again") == 2
     assert [rows(reference / name) for name in ("records.csv", "runs.csv")] == before
     assert json.loads((reference / "provenance.json").read_text())["runs"] == 2
+
+    of_an_older_version = [{name: row[name] for name in row if name != "noise"} for row in before[1]]
+    (reference / "runs.csv").write_text(as_csv(of_an_older_version))
+    assert collect(tables.table("own", tmp_path / "outputs"), {}, reference, "again") == 2
+    assert [line["noise"] for line in rows(reference / "runs.csv")] == [before[1][0]["noise"], ""]
 
     assert reproduce("modulation=shift") == 0
     assert [line["modulation"] for line in rows(reference / "runs.csv")] == ["shift"]

@@ -11,12 +11,13 @@ from omegaconf import OmegaConf
 
 from metastruct.assembly import component
 from metastruct.config import ConfigError, composed, method_name
+from metastruct.launchers.launcher import Launcher, Outcome
 from metastruct.runs.files import claimed, is_claimed, locked
 from metastruct.runs.folder import run_folder, training_folder
 from metastruct.sweeps import table as module
 from metastruct.sweeps.bundle import units
 from metastruct.sweeps.command import main
-from metastruct.sweeps.plan import Plan
+from metastruct.sweeps.plan import Plan, carry_out
 from metastruct.sweeps.table import Table, table, tables
 from metastruct.validation import validate
 
@@ -212,3 +213,48 @@ def test_a_claim_is_exclusive_never_waits_and_ends_with_its_holder(tmp_path):
 def test_a_table_that_is_not_there_says_what_is(tmp_path):
     with pytest.raises(ConfigError, match="table=xyz is not known; there is main"):
         table("xyz", tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        (("with=modulation=svdd",), "modulation=svdd is not known"),
+        (("with=shots=[1",), "shots"),
+        (("slots=two",), "slots must be a number of at least 1, got 'two'"),
+        (("slots=-1",), "slots must be a number of at least 1, got -1"),
+        (("retry=yes",), "retry must be true or false, got 'yes'"),
+        (("seeds=7",), "seeds must be among 0, 1, 2, which table=main has, got [7]"),
+        (("launcher=ray", "cpus_per_run=many"), "cpus_per_run must be a number of at least 0"),
+        (("launcher=slurm", "timeout_min=0"), "timeout_min must be a number of at least 1, got 0"),
+    ],
+)
+def test_a_mistake_on_the_command_line_is_told_in_one_line(words, told, capsys):
+    assert main(["table=main", "--dry-run", *words]) == 2
+    (line,) = capsys.readouterr().err.splitlines()
+    assert line.startswith("error: ")
+    assert told in line
+
+
+def test_a_retried_run_that_another_command_holds_is_not_taken_for_failed_again(own_table, tmp_path):
+    own_table({"seeds": [0], "cross": [["modulation=shift"]]}, steps=10)
+    (run,) = table("own", tmp_path).jobs
+    run.fail("of an earlier time")
+
+    class Taken(Launcher):
+        slots, calls = 1, 0
+
+        def launch(self, units, report):
+            self.calls += 1
+            if self.calls == 1:
+                report(Outcome(units[0][0], None, 0.0, taken=True))
+            else:
+                error = {"mean": 0.1}
+                finish(run, field_error=error, trajectory_error=error, diverged_tasks=0)
+                report(Outcome(units[0][0], None, 1.0))
+
+    launcher, plan = Taken(), Plan.of([run])
+    assert plan.failed
+    carry_out(plan, launcher, True, lambda _: None)
+    assert launcher.calls == 2
+    assert not plan.failed
+    assert plan.done == {run.folder}

@@ -51,6 +51,11 @@ class Row:
     score: float  # geometric mean of the two errors, infinite where a task diverged
     seconds: float
 
+    @property
+    def job(self) -> Job:
+        """What it is a result of."""
+        return Job(self.system, self.learner, self.trial, self.seed, self.budget)
+
 
 def run(job: Job, outputs: str) -> Iterator[Row]:
     """The rows of a job, one an adaptation."""

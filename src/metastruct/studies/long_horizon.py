@@ -51,13 +51,16 @@ class LongHorizon:
             if name not in known:
                 raise ValueError(f"integrator {name} is not known; {closest(name, known)}")
 
-    def study(self, runs: Sequence[RunFolder], store: Path, folder: Path) -> None:
+    def study(self, runs: Sequence[RunFolder], store: Path, folder: Path) -> bool:
         """Measure what is missing of those runs that are finished, then write orbits.csv, the table and the figure.
 
         Args:
             runs: run folders; one that is gone keeps the rows that orbits.csv has of it.
             store: where measured cells are kept.
             folder: where results go.
+
+        Returns:
+            whether there is anything to show.
         """
         earlier = read_records([folder / ORBITS]) if (folder / ORBITS).exists() else []
         rows = []
@@ -68,6 +71,7 @@ class LongHorizon:
         if rows:
             write_atomically(folder / ORBITS, as_csv(rows))
             write_study(folder)
+        return bool(rows)
 
     def _cells(self, run: RunFolder, store: Path) -> Iterator[tuple[str, int, Path]]:
         for steps in self.steps:
@@ -107,6 +111,8 @@ class LongHorizon:
         trained, system = Trained.load(cfg, content), component(cfg.system)
         with np.load(run.evaluation) as stored, torch.no_grad():
             arrays = dict(stored)
+            if "learned_energy_range" not in arrays:
+                raise ValueError(f"a study of energies needs dynamics that have one, got dynamics={cfg.dynamics.name}")
             flow = trained.model.dynamics.flow(trained.model.modulation(torch.from_numpy(arrays["test_codes"])))
         note(f"integrating {self.periods} periods of the learned and of the true flow of {run.path.name}")
         starts, scale = arrays["query"][:, : self.trajectories, 0], arrays["learned_energy_range"]

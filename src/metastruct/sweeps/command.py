@@ -10,7 +10,9 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+from hydra.errors import HydraException
 from omegaconf import OmegaConf
+from omegaconf.errors import OmegaConfBaseException
 from rich.console import Console
 from rich.progress import track
 
@@ -20,7 +22,7 @@ from metastruct.config import CONF, ConfigError, closest
 from metastruct.launchers.launcher import Launcher
 from metastruct.sweeps.collect import collect
 from metastruct.sweeps.plan import Plan, carry_out, duration
-from metastruct.sweeps.table import Table, described, table, tables
+from metastruct.sweeps.table import Table, described, table, tables, value_of
 
 USAGE = """Reproduce the paper's tables: python scripts/reproduce.py [table=NAME,...] [launcher=NAME] [key=value ...]
 
@@ -73,7 +75,7 @@ def main(words: Sequence[str]) -> int:
         launcher = made(options)
         chosen = [read(name, options) for name in followed(options.tables)]
         return reproduce(chosen, launcher, options, "python scripts/reproduce.py " + shlex.join(words))
-    except ConfigError as error:
+    except (ConfigError, HydraException, OmegaConfBaseException) as error:
         print(f"error: {explained(error)}", file=sys.stderr)
         return 2
     except KeyboardInterrupt:
@@ -150,13 +152,15 @@ def parsed(words: Sequence[str]) -> Options:
         elif key == "replicas":
             options.replicas = max(_whole(key, value), 1)
         elif key == "retry":
+            if value.lower() not in ("true", "false"):
+                raise ConfigError(f"retry must be true or false, got {value!r}")
             options.retry = value.lower() == "true"
         elif key == "outputs":
             options.outputs = Path(value)
         elif key == "reference":
             options.given = Path(value)
         else:
-            options.settings[key] = OmegaConf.create(f"value: {value}").value
+            options.settings[key] = value_of(key, value)
     return options
 
 
@@ -194,7 +198,11 @@ def read(name: str, options: Options) -> Table:
     one = table(name, options.outputs, options.extra)
     if options.seeds is None:
         return one
-    return replace(one, jobs=tuple(job for job in one.jobs if job.seed in options.seeds))
+    jobs = tuple(job for job in one.jobs if job.seed in options.seeds)
+    if not jobs:
+        known = ", ".join(map(str, sorted({job.seed for job in one.jobs})))
+        raise ConfigError(f"seeds must be among {known}, which table={name} has, got {sorted(options.seeds)}")
+    return replace(one, jobs=jobs)
 
 
 def _described(name: str) -> str:

@@ -64,6 +64,8 @@ def carry_out(plan: Plan, launcher: Launcher, retry: bool, say: Say, replicas: i
         replicas: seeds of a setting that are trained together, at most.
     """
     todo = plan.missing(retry)
+    for job in todo:
+        job.forget_errors()  # those that come now are of this time
     left = {job.folder: job for job in todo}
     taken: list[Planned] = []
     outcomes: list[Outcome] = []

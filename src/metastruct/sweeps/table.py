@@ -23,10 +23,12 @@ from typing import Any
 
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import ConfigAttributeError, ConfigKeyError, OmegaConfBaseException
+from yaml import YAMLError
 
 from metastruct.config import CONF, ConfigError, closest, composed, drop_unused_rank, dynamics_name, groups, method_name
 from metastruct.launchers.launcher import Job
 from metastruct.runs.folder import run_folder, training_folder
+from metastruct.runs.keys import digest
 
 METRICS: tuple[str, ...] = (
     *("field_error", "trajectory_error", "ssim", "energy_drift", "true_energy_drift", "support_loss"),
@@ -82,6 +84,7 @@ class Table:
     jobs: tuple[Planned, ...]
     metrics: tuple[str, ...] = METRICS
     portrait: bool = False
+    digest: str = ""  # of its yaml
     study: Mapping[str, Any] | None = None
 
 
@@ -116,7 +119,13 @@ def table(name: str, outputs: Path, extra: Sequence[str] = ()) -> Table:
         for job in planned(name, settled(*preset, *words, *extra), seeds, outputs):
             jobs.setdefault(job.folder, job)
     kept = {key: content[key] for key in ("metrics", "portrait", "study") if key in content}
-    return Table(name, content["title"], tuple(jobs.values()), **kept)
+    return Table(name, content["title"], tuple(jobs.values()), digest=digests()[name], **kept)
+
+
+def digests() -> dict[str, str]:
+    """What tells whether the yaml of a table has changed since it was collected."""
+    contents = {path.stem: described(path.stem) for path in CONF.glob("table/*.yaml")}
+    return {name: digest([content.get("steps"), content["blocks"]]) for name, content in contents.items()}
 
 
 def _expanded(blocks: list[dict[str, Any]]) -> Iterator[tuple[tuple[str, ...], list[int]]]:
@@ -155,12 +164,24 @@ def configured(*words: str) -> DictConfig:
     for word in values:
         key, _, value = word.partition("=")
         try:
-            OmegaConf.update(cfg, key, OmegaConf.create(f"value: {value}").value)
+            OmegaConf.update(cfg, key, value_of(key, value))
         except (ConfigKeyError, ConfigAttributeError):
             raise ConfigError(f"{key} is not a setting of train.py; train.py --cfg job shows them all") from None
         except OmegaConfBaseException as error:
             raise ConfigError(f"{word}: {str(error).splitlines()[0]}") from None
     return cfg
+
+
+def value_of(key: str, text: str) -> Any:
+    """The value of a word of a command line.
+
+    Raises:
+        ConfigError: it is none.
+    """
+    try:
+        return OmegaConf.create(f"value: {text}").value
+    except YAMLError:
+        raise ConfigError(f"cannot read {key}={text}; write key=value, and close every bracket and quote") from None
 
 
 _composed = lru_cache(maxsize=256)(composed)
