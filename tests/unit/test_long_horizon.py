@@ -137,7 +137,7 @@ def finished(tmp_path):
     def made(name: str, *words: str) -> RunFolder:
         run = RunFolder(tmp_path / name)
         run.path.mkdir()
-        OmegaConf.save(composed("system=pendulum", *words), run.config, resolve=True)
+        OmegaConf.save(composed("system=pendulum", "modulation=svd", "rank=5", *words), run.config, resolve=True)
         run.records.write_text("metric\n")
         run.metrics.write_text('{"records": 0}')
         return run

@@ -124,6 +124,7 @@ class LongHorizon:
 def integrator_for(cfg: DictConfig, name: str) -> Any:
     """The integrator, or None with a note where the model does not have what it needs."""
     cfg = cfg.copy()
+    cfg.rank = None  # which the resolved settings of the modulation hold already
     cfg.integrator = OmegaConf.load(CONF / "integrator" / f"{name}.yaml")
     try:
         validate(cfg)
