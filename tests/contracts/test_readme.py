@@ -1,0 +1,54 @@
+"""The numbers and verdicts in the README are those of the results of record."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+
+from metastruct.config import CONF
+
+ROOT = CONF.parent
+README = (ROOT / "README.md").read_text()
+REFERENCE = ROOT / "outputs" / "reference"
+ERRORS = re.compile(r"\d+\.\d+ ± \d+\.\d+ / \d+\.\d+ ± \d+\.\d+")
+
+
+def rows(text: str) -> list[list[str]]:
+    """The cells of all lines of Markdown tables."""
+    return [[cell.strip() for cell in line.strip("|").split("|")] for line in text.splitlines() if line[:1] == "|"]
+
+
+def under(heading: str) -> str:
+    """A section of the README."""
+    return README.split(f"\n## {heading}\n")[1].split("\n## ")[0]
+
+
+def errors(cell: str) -> str:
+    """Of a cell, without the published ones and without marks."""
+    (found,) = ERRORS.findall(cell)
+    return str(found)
+
+
+def recorded(table: str) -> dict[str, list[str]]:
+    return {first: rest for first, *rest in rows((REFERENCE / table / "table.md").read_text())[2:]}
+
+
+def test_every_method_has_the_errors_and_the_size_of_the_main_table():
+    ours, theirs = rows(under("Every method")), recorded("main")
+    shown = {row[0]: row[1:] for row in ours if row[0] in theirs}
+    assert shown.keys() == theirs.keys()
+    for method, (error, _, size, seconds, _) in shown.items():
+        pendulum, *_, of_size, of_seconds = theirs[method]
+        assert (errors(error), size, seconds) == (errors(pendulum), of_size, of_seconds), method
+        assert error.startswith("**") == pendulum.startswith("**"), method
+
+
+def test_the_main_job_has_its_errors():
+    shown = [row[1] for row in rows(under("What a run prints and leaves behind")) if ERRORS.fullmatch(row[1])]
+    assert shown == [errors(row[0]) for row in recorded("main_job").values()]
+
+
+@pytest.mark.parametrize("row", rows((REFERENCE / "claims.md").read_text())[2:], ids=lambda row: row[0])
+def test_every_claim_has_its_verdict(row):
+    assert row in rows(under("Every method"))
