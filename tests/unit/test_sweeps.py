@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import random
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -258,3 +260,10 @@ def test_a_retried_run_that_another_command_holds_is_not_taken_for_failed_again(
     assert launcher.calls == 2
     assert not plan.failed
     assert plan.done == {run.folder}
+
+
+def test_planning_imports_nothing_heavy():
+    heavy = {"torch", "lightning", "matplotlib", "scipy", "wandb"}
+    check = f"import sys, metastruct.sweeps.command; print(*({heavy} & set(sys.modules)))"
+    said = subprocess.run([sys.executable, "-c", check], capture_output=True, text=True, check=True)
+    assert said.stdout.split() == []

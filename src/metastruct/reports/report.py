@@ -15,10 +15,10 @@ from metastruct.reports.plots import draw
 from metastruct.reports.results import Results, read
 from metastruct.reports.sheet import Sheet, short
 from metastruct.reports.sources import OTHERS, SEARCHED, Measured, command, costs, local_ranks, searched
+from metastruct.reports.tables import PORTRAIT
 from metastruct.runs.files import write_atomically
 
 Say = Callable[[str], None]
-PORTRAIT = "phase_portrait.png"  # of a run, in the folder of a table that asks for it
 
 
 def report(folder: Path, say: Say, yamls: Mapping[str, str] | None = None) -> Path:

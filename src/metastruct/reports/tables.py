@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 Row = dict[str, str]
+PORTRAIT = "phase_portrait.png"  # of a run, in the folder of a table that asks for it
 
 
 def read_records(paths: Iterable[Path]) -> list[Row]:

@@ -11,8 +11,7 @@ from typing import Any
 
 from omegaconf import OmegaConf
 
-from metastruct.reports.report import PORTRAIT
-from metastruct.reports.tables import as_csv, read_records
+from metastruct.reports.tables import PORTRAIT, as_csv, read_records
 from metastruct.runs.files import write_atomically
 from metastruct.runs.provenance import git_commit, machine, versions
 from metastruct.sweeps.table import Planned, Table
