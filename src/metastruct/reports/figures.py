@@ -46,11 +46,17 @@ def draw_all(evaluation: Path, folder: Path) -> None:
         drawings["singular_values"] = singular_values
     with plt.rc_context(STYLE):
         for name, draw in drawings.items():
-            figure = draw(arrays)
-            buffer = io.BytesIO()
-            figure.savefig(buffer, format="png")
-            plt.close(figure)
-            write_atomically(folder / f"{name}.png", buffer.getvalue())
+            save(draw(arrays), folder / f"{name}.png")
+
+
+def save(figure: Figure, *paths: Path) -> None:
+    """Write a figure atomically in the formats of these paths, with the same bytes every time, and close it."""
+    for path in paths:
+        buffer = io.BytesIO()
+        kind = path.suffix.lstrip(".")
+        figure.savefig(buffer, format=kind, metadata={"CreationDate": None} if kind == "pdf" else None)
+        write_atomically(path, buffer.getvalue())
+    plt.close(figure)
 
 
 def _errors(arrays: Arrays) -> np.ndarray:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 import math
 import statistics
 from pathlib import Path
@@ -14,10 +13,9 @@ matplotlib.use("Agg")
 import matplotlib.pyplot as plt
 from matplotlib.figure import Figure
 
-from metastruct.reports.figures import STYLE
+from metastruct.reports.figures import STYLE, save
 from metastruct.reports.forms import write_lines
 from metastruct.reports.tables import Row, read_records
-from metastruct.runs.files import write_atomically
 
 ORBITS = "orbits.csv"  # one row a value: run, system, integrator, steps_per_period, seed, task, trajectory, metric
 TITLE = "Energy and trajectories over many periods"
@@ -99,9 +97,4 @@ def write_study(folder: Path) -> None:
     rows = read_records([folder / ORBITS])
     write_lines(folder, table(rows), TITLE, NOTE)
     with plt.rc_context(STYLE):
-        drawn = figure(rows)
-        for form in ("png", "pdf"):
-            buffer = io.BytesIO()
-            drawn.savefig(buffer, format=form, metadata={"CreationDate": None} if form == "pdf" else None)
-            write_atomically(folder / f"long_horizon.{form}", buffer.getvalue())
-        plt.close(drawn)
+        save(figure(rows), *(folder / f"long_horizon.{form}" for form in ("png", "pdf")))

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import csv
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from metastruct.reports.results import Results
+from metastruct.reports.tables import read_records
 
 SEARCHED = "Errors on held-out training tasks; test tasks were never used to choose."
 OTHERS = {  # tables with a script of their own: title, command
@@ -82,7 +82,4 @@ def searched(folder: Path) -> list[dict[str, str]]:
 
 
 def _rows(path: Path) -> list[dict[str, str]]:
-    if not path.exists():
-        return []
-    with open(path, newline="") as file:
-        return list(csv.DictReader(file))
+    return read_records([path]) if path.exists() else []

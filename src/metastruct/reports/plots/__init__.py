@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 from collections.abc import Callable
 from pathlib import Path
 
@@ -12,7 +11,7 @@ matplotlib.use("Agg")
 import matplotlib.pyplot as plt
 from matplotlib.figure import Figure
 
-from metastruct.reports.figures import STYLE
+from metastruct.reports.figures import STYLE, save
 from metastruct.reports.plots.curves import ranks, shots
 from metastruct.reports.plots.dots import dissipative, domains, methods, settings
 from metastruct.reports.plots.initialisation import initialisation
@@ -20,7 +19,6 @@ from metastruct.reports.plots.locality import locality
 from metastruct.reports.plots.parameters import parameters
 from metastruct.reports.results import Results
 from metastruct.reports.sources import Measured
-from metastruct.runs.files import write_atomically
 
 DRAWINGS: dict[str, Callable[[Results], Figure]] = {
     "main": methods,
@@ -43,11 +41,6 @@ def draw(results: Results, measured: Measured, folder: Path) -> list[Path]:
         return []
     with plt.rc_context(STYLE | {"figure.dpi": 160}):
         figure = ranks(results, measured.local_ranks) if drawing is None else drawing(results)
-        paths = []
-        for kind in ("png", "pdf"):
-            buffer = io.BytesIO()
-            figure.savefig(buffer, format=kind, metadata={"CreationDate": None} if kind == "pdf" else {})
-            paths.append(folder / f"{results.name}.{kind}")
-            write_atomically(paths[-1], buffer.getvalue())
-        plt.close(figure)
+        paths = [folder / f"{results.name}.{kind}" for kind in ("png", "pdf")]
+        save(figure, *paths)
     return paths
