@@ -17,7 +17,7 @@ from omegaconf import DictConfig, OmegaConf
 from rich.progress import track
 
 from metastruct.assembly import Trained, component
-from metastruct.config import CONF, ConfigError, closest
+from metastruct.config import CONF, ConfigError, closest, groups
 from metastruct.evaluation.long_horizon import Orbits, measure, orbits_from, roll
 from metastruct.integrators.flow import Flow
 from metastruct.reports.long_horizon import ORBITS, write_study
@@ -46,7 +46,7 @@ class LongHorizon:
     trajectories: int = 2
 
     def __post_init__(self) -> None:
-        known = sorted(path.stem for path in (CONF / "integrator").glob("*.yaml"))
+        known = groups()["integrator"]
         for name in self.integrators:
             if name not in known:
                 raise ValueError(f"integrator {name} is not known; {closest(name, known)}")

@@ -119,13 +119,17 @@ def table(name: str, outputs: Path, extra: Sequence[str] = ()) -> Table:
         for job in planned(name, settled(*preset, *words, *extra), seeds, outputs):
             jobs.setdefault(job.folder, job)
     kept = {key: content[key] for key in ("metrics", "portrait", "study") if key in content}
-    return Table(name, content["title"], tuple(jobs.values()), digest=digests()[name], **kept)
+    return Table(name, content["title"], tuple(jobs.values()), digest=digest_of(content), **kept)
 
 
 def digests() -> dict[str, str]:
-    """What tells whether the yaml of a table has changed since it was collected."""
-    contents = {path.stem: described(path.stem) for path in CONF.glob("table/*.yaml")}
-    return {name: digest([content.get("steps"), content["blocks"]]) for name, content in contents.items()}
+    """Of the yaml of every table."""
+    return {path.stem: digest_of(described(path.stem)) for path in CONF.glob("table/*.yaml")}
+
+
+def digest_of(content: Mapping[str, Any]) -> str:
+    """What tells whether the runs of a table's yaml have changed since it was collected."""
+    return digest([content.get("steps"), content["blocks"]])
 
 
 def _expanded(blocks: list[dict[str, Any]]) -> Iterator[tuple[tuple[str, ...], list[int]]]:
