@@ -56,14 +56,16 @@ def test_force_repeats_finished_runs(sweep, tmp_path):
     assert metrics.stat().st_mtime_ns > before
 
 
-def test_a_job_with_replicas_is_done_when_all_of_its_seeds_are(sweep, tmp_path):
+def test_a_job_with_replicas_trains_the_seeds_that_are_missing_together(sweep, tmp_path):
     words = ("modulation=shift", "hydra/launcher=sequential")
     assert sweep("seed=0", *words).returncode == 0
-    done = sweep("seed=0", "replicas=2", *words)
+    done = sweep("seed=0", "replicas=3", *words)
     assert done.returncode == 0, done.stderr
-    assert "[1/1] " in done.stdout
-    assert len([*tmp_path.glob("outputs/*/metrics.json")]) == 2
-    assert "finished before" in sweep("seed=0", "replicas=2", *words).stdout
+    assert done.stdout.count("finished before") == 1
+    assert "[2/2] " in done.stdout
+    assert len([*tmp_path.glob("outputs/*/metrics.json")]) == 3
+    assert len([*tmp_path.glob("outputs/*/log.txt")]) == 2  # one process made two of them
+    assert sweep("seed=0", "replicas=3", *words).stdout.count("finished before") == 3
 
 
 def test_a_launcher_that_is_not_known_or_a_setting_of_it_is_a_mistake(sweep):

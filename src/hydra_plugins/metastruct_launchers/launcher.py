@@ -37,21 +37,25 @@ class SweepLauncher(Launcher):
         from metastruct.assembly import component
         from metastruct.sweeps.command import say
         from metastruct.sweeps.plan import Plan, carry_out
+        from metastruct.sweeps.table import Planned
 
-        jobs = list(planned(job_overrides, initial_job_idx, say))
-        plan = Plan.of(jobs)
-        plan.done -= {job.folder for job in jobs if job.settings.force}
-        for folder in plan.done:
-            say(f"finished before: {folder}; force=true repeats it")
+        runs: dict[int, list[Planned]] = {}
+        for run in planned(job_overrides, initial_job_idx, say):
+            runs.setdefault(run.settings.replicas, []).append(run)
         launcher = component(OmegaConf.create({"_target_": target(self.name), "name": self.name, **self.settings}))
-        for outcome in carry_out(plan, launcher, retry=True, say=say):
-            if outcome.error is not None:
-                command.failures.append(" ".join(outcome.job.overrides))
+        for replicas, alike in runs.items():
+            plan = Plan.of(alike)
+            plan.done -= {run.folder for run in alike if run.settings.force}
+            for folder in plan.done:
+                say(f"finished before: {folder}; force=true repeats it")
+            for outcome in carry_out(plan, launcher, retry=True, say=say, replicas=replicas):
+                if outcome.error is not None:
+                    command.failures.append(" ".join(outcome.job.overrides))
         return [JobReturn(overrides=words, status=JobStatus.COMPLETED) for words in job_overrides]
 
 
 def planned(job_overrides: Sequence[Sequence[str]], first: int, say: Any) -> Iterator[Any]:
-    """The jobs of a multirun; a mistake in one is told in a line and stops no other."""
+    """The runs of a multirun, one a seed; a mistake in a job is told in a line and stops no other."""
     import sys
 
     from metastruct import command
@@ -73,10 +77,11 @@ def planned(job_overrides: Sequence[Sequence[str]], first: int, say: Any) -> Ite
             command.failures.append(label)
             print(f"error: {command.one_line(error)}", file=sys.stderr, flush=True)
             continue
-        resolved: list[Any] = [OmegaConf.to_container(single, resolve=True) for single in each_seed(cfg)]
-        every = [Planned.of(cfg, single, kept, label) for single in resolved]
-        undone = [job for job in every if job.run.finished() is None]
-        yield [*undone, *every][0]  # with replicas, the job is as little done as the least of its runs
+        alike = [word for word in kept if word.partition("=")[0] not in ("seed", "replicas")]
+        for single in each_seed(cfg):
+            resolved: Any = OmegaConf.to_container(single, resolve=True)
+            own = (*alike, f"seed={single.seed}", "replicas=1")
+            yield Planned.of(cfg, resolved, own, " ".join(alike))
 
 
 def target(name: str) -> str:
