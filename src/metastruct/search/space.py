@@ -75,16 +75,15 @@ ALONE: Space = {
     "adaptation.learning_rate": between(1e-3, 3e-2),
 }
 CODES: Space = {
-    "optimizer.base_rate": choice(3e-3, 5e-3, 8e-3),
-    "optimizer.code_rate": choice(1e-2, 3e-2),
+    "optimizer.base_rate": between(1e-3, 2e-2),
+    "optimizer.code_rate": between(3e-3, 1e-1),
     "locality": choice("none", "weak", "default"),
     "modulation.scale": choice(0.1, 0.3),
-    "modulation.hidden": choice(0, 32, 64),
 }
 ON_CODES: Space = {
     "adaptation": choice("gradient"),
     "adaptation.steps": choice(300),
-    "adaptation.learning_rate": choice(0.01, 0.03, 0.1),
+    "adaptation.learning_rate": between(3e-3, 1e-1),
 }
 
 
@@ -97,8 +96,8 @@ def reptile(inner: str, rate: Draw) -> Space:
     }
 
 
-def modulation(*overrides: str, codes: Space = CODES, adaptation: Space = ON_CODES) -> Method:
-    return Method(overrides, (codes,), (adaptation,), stream=5)
+def modulation(*overrides: str, adaptation: Space = ON_CODES) -> Method:
+    return Method(overrides, (CODES,), (adaptation,), stream=5)
 
 
 BASELINES = {
@@ -128,10 +127,7 @@ MODULATIONS = {
     "rank_one": modulation("modulation=rank_one"),
     "multi_rank": modulation("modulation=multi_rank", "rank=5"),
     "full_weight": modulation("modulation=full_weight"),
-    "camel": modulation(  # its code enters linearly, and its adaptation is exact
-        "modulation=camel",
-        codes=CODES | {"modulation.hidden": choice(0)},
-        adaptation={"adaptation": choice("closed_form")},
-    ),
+    "camel": modulation("modulation=camel", adaptation={"adaptation": choice("closed_form")}),  # exact
+    "geps": modulation("modulation=geps"),
 }
 METHODS = BASELINES | MODULATIONS
