@@ -93,7 +93,9 @@ def _vanish(mine: list[dict[str, list[float]]]) -> bool:
 
 
 def write_study(folder: Path) -> None:
-    """Table and figure beside the orbits.csv of the folder."""
+    """Table and figure beside the orbits.csv of the folder, if there is one."""
+    if not (folder / ORBITS).exists():
+        return
     rows = read_records([folder / ORBITS])
     write_lines(folder, table(rows), TITLE, NOTE)
     with plt.rc_context(STYLE):

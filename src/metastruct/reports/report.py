@@ -9,16 +9,17 @@ from pathlib import Path
 from metastruct.reports import forms
 from metastruct.reports.claims import CLAIMS, Claim, Finding
 from metastruct.reports.layout import LAYOUTS
-from metastruct.reports.long_horizon import ORBITS, write_study
+from metastruct.reports.long_horizon import write_study
 from metastruct.reports.page import Section, page
 from metastruct.reports.plots import draw
 from metastruct.reports.results import Results, read
 from metastruct.reports.sheet import Sheet, short
-from metastruct.reports.sources import OTHERS, SEARCHED, Measured, command, costs, local_ranks, searched
+from metastruct.reports.sources import OTHERS, Measured, command, costs, local_ranks, write_searched
 from metastruct.reports.tables import PORTRAIT
 from metastruct.runs.files import write_atomically
 
 Say = Callable[[str], None]
+REWRITTEN = {"long_horizon": write_study, "search": write_searched}  # from their records, where there are any
 
 
 def report(folder: Path, say: Say, yamls: Mapping[str, str] | None = None) -> Path:
@@ -81,10 +82,8 @@ def _written(results: Results, measured: Measured, folder: Path) -> Section:
 
 def _other(folder: Path, name: str, title: str) -> Section | None:
     """A table of another kind than those of runs."""
-    if name == "long_horizon" and (folder / ORBITS).exists():
-        write_study(folder)
-    if name == "search" and (lines := searched(folder)):
-        forms.write_lines(folder, lines, title, SEARCHED)
+    if name in REWRITTEN:
+        REWRITTEN[name](folder)
     table = folder / "table.md"
     return Section(name, title, table.read_text(), sorted(folder.glob("*.png"))) if table.exists() else None
 

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from metastruct.reports.forms import write_lines
 from metastruct.reports.results import Results
 from metastruct.reports.tables import read_records
 
@@ -15,7 +16,7 @@ OTHERS = {  # tables with a script of their own: title, command
     "adaptation_cost": ("What the adaptation to one new task costs", "python scripts/adaptation_cost.py"),
     "local_rank": ("Affine dimension and local rank of the families", "python scripts/local_rank.py"),
     "long_horizon": ("Energy over 100 periods", "python scripts/reproduce.py table=long_horizon"),
-    "search": ("Searched settings of the baselines", "python scripts/search_baselines.py"),
+    "search": ("Searched settings of the methods", "python scripts/search_baselines.py"),
 }
 
 
@@ -79,6 +80,12 @@ def searched(folder: Path) -> list[dict[str, str]]:
         for system, methods in chosen.items()
         for method, of in methods.items()
     ]
+
+
+def write_searched(folder: Path) -> None:
+    """The table of what was chosen, beside the chosen.json of the folder, if there is one."""
+    if lines := searched(folder):
+        write_lines(folder, lines, OTHERS["search"][0], SEARCHED)
 
 
 def _rows(path: Path) -> list[dict[str, str]]:
