@@ -7,6 +7,8 @@ import json
 import os
 import shutil
 import signal
+import subprocess
+import sys
 from pathlib import Path
 from threading import Thread
 
@@ -160,6 +162,32 @@ def test_a_sweep_that_is_ended_leaves_no_process_behind(start, wait_until, tmp_p
     assert ("interrupted; the same command goes on" in said) == (how != signal.SIGKILL)
     wait_until(lambda: not any(holder_of(claim) for claim in claims))
     assert not [*tmp_path.glob("*/error.txt")]
+
+
+SIGNALLED = """
+import os, signal, sys
+from pathlib import Path
+from metastruct.launchers.gpu_pool import GpuPool
+from metastruct.launchers.launcher import Job
+
+def signal_all(outcome):
+    print(outcome.error, flush=True)
+    if outcome.job is first:
+        os.killpg(0, signal.SIGUSR2)
+
+signal.signal(signal.SIGUSR2, lambda *_: print("heard", flush=True))
+words = sys.argv[1:]
+first, *others = (Job((*words, f"seed={seed}"), Path(f"log{seed}")) for seed in range(3))
+GpuPool(slots=2).launch([[first], others], signal_all)
+"""
+
+
+def test_only_the_command_hears_a_signal_of_the_batch_system(tiny_words, tmp_path):
+    command = [sys.executable, "-c", SIGNALLED, *tiny_words, "trainer.steps=2000"]
+    done = subprocess.run(
+        command, cwd=tmp_path, start_new_session=True, capture_output=True, text=True, timeout=600, check=True
+    )
+    assert sorted(done.stdout.splitlines()) == ["None"] * 3 + ["heard"]
 
 
 def test_no_memory_passes_from_one_run_to_the_next(tiny_words, tmp_path, monkeypatch):

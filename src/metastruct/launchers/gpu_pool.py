@@ -10,7 +10,8 @@ import os
 import signal
 import time
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from multiprocessing import get_context
 from multiprocessing.connection import wait
 from multiprocessing.process import BaseProcess
@@ -20,6 +21,7 @@ from metastruct.launchers.launcher import STOPPED, TAKEN, Job, Launcher, Outcome
 
 WORKER = "metastruct.launchers.worker"
 PATIENCE = 10.0  # seconds that a job has to stop when it is asked to
+ABANDONED = 255  # what multiprocessing says of a process whose server is gone
 
 
 class GpuPool(Launcher):
@@ -57,7 +59,8 @@ class GpuPool(Launcher):
         def start(slot: int, unit: deque[Job]) -> None:
             job = unit.popleft()
             process = context.Process(target=work, args=(job, self.environments[slot]), name=job.folder.name)
-            process.start()
+            with deaf():
+                process.start()
             running[process.sentinel] = slot, process, job, unit, time.perf_counter()
 
         try:
@@ -84,6 +87,16 @@ class GpuPool(Launcher):
                 process.kill()
 
 
+@contextmanager
+def deaf() -> Iterator[None]:
+    """What starts in here, the server too, never hears a batch system, which signals every process at once."""
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, (signal.SIGUSR1, signal.SIGUSR2))
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
 def work(job: Job, environment: dict[str, str]) -> None:
     """The target of a process; the heavy imports are done in the server already."""
     from metastruct.launchers import worker
@@ -97,7 +110,12 @@ def ended(job: Job, status: int | None, seconds: float) -> Outcome:
         return Outcome(job, None, seconds, taken=status == TAKEN)
     if status == 1 and job.error.exists():
         return Outcome(job, job.error.read_text().strip(), seconds)
-    if status in (STOPPED, -signal.SIGINT, -signal.SIGTERM):  # no fault of the job, which goes on the next time
+    if status in (
+        STOPPED,
+        ABANDONED,
+        -signal.SIGINT,
+        -signal.SIGTERM,
+    ):  # no fault of the job, which goes on the next time
         return Outcome(job, "stopped from outside", seconds)
     how = signal.Signals(-status).name if status is not None and status < 0 else f"status {status}"
     error = f"its process ended with {how}, see {job.log}"

@@ -7,6 +7,7 @@ asked of squeue. A job writes its number into its run folder (slurm.txt), and is
 from __future__ import annotations
 
 import shutil
+import signal
 import subprocess
 import time
 from collections.abc import Iterator, Mapping, Sequence
@@ -141,6 +142,7 @@ class Element:
         self.slots = gpus * slots_per_gpu or cores
 
     def __call__(self, units: Sequence[Unit]) -> None:
+        signal.signal(signal.SIGCONT, signal.SIG_DFL)  # submitit logs it, and logging eats what the next signal raises
         pool = GpuPool(None if self.gpus else 0, self.slots_per_gpu, self.cores)
         print(f"{len(units)} units, {pool.slots} slots, GPUs: {' '.join(pool.gpus) or 'none'}", flush=True)
         left = [[job for job in unit if not job.error.exists()] for unit in units]  # failed before a timeout
