@@ -33,12 +33,15 @@ def collect(table: Table, failed: Mapping[Path, str], folder: Path, command: str
     if recorded:
         columns = next(iter((found or by_name).values())).columns
         recorded = {job: record.with_columns(*columns) for job, record in recorded.items()}
-        write_atomically(folder / "records.csv", as_csv([row for record in recorded.values() for row in record.rows]))
-        write_atomically(folder / "runs.csv", as_csv([record.line for record in recorded.values()]))
+        records = as_csv([row for record in recorded.values() for row in record.rows])
+        runs = as_csv([record.line for record in recorded.values()])
+        if (records, runs, table.digest) != as_written(folder):  # else they still come from where they came from
+            write_atomically(folder / "records.csv", records)
+            write_atomically(folder / "runs.csv", runs)
+            told = json.dumps(provenance(table, recorded, command), indent=2)
+            write_atomically(folder / "provenance.json", told + "\n")
         if table.portrait and table.jobs[0].folder.name in found:
             portray(table.jobs[0], folder)
-        told = json.dumps(provenance(table, recorded, command), indent=2)
-        write_atomically(folder / "provenance.json", told + "\n")
     listed = [
         {"label": job.label, "overrides": f"{job.label} seed={job.seed}", "error": failed[job.folder]}
         for job in table.jobs
@@ -49,6 +52,15 @@ def collect(table: Table, failed: Mapping[Path, str], folder: Path, command: str
     else:
         (folder / "failed.csv").unlink(missing_ok=True)
     return len(recorded)
+
+
+def as_written(folder: Path) -> tuple[str, str, str] | None:
+    """The records, the runs and the digest of the yaml that are there; None where one is missing or cannot be read."""
+    try:
+        told = json.loads((folder / "provenance.json").read_text())
+        return *((folder / name).read_bytes().decode() for name in ("records.csv", "runs.csv")), told["yaml"]
+    except (OSError, ValueError, KeyError):
+        return None
 
 
 @dataclass(frozen=True)

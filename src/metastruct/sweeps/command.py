@@ -74,7 +74,7 @@ def main(words: Sequence[str]) -> int:
         options = parsed(words)
         launcher = made(options)
         chosen = [read(name, options) for name in followed(options.tables)]
-        return reproduce(chosen, launcher, options, "python scripts/reproduce.py " + shlex.join(words))
+        return reproduce(chosen, launcher, options, shlex.join(["python", "scripts/reproduce.py", *words]))
     except (ConfigError, HydraException, OmegaConfBaseException) as error:
         print(f"error: {explained(error)}", file=sys.stderr)
         return 2
