@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import argparse
 import csv
+import os
 import statistics
 import time
 from collections.abc import Callable
@@ -106,6 +107,7 @@ def main() -> None:
     parser.add_argument("--folder", type=Path, default=REFERENCE / "adaptation_cost", help="where to write")
     parser.add_argument("--device", choices=("cpu", "cuda"), default="cpu")
     options = parser.parse_args()
+    os.environ.setdefault("KINETO_LOG_LEVEL", "6")  # the profiler announces each start and stop otherwise
     if not options.runs.exists():
         parser.error(f"{options.runs} is missing; python scripts/reproduce.py table=main makes it")
     register()
