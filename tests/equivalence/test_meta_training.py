@@ -88,7 +88,8 @@ class SlowLearner:
 
     def outer_step(self, step: int) -> float:
         factor = min(1.0, (step + 1) / (OPTIMIZER["warmup"] + 1)) * 0.5 * (1 + math.cos(math.pi * step / 10))
-        self.adam.param_groups[0]["lr"], self.rate = OPTIMIZER["base_rate"] * factor, OPTIMIZER["code_rate"] * factor
+        self.adam.param_groups[0]["lr"] = OPTIMIZER["base_rate"] * factor
+        self.rate = OPTIMIZER["code_rate"] * (1.0 if self.reset else factor)
         batch = self.batches[step]
         if self.joint:
             return self.update(batch.tasks, batch.points[0], base=True, code=True)

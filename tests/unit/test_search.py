@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 
 from metastruct.search.ranking import SEEDS, Plan, choose, next_job, shared_first
-from metastruct.search.space import BASELINES, METHODS, MODULATIONS
+from metastruct.search.space import BASELINES, METHODS, MODULATIONS, SCHEDULES
 from metastruct.search.trial import Row
 
 PLAN = Plan(trials=3, finalists=1, screen=0.1, budget=100)
@@ -64,4 +64,5 @@ def test_a_trial_is_the_same_whenever_it_is_drawn_and_the_first_is_the_yaml(name
 
 def test_methods_of_a_kind_draw_alike_and_others_apart():
     assert len({MODULATIONS[name].stream for name in MODULATIONS}) == 1
-    assert len({method.stream for method in BASELINES.values()} | {5}) == len(BASELINES) + 1
+    assert len({SCHEDULES[name].stream for name in SCHEDULES}) == 1
+    assert len({method.stream for method in BASELINES.values()} | {5, 6}) == len(BASELINES) + 2

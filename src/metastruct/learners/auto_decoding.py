@@ -28,6 +28,7 @@ class AutoDecoding(Learner):
         schedule: "alternating": N_in updates of the batch's codes with the base frozen, then N_out of base and
             hyper-network with the codes frozen; "joint": codes and base step together.
         codes: "evolving", or "reset": the codes of a batch return to zero before it (Dupont et al. 2022), the control.
+            Its code rate is not annealed: codes that begin at zero each time would end where they began.
         inner_steps, outer_steps: N_in and N_out of the alternating schedule.
         task_batch: tasks of a batch; all of them where there are fewer.
         point_batch: observations of each task in an update.
@@ -62,8 +63,8 @@ class AutoDecoding(Learner):
     def configure_optimizers(self) -> list[Optimizer]:
         betas = (0.9, self.settings["beta2"])
         self.base = list(self.model.parameters())
-        groups = [{"params": self.base, "rate": self.settings["base_rate"]}]
-        codes = {"params": [self.codes], "rate": self.settings["code_rate"]}
+        groups = [{"params": self.base, "rate": self.settings["base_rate"], "annealed": True}]
+        codes = {"params": [self.codes], "rate": self.settings["code_rate"], "annealed": not self.reset}
         # Adam would move the codes of tasks outside the batch by their momentum; its sparse form leaves them alone.
         self.lazy = self.task_batch < self.tasks
         dense = torch.optim.Adam(groups if self.lazy else [*groups, codes], betas=betas, fused=True)
@@ -76,7 +77,7 @@ class AutoDecoding(Learner):
         factor = self.rate_factor(step)
         for optimizer in self.optimizers_of_a_step:
             for group in optimizer.param_groups:
-                group["lr"] = group["rate"] * factor
+                group["lr"] = group["rate"] * (factor if group["annealed"] else 1.0)
         batch = self.batches[step]
         tasks, points = batch.tasks.to(self.device), batch.points.to(self.device)
         if self.joint:

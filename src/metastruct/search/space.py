@@ -87,6 +87,12 @@ ON_CODES: Space = {
 }
 
 
+def schedule(codes: str) -> Method:
+    """Both ways to treat the codes of a batch, as the table `initialisation` compares them."""
+    words = ("modulation=svd", "rank=5", "learner.schedule=alternating", "learner.task_batch=10")
+    return Method((*words, f"learner.codes={codes}"), ({"optimizer.code_rate": between(3e-3, 3e-1)},), (ON_CODES,), 6)
+
+
 def reptile(inner: str, rate: Draw) -> Space:
     return BATCHES | {
         "learner.inner_optimizer": choice(inner),
@@ -130,4 +136,5 @@ MODULATIONS = {
     "camel": modulation("modulation=camel", adaptation={"adaptation": choice("closed_form")}),  # exact
     "geps": modulation("modulation=geps"),
 }
-METHODS = BASELINES | MODULATIONS
+SCHEDULES = {"evolving": schedule("evolving"), "reset": schedule("reset")}
+METHODS = BASELINES | MODULATIONS | SCHEDULES
