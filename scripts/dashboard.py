@@ -35,7 +35,10 @@ def main() -> None:
     except ImportError:
         sys.exit('error: the dashboard needs wandb-workspaces; pip install -e ".[dashboard]" -c constraints.txt')
     if mode != "online":
-        write(dashboard(project, options.entity), options.output)
+        try:
+            write(dashboard(project, options.entity), options.output)
+        except OSError as error:
+            sys.exit(f"error: the spec cannot be written; {error}")
         print(f"offline: the spec of the workspace is in {options.output}; with an API key this command pushes it")
         return
 

@@ -21,6 +21,7 @@ import time
 from dataclasses import asdict
 from pathlib import Path
 
+from metastruct.config import closest, groups
 from metastruct.reports.tables import as_csv
 from metastruct.runs.files import locked, write_atomically
 from metastruct.search.ranking import Plan, choose, next_job, read
@@ -46,6 +47,8 @@ def main() -> None:
     methods = options.methods.split(",")
     if unknown := set(methods) - set(METHODS):
         parser.error(f"--methods takes {', '.join(METHODS)}, got {', '.join(sorted(unknown))}")
+    if options.system not in (known := groups()["system"]):
+        parser.error(f"--system {options.system} is not known; {closest(options.system, known)}")
     plan = Plan(options.trials, options.finalists, options.screen, options.budget)
     path, deadline = options.output / "records.csv", time.monotonic() + 60 * options.minutes
     rows, busy = read(path), True
@@ -69,6 +72,8 @@ def main() -> None:
                 file=sys.stderr,
                 flush=True,
             )
+    if not rows:
+        sys.exit("error: nothing was searched yet; give it more --minutes")
     write_atomically(options.output / "chosen.json", json.dumps(choose(rows), indent=2) + "\n")
 
 

@@ -93,7 +93,8 @@ def one_line(error: Exception) -> str:
 
 def explained(error: Exception) -> str:
     """Hydra's and OmegaConf's errors in one line, with the near matches of a name that is not known."""
-    text = " ".join(f"{error} {error.__cause__ or ''}".split())
+    message, cause = str(error), str(error.__cause__ or "")
+    text = " ".join((message if cause in message else f"{message} {cause}").split())
     if match := re.search(r"Could not find '([\w/]+)/([^'/]*)'", text):
         group, option = match.groups()
         known = [path.stem for path in sorted(CONF.glob(f"{group.removeprefix('hydra/')}/*.yaml"))]

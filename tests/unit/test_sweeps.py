@@ -18,7 +18,7 @@ from metastruct.runs.files import claimed, is_claimed, locked
 from metastruct.runs.folder import run_folder, training_folder
 from metastruct.sweeps import table as module
 from metastruct.sweeps.bundle import units
-from metastruct.sweeps.command import main
+from metastruct.sweeps.command import main, parsed
 from metastruct.sweeps.plan import Plan, carry_out
 from metastruct.sweeps.table import Table, table, tables
 from metastruct.validation import validate
@@ -98,6 +98,17 @@ def test_words_of_the_user_reach_every_run_and_the_preset_gives_way(own_table, t
     (other,) = table("own", tmp_path, ["trainer.steps=7", "shots=3"]).jobs
     assert (job.settings.trainer.steps, other.settings.trainer.steps, other.settings.shots) == (4000, 7, 3)
     assert {job.folder, job.training} & {other.folder, other.training} == set()
+
+
+def test_a_sweep_logs_and_draws_where_the_user_says_so_and_that_is_no_other_table(own_table, tmp_path):
+    own_table({"seeds": [0], "cross": [["modulation=shift"]]}, steps=10)
+    words = ["logger=wandb", "evaluation.figures=true", "trainer.threads=2"]
+    (quiet,), (told,) = table("own", tmp_path).jobs, table("own", tmp_path, words).jobs
+    assert (quiet.folder, quiet.training) == (told.folder, told.training)
+    by_run = [composed(*job.overrides) for job in (quiet, told)]
+    assert [(cfg.logger.mode, cfg.evaluation.figures) for cfg in by_run] == [("disabled", False), ("offline", True)]
+    assert parsed([f"with={word}" for word in words]).reference == Path("outputs/reference")
+    assert parsed(["with=shots=3"]).reference == Path("outputs/trial")
 
 
 @pytest.mark.parametrize(
@@ -222,12 +233,17 @@ def test_a_table_that_is_not_there_says_what_is(tmp_path):
     [
         (("with=modulation=svdd",), "modulation=svdd is not known"),
         (("with=shots=[1",), "shots"),
-        (("slots=two",), "slots must be a number of at least 1, got 'two'"),
-        (("slots=-1",), "slots must be a number of at least 1, got -1"),
+        (("slots=two",), "slots must be a whole number of at least 1, got 'two'"),
+        (("slots=1.5",), "slots must be a whole number of at least 1, got 1.5"),
+        (("slots=-1",), "slots must be a whole number of at least 1, got -1"),
+        (("replicas=0",), "replicas must be at least 1, got 0"),
+        (("with=seed=5",), "with=seed=... is not for every run; use seeds=0,1"),
+        (("steps=0",), "trainer.steps must be at least 1, got 0"),
+        (("with=shots=0",), "shots must be at least 1, got 0"),
         (("retry=yes",), "retry must be true or false, got 'yes'"),
         (("seeds=7",), "seeds must be among 0, 1, 2, which table=main has, got [7]"),
         (("launcher=ray", "cpus_per_run=many"), "cpus_per_run must be a number of at least 0"),
-        (("launcher=slurm", "timeout_min=0"), "timeout_min must be a number of at least 1, got 0"),
+        (("launcher=slurm", "timeout_min=0"), "timeout_min must be a whole number of at least 1, got 0"),
     ],
 )
 def test_a_mistake_on_the_command_line_is_told_in_one_line(words, told, capsys):

@@ -89,16 +89,17 @@ class Outcome:
 Report = Callable[[Outcome], None]
 
 
-def at_least(least: int, **settings: Any) -> None:
-    """Refuse settings of a launcher that are no numbers or smaller; null stands for a default.
+def at_least(least: int, whole: bool = True, **settings: Any) -> None:
+    """Refuse settings of a launcher that are no numbers, whole ones or any, or smaller; null stands for a default.
 
     Raises:
         ValueError: names the setting.
     """
     for name, value in settings.items():
-        number = isinstance(value, int | float) and not isinstance(value, bool)
+        number = isinstance(value, int if whole else int | float) and not isinstance(value, bool)
         if value is not None and not (number and value >= least):
-            raise ValueError(f"{name} must be a number of at least {least}, got {value!r}")
+            kind = "a whole number" if whole else "a number"
+            raise ValueError(f"{name} must be {kind} of at least {least}, got {value!r}")
 
 
 class Launcher(ABC):

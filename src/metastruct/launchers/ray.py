@@ -25,7 +25,7 @@ class Ray(Launcher):
     """
 
     def __init__(self, address: str | None = None, cpus_per_run: float = 1, gpus_per_run: float = 0):
-        at_least(0, cpus_per_run=cpus_per_run, gpus_per_run=gpus_per_run)
+        at_least(0, whole=False, cpus_per_run=cpus_per_run, gpus_per_run=gpus_per_run)
         self.address, self.cpus, self.gpus = address, cpus_per_run, gpus_per_run
         self.slots = max(1, int((os.cpu_count() or 1) / max(cpus_per_run, 1e-3)))  # of this machine
 

@@ -63,7 +63,8 @@ class Slurm(Launcher):
         folder: str = "outputs/slurm",
         extra: Mapping[str, Any] | None = None,
     ):
-        at_least(0, gpus_per_node=gpus_per_node, mem_gb=mem_gb, max_num_timeout=max_num_timeout)
+        at_least(0, gpus_per_node=gpus_per_node, max_num_timeout=max_num_timeout)
+        at_least(0, whole=False, mem_gb=mem_gb)
         at_least(1, cpus_per_task=cpus_per_task, timeout_min=timeout_min, array_parallelism=array_parallelism)
         at_least(1, slots_per_gpu=slots_per_gpu, units_per_element=units_per_element)
         self.element = Element(gpus_per_node, slots_per_gpu, cpus_per_task)

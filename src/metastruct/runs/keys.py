@@ -23,6 +23,12 @@ def digest(content: object) -> str:
     return hashlib.sha256(json.dumps(content, sort_keys=True, default=str).encode()).hexdigest()[:8]
 
 
+def in_a_key(setting: str) -> bool:
+    """Does a key depend on a setting such as `trainer.steps`?"""
+    outside = ("logger", "outputs", "tag", "force", "replicas", "trainer")
+    return setting == "trainer.steps" or (setting.split(".")[0] not in outside and setting != "evaluation.figures")
+
+
 def _pick(tree: Tree, *names: str) -> dict[str, Any]:
     return {name: tree[name] for name in names}
 

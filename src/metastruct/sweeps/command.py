@@ -20,6 +20,7 @@ from metastruct.assembly import component
 from metastruct.command import explained
 from metastruct.config import CONF, ConfigError, closest
 from metastruct.launchers.launcher import Launcher
+from metastruct.runs.keys import in_a_key
 from metastruct.sweeps.collect import collect
 from metastruct.sweeps.plan import Plan, carry_out, duration
 from metastruct.sweeps.table import Table, described, table, tables, value_of
@@ -60,7 +61,7 @@ class Options:
     @property
     def reference(self) -> Path:
         """Where results go; those of a table that the user changed are not of record."""
-        changed = self.extra or self.seeds is not None
+        changed = self.seeds is not None or any(in_a_key(word.partition("=")[0]) for word in self.extra)
         return self.given or self.outputs / ("trial" if changed else "reference")
 
 
@@ -75,7 +76,7 @@ def main(words: Sequence[str]) -> int:
         launcher = made(options)
         chosen = [read(name, options) for name in followed(options.tables)]
         return reproduce(chosen, launcher, options, shlex.join(["python", "scripts/reproduce.py", *words]))
-    except (ConfigError, HydraException, OmegaConfBaseException) as error:
+    except (ConfigError, HydraException, OmegaConfBaseException, OSError) as error:
         print(f"error: {explained(error)}", file=sys.stderr)
         return 2
     except KeyboardInterrupt:
@@ -92,6 +93,8 @@ def reproduce(chosen: Sequence[Table], launcher: Launcher, options: Options, com
         f"about {duration(seconds)} on {launcher.slots} slots")  # fmt: skip
     if options.dry:
         return 0
+    for folder in (options.outputs, options.reference):
+        folder.mkdir(parents=True, exist_ok=True)  # if it cannot be made, before anything is run
     began, interrupted = time.perf_counter(), False
     outcomes = []
     try:
@@ -148,9 +151,13 @@ def parsed(words: Sequence[str]) -> Options:
         elif key == "steps":
             options.extra.append(f"trainer.steps={_whole(key, value)}")
         elif key == "with":
+            if (own := value.partition("=")[0]) in ("seed", "outputs", "tag", "replicas"):
+                raise ConfigError(f"with={own}=... is not for every run; use {_INSTEAD[own]}")
             options.extra.append(value)
         elif key == "replicas":
-            options.replicas = max(_whole(key, value), 1)
+            options.replicas = _whole(key, value)
+            if options.replicas < 1:
+                raise ConfigError(f"replicas must be at least 1, got {value}")
         elif key == "retry":
             if value.lower() not in ("true", "false"):
                 raise ConfigError(f"retry must be true or false, got {value!r}")
@@ -162,6 +169,9 @@ def parsed(words: Sequence[str]) -> Options:
         else:
             options.settings[key] = value_of(key, value)
     return options
+
+
+_INSTEAD = {"seed": "seeds=0,1", "outputs": "outputs=FOLDER", "tag": "table=NAME", "replicas": "replicas=3"}
 
 
 def _whole(key: str, text: str) -> int:

@@ -29,12 +29,13 @@ from metastruct.config import CONF, ConfigError, closest, composed, drop_unused_
 from metastruct.launchers.launcher import Job
 from metastruct.runs.folder import run_folder, training_folder
 from metastruct.runs.keys import digest
+from metastruct.validation import validate
 
 METRICS: tuple[str, ...] = (
     *("field_error", "trajectory_error", "ssim", "energy_drift", "true_energy_drift", "support_loss"),
     *("entropy_production", "poisson_degeneracy", "friction_degeneracy"),
 )
-QUIET = ("logger=none", "evaluation.figures=false")  # what a sweep needs not of a run, and no key depends on
+QUIET = ("logger=none", "evaluation.figures=false")  # what a sweep does without, unless the user says otherwise
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -108,7 +109,7 @@ def table(name: str, outputs: Path, extra: Sequence[str] = ()) -> Table:
         extra: words for train.py that every run gets, after its own.
 
     Raises:
-        ConfigError: there is no such table, or a word of it means nothing.
+        ConfigError: there is no such table, or a word of it means nothing or makes no sense.
     """
     if name not in tables():
         raise ConfigError(f"table={name} is not known; {closest(name, tables())}")
@@ -118,6 +119,8 @@ def table(name: str, outputs: Path, extra: Sequence[str] = ()) -> Table:
     for words, seeds in _expanded(content["blocks"]):
         for job in planned(name, settled(*preset, *words, *extra), seeds, outputs):
             jobs.setdefault(job.folder, job)
+        if extra:  # a yaml makes sense, as the tests see to
+            validate(job.settings)
     kept = {key: content[key] for key in ("metrics", "portrait", "study") if key in content}
     return Table(name, content["title"], tuple(jobs.values()), digest=digest_of(content), **kept)
 
@@ -149,8 +152,8 @@ def planned(table: str, words: tuple[str, ...], seeds: Sequence[int], outputs: P
     words, _ = with_a_rank_that_counts(cfg, words)
     resolved: Any = OmegaConf.to_container(cfg, resolve=True)
     for seed in seeds:
-        own = (f"seed={seed}", f"outputs={outputs}", f"tag={table}", *QUIET)
-        yield Planned.of(cfg, resolved | {"seed": seed}, (*words, *own), " ".join(words))  # nothing else depends on it
+        every = settled(*QUIET, *words, f"seed={seed}", f"outputs={outputs}", f"tag={table}")
+        yield Planned.of(cfg, resolved | {"seed": seed}, every, " ".join(words))  # nothing else depends on it
 
 
 def with_a_rank_that_counts(cfg: DictConfig, words: Sequence[str]) -> tuple[tuple[str, ...], str | None]:
