@@ -28,8 +28,7 @@ STYLE: Any = {
 
 def draw_all(evaluation: Path, folder: Path) -> None:
     """Draw every figure that the arrays allow, as PNG, each written atomically."""
-    with np.load(evaluation) as stored:
-        arrays = dict(stored)
+    arrays = _stored(evaluation)
     drawings = {
         "phase_portrait": phase_portrait,
         "energy": energy,
@@ -47,6 +46,17 @@ def draw_all(evaluation: Path, folder: Path) -> None:
     with plt.rc_context(STYLE):
         for name, draw in drawings.items():
             save(draw(arrays), folder / f"{name}.png")
+
+
+def draw_portrait(evaluation: Path, *paths: Path) -> None:
+    """Draw the phase portrait alone, in the formats of these paths."""
+    with plt.rc_context(STYLE):
+        save(phase_portrait(_stored(evaluation)), *paths)
+
+
+def _stored(evaluation: Path) -> Arrays:
+    with np.load(evaluation) as stored:
+        return dict(stored)
 
 
 def save(figure: Figure, *paths: Path) -> None:

@@ -16,6 +16,8 @@ from metastruct.runs.files import write_atomically
 from metastruct.runs.provenance import git_commit, machine, versions
 from metastruct.sweeps.table import Planned, Table
 
+EVALUATION = ("adaptation", "rollout", "metrics", "figures")  # seconds of a run besides those of its training
+
 
 def collect(table: Table, failed: Mapping[Path, str], folder: Path, command: str) -> int:
     """Write records.csv, runs.csv, provenance.json and, where runs failed, failed.csv.
@@ -93,13 +95,12 @@ def on_record(folder: Path) -> dict[str, Recorded]:
 
 
 def portray(job: Planned, folder: Path) -> None:
-    """Draw the figures of a run, if it has none, and copy its phase portrait and its metrics."""
-    from metastruct.reports.figures import draw_all
+    """Draw the phase portrait of a run, and copy its metrics."""
+    from metastruct.reports.figures import draw_portrait
 
-    if not (job.run.figures / PORTRAIT).exists():
-        draw_all(job.run.evaluation, job.run.figures)
-    for path in (job.run.figures / PORTRAIT, job.run.metrics):
-        write_atomically(folder / path.name, path.read_bytes())
+    portrait = folder / PORTRAIT
+    draw_portrait(job.run.evaluation, portrait, portrait.with_suffix(".pdf"))
+    write_atomically(folder / job.run.metrics.name, job.run.metrics.read_bytes())
 
 
 def kept(job: Planned, table: Table) -> list[dict[str, str]]:
@@ -147,22 +148,31 @@ def described(job: Planned, metrics: dict[str, Any]) -> dict[str, Any]:
         "code_numbers": sizes["code"],
         "training_seconds": round(seconds["training"], 2),
         "adaptation_seconds": round(seconds["adaptation"], 3),
+        "evaluation_seconds": round(sum(seconds.get(part, 0.0) for part in EVALUATION), 2),
         "total_seconds": round(seconds["total"], 2),
         "diverged_tasks": metrics["diverged_tasks"],
         "test_tasks": cfg.data.test_tasks,
         "training_diverged_at": "" if metrics["training_diverged_at"] is None else metrics["training_diverged_at"],
         "commit": metrics["commit"],
         "date": metrics["date"],
-        "machine": f"{metrics['machine']['cores']} cores, {metrics['machine']['platform']}",
+        "machine": told_of(metrics["machine"]),
+        "torch": metrics["versions"]["torch"],
     }
 
 
 def provenance(table: Table, recorded: Mapping[Planned, Recorded], command: str) -> dict[str, Any]:
-    """Where a table's numbers come from; a training that several runs share is counted once in the seconds."""
+    """Where a table's numbers come from; a training that several runs share is counted once in the seconds.
+
+    Commits, machines and versions of torch are those of the runs; `collected` is about the command that wrote this.
+    """
+
+    def of_runs(name: str) -> list[str]:
+        return sorted({line[name] for line in lines if line[name]})
+
     lines = [record.line for record in recorded.values()]
     steps = sorted({str(job.outer_steps) for job in table.jobs}, key=int)
     trained = {job.training: float(record.line["training_seconds"]) for job, record in recorded.items()}
-    measured = sum(max(float(line["total_seconds"]) - float(line["training_seconds"]), 0.0) for line in lines)
+    measured = sum(float(line["evaluation_seconds"] or 0.0) for line in lines)
     return {
         "title": table.title,
         "command": command,
@@ -171,8 +181,17 @@ def provenance(table: Table, recorded: Mapping[Planned, Recorded], command: str)
         "of": len(table.jobs),
         "outer_steps": steps,
         "machine_seconds": round(sum(trained.values()) + measured),
-        "commits": sorted({line["commit"] for line in lines}),
-        "machine": machine(),
-        "versions": versions(),
-        "collected": {"commit": git_commit(), "date": datetime.now(UTC).isoformat(timespec="seconds")},
+        "commits": of_runs("commit"),
+        "machines": of_runs("machine"),
+        "torch": of_runs("torch"),
+        "collected": {
+            "commit": git_commit(),
+            "date": datetime.now(UTC).isoformat(timespec="seconds"),
+            "machine": told_of(machine()),
+            "versions": versions(),
+        },
     }
+
+
+def told_of(machine: Mapping[str, Any]) -> str:
+    return f"{machine['cores']} cores, {machine['platform']}"

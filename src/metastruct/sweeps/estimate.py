@@ -1,50 +1,53 @@
-"""How long the runs of a sweep will take: from the seconds of finished runs like them, else from what was measured."""
+"""How long the runs of a sweep will take: from the seconds of finished runs like them, else of those on record."""
 
 from __future__ import annotations
 
 import statistics
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
+from functools import cache
 from typing import Any
 
+from metastruct.config import CONF
+from metastruct.reports.tables import read_records
 from metastruct.runs.files import sum_file
 from metastruct.sweeps.bundle import Bundle
+from metastruct.sweeps.collect import EVALUATION
 from metastruct.sweeps.table import Planned
 
-STEP = 4e-3  # seconds of an outer step of auto-decoding on one core of a small machine
-SLOWER = {"maml": 6.0, "anil": 1.3, "reptile": 2.0, "pretrained": 0.7}  # outer steps over one of auto-decoding
-GENERIC = 2.0  # a step of GENERIC dynamics over a Hamiltonian one
-EVALUATION = 6.0  # seconds to adapt and to measure
+STEP, REST = 4e-3, 6.0  # seconds of an outer step and of the evaluation, of what was never run
+REFERENCE = CONF.parent / "outputs" / "reference"
 
 Like = tuple[str, str]  # method and dynamics
+Seconds = dict[Like, list[float]]
 
 
 @dataclass
 class Estimator:
-    """Learns from every finished run that it is shown."""
+    """Learns from every finished run that it is shown; before, it knows what the results of record took."""
 
-    steps: dict[Like, list[float]] = field(default_factory=dict)
-    rests: dict[Like, list[float]] = field(default_factory=dict)
+    steps: Seconds = field(default_factory=dict)
+    rests: Seconds = field(default_factory=dict)
 
     def learn(self, metrics: dict[str, Any]) -> None:
         like, seconds = (metrics["method"], metrics["dynamics"]), metrics["seconds"]
         if metrics["training_steps"]:
             self.steps.setdefault(like, []).append(seconds["training"] / metrics["training_steps"])
-        parts = ("adaptation", "rollout", "metrics", "figures")
-        self.rests.setdefault(like, []).append(sum(seconds.get(part, 0.0) for part in parts))
+        self.rests.setdefault(like, []).append(sum(seconds.get(part, 0.0) for part in EVALUATION))
 
     def training(self, job: Planned) -> float:
         """Seconds of the training of a job, zero where it is done."""
         if job.learner == "scratch" or sum_file(job.training / "model.ckpt").exists():
             return 0.0
-        if measured := self.steps.get((job.method, job.dynamics)):
-            return job.outer_steps * statistics.median(measured)
-        generic = GENERIC if job.dynamics.startswith("generic") else 1.0
-        return job.outer_steps * STEP * SLOWER.get(job.learner, 1.0) * generic
+        return job.outer_steps * self._typical(job, self.steps, recorded()[0], STEP)
 
     def evaluation(self, job: Planned) -> float:
-        measured = self.rests.get((job.method, job.dynamics))
-        return statistics.median(measured) if measured else EVALUATION
+        return self._typical(job, self.rests, recorded()[1], REST)
+
+    def _typical(self, job: Planned, measured: Seconds, recorded: Seconds, unknown: float) -> float:
+        like = job.method, job.dynamics
+        found = measured.get(like) or recorded.get(like)
+        return statistics.median(found) if found else unknown
 
     def total(self, units: Iterable[Sequence[Bundle]], slots: int) -> float:
         """Seconds of all units in so many slots; seeds that are trained together count as if they were not."""
@@ -53,3 +56,18 @@ class Estimator:
             for unit in units
         ]
         return max(sum(times) / slots, *times) if times else 0.0
+
+
+@cache
+def recorded() -> tuple[Seconds, Seconds]:
+    """Seconds of an outer step and of the evaluation of the runs on record."""
+    steps: Seconds = {}
+    rests: Seconds = {}
+    for path in sorted(REFERENCE.glob("*/runs.csv")):
+        for line in read_records([path]):
+            like = line["method"], line["dynamics"]
+            if int(line["training_steps"]):
+                steps.setdefault(like, []).append(float(line["training_seconds"]) / int(line["training_steps"]))
+            if rest := line.get("evaluation_seconds"):
+                rests.setdefault(like, []).append(float(rest))
+    return steps, rests
