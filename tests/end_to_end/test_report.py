@@ -48,6 +48,7 @@ SETTINGS = {  # of each table: what its runs differ in
 DEFAULTS = {"system": "pendulum", "method": "svd(5)", "dynamics": "hamiltonian", "label": "", "shots": "200",
             "steps": "300", "adaptation": "gradient", "start": "mean", "codes": "evolving", "modulation": "svd",
             "rank": "5", "lambda_z": "0.1", "lambda_phi": "0.01", "base_parameters": "800", "commit": "abc",
+            "learner": "auto_decoding", "training_steps": "4000", "machine": "2 cores",
             "hypernetwork_parameters": "20", "training_seconds": "4", "training_diverged_at": ""}  # fmt: skip
 
 

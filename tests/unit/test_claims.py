@@ -35,6 +35,8 @@ def noisy(error, seed, spread=1.0):
 
 def judged(name, **measured) -> Finding:
     (claim,) = [claim for claim in CLAIMS if claim.name == name]
+    if name == "C2" and measured:
+        measured["tables"] = {"morse": table("morse", (0.1, {"system": "morse"}))} | measured["tables"]
     return claim.judged(Measured(**measured))
 
 
@@ -142,6 +144,32 @@ def test_c3_compares_with_methods_that_are_no_larger(smaller, larger, expected):
 def test_c4_looks_at_observations_and_at_steps(ours, expected, where):
     groups = [*rivals(0.3, 1.0, ("shift",)), *rivals(ours, 1.0, ("shift",), **where)]
     assert verdict("C4", table("shots", *groups)) == expected
+
+
+def test_c4_judges_the_trainings_of_a_rival_together_over_all_numbers_of_shots():
+    def counted(worse):
+        groups = []
+        for method in ("shift", "rank_one", "multi_rank(5)", "full_weight"):
+            for shots in range(13):
+                error = 0.1 if shots < worse else 1.0
+                groups.append((error, {"method": method, "shots": str(shots)}))
+        return verdict("C4", table("shots", *groups, *((0.3, {"shots": str(shots)}) for shots in range(13))))
+
+    assert [counted(worse) for worse in (0, 1, 2)] == [HELD, UNDECIDED, NOT_HELD]
+
+
+def test_c3_tells_a_method_that_the_paper_does_not_compare_apart():
+    groups = [(0.3, {"parameters": 900}), (1.0, {"method": "shift", "parameters": 800})]
+    smaller = (0.1, {"method": "camel", "parameters": 700})
+    found = judged("C3", tables={"main": table("main", *groups, smaller)})
+    assert found.verdict == NOT_HELD
+    assert found.evidence[0].endswith("alone that the paper compares: held")
+
+
+def test_runs_that_cannot_be_compared_leave_a_claim_undecided_and_say_why():
+    found = judged("C7", tables={"multi_domain": table("multi_domain", *rivals(0.3, 1.0), *rivals(0.3, 1.0))})
+    assert found.verdict == UNDECIDED
+    assert "a comparison takes one run a seed, got two of seed 0" in found.evidence[0]
 
 
 def test_c4_leaves_levenberg_marquardt_out_and_takes_the_closed_form_in():

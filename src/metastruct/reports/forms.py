@@ -29,7 +29,7 @@ def csv(sheet: Sheet) -> str:
         ):
             line |= {metric: mean, f"{metric}_std": std, f"{metric}_median": median}
         line |= {"seeds": cell.seeds, "diverged": cell.diverged, "tasks": cell.tasks}
-        line |= {"parameters": sheet.sizes[row], "training_seconds": sheet.seconds[row]}
+        line |= {"parameters": cell.parameters, "training_seconds": cell.seconds}
         lines.append(line | {"published": sheet.beside.get((row, name), "")})
     return as_csv(lines)
 

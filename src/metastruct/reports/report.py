@@ -90,10 +90,13 @@ def _other(folder: Path, name: str, title: str) -> Section | None:
 
 def _notes(tables: dict[str, Results]) -> list[str]:
     commits = sorted({short(run["commit"]) for results in tables.values() for run in results.runs})
+    machines = sorted({run["machine"] for results in tables.values() for run in results.runs})
     return [
         "Meta-learning of structure-preserving dynamics on simulated families of systems. The settings of the "
         "published numbers (ranges, horizons, network sizes, steps) are unknown and differ from ours.",
-        f"Runs of commit{'s' * (len(commits) > 1)} {', '.join(commits)}." if commits else "No runs yet.",
+        f"Runs of commit{'s' * (len(commits) > 1)} {', '.join(commits)} on {' and '.join(machines)}."
+        if commits
+        else "No runs yet.",
     ]
 
 

@@ -25,6 +25,8 @@ class Cell:
     seeds: int
     diverged: int
     tasks: int
+    parameters: int
+    seconds: float  # of the training, mean over seeds
 
     @classmethod
     def of(cls, results: Results, domain: str | None = None) -> Cell:
@@ -41,6 +43,8 @@ class Cell:
             len({run.seed for run in results.runs}),
             sum(int((run.lost & run.inside(domain)).sum()) for run in results.runs),
             sum(int(run.inside(domain).sum()) for run in results.runs),
+            results.runs[0].parameters,
+            spread([float(run["training_seconds"]) for run in results.runs])[0],
         )
 
     def __str__(self) -> str:
@@ -62,6 +66,8 @@ class Sheet:
     seconds: dict[Name, float]
     commits: list[str]
     seeds: tuple[int, int]  # of the cell with the fewest, and the most
+    steps: list[int]  # of the trainings of auto-decoding
+    baselines: bool
 
     @classmethod
     def of(cls, results: Results, layout: Layout) -> Sheet:
@@ -82,7 +88,10 @@ class Sheet:
         seconds = {row: spread([float(r["training_seconds"]) for r in those.runs])[0] for row, those in by_row.items()}
         commits = sorted({run["commit"] for run in results.runs})
         seeds = min(cell.seeds for cell in cells.values()), max(cell.seeds for cell in cells.values())
-        return cls(results.name, layout, list(by_row), columns, cells, theirs, sizes, seconds, commits, seeds)
+        steps = {int(run["training_steps"]) for run in results.runs if run["learner"] == "auto_decoding"}
+        baselines = any(run["learner"] != "auto_decoding" for run in results.runs)
+        told = commits, seeds, sorted(steps), baselines
+        return cls(results.name, layout, list(by_row), columns, cells, theirs, sizes, seconds, *told)
 
     def best(self) -> set[tuple[Name, str]]:
         """The cell with the lowest trajectory error of each column, among rivals; one with a diverged task never is."""
@@ -103,6 +112,10 @@ class Sheet:
             "lowest trajectory error of a column where no task diverged. Diverged tasks are left out of means of "
             "trajectory errors."
         ]
+        if self.steps:
+            trained = f"Trained for {' or '.join(f'{count:,}' for count in self.steps)} outer steps"
+            budget = ", baselines for as many gradient evaluations x points" if self.baselines else ""
+            told.append(f"{trained}{budget}; seconds are means over a row, on a machine that ran other things as well.")
         if self.beside:
             told.append(f"{NOTE[0].upper()}{NOTE[1:]}.")
         if len(self.commits) > 1:

@@ -8,7 +8,7 @@ Verdicts follow from intervals of ratios of errors (`statistics.ratio`), both er
 
 An interval of 95 % lies wholly on the wrong side of a true value in 2.5 % of cases, so among many ratios some do:
 chance explains as many as 95 % of binomial draws stay within. Ratios that share runs are not independent, so this is a
-guard and no exact test.
+guard and no exact test; where the same trainings are compared again and again, they first get one verdict together.
 
 A claim with another rule says it in its own words. No claim is held while a run of its tables is missing.
 """
@@ -51,7 +51,10 @@ class Claim:
         missing = [name for name in self.needs if not measured.has(name)]
         if missing:
             return Finding(UNDECIDED, [f"{name} is missing: {command(name)}" for name in missing])
-        finding = self.judge(measured)
+        try:
+            finding = self.judge(measured)
+        except ValueError as error:  # runs that cannot be compared
+            return Finding(UNDECIDED, [str(error)])
         tables = [measured[name] for name in self.needs if name in measured.tables]
         for table in tables:
             if not table.complete:
@@ -63,10 +66,17 @@ class Claim:
 Comparison = tuple[str, Results, Results]  # what is said, the one that should be better, the other
 
 
-def compared(comparisons: Iterable[Comparison], worst: int = 6) -> Finding:
-    """The rule above: the first of each comparison should have the lower errors."""
+def compared(
+    comparisons: Iterable[Comparison], worst: int = 6, trained: Callable[[Comparison], str] | None = None
+) -> Finding:
+    """The rule above: the first of each comparison should have the lower errors.
+
+    Args:
+        trained: names the trainings of a comparison; those of one name are judged together first.
+    """
     ratios: list[tuple[str, Ratio]] = []
     missing: list[str] = []
+    by_trainings: dict[tuple[str, str], list[str]] = {}
     for told, one, other in comparisons:
         for metric, name in METRICS.items():
             found = ratio(one, other, metric)
@@ -74,12 +84,18 @@ def compared(comparisons: Iterable[Comparison], worst: int = 6) -> Finding:
                 missing.append(told)
             else:
                 ratios.append((f"{told}, {name}", found))
-    return Finding(verdict([found for _, found in ratios], bool(missing)), lines(ratios, worst, missing))
+                trainings = told if trained is None else trained((told, one, other))
+                by_trainings.setdefault((trainings, name), []).append(side(found))
+    verdicts = [together(of) for of in by_trainings.values()]
+    evidence = lines(ratios, worst, missing)
+    if trained is not None:
+        evidence.insert(0, f"by trainings that are compared at many settings: {tally(verdicts)}")
+    return Finding(together(verdicts, bool(missing)), evidence)
 
 
-def verdict(ratios: Sequence[Ratio], missing: bool) -> str:
-    """Of ratios that should all lie below one."""
-    return together([HELD if r.below else NOT_HELD if r.above else UNDECIDED for r in ratios], missing)
+def side(ratio: Ratio) -> str:
+    """Of a ratio that should lie below one."""
+    return HELD if ratio.below else NOT_HELD if ratio.above else UNDECIDED
 
 
 def together(verdicts: Sequence[str], missing: bool = False) -> str:
@@ -109,7 +125,7 @@ def lines(ratios: Sequence[tuple[str, Ratio]], worst: int, missing: Sequence[str
     below, above = (sum(getattr(found, side) for _, found in ratios) for side in ("below", "above"))
     told = [
         f"{below} of {len(ratios)} ratios lie below one with their whole interval, {above} above "
-        f"(chance explains up to {by_chance(len(ratios))})"
+        f"(chance explains up to {by_chance(len(ratios))} of independent ones)"
     ]
     against = sorted(ratios, key=lambda pair: -pair[1].low)
     told += [f"{name}: {found} ({seeds(found.seeds)})" for name, found in against[:worst]]
