@@ -251,8 +251,8 @@ def test_c8_without_anil_is_undecided():
 
 
 def costs(ours, theirs):
-    named = {name: Cost(*ours) for name in ("svd(5)", "shift", "rank_one", "multi_rank(5)", "full_weight")}
-    return named | {name: Cost(*theirs) for name in ("maml", "anil", "reptile", "pretrained")}
+    named = {name: [Cost(*ours)] for name in ("svd(5)", "shift", "rank_one", "multi_rank(5)", "full_weight")}
+    return named | {name: [Cost(*theirs)] for name in ("maml", "anil", "reptile", "pretrained")}
 
 
 @pytest.mark.parametrize(
@@ -264,9 +264,15 @@ def test_c9_asks_for_less_of_everything(theirs, expected):
 
 
 def test_c9_is_undecided_where_only_some_modulations_need_less():
-    of = costs((3, 1.0, 1.0), (9, 9.0, 9.0)) | {"full_weight": Cost(3, 20.0, 1.0)}
+    of = costs((3, 1.0, 1.0), (9, 9.0, 9.0)) | {"full_weight": [Cost(3, 20.0, 1.0)]}
     assert verdict("C9", costs=of) == UNDECIDED
     assert verdict("C9", costs={k: c for k, c in costs((3, 1, 1), (9, 9, 9)).items() if k != "anil"}) == UNDECIDED
+
+
+@pytest.mark.parametrize(("seconds", "expected"), [((0.5, 0.6), NOT_HELD), ((0.5, 1.5), UNDECIDED)])
+def test_c9_is_refuted_only_where_no_seed_speaks_for_it(seconds, expected):
+    of = costs((3, 1.0, 1.0), (9, 9.0, 9.0)) | {"maml": [Cost(9, second, 9.0) for second in seconds]}
+    assert verdict("C9", costs=of) == expected
 
 
 def ranks(errors, **more):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -27,7 +27,7 @@ def command(table: str) -> str:
 
 @dataclass(frozen=True)
 class Cost:
-    """Of the adaptation to one new task."""
+    """Of the adaptation to one new task, with one seed."""
 
     numbers: int
     seconds: float
@@ -39,7 +39,7 @@ class Measured:
     """Everything that claims are judged by; what is not there is empty."""
 
     tables: Mapping[str, Results] = field(default_factory=dict)
-    costs: Mapping[str, Cost] = field(default_factory=dict)
+    costs: Mapping[str, Sequence[Cost]] = field(default_factory=dict)  # one a seed
     local_ranks: Mapping[str, int] = field(default_factory=dict)
 
     def __getitem__(self, table: str) -> Results:
@@ -49,12 +49,13 @@ class Measured:
         return bool({"adaptation_cost": self.costs, "local_rank": self.local_ranks}.get(name, self.tables.get(name)))
 
 
-def costs(folder: Path) -> dict[str, Cost]:
-    """By method, from the records of scripts/adaptation_cost.py."""
-    return {
-        row["method"]: Cost(int(row["adapted_numbers"]), float(row["seconds"]), float(row["peak_bytes"]))
-        for row in _rows(folder / "records.csv")
-    }
+def costs(folder: Path) -> dict[str, list[Cost]]:
+    """By method, one a seed, from the records of scripts/adaptation_cost.py."""
+    found: dict[str, list[Cost]] = {}
+    for row in _rows(folder / "records.csv"):
+        cost = Cost(int(row["adapted_numbers"]), float(row["seconds"]), float(row["peak_bytes"]))
+        found.setdefault(row["method"], []).append(cost)
+    return found
 
 
 def local_ranks(folder: Path) -> dict[str, int]:
