@@ -10,6 +10,7 @@ import argparse
 import csv
 import os
 import statistics
+import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -27,7 +28,7 @@ from metastruct.reports.forms import write_lines
 from metastruct.reports.tables import as_csv
 from metastruct.runs.files import read_checked, write_atomically
 from metastruct.runs.folder import RunFolder, data_folder
-from metastruct.runs.provenance import git_commit, machine
+from metastruct.runs.provenance import git_commit, machine, named, sign
 
 ROOT = Path(__file__).resolve().parents[1]
 REFERENCE = ROOT / "outputs" / "reference"
@@ -115,7 +116,7 @@ def main() -> None:
     torch.set_num_threads(1)
     with open(options.runs, newline="") as file:
         runs = [row for row in csv.DictReader(file) if row["system"] == "pendulum"]
-    here = {"commit": git_commit(), "machine": machine_name(options.device)}
+    now = {"commit": git_commit(), "machine": machine_name(options.device)}
     path = options.folder / "records.csv"
     known: dict[str, dict[str, Any]] = {}  # by run
     if path.exists():
@@ -123,7 +124,7 @@ def main() -> None:
         with open(path, newline="") as file:
             known = {row["run"]: row for row in csv.DictReader(file) if row.get("run") in of_now}
     for number, run in enumerate(runs, 1):
-        if all(known.get(run["run"], {}).get(key) == value for key, value in here.items()):
+        if all(known.get(run["run"], {}).get(key) == value for key, value in now.items()):
             continue
         print(f"{number} of {len(runs)}: {run['run']}", flush=True)
         try:
@@ -132,12 +133,13 @@ def main() -> None:
             parser.error(str(error))
         row = {"run": run["run"], "method": run["method"], "seed": run["seed"], "adapted_numbers": numbers}
         row["seconds"] = round(seconds(whole, options.device), 4)
-        known[run["run"]] = row | {"peak_bytes": peak_bytes(first, options.device)} | here
+        known[run["run"]] = row | {"peak_bytes": peak_bytes(first, options.device)} | now
         write_atomically(path, as_csv([*known.values()]))
     by_method: dict[str, list[dict[str, Any]]] = {}
     for row in known.values():
         by_method.setdefault(row["method"], []).append(row)
     write_lines(options.folder, [shown(method, rows) for method, rows in by_method.items()], TITLE, NOTE)
+    sign(options.folder, ["scripts/adaptation_cost.py", *sys.argv[1:]])
     print((options.folder / "table.md").read_text())
 
 
@@ -145,7 +147,7 @@ def machine_name(device: str) -> str:
     """As runs.csv has it, or the name of the GPU."""
     if device == "cuda":
         return str(torch.cuda.get_device_name())
-    return f"{machine()['cores']} cores, {machine()['platform']}"
+    return named(machine())
 
 
 def shown(method: str, rows: list[dict[str, Any]]) -> dict[str, Any]:

@@ -16,6 +16,7 @@ from metastruct.metrics.local_rank import affine_dimension, local_ranks
 from metastruct.reports.forms import write_lines
 from metastruct.reports.tables import as_csv
 from metastruct.runs.files import write_atomically
+from metastruct.runs.provenance import sign
 
 FOLDER = Path(__file__).resolve().parents[1] / "outputs" / "reference" / "local_rank"
 MEMBERS, STARTS, SEED = 200, 5, 0
@@ -57,6 +58,7 @@ def main() -> None:
     ]
     write_atomically(FOLDER / "records.csv", as_csv(records))
     write_lines(FOLDER, lines, TITLE, NOTE)
+    sign(FOLDER, ["scripts/local_rank.py"])
     print((FOLDER / "table.md").read_text())
 
 

@@ -24,6 +24,7 @@ from pathlib import Path
 from metastruct.config import closest, groups
 from metastruct.reports.tables import as_csv
 from metastruct.runs.files import locked, write_atomically
+from metastruct.runs.provenance import sign
 from metastruct.search.ranking import Plan, choose, next_job, read
 from metastruct.search.space import BASELINES, METHODS
 from metastruct.search.trial import run
@@ -75,6 +76,7 @@ def main() -> None:
     if not rows:
         sys.exit("error: nothing was searched yet; give it more --minutes")
     write_atomically(options.output / "chosen.json", json.dumps(choose(rows), indent=2) + "\n")
+    sign(options.output, ["scripts/search_baselines.py", *sys.argv[1:]])
 
 
 if __name__ == "__main__":

@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
+import json
 import os
 import platform
+import shlex
 import subprocess
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
 from functools import cache
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
+from typing import Any
+
+from metastruct.runs.files import write_atomically
 
 PACKAGES = ("metastruct", "torch", "lightning", "hydra-core", "omegaconf", "wandb", "numpy", "scipy")
 
@@ -40,6 +47,27 @@ def git_commit() -> str:
         return git("rev-parse", "HEAD") + ("-dirty" if git("status", "--porcelain", "--untracked-files=no") else "")
     except (OSError, subprocess.CalledProcessError):
         return "unknown"
+
+
+def here() -> dict[str, Any]:
+    """What writes a result now: commit, date, machine and versions."""
+    return {
+        "commit": git_commit(),
+        "date": datetime.now(UTC).isoformat(timespec="seconds"),
+        "machine": named(machine()),
+        "versions": versions(),
+    }
+
+
+def sign(folder: Path, words: Sequence[str]) -> None:
+    """Write provenance.json beside the results of a script: the command line that made them, and `here`."""
+    told = {"command": shlex.join(["python", *words])} | here()
+    write_atomically(folder / "provenance.json", json.dumps(told, indent=2) + "\n")
+
+
+def named(machine: Mapping[str, Any]) -> str:
+    """A machine in a few words."""
+    return f"{machine['cores']} cores, {machine['platform']}"
 
 
 def machine() -> dict[str, str | int]:

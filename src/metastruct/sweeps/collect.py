@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +12,7 @@ from omegaconf import OmegaConf
 
 from metastruct.reports.tables import PORTRAIT, as_csv, read_records
 from metastruct.runs.files import write_atomically
-from metastruct.runs.provenance import git_commit, machine, versions
+from metastruct.runs.provenance import here, named
 from metastruct.sweeps.table import Planned, Table
 
 EVALUATION = ("adaptation", "rollout", "metrics", "figures")  # seconds of a run besides those of its training
@@ -155,7 +154,7 @@ def described(job: Planned, metrics: dict[str, Any]) -> dict[str, Any]:
         "training_diverged_at": "" if metrics["training_diverged_at"] is None else metrics["training_diverged_at"],
         "commit": metrics["commit"],
         "date": metrics["date"],
-        "machine": told_of(metrics["machine"]),
+        "machine": named(metrics["machine"]),
         "torch": metrics["versions"]["torch"],
     }
 
@@ -184,14 +183,5 @@ def provenance(table: Table, recorded: Mapping[Planned, Recorded], command: str)
         "commits": of_runs("commit"),
         "machines": of_runs("machine"),
         "torch": of_runs("torch"),
-        "collected": {
-            "commit": git_commit(),
-            "date": datetime.now(UTC).isoformat(timespec="seconds"),
-            "machine": told_of(machine()),
-            "versions": versions(),
-        },
+        "collected": here(),
     }
-
-
-def told_of(machine: Mapping[str, Any]) -> str:
-    return f"{machine['cores']} cores, {machine['platform']}"
