@@ -28,7 +28,7 @@ lint: $(READY) ## style, types and the layers between packages
 	$(BIN)/lint-imports
 
 benchmark: $(READY) ## the figures of merit, with their bars (the first time over an hour, for it trains)
-	$(BIN)/python scripts/benchmark.py
+	$(BIN)/python scripts/benchmark.py --record
 
 reproduce: $(READY) ## the tables of the paper, outputs/reference/ (hours on two cores; goes on where it stopped)
 	$(BIN)/python scripts/reproduce.py; ended=$$?; \

@@ -1,4 +1,4 @@
-"""Print the figures of merit: python scripts/benchmark.py [--json] [--only WORD]
+"""Print the figures of merit: python scripts/benchmark.py [--json] [--record] [--only WORD]
 
 Ratios are medians of interleaved timings in one process, on one thread, warm. Whole-process figures start the real
 command. Accuracy figures run `train.py` for every seed; runs that are finished in outputs/ are not repeated.
@@ -16,9 +16,11 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--json", action="store_true", help="print one JSON object: name -> value, bar, holds")
     parser.add_argument("--only", default="", help="measure the figures whose name contains this")
+    parser.add_argument("--record", action="store_true", help="keep them in outputs/reference/benchmark/, too")
     options = parser.parse_args()
 
     from metastruct.benchmark.figures import figures
+    from metastruct.benchmark.record import keep
 
     chosen = [figure for figure in figures() if options.only in figure.name]
     if not chosen:
@@ -28,6 +30,8 @@ def main() -> None:
         print(f"measuring: {figure.name} ...", file=sys.stderr, flush=True)
         value = figure.measure()
         holds = figure.holds(value)
+        if options.record:
+            keep(figure, value, ["scripts/benchmark.py", *sys.argv[1:]])
         measured[figure.name] = {"value": value, "bar": figure.bar if figure.has_bar else None, "holds": holds}
         if not options.json:
             told = f"{figure.name:<62} {value:8.2f} {figure.unit:<2} {figure.limit:<18}"

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from functools import partial
 
 from metastruct.benchmark.accuracy import PENDULUM, accuracy, coverage, levenberg_over_gradient, one_task, ten_tasks
-from metastruct.benchmark.processes import report_from_records, start_up, whole_process
+from metastruct.benchmark.processes import main_table, report_from_records, start_up, whole_process
 from metastruct.benchmark.steps import (
     batched_over_loop,
     generic_over_hamiltonian,
@@ -96,7 +96,9 @@ def steps() -> list[Figure]:
 
 def processes() -> list[Figure]:
     """Of whole processes."""
+    on_gpu = [Figure("main table with replicas, GPU", main_table, 10.0, "min")] if visible_gpus() else []
     return [
+        *on_gpu,
         Figure("start-up of a job in a sweep over its run", start_up, 10.0, "%"),
         Figure("quick, whole process", partial(whole_process, "experiment=quick"), 20.0, "s"),
         Figure("main job, whole process", partial(whole_process, *PENDULUM.split()), 120.0, "s"),

@@ -38,6 +38,16 @@ def report_from_records() -> float:
         return time.perf_counter() - clock
 
 
+def main_table() -> float:
+    """Minutes of the main table with all seeds of a setting as replicas, from nothing."""
+    with tempfile.TemporaryDirectory() as folder:
+        clock = time.perf_counter()
+        words = ("table=main", "replicas=3", f"outputs={folder}")
+        command = [sys.executable, str(CONF.parent / "scripts" / "reproduce.py"), *words]
+        subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
+        return (time.perf_counter() - clock) / 60
+
+
 def start_up() -> float:
     """Time that a job of a sweep spends outside of its run, in per cent of the run; the server starts once a sweep."""
     from metastruct.launchers.sequential import Sequential

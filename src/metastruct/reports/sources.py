@@ -13,6 +13,7 @@ from metastruct.reports.tables import read_records
 
 SEARCHED = "Errors on held-out training tasks; test tasks were never used to choose."
 OTHERS = {  # tables with a script of their own: title, command
+    "benchmark": ("Figures of merit", "make benchmark"),
     "adaptation_cost": ("What the adaptation to one new task costs", "python scripts/adaptation_cost.py"),
     "local_rank": ("Affine dimension and local rank of the families", "python scripts/local_rank.py"),
     "long_horizon": ("Energy over 100 periods", "python scripts/reproduce.py table=long_horizon"),
