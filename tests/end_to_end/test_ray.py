@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import signal
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 from omegaconf import OmegaConf
 
-from metastruct.config import composed, method_name
+from metastruct.config import CONF, composed, method_name
 from metastruct.launchers.launcher import Job, Outcome
 from metastruct.launchers.ray import Ray
 from metastruct.runs.folder import RunFolder, run_folder
@@ -33,6 +35,15 @@ def test_every_job_runs_and_a_failure_stops_no_other(tiny_words, tmp_path, monke
     for one in units[0]:
         assert outcomes[one] is None
         assert RunFolder(one.folder).finished() is not None
+
+
+def test_a_multirun_goes_through_ray(tiny_words, tmp_path):
+    words = [*tiny_words, "hydra/launcher=ray", "optimizer.base_rate=1e9,0.004"]
+    command = [sys.executable, str(CONF.parent / "train.py"), "-m", *words]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=600, check=False)
+    assert done.returncode == 1, done.stderr
+    assert "failed: the training loss is not finite" in done.stdout
+    assert len([*tmp_path.glob("outputs/*/metrics.json")]) == 1
 
 
 def processes_with(mark: str) -> list[str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import re
 import shutil
 import subprocess
@@ -88,8 +89,19 @@ def test_a_job_that_may_not_be_requeued_is_reported_with_the_reason(job):
     assert "timed-out too many times" in outcomes[endless].error
 
 
-def test_a_sweep_of_hydra_runs_on_the_cluster_and_fails_if_a_job_does(tiny_words, tmp_path):
-    words = [*tiny_words, "hydra/launcher=submitit_slurm", "hydra.sweep.dir=multirun", "hydra.launcher.timeout_min=5"]
+def test_a_table_is_reproduced_on_the_cluster(start, tmp_path):
+    words = ("table=morse", "launcher=slurm", "seeds=0", "cpus_per_task=2", f"folder={tmp_path / 'slurm'}")
+    process = start(tmp_path, *words)
+    said = process.communicate(timeout=600)[0]
+    assert process.returncode == 0, said
+    assert "[7/7] " in said
+    with open(tmp_path / "reference" / "morse" / "runs.csv", newline="") as file:
+        assert len({row["run"] for row in csv.DictReader(file)}) == 7
+
+
+@pytest.mark.parametrize("launcher", ["slurm", "submitit_slurm"])
+def test_a_sweep_of_hydra_runs_on_the_cluster_and_fails_if_a_job_does(tiny_words, tmp_path, launcher):
+    words = [*tiny_words, f"hydra/launcher={launcher}", "hydra.sweep.dir=multirun", "hydra.launcher.timeout_min=5"]
 
     def sweep(*more: str) -> subprocess.CompletedProcess[str]:
         command = [sys.executable, str(TRAIN), "-m", *more, *words]
@@ -100,5 +112,5 @@ def test_a_sweep_of_hydra_runs_on_the_cluster_and_fails_if_a_job_does(tiny_words
     assert len([*tmp_path.glob("outputs/*/metrics.json")]) == 2
     failed = sweep("optimizer.base_rate=1e9,0.004")
     assert failed.returncode == 1
-    assert "the training loss is not finite" in failed.stderr
+    assert "the training loss is not finite" in failed.stdout + failed.stderr
     assert len([*tmp_path.glob("outputs/*/metrics.json")]) == 3
