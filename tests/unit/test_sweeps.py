@@ -209,11 +209,10 @@ def test_a_job_of_several_seeds_has_failed_where_it_left_no_result(own_table, tm
 
 
 def test_runs_of_several_tables_are_planned_once(every_table):
-    both = [*every_table["main"].jobs, *every_table["ranks"].jobs]
+    both = [*every_table["ranks"].jobs, *every_table["parameters"].jobs]
     plan = Plan.of(both)
     assert len(plan.jobs) < len(both)
-    assert all(job.table == "main" for job in every_table["main"].jobs if plan.jobs[job.folder] is job)
-    assert sum(job.table == "main" for job in plan.jobs.values()) == len(every_table["main"].jobs)
+    assert sum(job.table == "ranks" for job in plan.jobs.values()) == len(every_table["ranks"].jobs)
 
 
 def test_a_claim_is_exclusive_never_waits_and_ends_with_its_holder(tmp_path):
