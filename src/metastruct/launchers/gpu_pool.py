@@ -1,4 +1,6 @@
-"""A pool of processes on one machine: every job a slot, with a GPU or a share of one, or a share of the cores.
+"""A pool of processes on one machine: every job a slot, with a GPU or a share of one, or a core.
+
+A core, for nets this small are slower on several; `trainer.threads=4` gives a run more of them.
 
 The processes are forked from a server that has imported everything and never touches a GPU: a job begins in some
 hundredths of a second, with a memory that no other job has seen. A process that dies fails its own job only.
