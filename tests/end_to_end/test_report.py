@@ -25,6 +25,7 @@ SETTINGS = {  # of each table: what its runs differ in
         {"system": s, "method": m} for s in ("pendulum", "duffing") for m in ("svd(5)", "maml", "reptile", "anil")
     ],
     "morse": [{"system": "morse", "method": m} for m in ("svd(5)", "camel")],
+    "untuned": [{"system": s, "method": m} for s in ("pendulum", "morse") for m in ("svd(5)", "camel")],
     "dissipative": [
         *({"system": "damped_oscillator", "method": m, "dynamics": "generic(gnode)"} for m in ("svd(3)", "reptile")),
         {"system": "two_gas_containers", "method": "svd(3)", "dynamics": "generic(nms)"},

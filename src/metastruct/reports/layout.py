@@ -48,6 +48,7 @@ class Layout:
 LAYOUTS: dict[str, tuple[Layout, ...]] = {
     "main": (Layout("Every method on the conservative systems", ("method",), "system", published=True),),
     "morse": (Layout("Modulations on morse", ("method",), "system"),),
+    "untuned": (Layout("Modulations with their defaults", ("method",), "system", published=True),),
     "dissipative": (
         Layout("Dissipative systems", ("system", "setting", "dynamics", "method"), rivals=("system", "setting"),
                published=True),

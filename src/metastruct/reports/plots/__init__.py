@@ -23,6 +23,7 @@ from metastruct.reports.sources import Measured
 DRAWINGS: dict[str, Callable[[Results], Figure]] = {
     "main": methods,
     "morse": methods,
+    "untuned": methods,
     "dissipative": dissipative,
     "shots": shots,
     "locality": locality,
