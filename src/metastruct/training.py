@@ -16,7 +16,7 @@ from lightning import Trainer
 from lightning.pytorch.loggers import Logger
 
 from metastruct.data.datamodule import FamilyData
-from metastruct.learners.learner import Diverged, Learner
+from metastruct.learners.learner import LAYOUT, Diverged, Learner
 from metastruct.learners.replicas import together
 from metastruct.runs.files import locked, locked_if_free, read_checked, write_checked
 from metastruct.runs.folder import group_folder
@@ -98,6 +98,17 @@ def keep(result: dict[str, Any], learner: Learner, folder: Path) -> bytes:
     return buffer.getvalue()
 
 
+def resumable(folder: Path) -> Path | None:
+    """The last good checkpoint of the folder, if there is one; those that other code wrote are removed."""
+    while (path := last_good(folder)) is not None:
+        content = torch.load(path, map_location="cpu", weights_only=True)
+        if content.get("learner", {}).get("layout") == LAYOUT:
+            return path
+        note(f"{path} was written by another version and is removed")
+        remove(path)
+    return None
+
+
 def fit(learner: Learner, data: FamilyData, folder: Path, settings: dict[str, Any], logger: Logger | None) -> None:
     """Run Lightning's loop from the last good checkpoint of the folder, if there is one, to the last outer step."""
     logging.getLogger("lightning.pytorch").setLevel(logging.ERROR)
@@ -114,7 +125,7 @@ def fit(learner: Learner, data: FamilyData, folder: Path, settings: dict[str, An
         enable_progress_bar=False,
         enable_model_summary=False,
     )
-    start = last_good(folder)
+    start = resumable(folder)
     if start is not None:
         note(f"going on from {start}")
     try:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import io
 import json
 import os
 import runpy
@@ -14,13 +15,14 @@ import time
 from pathlib import Path
 
 import pytest
+import torch
 import yaml
 
 from metastruct import command
 from metastruct.config import CONF, ConfigError, dynamics_name, groups
 from metastruct.experiment import run
 from metastruct.learners.learner import Diverged
-from metastruct.runs.files import read_checked
+from metastruct.runs.files import read_checked, write_checked
 from metastruct.validation import validate
 
 TRAIN = CONF.parent / "train.py"
@@ -222,6 +224,25 @@ def test_a_checkpoint_that_was_cut_short_is_passed_over_for_the_one_before(
     newest.write_bytes(newest.read_bytes()[:1000])
     folder = run(tiny(tmp_path / "outputs", *LONG))
     assert older.name in capsys.readouterr().out.replace("\n", "")
+    assert numbers_of(folder) == numbers_of(uninterrupted)
+
+
+def test_a_checkpoint_of_another_version_is_removed_and_the_training_begins_anew(
+    tiny, killed, uninterrupted, tmp_path, capsys
+):
+    shutil.copytree(killed, tmp_path / "outputs")
+    for path in the_training(tmp_path / "outputs").glob("step-*.ckpt"):
+        if (whole := read_checked(path)) is None:
+            continue
+        content = torch.load(io.BytesIO(whole), weights_only=True)
+        del content["learner"]["layout"], content["learner"]["courses"]
+        buffer = io.BytesIO()
+        torch.save(content, buffer)
+        write_checked(path, buffer.getvalue())
+    folder = run(tiny(tmp_path / "outputs", *LONG))
+    said = capsys.readouterr().out
+    assert "written by another version" in said
+    assert "going on from" not in said
     assert numbers_of(folder) == numbers_of(uninterrupted)
 
 

@@ -25,6 +25,8 @@ from torch import Tensor, nn
 from metastruct.data.tasks import Batches, Tasks
 from metastruct.dynamics.model import ModulatedModel
 
+LAYOUT = 2  # of what a checkpoint holds; raise it with that, and older ones are not gone on from
+
 
 class Diverged(RuntimeError):
     """The loss or a parameter is no longer finite."""
@@ -176,7 +178,8 @@ class Learner(LightningModule):
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         courses = [asdict(course) for course in self.courses]
-        checkpoint["learner"] = {"outer_step": self.outer_step, "seconds": self.seconds, "courses": courses}
+        own = {"outer_step": self.outer_step, "seconds": self.seconds, "courses": courses}
+        checkpoint["learner"] = own | {"layout": LAYOUT}
 
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         kept = checkpoint["learner"]

@@ -33,12 +33,12 @@ class TrainingProgress(Callback):
     def __init__(self, steps: int):
         self.steps = steps
         self.spoken = time.monotonic()
-
-    def on_fit_start(self, trainer: Trainer, learner: Any) -> None:
         columns = (TextColumn("training"), BarColumn(), MofNCompleteColumn(), TextColumn("loss {task.fields[loss]}"))
         self.bar = Progress(
             *columns, TimeElapsedColumn(), TimeRemainingColumn(), console=console, disable=not console.is_terminal
         )
+
+    def on_fit_start(self, trainer: Trainer, learner: Any) -> None:
         self.bar.start()
         self.task = self.bar.add_task("training", total=self.steps, completed=learner.outer_step, loss="-")
 
