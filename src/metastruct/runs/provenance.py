@@ -16,6 +16,8 @@ from typing import Any
 
 from metastruct.runs.files import write_atomically
 
+ROOT = Path(__file__).resolve().parent
+CHANGES = ("status", "--porcelain", "--untracked-files=no", "--", ":(top)", ":(top,exclude)outputs")
 PACKAGES = ("metastruct", "torch", "lightning", "hydra-core", "omegaconf", "wandb", "numpy", "scipy")
 
 
@@ -31,12 +33,13 @@ def versions() -> dict[str, str]:
 
 
 @cache
-def git_commit() -> str:
+def git_commit(root: Path = ROOT) -> str:
     """The commit of the source tree, with "-dirty" where tracked files differ from it; "unknown" outside a checkout.
+
+    Results of record may differ: the command that writes them is no change of the code.
 
     As it is at the first call, which belongs where the code is imported: a commit that follows did not make the result.
     """
-    root = Path(__file__).resolve().parent
 
     def git(*words: str) -> str:
         return subprocess.run(
@@ -44,7 +47,7 @@ def git_commit() -> str:
         ).stdout.strip()
 
     try:
-        return git("rev-parse", "HEAD") + ("-dirty" if git("status", "--porcelain", "--untracked-files=no") else "")
+        return git("rev-parse", "HEAD") + ("-dirty" if git(*CHANGES) else "")
     except (OSError, subprocess.CalledProcessError):
         return "unknown"
 
