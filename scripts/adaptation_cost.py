@@ -7,7 +7,6 @@ outputs/reference/adaptation_cost/. Rows of this commit and machine stand, other
 from __future__ import annotations
 
 import argparse
-import csv
 import os
 import statistics
 import sys
@@ -25,7 +24,7 @@ from metastruct.config import register
 from metastruct.data.datamodule import FamilyData
 from metastruct.data.tasks import split_support
 from metastruct.reports.forms import write_lines
-from metastruct.reports.tables import as_csv
+from metastruct.reports.tables import as_csv, read_records
 from metastruct.runs.files import read_checked, write_atomically
 from metastruct.runs.folder import RunFolder, data_folder
 from metastruct.runs.provenance import git_commit, machine, named, sign
@@ -114,15 +113,13 @@ def main() -> None:
         parser.error(f"{options.runs} is missing; python scripts/reproduce.py table=main makes it")
     register()
     torch.set_num_threads(1)
-    with open(options.runs, newline="") as file:
-        runs = [row for row in csv.DictReader(file) if row["system"] == "pendulum"]
+    runs = [row for row in read_records([options.runs]) if row["system"] == "pendulum"]
     now = {"commit": git_commit(), "machine": machine_name(options.device)}
     path = options.folder / "records.csv"
     known: dict[str, dict[str, Any]] = {}  # by run
     if path.exists():
         of_now = {run["run"] for run in runs}
-        with open(path, newline="") as file:
-            known = {row["run"]: row for row in csv.DictReader(file) if row.get("run") in of_now}
+        known = {row["run"]: row for row in read_records([path]) if row.get("run") in of_now}
     for number, run in enumerate(runs, 1):
         if all(known.get(run["run"], {}).get(key) == value for key, value in now.items()):
             continue
@@ -131,9 +128,13 @@ def main() -> None:
             numbers, whole, first = call_of(RunFolder(options.outputs / run["run"]), options.outputs, options.device)
         except FileNotFoundError as error:
             parser.error(str(error))
-        row = {"run": run["run"], "method": run["method"], "seed": run["seed"], "adapted_numbers": numbers}
-        row["seconds"] = round(seconds(whole, options.device), 4)
-        known[run["run"]] = row | {"peak_bytes": peak_bytes(first, options.device)} | now
+        known[run["run"]] = {
+            **{name: run[name] for name in ("run", "method", "seed")},
+            "adapted_numbers": numbers,
+            "seconds": round(seconds(whole, options.device), 4),
+            "peak_bytes": peak_bytes(first, options.device),
+            **now,
+        }
         write_atomically(path, as_csv([*known.values()]))
     by_method: dict[str, list[dict[str, Any]]] = {}
     for row in known.values():

@@ -24,6 +24,7 @@ from metastruct.launchers.launcher import STOPPED, TAKEN, Job, Launcher, Outcome
 WORKER = "metastruct.launchers.worker"
 PATIENCE = 10.0  # seconds that a job has to stop when it is asked to
 ABANDONED = 255  # what multiprocessing says of a process whose server is gone
+NO_FAULT = (STOPPED, ABANDONED, -signal.SIGINT, -signal.SIGTERM)  # of the job, which goes on the next time
 
 
 class GpuPool(Launcher):
@@ -112,12 +113,7 @@ def ended(job: Job, status: int | None, seconds: float) -> Outcome:
         return Outcome(job, None, seconds, taken=status == TAKEN)
     if status == 1 and job.error.exists():
         return Outcome(job, job.error.read_text().strip(), seconds)
-    if status in (
-        STOPPED,
-        ABANDONED,
-        -signal.SIGINT,
-        -signal.SIGTERM,
-    ):  # no fault of the job, which goes on the next time
+    if status in NO_FAULT:
         return Outcome(job, "stopped from outside", seconds)
     how = signal.Signals(-status).name if status is not None and status < 0 else f"status {status}"
     error = f"its process ended with {how}, see {job.log}"

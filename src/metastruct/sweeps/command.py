@@ -42,6 +42,9 @@ USAGE = """Reproduce the paper's tables: python scripts/reproduce.py [table=NAME
 
 Finished runs are recognised and not repeated; interrupted ones go on from their last checkpoint."""
 
+# Words of train.py that are no word for every run of a table, and what says it to a sweep
+INSTEAD = {"seed": "seeds=0,1", "outputs": "outputs=FOLDER", "tag": "table=NAME", "replicas": "replicas=3"}
+
 
 @dataclass
 class Options:
@@ -151,8 +154,8 @@ def parsed(words: Sequence[str]) -> Options:
         elif key == "steps":
             options.extra.append(f"trainer.steps={_whole(key, value)}")
         elif key == "with":
-            if (own := value.partition("=")[0]) in ("seed", "outputs", "tag", "replicas"):
-                raise ConfigError(f"with={own}=... is not for every run; use {_INSTEAD[own]}")
+            if (own := value.partition("=")[0]) in INSTEAD:
+                raise ConfigError(f"with={own}=... is not for every run; use {INSTEAD[own]}")
             options.extra.append(value)
         elif key == "replicas":
             options.replicas = _whole(key, value)
@@ -169,9 +172,6 @@ def parsed(words: Sequence[str]) -> Options:
         else:
             options.settings[key] = value_of(key, value)
     return options
-
-
-_INSTEAD = {"seed": "seeds=0,1", "outputs": "outputs=FOLDER", "tag": "table=NAME", "replicas": "replicas=3"}
 
 
 def _whole(key: str, text: str) -> int:

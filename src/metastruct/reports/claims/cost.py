@@ -6,7 +6,18 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from metastruct.reports.claims.claim import HELD, METRICS, NOT_HELD, UNDECIDED, Claim, Finding, seeds, tally, together
+from metastruct.reports.claims.claim import (
+    HELD,
+    METRICS,
+    NOT_HELD,
+    UNDECIDED,
+    Claim,
+    Finding,
+    seeds,
+    side,
+    tally,
+    together,
+)
 from metastruct.reports.methods import BASELINES, MODULATIONS, PAPER, SVD
 from metastruct.reports.results import Results, groups, spread
 from metastruct.reports.sources import Cost, Measured
@@ -45,7 +56,7 @@ def _pareto(main: Results) -> Finding:
                     verdicts.append(UNDECIDED)
                     finding.evidence.append(f"missing: {system}, {SVD} and {method} with the same seed")
                     continue
-                verdicts.append(NOT_HELD if found.above else HELD if found.below else UNDECIDED)
+                verdicts.append(side(found))
                 finding.evidence.append(
                     f"{system}: {method} has {other.runs[0].parameters:,} parameters, {SVD} {size:,}; {name} error of "
                     f"{SVD} over {method}: {found} ({seeds(found.seeds)})"
