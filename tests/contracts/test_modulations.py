@@ -8,7 +8,7 @@ import torch
 from metastruct.dynamics.model import ModulatedModel
 from metastruct.nets.net import Net
 from metastruct.nets.product import by_task, to_rows
-from metastruct.nets.site import Update
+from metastruct.nets.site import ShiftUpdate
 
 TASKS, POINTS = 3, 4
 VARIANTS = {
@@ -66,49 +66,33 @@ def updates_by_site(model: ModulatedModel, codes: torch.Tensor) -> list:
     return [(site, updates[site.name]) for site in model.dynamics.sites if site.name in updates]
 
 
-def matrices(site, update: Update, weight: torch.Tensor) -> torch.Tensor:
-    change = update.dense()
-    return weight.expand(TASKS, -1, -1) if change is None else weight + change
-
-
 def test_updates_apply_as_their_dense_form_says(model, data):
     generator = torch.Generator().manual_seed(2)
     for site, update in updates_by_site(model, data[2]):
         weight = torch.randn(site.out_features, site.in_features, generator=generator, dtype=torch.float64)
         h = torch.randn(TASKS * POINTS, site.in_features, generator=generator, dtype=torch.float64)
         g = torch.randn(TASKS * POINTS, site.out_features, generator=generator, dtype=torch.float64)
-        onto = torch.randn(TASKS * POINTS, site.out_features, generator=generator, dtype=torch.float64)
-        dense = matrices(site, update, weight)
-        up, down = to_rows(by_task(h, TASKS) @ dense.mT), to_rows(by_task(g, TASKS) @ dense)
-        given = [t.clone() for t in (weight, h, g, *update.factors)]
+        dense = update.dense(weight)
+        assert dense.shape in ((TASKS, *weight.shape), (1, *weight.shape))
+        given = [t.clone() for t in (weight, h, g)]
         for gradients in (True, False):
             with torch.set_grad_enabled(gradients):
-                results = (
-                    update.linear(h, weight)[0],
-                    update.linear(h, weight, onto.clone())[0],
-                    update.transpose(g, weight)[0],
-                )
-            assert_same(results, (up, up + onto, down))
-        assert all(torch.equal(a, b) for a, b in zip(given, (weight, h, g, *update.factors), strict=True))
+                up, down = update.linear(h, weight), update.transpose(g, weight)
+            assert_same((up, down), (to_rows(by_task(h, TASKS) @ dense.mT), to_rows(by_task(g, TASKS) @ dense)))
+        assert all(torch.equal(a, b) for a, b in zip(given, (weight, h, g), strict=True))
 
 
-def test_pullback_is_the_derivative_of_the_dense_form(model, data):
+def test_an_offset_is_one_for_each_task_where_something_is_generated(model, data):
     generator = torch.Generator().manual_seed(3)
-    for site, update in updates_by_site(model, data[2].clone().requires_grad_()):
-        weight = torch.randn(site.out_features, site.in_features, generator=generator, dtype=torch.float64)
-        weight.requires_grad_()
-        h = torch.randn(2, TASKS * POINTS, site.in_features, generator=generator, dtype=torch.float64)
-        g = torch.randn(2, TASKS * POINTS, site.out_features, generator=generator, dtype=torch.float64)
-        cotangent = sum(by_task(left, TASKS).mT @ by_task(right, TASKS) for left, right in zip(g, h, strict=True))
-        objective = (matrices(site, update, weight) * cotangent).sum()
-        expected = torch.autograd.grad(objective, [weight, *update.factors], retain_graph=True)
-        with torch.no_grad():
-            pairs = [
-                ((left, update.transpose(left, weight)[1]), (right, update.linear(right, weight)[1]))
-                for left, right in zip(g, h, strict=True)
-            ]
-            ours = update.pullback(pairs, [True] * (1 + len(update.factors)))
-        assert_same(ours, expected)
+    for site, update in updates_by_site(model, data[2]):
+        bias = torch.randn(site.out_features, generator=generator, dtype=torch.float64) if site.bias else None
+        offset = update.offset(bias)
+        if offset is None:
+            assert update.shift is None
+            assert bias is None
+        else:
+            assert offset.shape in ((TASKS, site.out_features), (1, site.out_features))
+            assert offset.shape[0] == TASKS or update.shift is None
 
 
 def test_modulated_sites_are_those_of_the_tags(small, random_model, any_modulation):
@@ -131,25 +115,15 @@ def test_a_rank_above_the_width_is_clipped(small, random_model, any_modulation):
         pytest.skip("has no rank")
     model = random_model(cfg)
     for update in model.modulation(torch.ones(1, model.code_dim, dtype=torch.float64)).values():
-        assert all(min(factor.shape[-2:]) <= 2 for factor in update.factors)
-        change = update.dense()
-        assert change is None or torch.linalg.matrix_rank(change).max() <= 2
+        factors = [part for name, part in vars(update).items() if name != "shift"]
+        assert all(min(factor.shape[-2:]) <= 2 for factor in factors)
 
 
-def test_explicit_gradients_agree_with_nested_autograd(model, data, monkeypatch):
+def test_formulas_of_gradients_agree_with_those_of_the_base_class(model, data, monkeypatch):
     needs_a_potential(model)
     ours = loss_and_gradients(model, *data)
     for net in model.dynamics.nets.values():
         monkeypatch.setattr(net, "gradient", lambda x, updates, net=net: Net.gradient(net, x, updates))
-    assert_same(ours, loss_and_gradients(model, *data))
-
-
-def test_explicit_gradients_agree_with_the_composite_form(model, data, monkeypatch):
-    needs_a_potential(model)
-    ours = loss_and_gradients(model, *data)
-    for net in model.dynamics.nets.modules():
-        if isinstance(net, Net):
-            monkeypatch.setattr(net, "twice", True)
     assert_same(ours, loss_and_gradients(model, *data))
 
 
@@ -286,9 +260,11 @@ def test_singular_values_are_those_of_the_change(small, random_model, any_modula
     if not values:
         pytest.skip("shares no bases")
     updates = model.modulation(codes)
-    assert values.keys() == {name for name, update in updates.items() if update.dense() is not None}
+    assert values.keys() == {name for name, update in updates.items() if type(update) is not ShiftUpdate}
+    shapes = {site.name: (site.out_features, site.in_features) for site in model.dynamics.sites}
     for name, singular in values.items():
-        expected = torch.linalg.svdvals(updates[name].dense())[..., : singular.shape[-1]]
+        change = updates[name].dense(torch.zeros(shapes[name], dtype=torch.float64))
+        expected = torch.linalg.svdvals(change)[..., : singular.shape[-1]]
         torch.testing.assert_close(singular.sort(-1, descending=True).values, expected, rtol=1e-5, atol=1e-5)
 
 

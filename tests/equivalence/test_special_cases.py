@@ -41,12 +41,13 @@ def test_svd_without_singular_values_and_shifts_is_the_base(small, random_model,
 
 def test_full_weight_with_the_product_of_the_factors_is_multi_rank(small, random_model):
     from metastruct.modulation.full_weight import FullUpdate
+    from metastruct.modulation.low_rank import LowRankUpdate
 
     model = random_model(small("modulation=multi_rank", modulation__rank=2), gain=3.0)
     x, codes = shared_draw()
     updates = model.modulation(codes)
     dense = {
-        name: update if update.dense() is None else FullUpdate(update.dense(), update.shift)
+        name: FullUpdate(update.left @ update.right.mT, update.shift) if isinstance(update, LowRankUpdate) else update
         for name, update in updates.items()
     }
     torch.testing.assert_close(

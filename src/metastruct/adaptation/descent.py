@@ -27,7 +27,7 @@ def descend(
     """Codes `[..., tasks, code]` after the steps, and the losses `[..., tasks]` before each of them.
 
     The result depends on the rates `[..., code]` differentiably; on the base through the gradients only if
-    `second_order`, which needs nets that are differentiable twice.
+    `second_order`.
     """
     trace = []
     for _ in range(steps):

@@ -7,7 +7,6 @@ nearly all. Both speak of states like the training data's.
 
 from __future__ import annotations
 
-import torch
 from torch import Tensor
 
 from metastruct.adaptation.adaptation import Prior
@@ -24,7 +23,7 @@ def error_bar(
     model: ModulatedModel, x: Tensor, codes: Tensor, covariance: Tensor, prior: Prior
 ) -> tuple[Tensor, Tensor]:
     """The vector field at x and the standard deviation of its error, both `[tasks, points, state]`."""
-    field, jacobian = with_jacobian(model, model.vector_field, x, codes)
+    field, jacobian = with_jacobian(lambda z: model.vector_field(x, z), codes)
     unexplained = prior.noise * model.dynamics.derivative_std.square()
     return field, (variance(jacobian, covariance) + unexplained).sqrt()
 
@@ -42,13 +41,12 @@ def energy_difference(
     """
     slopes = model.dynamics.energy_slopes
 
-    def difference(points: Tensor, z: Tensor) -> Tensor:
-        first, second = points.chunk(2, dim=-1)
+    def difference(z: Tensor) -> Tensor:
         updates = model.modulation(z)
-        return (model.dynamics.energy(first, updates) - model.dynamics.energy(second, updates))[..., None]
+        return (model.dynamics.energy(x, updates) - model.dynamics.energy(y, updates))[..., None]
 
     size = x.shape[-1]
-    values, jacobian = with_jacobian(model, difference, torch.cat([x, y], dim=-1), codes)
+    values, jacobian = with_jacobian(difference, codes)
     noise = prior.noise.roll(size // 2)
     unexplained = ((x - y).square() * slopes.square() * noise).sum(-1, keepdim=True)
     return values[..., 0], (variance(jacobian, covariance) + unexplained).sqrt()[..., 0]

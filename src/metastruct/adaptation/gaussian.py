@@ -44,7 +44,7 @@ class Quadratic:
 def quadratic(model: ModulatedModel, x: Tensor, dxdt: Tensor, codes: Tensor, prior: Prior | None) -> Quadratic:
     """Linearise at codes `[tasks, code]`; without a prior C^-1 is zero and s^2 one."""
     scale = model.dynamics.derivative_std
-    values, jacobian = with_jacobian(model, model.vector_field, x, codes)
+    values, jacobian = with_jacobian(lambda z: model.vector_field(x, z), codes)
     residual, jacobian = (values - dxdt) / scale, jacobian / scale[:, None]
     loss = (residual * residual).sum((-2, -1)) / x.shape[-2]
     if prior is not None:

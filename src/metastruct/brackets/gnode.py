@@ -74,9 +74,8 @@ class GNODE(Bracket):
 
     def _dense(self, name: str, updates: Updates) -> Tensor:
         """A tensor under its update, `[..., 1 or tasks, out, in]`."""
-        tensor: Tensor = getattr(self, name)[..., None, :, :]
-        change = updates[name].dense() if name in updates else None
-        return tensor if change is None else tensor + change
+        tensor: Tensor = getattr(self, name)
+        return updates.get(name, PLAIN).dense(tensor)
 
     def _xi(self, updates: Updates) -> Tensor:
         """xi as a matrix from pairs to components, `[..., 1 or tasks, state, pairs]`."""
@@ -87,8 +86,8 @@ class GNODE(Bracket):
         xi, rows = self._xi(updates), to_rows(wedge)
         reversible = wedge @ xi.mT if "xi" in updates else by_task(rows @ xi.squeeze(-3).mT, y.shape[-3])
         skew, weight = updates.get("skew", PLAIN), updates.get("weight", PLAIN)
-        rates = weight.transpose(skew.linear(rows, self.skew)[0], self.weight)[0]
-        forces = skew.transpose(weight.linear(rates, self.weight)[0], self.skew)[0]
+        rates = weight.transpose(skew.linear(rows, self.skew), self.weight)
+        forces = skew.transpose(weight.linear(rates, self.weight), self.skew)
         return reversible - self.contract(by_task(forces, y.shape[-3]), by_energy)
 
     def poisson(self, y: Tensor, by_entropy: Tensor, updates: Updates) -> Tensor:

@@ -16,7 +16,6 @@ from torch import Tensor, nn
 from metastruct.adaptation.descent import descend
 from metastruct.learners.initialisation import Initialisation
 from metastruct.learners.learner import own_gradients
-from metastruct.nets.net import Net
 
 
 class MAML(Initialisation):
@@ -51,16 +50,9 @@ class MAML(Initialisation):
         """Losses `[..., tasks]` on the query draw after the inner steps on the support draw, with their graph."""
         rates = self.weights.rates if self.log_rates is None else self.log_rates.exp()
         codes = self.no_change(support[0])
-        self._differentiable_twice(self.second_order)
         spread = self.weights.spread(rates)
         codes, _ = descend(self.model, *support, codes, spread, self.inner_steps, self.second_order)
-        self._differentiable_twice(False)
         return self.model.task_loss(*query, codes)
-
-    def _differentiable_twice(self, twice: bool) -> None:
-        for net in self.model.modules():
-            if isinstance(net, Net):
-                net.twice = twice
 
     def diagnostics(self) -> dict[str, float]:
         rates = self.weights.rates

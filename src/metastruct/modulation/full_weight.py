@@ -3,44 +3,30 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 from torch import Tensor
 
 from metastruct.modulation.modulation import Modulation, Part
-from metastruct.nets.product import by_task, sum_of, to_rows
-from metastruct.nets.site import Pair, Site, Update
+from metastruct.nets.product import by_task, to_rows
+from metastruct.nets.site import Site, Update
 
 
 @dataclass
 class FullUpdate(Update):
-    """dW `[..., tasks, out, in]` as it is."""
+    """M = W + dW with dW `[..., tasks, out, in]` as it is."""
 
     change: Tensor
     shift: Tensor | None = None
 
-    @property
-    def factors(self) -> tuple[Tensor, ...]:
-        return (self.change,)
+    def linear(self, h: Tensor, weight: Tensor) -> Tensor:
+        return to_rows(by_task(h, self.change.shape[-3]) @ self.dense(weight).mT)
 
-    def _apply(self, rows: Tensor, matrices: Tensor) -> Tensor:
-        return to_rows(by_task(rows, self.change.shape[-3]) @ matrices)
+    def transpose(self, g: Tensor, weight: Tensor) -> Tensor:
+        return to_rows(by_task(g, self.change.shape[-3]) @ self.dense(weight))
 
-    def linear(self, h: Tensor, weight: Tensor, onto: Tensor | None = None) -> tuple[Tensor, None]:
-        product = self._apply(h, (weight[..., None, :, :] + self.change).mT)
-        return product if onto is None else product + onto, None
-
-    def transpose(self, g: Tensor, weight: Tensor) -> tuple[Tensor, None]:
-        return self._apply(g, weight[..., None, :, :] + self.change), None
-
-    def pullback(self, pairs: Sequence[Pair], needs: Sequence[bool]) -> tuple[Tensor | None, ...]:
-        tasks = self.change.shape[-3]
-        change = sum_of([by_task(a, tasks).mT @ by_task(b, tasks) for (a, _), (b, _) in pairs])
-        return change.sum(-3) if needs[0] else None, change
-
-    def dense(self) -> Tensor:
-        return self.change
+    def dense(self, weight: Tensor) -> Tensor:
+        return weight[..., None, :, :] + self.change
 
 
 class FullWeight(Modulation):

@@ -12,7 +12,6 @@ from torch.nn.utils.parametrizations import orthogonal
 
 from metastruct.modulation.low_rank import DiagonalUpdate
 from metastruct.modulation.modulation import Modulation, Part
-from metastruct.nets.product import sum_of
 from metastruct.nets.site import Site, Update
 
 
@@ -76,8 +75,8 @@ class SVD(Modulation):
     def penalty(self) -> Tensor | float:
         if self.exact:
             return 0.0
-        norms = [torch.linalg.matrix_norm(defect).sum(-1) for defect in self._defects()]
-        return self.orthogonality * sum_of(norms)
+        norms = [torch.linalg.vector_norm(defect, dim=(-2, -1)).sum(-1) for defect in self._defects()]
+        return self.orthogonality * sum(norms[1:], norms[0])
 
     @torch.no_grad()
     def singular_values(self, codes: Tensor) -> dict[str, Tensor]:

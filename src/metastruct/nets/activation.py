@@ -1,89 +1,122 @@
-"""Activations by what the gradient of a net and its backward pass ask of them.
+"""Smooth activations a with their slope a', as one differentiable function z -> (a(z), a'(z)).
 
-Passes over memory, not arithmetic, are what an activation costs beside matrix products; so each keeps what its value,
-slope and curvature share. Plain differentiable tensor code throughout.
+The gradient of a net needs both, and its own derivative a''. Each activation is part of a family of functions that is
+closed under differentiation: the derivative of every member is a formula in the values of the members, so that nothing
+is evaluated twice and any derivative of any order, in reverse and in forward mode, follows from one rule. Passes over
+memory, not arithmetic, are what an activation costs beside matrix products.
 """
 
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from typing import Any
 
 import torch
 from torch import Tensor
 
-Kept = tuple[Tensor, ...]
+Family = tuple[Tensor, ...]
 
 
 class Activation(ABC):
-    """A smooth elementwise function."""
+    """A family of elementwise functions; the first is the activation, the second its slope."""
 
     @abstractmethod
-    def keep(self, z: Tensor) -> Kept:
-        """(act(z), ...): the value, and what the slope and the curvature are made from."""
+    def family(self, z: Tensor) -> Family:
+        """(a(z), a'(z), ...)."""
 
     @abstractmethod
-    def slope(self, kept: Kept) -> Tensor:
-        """act'(z)."""
+    def derivative(self, member: int, family: Family) -> Tensor:
+        """The derivative of a member, from the values of all; but for the first, in memory of its own."""
 
-    @abstractmethod
-    def curvature(self, slope: Tensor, kept: Kept) -> Tensor:
-        """act''(z), in memory of its own."""
+    def __call__(self, z: Tensor) -> tuple[Tensor, Tensor]:
+        """a(z) and a'(z), both `[...]` like z."""
+        value, slope, *_ = _Family.apply(z, self)
+        return value, slope
+
+
+class _Family(torch.autograd.Function):
+    """z -> the family, with d family / dz from the family itself."""
+
+    generate_vmap_rule = True
+
+    @staticmethod
+    def forward(z: Tensor, activation: Activation) -> Family:
+        return activation.family(z)
+
+    @staticmethod
+    def setup_context(ctx: Any, inputs: tuple[Tensor, Activation], output: Family) -> None:
+        ctx.activation = inputs[1]
+        ctx.set_materialize_grads(False)
+        ctx.save_for_backward(*output)
+        ctx.save_for_forward(*output)
+
+    @staticmethod
+    def backward(ctx: Any, *cotangents: Tensor | None) -> tuple[Tensor | None, None]:
+        family, total = ctx.saved_tensors, None
+        for member, cotangent in reversed([*enumerate(cotangents)]):
+            if cotangent is None:
+                continue
+            derivative = ctx.activation.derivative(member, family)
+            if total is not None:
+                total = total.addcmul_(cotangent, derivative)
+            else:
+                total = derivative.mul_(cotangent) if member else derivative * cotangent
+        return total, None
+
+    @staticmethod
+    def jvp(ctx: Any, tangent: Tensor, _: None) -> Family:
+        family = ctx.saved_tensors
+        return tuple(tangent * ctx.activation.derivative(member, family) for member in range(len(family)))
 
 
 class SiLU(Activation):
-    """z s with s = sigmoid(z); act' = act + (1 - act) s, act'' = (1 - s)(2 act' - act)."""
+    """z s with s = sigmoid(z): a' = a + (1 - a) s, a'' = (1 - s)(2 a' - a), s' = s (1 - s)."""
 
-    def keep(self, z: Tensor) -> Kept:
-        sigmoid = torch.sigmoid(z)
-        return z * sigmoid, sigmoid
+    def family(self, z: Tensor) -> Family:
+        s = torch.sigmoid(z)
+        value = z * s
+        return value, torch.lerp(value, torch.ones((), dtype=z.dtype, device=z.device), s), s
 
-    def slope(self, kept: Kept) -> Tensor:
-        value, sigmoid = kept
-        return torch.lerp(value, torch.ones((), dtype=value.dtype, device=value.device), sigmoid)
-
-    def curvature(self, slope: Tensor, kept: Kept) -> Tensor:
-        value, sigmoid = kept
-        u = torch.lerp(value, slope, 2.0)
-        return torch.addcmul(u, u, sigmoid, value=-1)
+    def derivative(self, member: int, family: Family) -> Tensor:
+        value, slope, s = family
+        if member == 0:
+            return slope
+        scale = torch.lerp(value, slope, 2.0) if member == 1 else s
+        return torch.addcmul(scale, scale, s, value=-1)
 
 
 class Tanh(Activation):
-    """tanh(z); act' = 1 - act^2, act'' = -2 act act'."""
+    """t = tanh(z): t' = 1 - t^2, t'' = -2 t t'."""
 
-    def keep(self, z: Tensor) -> Kept:
-        return (torch.tanh(z),)
+    def family(self, z: Tensor) -> Family:
+        t = torch.tanh(z)
+        return t, 1 - t * t
 
-    def slope(self, kept: Kept) -> Tensor:
-        return 1 - kept[0] * kept[0]
-
-    def curvature(self, slope: Tensor, kept: Kept) -> Tensor:
-        return -2 * kept[0] * slope
+    def derivative(self, member: int, family: Family) -> Tensor:
+        t, slope = family
+        return -2 * t * slope if member else slope
 
 
 class Sine(Activation):
-    """sin(z); act' = cos(z), act'' = -sin(z)."""
+    """sin(z) and cos(z)."""
 
-    def keep(self, z: Tensor) -> Kept:
+    def family(self, z: Tensor) -> Family:
         return torch.sin(z), torch.cos(z)
 
-    def slope(self, kept: Kept) -> Tensor:
-        return kept[1]
-
-    def curvature(self, slope: Tensor, kept: Kept) -> Tensor:
-        return -kept[0]
+    def derivative(self, member: int, family: Family) -> Tensor:
+        sine, cosine = family
+        return -sine if member else cosine
 
 
 class Softplus(Activation):
-    """log(1 + exp(z)); act' = s = sigmoid(z), act'' = s (1 - s)."""
+    """log(1 + exp(z)), with the slope s = sigmoid(z) and s' = s (1 - s)."""
 
-    def keep(self, z: Tensor) -> Kept:
+    def family(self, z: Tensor) -> Family:
         return torch.nn.functional.softplus(z), torch.sigmoid(z)
 
-    def slope(self, kept: Kept) -> Tensor:
-        return kept[1]
-
-    def curvature(self, slope: Tensor, kept: Kept) -> Tensor:
-        return slope * (1 - slope)
+    def derivative(self, member: int, family: Family) -> Tensor:
+        s = family[1]
+        return torch.addcmul(s, s, s, value=-1) if member else s
 
 
 ACTIVATIONS: dict[str, Activation] = {"silu": SiLU(), "tanh": Tanh(), "sine": Sine(), "softplus": Softplus()}

@@ -1,8 +1,9 @@
-"""Multi-layer perceptron with sites and an explicit gradient.
+"""Multi-layer perceptron with sites, and the formula of its gradient.
 
-    h_0 = x,  h_l = act(W_l h_{l-1} + b_l),  net = W_out h_L (+ b_out)
+    z_l = W_l h_{l-1} + b_l,  h_l = a(z_l),  h_0 = x,  net = W_out h_L (+ b_out)                            l = 1..L
+    d net / dx = W_1^T a'(z_1) ... W_L^T a'(z_L) W_out^T                            (a'(z) as a diagonal matrix)
 
-Every W_l and b_l stands for its updated form. The gradient is in `sweep`.
+Every W_l and b_l stands for its updated form.
 """
 
 from __future__ import annotations
@@ -14,9 +15,8 @@ from torch import Tensor, nn
 
 from metastruct.nets.activation import ACTIVATIONS
 from metastruct.nets.net import Net
-from metastruct.nets.product import by_task, to_rows
+from metastruct.nets.product import by_task, plus_offset, to_rows
 from metastruct.nets.site import PLAIN, Site, Updates
-from metastruct.nets.sweep import Layer, gradient, gradient_composite
 
 
 class MLP(Net):
@@ -57,19 +57,26 @@ class MLP(Net):
             if site.bias:
                 self.biases[site.name] = nn.Parameter(torch.empty(site.out_features).uniform_(-bound, bound))
 
-    def _layer(self, site: Site, updates: Updates) -> Layer:
-        bias = self.biases[site.name] if site.bias else None
-        return Layer(self.weights[site.name], bias, updates.get(site.name, PLAIN))
+    def _affine(self, site: Site, h: Tensor, updates: Updates) -> Tensor:
+        """W h + b under the update of a site, for rows h."""
+        update = updates.get(site.name, PLAIN)
+        offset = update.offset(self.biases[site.name] if site.bias else None)
+        return plus_offset(update.linear(h, self.weights[site.name]), offset)
 
     def forward(self, x: Tensor, updates: Updates) -> Tensor:
         h = to_rows(x)
         for site in self.sites[:-1]:
-            h = self.activation.keep(self._layer(site, updates).up(h)[0])[0]
-        return by_task(self._layer(self.sites[-1], updates).up(h)[0], x.shape[-3])
+            h, _ = self.activation(self._affine(site, h, updates))
+        return by_task(self._affine(self.sites[-1], h, updates), x.shape[-3])
 
     def gradient(self, x: Tensor, updates: Updates) -> Tensor:
-        output = self._layer(self.sites[-1], updates)
-        ones = x.new_ones(*x.shape[:-3], x.shape[-3] * x.shape[-2] if self.sites[-1].name in updates else 1, 1)
-        layers = [self._layer(site, updates) for site in self.sites[:-1]]
-        sweep = gradient_composite if self.twice else gradient
-        return by_task(sweep(to_rows(x), output.down(ones)[0], layers, self.activation), x.shape[-3])
+        h, slopes = to_rows(x), []
+        *hidden, output = self.sites
+        for site in hidden:
+            h, slope = self.activation(self._affine(site, h, updates))
+            slopes.append(slope)
+        g = x.new_ones(*x.shape[:-3], h.shape[-2] if output.name in updates else 1, 1)
+        g = updates.get(output.name, PLAIN).transpose(g, self.weights[output.name])
+        for site, slope in zip(reversed(hidden), reversed(slopes), strict=True):
+            g = updates.get(site.name, PLAIN).transpose(slope * g, self.weights[site.name])
+        return by_task(g, x.shape[-3])

@@ -22,7 +22,6 @@ class Net(nn.Module, ABC):
     """
 
     sites: list[Site]
-    twice: bool = False  # must the gradient be differentiable twice, or forward-mode? Slower.
 
     def __init__(self, in_features: int, out_features: int, potential: bool):
         super().__init__()
@@ -34,10 +33,7 @@ class Net(nn.Module, ABC):
 
     def gradient(self, x: Tensor, updates: Updates) -> Tensor:
         """d net / dx of a potential, `[..., tasks, points, in]`; nets with an explicit formula override this."""
-        with torch.enable_grad():
-            if not x.requires_grad:
-                x = x.detach().requires_grad_()
-            (gradient,) = torch.autograd.grad(self(x, updates).sum(), x, create_graph=True)
+        gradient: Tensor = torch.func.grad(lambda x: self(x, updates).sum())(x)
         return gradient
 
 

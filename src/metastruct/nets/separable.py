@@ -35,14 +35,6 @@ class Separable(Net):
             *(site.prefixed("potential_energy") for site in self.potential_energy.sites),
         ]
 
-    @property
-    def twice(self) -> bool:  # type: ignore[override]
-        return self.kinetic.twice
-
-    @twice.setter
-    def twice(self, value: bool) -> None:
-        self.kinetic.twice = self.potential_energy.twice = value
-
     def _halves(self, x: Tensor, updates: Updates) -> tuple[tuple[Tensor, Updates], tuple[Tensor, Updates]]:
         q, p = x.chunk(2, dim=-1)
         return (p, under(updates, "kinetic")), (q, under(updates, "potential_energy"))
