@@ -98,14 +98,14 @@ def run(job: Job, outputs: str) -> Iterator[Row]:
         errors = [found[metric]["mean"] for metric in ERRORS]
         lost = found["diverged_tasks"]
         good = not lost and all(error is not None for error in errors)
+        means: Any = {name: math.nan if error is None else error for name, error in zip(ERRORS, errors, strict=True)}
         yield Row(
             **asdict(job),
+            **means,
             steps=learner.steps,
             variant=variant,
             training=" ".join(job.method.training(job.trial)),
             adaptation=" ".join(overrides),
-            field_error=math.nan if errors[0] is None else errors[0],
-            trajectory_error=math.nan if errors[1] is None else errors[1],
             diverged=lost,
             score=math.sqrt(math.prod(errors)) if good else math.inf,
             seconds=training_seconds + time.perf_counter() - began,
