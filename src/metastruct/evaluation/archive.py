@@ -75,15 +75,12 @@ class Archive:
             ValueError: it is damaged, or of something else, or of another version.
         """
         again = "train.py with force=true makes it again"
+        content = io.BytesIO(path.read_bytes())
         try:
-            with np.load(path) as stored:
+            with np.load(content) as stored:
                 arrays = dict(stored)
-        except FileNotFoundError:
-            raise
-        except (OSError, ValueError, TypeError, EOFError, zipfile.BadZipFile):
-            raise ValueError(
-                f"{path} must be an archive of arrays, got something else or a part of one; {again}"
-            ) from None
+        except (ValueError, TypeError, EOFError, zipfile.BadZipFile):
+            raise ValueError(f"{path} must be a whole archive of arrays, got something else; {again}") from None
         sites = {name.removeprefix(SITES): arrays.pop(name) for name in [*arrays] if name.startswith(SITES)}
         known = {each.name for each in fields(cls)} - {"singular_values"}
         missing = [name for name in cls._required() if name not in arrays]
