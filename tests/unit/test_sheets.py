@@ -180,3 +180,22 @@ def test_methods_have_the_names_of_the_paper():
         "FW",
         "new",
     ]
+
+
+def test_a_table_that_asks_for_other_errors_shows_those_and_the_last_decides():
+    asked = (FIELD, TRAJECTORY, "ssim")
+    rows = [
+        Run(made.settings, {name: np.array(values[name]) for name in asked}, made.domains)
+        for made, values in (
+            (run(0.1), {FIELD: [0.01, 0.03], TRAJECTORY: [0.1, 0.1], "ssim": [0.9, 0.92]}),
+            (run(0.1, method="shift"), {FIELD: [0.5, 0.5], TRAJECTORY: [0.01, 0.01], "ssim": [0.5, 0.5]}),
+        )
+    ]
+    made = sheet("main", *rows)
+    assert str(made.cells[("svd(5)",), "pendulum"]) == "2.00 / 10.0 / 0.9100"
+    assert made.best() == {(("svd(5)",), "pendulum")}  # the highest SSIM, though not the lowest trajectory error
+    assert "field (x 1e-2) / trajectory (x 1e-2) / SSIM: " in made.notes[0]
+    assert "the best SSIM of a column" in made.notes[0]
+    line = next(csv.DictReader(io.StringIO(forms.csv(made))))
+    assert float(line["ssim_median"]) == pytest.approx(0.91)
+    assert not made.beside  # the paper has other errors

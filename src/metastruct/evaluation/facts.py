@@ -105,5 +105,8 @@ def described(name: str) -> dict[str, Any]:
 
 
 def headings(names: Sequence[str]) -> str:
-    """The short names of several metrics, such as "field / trajectory"."""
-    return " / ".join(facts(name).short for name in names)
+    """Short names and units of several metrics, such as "x 1e-2, field / trajectory"."""
+    several = [facts(name) for name in names]
+    if len({each.unit for each in several}) == 1 and several[0].unit:
+        return f"{several[0].unit}, {' / '.join(each.short for each in several)}"
+    return " / ".join(f"{each.short} ({each.unit})" if each.unit else each.short for each in several)

@@ -110,12 +110,12 @@ class Sheet:
     def notes(self) -> list[str]:
         fewest, most = self.seeds
         seeds = f"{most} seed{'s' * (most > 1)}" if fewest == most else f"{fewest} to {most} seeds"
-        units = {facts(metric).unit for metric in self.errors}
-        unit = f" {units.pop()}" if len(units) == 1 else ""
+        last = facts(self.errors[-1])
+        best = "lowest" if last.perfect == (0, 0) else "best"
         rolled = " and ".join(f"{facts(metric).label}s" for metric in self.errors if facts(metric).rolled_out)
         told = [
-            f"Errors{unit}, {headings(self.errors)}: mean ± deviation over {seeds} of the mean over test tasks. Bold: "
-            f"the lowest {facts(self.errors[-1]).label} of a column where no task diverged."
+            f"Errors {headings(self.errors)}: mean ± deviation over {seeds} of the mean over test tasks. Bold: "
+            f"the {best} {last.label} of a column where no task diverged."
             + (f" Diverged tasks are left out of means of {rolled}." if rolled else "")
         ]
         if self.steps:

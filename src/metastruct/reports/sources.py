@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from metastruct.evaluation.facts import ERRORS, facts, headings
+from metastruct.evaluation.facts import ERRORS, facts
 from metastruct.reports.forms import write_lines
 from metastruct.reports.results import Results
 from metastruct.reports.tables import read_records
@@ -77,7 +77,7 @@ def searched(folder: Path) -> list[dict[str, str]]:
             "system": system,
             "method": method,
             "settings": " ".join(of["overrides"]),
-            f"{headings(ERRORS)} error ({facts(ERRORS[0]).unit})": " / ".join(
+            f"{' / '.join(facts(metric).short for metric in ERRORS)} error ({facts(ERRORS[0]).unit})": " / ".join(
                 facts(metric).text(of[metric], digits=1) for metric in ERRORS
             ),
             "seeds": str(len(of["seeds"])),
