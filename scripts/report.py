@@ -19,10 +19,10 @@ def main() -> None:
         parser.error(f"FOLDER must hold results of scripts/reproduce.py, and {folder} is not there")
 
     from metastruct.reports.report import report
-    from metastruct.sweeps.table import digests
+    from metastruct.sweeps.table import digests, errors
 
     began = time.perf_counter()
-    path = report(folder, partial(print, flush=True), digests())
+    path = report(folder, partial(print, flush=True), digests(), errors())
     print(f"{path}, {time.perf_counter() - began:.0f} s")
 
 

@@ -22,6 +22,7 @@ from dataclasses import asdict
 from pathlib import Path
 
 from metastruct.config import closest, groups
+from metastruct.evaluation.facts import ERRORS, facts
 from metastruct.reports.tables import as_csv
 from metastruct.runs.files import locked, write_atomically
 from metastruct.runs.provenance import sign
@@ -68,7 +69,7 @@ def main() -> None:
             best = min(found, key=lambda row: row.score)
             print(
                 f"{method} trial {job.trial} seed {job.seed}, {best.steps} outer steps, {best.seconds:.0f} s: "
-                f"field {100 * best.field_error:.2f} trajectory {100 * best.trajectory_error:.2f} (x 1e-2), "
+                f"{', '.join(f'{facts(name).short} {facts(name).text(getattr(best, name))}' for name in ERRORS)}, "
                 f"{best.diverged} diverged  {best.training} | {best.adaptation}",
                 file=sys.stderr,
                 flush=True,

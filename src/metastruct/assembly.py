@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -12,6 +12,7 @@ from hydra.utils import instantiate
 from omegaconf import DictConfig, OmegaConf
 
 from metastruct.config import ConfigError
+from metastruct.evaluation.facts import metrics, settings
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -20,6 +21,8 @@ if TYPE_CHECKING:
     from metastruct.data.tasks import Tasks
     from metastruct.dynamics.dynamics import Scales
     from metastruct.dynamics.model import ModulatedModel
+    from metastruct.evaluation.adapted import Protocol
+    from metastruct.evaluation.metric import Metric
     from metastruct.learners.learner import Learner
 
 
@@ -83,6 +86,34 @@ def build_learner(cfg: DictConfig, tasks: Tasks) -> Learner:
         locality=OmegaConf.to_container(cfg.locality, resolve=True),
     )
     return learner
+
+
+def build_metrics(names: Sequence[str]) -> dict[str, Metric]:
+    """These metrics of conf/metric.
+
+    Raises:
+        ConfigError: there is no such metric, or its class refuses its settings.
+    """
+    try:
+        return {name: instantiate(settings(name), _partial_=True)() for name in names}
+    except ValueError as error:
+        raise ConfigError(str(error)) from error
+
+
+def build_protocol(cfg: DictConfig) -> Protocol:
+    """How the evaluation of a configuration meets new tasks, and what it measures; errors as of `build_metrics`."""
+    from metastruct.evaluation.adapted import Protocol
+
+    named = cfg.evaluation.get("metrics")
+    return Protocol(
+        support_trajectories=cfg.data.support_trajectories,
+        shots=cfg.shots,
+        seed=cfg.seed,
+        side=cfg.evaluation.grid,
+        box_scale=cfg.evaluation.box_scale,
+        metrics=build_metrics(metrics() if named is None else named),
+        by_name=named is not None,
+    )
 
 
 @dataclass(frozen=True)

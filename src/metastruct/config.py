@@ -61,6 +61,7 @@ class Evaluation:
     start: str = MISSING
     grid: int = MISSING
     box_scale: float = MISSING
+    metrics: list[str] | None = None
     figures: bool = MISSING
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 import json
 import shutil
 import time
@@ -15,8 +14,8 @@ from typing import TYPE_CHECKING, Any
 
 from omegaconf import DictConfig, OmegaConf
 
-from metastruct.assembly import Trained, build_learner, component
-from metastruct.config import dynamics_name, each_seed, method_name
+from metastruct.assembly import Trained, build_learner, build_protocol, component
+from metastruct.config import ConfigError, dynamics_name, each_seed, method_name
 from metastruct.runs.files import locked, write_atomically, write_checked
 from metastruct.runs.folder import RunFolder, data_folder, run_folder, training_folder
 from metastruct.validation import validate
@@ -25,6 +24,7 @@ if TYPE_CHECKING:
     from lightning.pytorch.loggers import WandbLogger
 
     from metastruct.data.datamodule import FamilyData
+    from metastruct.evaluation.archive import Archive
     from metastruct.evaluation.protocol import Evaluation
 
 
@@ -138,7 +138,7 @@ def _run(cfg: DictConfig, settings: dict[str, Any], folder: RunFolder) -> dict[s
     seconds["training"] = trained.seconds
     evaluation = _evaluated(cfg, data, trained)
     seconds |= evaluation.seconds
-    _keep_arrays(folder, data, trained, evaluation)
+    _archive(data, trained, evaluation).save(folder.evaluation)
     if cfg.evaluation.figures:
         with _clock(seconds, "figures"), working("drawing the figures"):
             draw_all(folder.evaluation, folder.figures)
@@ -192,49 +192,48 @@ def _trained(cfg: DictConfig, settings: dict[str, Any], data: FamilyData, logger
 def _evaluated(cfg: DictConfig, data: FamilyData, trained: Trained) -> Evaluation:
     import torch
 
-    from metastruct.evaluation.protocol import evaluate
+    from metastruct.evaluation.adapted import Learned, Members
+    from metastruct.evaluation.protocol import MetricRefused, evaluate
     from metastruct.tracking.console import working
 
     device = "cuda" if cfg.trainer.accelerator != "cpu" and torch.cuda.is_available() else "cpu"
     tasks = len(data.test.parameters)
+    start = trained.start(tasks, cfg.evaluation.start).to(device)
     with working(f"adapting to {tasks} new tasks from {cfg.shots} observations each, then measuring"):
-        return evaluate(
-            model=trained.model.to(device),
-            start=trained.start(tasks, cfg.evaluation.start).to(device),
-            adaptation=component(cfg.adaptation),
-            integrator=component(cfg.integrator),
-            system=data.system,
-            test=data.test,
-            support_trajectories=cfg.data.support_trajectories,
-            shots=cfg.shots,
-            seed=cfg.seed,
-            side=cfg.evaluation.grid,
-            box_scale=cfg.evaluation.box_scale,
-            prior=trained.prior().to(device),
-        )
+        try:
+            return evaluate(
+                Learned(trained.model.to(device), start, trained.prior().to(device)),
+                build_protocol(cfg),
+                component(cfg.adaptation),
+                component(cfg.integrator),
+                Members(data.system, data.test),
+            )
+        except MetricRefused as error:
+            raise ConfigError(str(error)) from error
 
 
-def _keep_arrays(folder: RunFolder, data: FamilyData, trained: Trained, evaluation: Evaluation) -> None:
-    """What the figures draw, so that they can be drawn again without the model."""
+def _archive(data: FamilyData, trained: Trained, evaluation: Evaluation) -> Archive:
+    """What the figures draw."""
     import numpy as np
 
-    singular_values = trained.model.modulation.singular_values(
-        trained.codes.to(next(trained.model.parameters()).device)
+    from metastruct.evaluation.archive import Archive
+
+    adapted, system = evaluation.adapted, data.system
+    codes = trained.codes.to(next(trained.model.parameters()).device)
+    return Archive(
+        state_names=np.array(system.state_names),
+        parameter_names=np.array(system.parameter_names),
+        test_members=np.array(system.described(data.test.parameters)),
+        test_domains=np.array(evaluation.domains),
+        train_domains=np.array(system.domain_names(data.train.parameters)),
+        train_parameters=data.train.parameters,
+        train_codes=trained.codes.numpy(),
+        history=np.array(trained.history),
+        singular_values={
+            site: values.cpu().numpy() for site, values in trained.model.modulation.singular_values(codes).items()
+        },
+        **adapted.arrays(),
     )
-    arrays: dict[str, Any] = evaluation.arrays | {
-        "state_names": np.array(data.system.state_names),
-        "parameter_names": np.array(data.system.parameter_names),
-        "test_members": np.array(data.system.described(data.test.parameters)),
-        "test_domains": np.array(data.system.domain_names(data.test.parameters)),
-        "train_domains": np.array(data.system.domain_names(data.train.parameters)),
-        "train_parameters": data.train.parameters,
-        "train_codes": trained.codes.numpy(),
-        "history": np.array(trained.history),
-        **{f"singular_values/{site}": values.cpu().numpy() for site, values in singular_values.items()},
-    }
-    buffer = io.BytesIO()
-    np.savez_compressed(buffer, **arrays)
-    write_atomically(folder.evaluation, buffer.getvalue())
 
 
 def _written(

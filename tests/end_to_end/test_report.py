@@ -10,14 +10,16 @@ from html.parser import HTMLParser
 import numpy as np
 import pytest
 
+from metastruct.evaluation.facts import ERRORS
 from metastruct.reports.claims import CLAIMS, Finding
 from metastruct.reports.layout import LAYOUTS
 from metastruct.reports.page import Section, page
 from metastruct.reports.plots.look import ticks
 from metastruct.reports.report import report
-from metastruct.reports.results import FIELD, TRAJECTORY
 from metastruct.reports.sources import OTHERS
 from metastruct.reports.tables import as_csv
+
+FIELD, TRAJECTORY = ERRORS
 
 VOID = {"meta", "img", "br", "link", "hr"}
 SETTINGS = {  # of each table: what its runs differ in

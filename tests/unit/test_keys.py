@@ -17,7 +17,14 @@ IN_NEITHER = [
     "rank=5",  # the default of svd
 ]
 IN_THE_EVALUATION_ONLY = [
-    *("shots=50", "evaluation.steps=10", "evaluation.start=zero", "evaluation.grid=20", "evaluation.box_scale=1.5"),
+    *(
+        "evaluation.metrics=[ssim]",
+        "shots=50",
+        "evaluation.steps=10",
+        "evaluation.start=zero",
+        "evaluation.grid=20",
+        "evaluation.box_scale=1.5",
+    ),
     *("adaptation.learning_rate=0.1", "integrator.step_size=0.01", "data.test_tasks=3", "data.support_trajectories=2"),
 ]
 IN_BOTH = [

@@ -8,7 +8,7 @@ from omegaconf import OmegaConf
 
 from metastruct.assembly import component
 from metastruct.config import CONF
-from metastruct.metrics.local_rank import affine_dimension, local_ranks, numerical_rank, parameter_jacobian
+from metastruct.studies.local_rank import affine_dimension, local_ranks, numerical_rank, parameter_jacobian
 
 MEMBERS = 60
 

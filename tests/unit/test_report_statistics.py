@@ -5,8 +5,11 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from metastruct.reports.results import FIELD, TRAJECTORY, Results, Run
+from metastruct.evaluation.facts import ERRORS
+from metastruct.reports.results import Results, Run
 from metastruct.reports.statistics import front, interval, ratio
+
+FIELD, TRAJECTORY = ERRORS
 
 
 def results(errors, first_seed=0):

@@ -7,9 +7,12 @@ import json
 import numpy as np
 import pytest
 
-from metastruct.reports.results import FIELD, TRAJECTORY, read
+from metastruct.evaluation.facts import ERRORS
+from metastruct.reports.results import read
 from metastruct.reports.sources import costs, local_ranks, searched
 from metastruct.reports.tables import as_csv
+
+FIELD, TRAJECTORY = ERRORS
 
 NAN = float("nan")
 

@@ -9,11 +9,14 @@ import re
 import numpy as np
 import pytest
 
+from metastruct.evaluation.facts import ERRORS, facts
 from metastruct.reports import forms
 from metastruct.reports.layout import LAYOUTS
 from metastruct.reports.methods import named
-from metastruct.reports.results import FIELD, TRAJECTORY, Results, Run
+from metastruct.reports.results import Results, Run
 from metastruct.reports.sheet import Cell, Sheet, short, shown
+
+FIELD, TRAJECTORY = ERRORS
 
 NAN = float("nan")
 
@@ -41,8 +44,8 @@ def sheet(name, *runs, which=0):
 
 def test_a_cell_holds_mean_and_deviation_over_seeds_of_means_over_tasks():
     cell = Cell.of(Results("main", (run([0.01, 0.03]), run([0.03, 0.05], seed=1))))
-    assert cell.field == pytest.approx((0.03, np.sqrt(2) * 0.01))
-    assert cell.median == pytest.approx((0.03, 0.03))
+    assert cell.errors[FIELD] == pytest.approx((0.03, np.sqrt(2) * 0.01))
+    assert cell.medians == pytest.approx({FIELD: 0.03, TRAJECTORY: 0.03})
     assert str(cell) == "3.00 ± 1.41 / 3.00 ± 1.41"
     assert (cell.seeds, cell.diverged, cell.tasks) == (2, 0, 4)
 
@@ -50,10 +53,10 @@ def test_a_cell_holds_mean_and_deviation_over_seeds_of_means_over_tasks():
 def test_a_cell_of_a_domain_counts_its_tasks_alone():
     both = run([0.01, 0.5, 0.02], trajectories=[0.01, NAN, 0.03], domains=("pendulum", "duffing", "pendulum"))
     pendulum, duffing = (Cell.of(Results("multi_domain", (both,)), name) for name in ("pendulum", "duffing"))
-    assert pendulum.median == pytest.approx((0.015, 0.02))
+    assert pendulum.medians == pytest.approx({FIELD: 0.015, TRAJECTORY: 0.02})
     assert (pendulum.diverged, pendulum.tasks) == (0, 2)
     assert (duffing.diverged, duffing.tasks) == (1, 1)
-    assert duffing.median == (0.5, np.inf)
+    assert duffing.medians == {FIELD: 0.5, TRAJECTORY: np.inf}
     assert str(duffing) == "50.0 / - (1 of 1 diverged)"
 
 
@@ -61,7 +64,7 @@ def test_columns_of_several_domains_stand_beside_their_whole():
     both = run([0.01, 0.03], domains=("pendulum", "duffing"))
     made = sheet("multi_domain", both)
     assert made.columns == ["together", "pendulum", "duffing"]
-    assert made.cells[("svd(5)", "gradient"), "duffing"].field[0] == 0.03
+    assert made.cells[("svd(5)", "gradient"), "duffing"].errors[FIELD][0] == 0.03
 
 
 def test_the_best_of_each_column_has_the_lowest_trajectory_error_and_no_diverged_task():
@@ -167,7 +170,7 @@ def test_latex_is_balanced_and_escaped():
     ("mean", "deviation", "text"), [(0.0111, 0.003, "1.11 ± 0.30"), (0.9913, NAN, "99.1"), (NAN, NAN, "-")]
 )
 def test_errors_are_shown_in_hundredths(mean, deviation, text):
-    assert shown(mean, deviation) == text
+    assert shown(facts(FIELD), mean, deviation) == text
 
 
 def test_methods_have_the_names_of_the_paper():
@@ -177,3 +180,22 @@ def test_methods_have_the_names_of_the_paper():
         "FW",
         "new",
     ]
+
+
+def test_a_table_that_asks_for_other_errors_shows_those_and_the_last_decides():
+    asked = (FIELD, TRAJECTORY, "ssim")
+    rows = [
+        Run(made.settings, {name: np.array(values[name]) for name in asked}, made.domains)
+        for made, values in (
+            (run(0.1), {FIELD: [0.01, 0.03], TRAJECTORY: [0.1, 0.1], "ssim": [0.9, 0.92]}),
+            (run(0.1, method="shift"), {FIELD: [0.5, 0.5], TRAJECTORY: [0.01, 0.01], "ssim": [0.5, 0.5]}),
+        )
+    ]
+    made = sheet("main", *rows)
+    assert str(made.cells[("svd(5)",), "pendulum"]) == "2.00 / 10.0 / 0.9100"
+    assert made.best() == {(("svd(5)",), "pendulum")}  # the highest SSIM, though not the lowest trajectory error
+    assert "field (x 1e-2) / trajectory (x 1e-2) / SSIM: " in made.notes[0]
+    assert "the best SSIM of a column" in made.notes[0]
+    line = next(csv.DictReader(io.StringIO(forms.csv(made))))
+    assert float(line["ssim_median"]) == pytest.approx(0.91)
+    assert not made.beside  # the paper has other errors

@@ -20,7 +20,7 @@ from metastruct.sweeps import table as module
 from metastruct.sweeps.bundle import units
 from metastruct.sweeps.command import main, parsed
 from metastruct.sweeps.plan import Plan, carry_out
-from metastruct.sweeps.table import Table, table, tables
+from metastruct.sweeps.table import Table, errors, table, tables
 from metastruct.validation import validate
 
 
@@ -62,6 +62,18 @@ def test_a_modulation_without_a_rank_appears_once_in_a_cross_with_ranks(own_tabl
     own_table({"seeds": [0, 1], "cross": [["modulation=shift", "modulation=svd"], ["rank=1", "rank=2", "rank=3"]]})
     labels = [job.label for job in table("own", tmp_path).jobs if job.seed == 0]
     assert labels == ["modulation=shift", *(f"modulation=svd rank={rank}" for rank in (1, 2, 3))]
+
+
+def test_a_table_keeps_the_errors_that_it_shows(own_table, every_table, tmp_path):
+    shown = errors()
+    assert all(set(shown[name]) <= set(one.metrics) for name, one in every_table.items())
+    block = {"seeds": [0], "cross": [["modulation=shift"]]}
+    own_table(block, errors=["field_error", "ssim"])
+    assert {"field_error", "ssim"} <= set(table("own", tmp_path).metrics)
+    assert errors() == {"own": ["field_error", "ssim"]}
+    own_table(block, errors=["field_error", "coverage_95"])
+    with pytest.raises(ConfigError, match="table=own: errors holds coverage_95, which its records do not keep; add it"):
+        table("own", tmp_path)
 
 
 def test_every_study_of_a_table_can_be_built(every_table):

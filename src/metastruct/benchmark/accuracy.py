@@ -32,10 +32,12 @@ def runs(words: str, seeds: Sequence[int] = (0, 1, 2)) -> list[RunFolder]:
 
 
 def accuracy(metric: str, words: str) -> float:
-    """Mean over seeds and test tasks of a metric (x 1e-2), from finished runs or new ones."""
+    """Mean over seeds and test tasks of a metric in its unit, from finished runs or new ones."""
+    from metastruct.evaluation.facts import facts
     from metastruct.reports.tables import read_records, seed_means
 
-    return 100 * statistics.mean(seed_means(read_records(run.records for run in runs(words)), metric).values())
+    means = seed_means(read_records(run.records for run in runs(words)), metric)
+    return facts(metric).scale * statistics.mean(means.values())
 
 
 def pendulum_support(*overrides: str) -> tuple[Any, Any]:

@@ -18,6 +18,7 @@ from metastruct.benchmark.steps import (
     svd_over_shift,
     trainer_over_bare,
 )
+from metastruct.evaluation.facts import ERRORS, facts
 from metastruct.launchers.gpu_pool import visible_gpus
 
 NO_BAR = math.inf
@@ -109,9 +110,9 @@ def processes() -> list[Figure]:
 def errors() -> list[Figure]:
     """Of trained models on test tasks."""
     return [
-        Figure(f"{name}, {metric.replace('_', ' ')} (x 1e-2), 3 seeds", partial(accuracy, metric, words), bar, "")
+        Figure(f"{name}, {facts(metric).heading}, 3 seeds", partial(accuracy, metric, words), bar, "")
         for name, (words, bars) in SYSTEMS.items()
-        for metric, bar in zip(("field_error", "trajectory_error"), bars, strict=True)
+        for metric, bar in zip(ERRORS, bars, strict=True)
     ]
 
 
@@ -122,11 +123,11 @@ def adaptations(*overrides: str) -> list[Figure]:
         Figure("Levenberg-Marquardt, one task, numpy to member", partial(one_task, *overrides), 50.0, "ms"),
         *(
             Figure(
-                f"Levenberg-Marquardt over gradient, {metric.replace('_', ' ')}",
+                f"Levenberg-Marquardt over gradient, {facts(metric).label}",
                 partial(levenberg_over_gradient, metric, *overrides),
                 bar,
             )
-            for metric, bar in (("support_loss", 1.0), ("field_error", 1.1), ("trajectory_error", 1.25))
+            for metric, bar in zip(("support_loss", *ERRORS), (1.0, 1.1, 1.25), strict=True)
         ),
         Figure("coverage of error bars of 95 %", partial(coverage, *overrides), unit="%"),
     ]

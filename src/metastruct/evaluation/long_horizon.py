@@ -17,12 +17,12 @@ import torch
 from scipy.integrate import solve_ivp
 from torch import Tensor
 
+from metastruct.evaluation.errors import relative_error
+from metastruct.evaluation.secular import secular_slope, turns_per_sample
 from metastruct.integrators.flow import Flow
 from metastruct.integrators.integrator import Integrator
 from metastruct.integrators.rk4 import RK4
 from metastruct.integrators.rollout import rollout
-from metastruct.metrics.errors import relative_error
-from metastruct.metrics.secular import secular_slope, turns_per_sample
 
 Array = np.ndarray
 Law = Callable[[Array], Array]  # states [tasks, points, state] -> dx/dt of the same shape

@@ -7,12 +7,9 @@ from typing import Any
 
 import numpy as np
 
+from metastruct.evaluation.facts import facts, metrics
 from metastruct.evaluation.protocol import Evaluation
-from metastruct.metrics.errors import diverged
 from metastruct.runs.records import Record
-
-HEADLINE = ("field_error", "trajectory_error", "ssim", "energy_drift")
-WITHOUT_ROLLOUT = ("field_error", "ssim", "support_loss", "poisson_degeneracy", "friction_degeneracy")
 
 
 def records(evaluation: Evaluation, **settings: Any) -> list[Record]:
@@ -27,27 +24,32 @@ def records(evaluation: Evaluation, **settings: Any) -> list[Record]:
 def summary(evaluation: Evaluation) -> dict[str, Any]:
     """Mean, deviation and median over the test tasks; diverged tasks are counted and left out of the means.
 
-    Where the tasks are of several domains, `domains` holds the same for each of them.
+    First the metrics that stand in every summary, empty where they were not measured, then the others by name. Where
+    the tasks are of several domains, `domains` holds the same for each of them.
     """
     whole = {metric: values for (metric, component), values in evaluation.values.items() if not component}
-    result = _of(whole)
+    result = _of(whole, evaluation.diverged)
     names = list(dict.fromkeys(evaluation.domains))
     if len(names) > 1:
         rows = {name: np.array([domain == name for domain in evaluation.domains]) for name in names}
-        result["domains"] = {name: _of({m: values[rows[name]] for m, values in whole.items()}) for name in names}
+        lost = evaluation.diverged
+        result["domains"] = {
+            name: _of({m: values[own] for m, values in whole.items()}, None if lost is None else lost[own])
+            for name, own in rows.items()
+        }
     return result
 
 
-def _of(whole: dict[str, np.ndarray]) -> dict[str, Any]:
-    lost = diverged(whole["trajectory_error"])
-    result: dict[str, Any] = {"diverged_tasks": int(lost.sum())}
-    for metric in (*HEADLINE, *sorted(set(whole) - set(HEADLINE))):
+def _of(whole: dict[str, np.ndarray], diverged: np.ndarray | None) -> dict[str, Any]:
+    result: dict[str, Any] = {"diverged_tasks": None if diverged is None else int(diverged.sum())}
+    always = [metric for metric in metrics() if facts(metric).headline == "always"]
+    for metric in (*always, *sorted(set(whole) - set(always))):
         values = whole.get(metric)
         if values is None:
             result[metric] = {"mean": None, "std": None, "median": None, "per_task": None}
             continue
-        rolled_out = metric not in WITHOUT_ROLLOUT
-        kept = values[np.isfinite(values) & ~(lost & rolled_out)]
+        meaningless = diverged if diverged is not None and facts(metric).rolled_out else False
+        kept = values[np.isfinite(values) & ~np.asarray(meaningless)]
         result[metric] = {
             "mean": _number(np.mean(kept)) if len(kept) else None,
             "std": _number(np.std(kept)) if len(kept) else None,

@@ -14,15 +14,18 @@ import matplotlib.pyplot  # noqa: F401
 from lightning import Trainer  # noqa: F401
 
 from metastruct import experiment, training  # noqa: F401
+from metastruct.assembly import build_metrics
 from metastruct.command import expected, one_line
 from metastruct.config import composed
 from metastruct.evaluation import protocol, summary  # noqa: F401
+from metastruct.evaluation.facts import metrics
 from metastruct.launchers.launcher import STOPPED, TAKEN, Job
 from metastruct.learners import auto_decoding, maml, pretrained, reptile, scratch  # noqa: F401
 from metastruct.reports import console, figures  # noqa: F401
 from metastruct.runs.files import claimed, is_locked
 from metastruct.runs.provenance import git_commit
 
+build_metrics(metrics())  # imports each
 git_commit()  # of the code that was imported just now; every fork has it from here
 
 

@@ -4,8 +4,25 @@ from __future__ import annotations
 
 import numpy as np
 
-Array = np.ndarray
+from metastruct.evaluation.adapted import Adapted
+from metastruct.evaluation.metric import Array, Metric
+
 NORMAL_95 = 1.959964
+
+
+class Coverage(Metric):
+    """Share of the components of the true field that lie within 1.96 standard deviations of the adapted one.
+
+    Args:
+        grid: on the evaluation grid, which reaches beyond the data, and not at the query states.
+    """
+
+    def __init__(self, grid: bool):
+        self.grid = grid
+
+    def measure(self, adapted: Adapted) -> dict[str, Array]:
+        states = adapted.grid_points if self.grid else adapted.query_points
+        return {"": coverage(*adapted.error_bars(states), adapted.law(states))}
 
 
 def coverage(mean: Array, std: Array, true: Array) -> Array:

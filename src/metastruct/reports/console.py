@@ -8,32 +8,31 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
+from metastruct.evaluation.facts import ERRORS, Facts, facts
+from metastruct.evaluation.facts import metrics as every_metric
 from metastruct.reports.published import NOTE, PUBLISHED
 
 
 def print_result(metrics: dict[str, Any], folder: Path) -> None:
     """This run beside the published number for its system and method."""
     console = Console(highlight=False)
-    tasks = len(metrics["field_error"]["per_task"])
+    measured = (value.get("per_task") for value in metrics.values() if isinstance(value, dict))
+    tasks = len(next(filter(None, measured), ()))
     title = (
         f"{metrics['system']} · {metrics['method']} · seed {metrics['seed']} · {metrics['shots']} observations a task"
     )
     table = Table(title=title, title_justify="left", caption=NOTE, caption_justify="left")
     for heading in ("", f"ours, mean ± std of {tasks} tasks", "published"):
         table.add_column(heading, justify="right" if heading else "left")
-    published = PUBLISHED.get((metrics["system"], metrics["method"]), (None, None))
-    for row, metric, theirs in (
-        ("field error (x 1e-2)", "field_error", published[0]),
-        ("trajectory error (x 1e-2)", "trajectory_error", published[1]),
-    ):
-        table.add_row(row, _spread(metrics[metric], 100), "-" if theirs is None else f"{theirs:.2f}")
-        for domain, own in metrics.get("domains", {}).items():
-            table.add_row(f"  {domain}", _spread(own[metric], 100), "-")
-    table.add_row("SSIM", _spread(metrics["ssim"], 1, 4), "-")
-    table.add_row("energy drift", _spread(metrics["energy_drift"], 1, 1, "e"), "-")
-    if "entropy_production" in metrics:
-        table.add_row("least entropy production", _spread(metrics["entropy_production"], 1, 1, "e"), "-")
-    lost = f"{metrics['diverged_tasks']} of {tasks}"
+    published = dict(zip(ERRORS, PUBLISHED.get((metrics["system"], metrics["method"]), ()), strict=False))
+    for metric in every_metric():
+        known = facts(metric)
+        if known.headline == "always" or (known.headline == "measured" and metric in metrics):
+            theirs = published.get(metric)
+            table.add_row(known.heading, _spread(metrics[metric], known), "-" if theirs is None else f"{theirs:.2f}")
+            for domain, own in metrics.get("domains", {}).items() if metric in ERRORS else ():
+                table.add_row(f"  {domain}", _spread(own[metric], known), "-")
+    lost = "-" if metrics["diverged_tasks"] is None else f"{metrics['diverged_tasks']} of {tasks}"
     table.add_row("diverged tasks", f"[bold red]{lost}[/bold red]" if metrics["diverged_tasks"] else lost, "-")
     if metrics.get("training_diverged_at") is not None:
         table.add_row("training", f"[bold red]DIVERGED at outer step {metrics['training_diverged_at']}[/bold red]", "-")
@@ -46,7 +45,5 @@ def print_result(metrics: dict[str, Any], folder: Path) -> None:
     console.print(f"results in {folder}", soft_wrap=True)
 
 
-def _spread(metric: dict[str, Any], scale: float, digits: int = 2, form: str = "f") -> str:
-    if metric["mean"] is None:
-        return "-"
-    return f"{scale * metric['mean']:.{digits}{form}} ± {scale * metric['std']:.{digits}{form}}"
+def _spread(metric: dict[str, Any], known: Facts) -> str:
+    return "-" if metric["mean"] is None else f"{known.text(metric['mean'])} ± {known.text(metric['std'])}"

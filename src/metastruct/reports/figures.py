@@ -13,9 +13,10 @@ import matplotlib.pyplot as plt
 import numpy as np
 from matplotlib.figure import Figure
 
+from metastruct.evaluation.archive import Archive
+from metastruct.evaluation.errors import relative_error
 from metastruct.runs.files import write_atomically
 
-Arrays = dict[str, np.ndarray]
 TRUE, LEARNED = "#222222", "#d1495b"
 STYLE: Any = {
     "axes.spines.top": False,
@@ -27,36 +28,30 @@ STYLE: Any = {
 
 
 def draw_all(evaluation: Path, folder: Path) -> None:
-    """Draw every figure that the arrays allow, as PNG, each written atomically."""
-    arrays = _stored(evaluation)
-    drawings = {
-        "phase_portrait": phase_portrait,
-        "energy": energy,
-        "field_error": field_error,
-        "adaptation": adaptation,
-    }
-    if len(arrays["train_codes"]) == len(arrays["train_parameters"]):
-        drawings["codes"] = codes_of_domains if len(set(arrays.get("train_domains", []))) > 1 else codes
-    if len(arrays["history"]):
+    """Draw every figure that the archive allows, as PNG, each written atomically; errors as of `Archive.load`."""
+    archive = Archive.load(evaluation)
+    drawings = {"phase_portrait": phase_portrait, "adaptation": adaptation}
+    if archive.true_field is not None:
+        drawings["field_error"] = field_error
+    if archive.true_energy is not None or archive.learned_energy is not None:
+        drawings["energy"] = energy
+    if len(archive.train_codes) == len(archive.train_parameters):
+        drawings["codes"] = codes_of_domains if len(set(archive.train_domains)) > 1 else codes
+    if len(archive.history):
         drawings["training"] = training
-    if "true_entropy" in arrays:
+    if archive.true_entropy is not None:
         drawings["entropy"] = entropy
-    if any(name.startswith("singular_values/") for name in arrays):
+    if archive.singular_values:
         drawings["singular_values"] = singular_values
     with plt.rc_context(STYLE):
         for name, draw in drawings.items():
-            save(draw(arrays), folder / f"{name}.png")
+            save(draw(archive), folder / f"{name}.png")
 
 
 def draw_portrait(evaluation: Path, *paths: Path) -> None:
-    """Draw the phase portrait alone, in the formats of these paths."""
+    """Draw the phase portrait alone, in the formats of these paths; errors as of `Archive.load`."""
     with plt.rc_context(STYLE):
-        save(phase_portrait(_stored(evaluation)), *paths)
-
-
-def _stored(evaluation: Path) -> Arrays:
-    with np.load(evaluation) as stored:
-        return dict(stored)
+        save(phase_portrait(Archive.load(evaluation)), *paths)
 
 
 def save(figure: Figure, *paths: Path) -> None:
@@ -69,95 +64,96 @@ def save(figure: Figure, *paths: Path) -> None:
     plt.close(figure)
 
 
-def _errors(arrays: Arrays) -> np.ndarray:
+def _errors(archive: Archive) -> np.ndarray:
     """Relative trajectory error of each test task, infinite where it is not finite."""
-    query, flat = arrays["query"], (len(arrays["query"]), -1)
-    with np.errstate(all="ignore"):
-        error = np.linalg.norm((arrays["rollouts"] - query).reshape(flat), axis=1)
-        return np.nan_to_num(error / np.linalg.norm(query.reshape(flat), axis=1), nan=np.inf)
+    return np.nan_to_num(relative_error(archive.rollouts, archive.query), nan=np.inf)
 
 
-def _chosen(arrays: Arrays) -> dict[str, int]:
+def _chosen(archive: Archive) -> dict[str, int]:
     """The best, the median and the worst test task, by trajectory error."""
-    order = np.argsort(_errors(arrays))
+    order = np.argsort(_errors(archive))
     return {"best": int(order[0]), "median": int(order[len(order) // 2]), "worst": int(order[-1])}
 
 
-def _plane(arrays: Arrays) -> list[int]:
+def _plane(archive: Archive) -> list[int]:
     """The two components that the evaluation grid varies."""
-    return arrays["grid_axes"].tolist() if "grid_axes" in arrays else [0, 1]
+    return archive.grid_axes.tolist()
 
 
-def _mu(arrays: Arrays, task: int) -> str:
-    if "test_members" in arrays:
-        return str(arrays["test_members"][task])
-    pairs = zip(arrays["parameter_names"], arrays["test_parameters"][task], strict=True)
-    return ", ".join(f"{name} = {value:.2f}" for name, value in pairs)
-
-
-def phase_portrait(arrays: Arrays) -> Figure:
+def phase_portrait(archive: Archive) -> Figure:
     """True and adapted query trajectories in the plane of the evaluation grid."""
     figure, axes = plt.subplots(1, 3, figsize=(10, 3.6), layout="constrained")
-    plane = _plane(arrays)
-    first, second = arrays["state_names"][plane]
-    errors = _errors(arrays)
-    for axis, (word, task) in zip(axes, _chosen(arrays).items(), strict=True):
-        for i, (true, learned) in enumerate(zip(arrays["query"][task], arrays["rollouts"][task], strict=True)):
+    plane = _plane(archive)
+    first, second = archive.state_names[plane]
+    errors = _errors(archive)
+    for axis, (word, task) in zip(axes, _chosen(archive).items(), strict=True):
+        for i, (true, learned) in enumerate(zip(archive.query[task], archive.rollouts[task], strict=True)):
             axis.plot(*true[:, plane].T, color=TRUE, lw=2.4, alpha=0.35, label="true" if i == 0 else None)
             axis.plot(*learned[:, plane].T, color=LEARNED, lw=0.9, label="adapted" if i == 0 else None)
             axis.plot(*true[0, plane], "o", color=TRUE, ms=3)
         axis.set(
             xlabel=first,
-            title=f"{word} of {len(errors)} new tasks, error {100 * errors[task]:.2f} %\n{_mu(arrays, task)}",
+            title=f"{word} of {len(errors)} new tasks, error {100 * errors[task]:.2f} %\n{archive.test_members[task]}",
         )
     axes[0].set_ylabel(second)
     figure.legend(*axes[0].get_legend_handles_labels(), loc="outside lower center", ncols=2, frameon=False)
     return figure
 
 
-def energy(arrays: Arrays) -> Figure:
+def energy(archive: Archive) -> Figure:
     """Change of the learned and of the true energy along the adapted rollouts of the median task."""
-    task = _chosen(arrays)["median"]
-    kinds = [kind for kind in ("learned", "true") if f"{kind}_energy" in arrays]
-    figure, axes = plt.subplots(1, len(kinds), figsize=(4.6 * len(kinds), 3.2), layout="constrained", squeeze=False)
-    for axis, kind in zip(axes[0], kinds, strict=True):
-        values = arrays[f"{kind}_energy"][task] / arrays[f"{kind}_energy_range"][task]
-        axis.plot(
-            arrays["times"], (values - values[:, :1]).T, color=LEARNED if kind == "learned" else TRUE, lw=0.9, alpha=0.8
-        )
-        axis.set(xlabel="t", title=f"{kind} H along adapted rollouts ({_mu(arrays, task)})")
+    energies = {
+        "learned": (archive.learned_energy, archive.learned_energy_range),
+        "true": (archive.true_energy, archive.true_energy_range),
+    }
+    task = _chosen(archive)["median"]
+    changes = {
+        kind: (along[task] - along[task][:, :1]) / spread[task]
+        for kind, (along, spread) in energies.items()
+        if along is not None and spread is not None
+    }
+    figure = _along(archive, task, "H", changes, "(H(t) - H(0)) / range of H on the box")
+    for axis in figure.axes:
         axis.ticklabel_format(axis="y", scilimits=(-2, 3))
-    axes[0, 0].set_ylabel("(H(t) - H(0)) / range of H on the box")
     return figure
 
 
-def entropy(arrays: Arrays) -> Figure:
+def entropy(archive: Archive) -> Figure:
     """Rise of the learned and of the true entropy along the adapted rollouts of the median task."""
-    task = _chosen(arrays)["median"]
-    kinds = [kind for kind in ("learned", "true") if f"{kind}_entropy" in arrays]
-    figure, axes = plt.subplots(1, len(kinds), figsize=(4.6 * len(kinds), 3.2), layout="constrained", squeeze=False)
-    for axis, kind in zip(axes[0], kinds, strict=True):
-        values = arrays[f"{kind}_entropy"][task]
-        rise = (values - values[:, :1]) / np.ptp(values)
-        axis.plot(arrays["times"], rise.T, color=LEARNED if kind == "learned" else TRUE, lw=0.9, alpha=0.8)
-        axis.set(xlabel="t", title=f"{kind} S along adapted rollouts ({_mu(arrays, task)})")
-    axes[0, 0].set_ylabel("(S(t) - S(0)) / range of S on the rollouts")
+    entropies = {"learned": archive.learned_entropy, "true": archive.true_entropy}
+    task = _chosen(archive)["median"]
+    rises = {
+        kind: (along[task] - along[task][:, :1]) / np.ptp(along[task])
+        for kind, along in entropies.items()
+        if along is not None
+    }
+    return _along(archive, task, "S", rises, "(S(t) - S(0)) / range of S on the rollouts")
+
+
+def _along(archive: Archive, task: int, symbol: str, curves: dict[str, np.ndarray], label: str) -> Figure:
+    """A panel for the learned and one for the true potential, as far as they are there."""
+    figure, axes = plt.subplots(1, len(curves), figsize=(4.6 * len(curves), 3.2), layout="constrained", squeeze=False)
+    for axis, (kind, values) in zip(axes[0], curves.items(), strict=True):
+        axis.plot(archive.times, values.T, color=LEARNED if kind == "learned" else TRUE, lw=0.9, alpha=0.8)
+        axis.set(xlabel="t", title=f"{kind} {symbol} along adapted rollouts ({archive.test_members[task]})")
+    axes[0, 0].set_ylabel(label)
     return figure
 
 
-def field_error(arrays: Arrays) -> Figure:
+def field_error(archive: Archive) -> Figure:
     """Where in its box the adapted field is off, for the best, the median and the worst task."""
     figure, axes = plt.subplots(1, 3, figsize=(10, 3.2), layout="constrained")
-    plane = _plane(arrays)
-    first, second = arrays["state_names"][plane]
-    chosen = _chosen(arrays)
-    true, learned = arrays["true_field"], arrays["learned_field"]
+    plane = _plane(archive)
+    first, second = archive.state_names[plane]
+    chosen = _chosen(archive)
+    true, learned = archive.true_field, archive.learned_field
+    assert true is not None
     scale = np.sqrt((true**2).sum(-1).mean(axis=(1, 2)))
     error = np.sqrt(((learned - true) ** 2).sum(-1)) / scale[:, None, None]
     shown = np.stack([error[task] for task in chosen.values()])
     top = shown.max(where=np.isfinite(shown), initial=0.0) or 1.0  # of a diverged task there is nothing to see
     for axis, (word, task) in zip(axes, chosen.items(), strict=True):
-        grid = arrays["grid"][task]
+        grid = archive.grid[task]
         image = axis.pcolormesh(
             grid[..., plane[0]],
             grid[..., plane[1]],
@@ -168,36 +164,36 @@ def field_error(arrays: Arrays) -> Figure:
             shading="gouraud",
             rasterized=True,
         )
-        axis.set(xlabel=first, title=f"{word}\n{_mu(arrays, task)}")
-        for path in arrays["query"][task]:
+        axis.set(xlabel=first, title=f"{word}\n{archive.test_members[task]}")
+        for path in archive.query[task]:
             axis.plot(*path[:, plane].T, color=TRUE, lw=0.4, alpha=0.5)
     axes[0].set_ylabel(second)
     figure.colorbar(image, ax=axes, label="|learned - true| / rms |true|")
     return figure
 
 
-def adaptation(arrays: Arrays) -> Figure:
+def adaptation(archive: Archive) -> Figure:
     """Support loss of each new task along its adaptation."""
     figure, axis = plt.subplots(figsize=(4.6, 3.2), layout="constrained")
-    axis.semilogy(arrays["trace"], color=LEARNED, lw=0.7, alpha=0.6)
-    axis.semilogy(np.median(arrays["trace"], axis=1), color=TRUE, lw=1.8, label="median")
-    axis.set(xlabel="adaptation step", ylabel="support loss", title=f"{arrays['trace'].shape[1]} new tasks")
+    axis.semilogy(archive.trace, color=LEARNED, lw=0.7, alpha=0.6)
+    axis.semilogy(np.median(archive.trace, axis=1), color=TRUE, lw=1.8, label="median")
+    axis.set(xlabel="adaptation step", ylabel="support loss", title=f"{archive.trace.shape[1]} new tasks")
     axis.legend(frameon=False)
     return figure
 
 
-def codes(arrays: Arrays) -> Figure:
+def codes(archive: Archive) -> Figure:
     """First two principal components of the training codes, coloured by each true parameter; new tasks as crosses."""
-    names = arrays["parameter_names"]
-    points, new, share = _principal(arrays)
+    names = archive.parameter_names
+    points, new, share = _principal(archive)
     figure, axes = plt.subplots(1, len(names), figsize=(3.6 * len(names), 3.2), layout="constrained", squeeze=False)
     for i, (axis, name) in enumerate(zip(axes[0], names, strict=True)):
-        values = arrays["train_parameters"][:, i]
+        values = archive.train_parameters[:, i]
         limits = {"vmin": values.min(), "vmax": values.max(), "cmap": "viridis"}
         seen = axis.scatter(*points.T, c=values, s=22, **limits)
         axis.scatter(
             *new.T,
-            c=arrays["test_parameters"][:, i],
+            c=archive.test_parameters[:, i],
             s=34,
             marker="X",
             edgecolors="k",
@@ -210,12 +206,12 @@ def codes(arrays: Arrays) -> Figure:
     return figure
 
 
-def codes_of_domains(arrays: Arrays) -> Figure:
+def codes_of_domains(archive: Archive) -> Figure:
     """First two principal components of the training codes, coloured by domain; new tasks as crosses."""
-    points, new, share = _principal(arrays)
+    points, new, share = _principal(archive)
     figure, axis = plt.subplots(figsize=(5.6, 3.6), layout="constrained")
-    for i, name in enumerate(dict.fromkeys(arrays["train_domains"].tolist())):
-        old, crosses = points[arrays["train_domains"] == name], new[arrays["test_domains"] == name]
+    for i, name in enumerate(dict.fromkeys(archive.train_domains.tolist())):
+        old, crosses = points[archive.train_domains == name], new[archive.test_domains == name]
         axis.scatter(old[:, 0], old[:, 1], s=22, color=f"C{i}", label=name)
         axis.scatter(crosses[:, 0], crosses[:, 1], s=34, color=f"C{i}", marker="X", edgecolors="k", linewidths=0.6)
     axis.set(xlabel=f"PC 1 ({100 * share[0]:.0f} %)", title="codes of the tasks (X: new tasks)")
@@ -224,32 +220,32 @@ def codes_of_domains(arrays: Arrays) -> Figure:
     return figure
 
 
-def _principal(arrays: Arrays) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+def _principal(archive: Archive) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """First two principal components of training and of new codes `[tasks, 2]`, and each component's share."""
-    points = arrays["train_codes"]
+    points = archive.train_codes
     centre = points.mean(0)
     _, spread, axes_of_codes = np.linalg.svd(points - centre, full_matrices=False)
     plane = np.zeros((points.shape[1], 2))
     plane[:, : min(2, len(axes_of_codes))] = axes_of_codes[:2].T
-    return (points - centre) @ plane, (arrays["test_codes"] - centre) @ plane, spread**2 / (spread**2).sum()
+    return (points - centre) @ plane, (archive.test_codes - centre) @ plane, spread**2 / (spread**2).sum()
 
 
-def training(arrays: Arrays) -> Figure:
+def training(archive: Archive) -> Figure:
     """Training loss over the outer steps."""
     figure, axis = plt.subplots(figsize=(4.6, 3.2), layout="constrained")
-    axis.semilogy(*arrays["history"].T, color=TRUE, lw=1)
-    axis.set(xlabel="outer step", ylabel="training loss", title=f"{len(arrays['train_parameters'])} training tasks")
+    axis.semilogy(*archive.history.T, color=TRUE, lw=1)
+    axis.set(xlabel="outer step", ylabel="training loss", title=f"{len(archive.train_parameters)} training tasks")
     return figure
 
 
-def singular_values(arrays: Arrays) -> Figure:
+def singular_values(archive: Archive) -> Figure:
     """Distribution over the training tasks of the singular values of each site."""
-    sites = [name for name in arrays if name.startswith("singular_values/")]
+    sites = archive.singular_values
     figure, axes = plt.subplots(
         1, len(sites), figsize=(3.2 * len(sites), 3.0), layout="constrained", squeeze=False, sharey=True
     )
-    for axis, site in zip(axes[0], sites, strict=True):
-        axis.boxplot(arrays[site], medianprops={"color": LEARNED}, flierprops={"markersize": 2})
-        axis.set(xlabel="i", title=site.removeprefix("singular_values/"))
+    for axis, (site, values) in zip(axes[0], sites.items(), strict=True):
+        axis.boxplot(values, medianprops={"color": LEARNED}, flierprops={"markersize": 2})
+        axis.set(xlabel="i", title=site)
     axes[0, 0].set_ylabel("d_i over the training tasks")
     return figure

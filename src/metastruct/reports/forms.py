@@ -23,11 +23,8 @@ def csv(sheet: Sheet) -> str:
     lines: list[dict[str, Any]] = []
     for (row, name), cell in sheet.cells.items():
         line: dict[str, Any] = dict(zip(sheet.layout.rows, row, strict=True)) | {column: name}
-        for metric, (mean, std), median in (
-            ("field_error", cell.field, cell.median[0]),
-            ("trajectory_error", cell.trajectory, cell.median[1]),
-        ):
-            line |= {metric: mean, f"{metric}_std": std, f"{metric}_median": median}
+        for metric, (mean, std) in cell.errors.items():
+            line |= {metric: mean, f"{metric}_std": std, f"{metric}_median": cell.medians[metric]}
         line |= {"seeds": cell.seeds, "diverged": cell.diverged, "tasks": cell.tasks}
         line |= {"parameters": cell.parameters, "training_seconds": cell.seconds}
         lines.append(line | {"published": sheet.beside.get((row, name), "")})

@@ -6,6 +6,7 @@ import json
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
+from metastruct.evaluation.facts import ERRORS
 from metastruct.reports import forms
 from metastruct.reports.claims import CLAIMS, Claim, Finding
 from metastruct.reports.layout import LAYOUTS
@@ -22,16 +23,23 @@ Say = Callable[[str], None]
 REWRITTEN = {"long_horizon": write_study, "search": write_searched}  # from their records, where there are any
 
 
-def report(folder: Path, say: Say, yamls: Mapping[str, str] | None = None) -> Path:
+def report(
+    folder: Path,
+    say: Say,
+    yamls: Mapping[str, str] | None = None,
+    errors: Mapping[str, Sequence[str]] | None = None,
+) -> Path:
     """Write the tables and figures beside their records, then claims.json, claims.md and report.html.
 
     Args:
         folder: with one folder a table.
         say: told about every step.
         yamls: digests of the tables' yamls as they are now; a table that was collected under another is not complete.
+        errors: the metrics that tables ask for, where those are not the usual ones.
     """
-    now = yamls or {}
-    found = {name: results for name in LAYOUTS if (results := _read(folder / name, now.get(name), say))}
+    now, asked = yamls or {}, errors or {}
+    tables = ((name, _read(folder / name, now.get(name), asked.get(name, ERRORS), say)) for name in LAYOUTS)
+    found = {name: results for name, results in tables if results}
     measured = Measured(found, costs(folder / "adaptation_cost"), local_ranks(folder / "local_rank"))
     sections = []
     for name, layouts in LAYOUTS.items():
@@ -55,9 +63,9 @@ def report(folder: Path, say: Say, yamls: Mapping[str, str] | None = None) -> Pa
     return path
 
 
-def _read(folder: Path, yaml: str | None, say: Say) -> Results | None:
+def _read(folder: Path, yaml: str | None, errors: Sequence[str], say: Say) -> Results | None:
     try:
-        return read(folder, yaml)
+        return read(folder, yaml, errors)
     except ValueError as error:
         say(f"{folder.name}: {error}")
         return None

@@ -1,8 +1,8 @@
 """The results of record of one table: the errors of every run on every test task, with the settings of the run.
 
-A task has diverged where its rollout is not finite or off by more than ten times the true norm, or its field is not
-finite. It is counted, left out of means of trajectory errors and kept in medians, as METHOD section 5 has it. A mean of
-field errors holds every finite one, as metrics.json does.
+A task has diverged where its rollout is not finite or off by more than ten times the true norm, or another error, such
+as that of the field, is not finite. It is counted, left out of means of errors of rollouts and kept in medians, as
+METHOD section 5 has it. A mean of other errors holds every finite one, as metrics.json does.
 """
 
 from __future__ import annotations
@@ -18,15 +18,19 @@ from typing import Any
 
 import numpy as np
 
-FIELD, TRAJECTORY = "field_error", "trajectory_error"
-LIMIT = 10.0  # a trajectory error above it has diverged
+from metastruct.evaluation.facts import ERRORS, facts
+
+LIMIT = 10.0  # an error of a rollout above it has diverged
 
 Row = dict[str, str]
 
 
 @dataclass(frozen=True)
 class Run:
-    """One run: its line of runs.csv, `values[metric]` with one number a task, `domains` with the tasks' families."""
+    """One run: its line of runs.csv, `values[error]` with one number a task, `domains` with the tasks' families.
+
+    The errors are metrics of conf/metric, those that the table asks for in its order; the last decides what is best.
+    """
 
     settings: Row
     values: dict[str, np.ndarray]
@@ -57,8 +61,11 @@ class Run:
     @property
     def lost(self) -> np.ndarray:
         """Which tasks diverged."""
-        rolled = np.nan_to_num(self.values[TRAJECTORY], nan=np.inf) <= LIMIT
-        return ~(rolled & np.isfinite(self.values[FIELD]))
+        kept = [
+            np.nan_to_num(values, nan=np.inf) <= LIMIT if facts(metric).rolled_out else np.isfinite(values)
+            for metric, values in self.values.items()
+        ]
+        return ~np.logical_and.reduce(kept)
 
     def inside(self, domain: str | None) -> np.ndarray:
         """Which tasks belong to a domain, all of them to None."""
@@ -67,7 +74,7 @@ class Run:
     def mean(self, metric: str, domain: str | None = None) -> float:
         """Mean over the tasks of one domain, or of all; NaN where there is none to count."""
         values = self.values[metric]
-        kept = self.inside(domain) & (np.isfinite(values) if metric == FIELD else ~self.lost)
+        kept = self.inside(domain) & (~self.lost if facts(metric).rolled_out else np.isfinite(values))
         return float(values[kept].mean()) if kept.any() else float("nan")
 
     @property
@@ -89,6 +96,11 @@ class Results:
     runs: tuple[Run, ...]
     planned: int | None = None
     outdated: bool = False
+
+    @property
+    def errors(self) -> tuple[str, ...]:
+        """Those that its runs have."""
+        return tuple(self.runs[0].values) if self.runs else ERRORS
 
     @property
     def complete(self) -> bool:
@@ -121,17 +133,18 @@ class Results:
         return bool(self.runs)
 
 
-def read(folder: Path, yaml: str | None = None) -> Results | None:
+def read(folder: Path, yaml: str | None = None, errors: Sequence[str] = ERRORS) -> Results | None:
     """The results of a table's folder; None where they are not there.
 
     Args:
         yaml: digest of the table's yaml as it is now, where it is known.
+        errors: the metrics that the table asks for.
     """
     try:
         with open(folder / "runs.csv", newline="") as file:
             lines = list(csv.DictReader(file))
         with open(folder / "records.csv", newline="") as file:
-            rows = [row for row in csv.DictReader(file) if row["metric"] in (FIELD, TRAJECTORY)]
+            rows = [row for row in csv.DictReader(file) if row["metric"] in errors]
     except FileNotFoundError:
         return None
     values: dict[str, dict[str, dict[int, float]]] = {}
@@ -145,14 +158,14 @@ def read(folder: Path, yaml: str | None = None) -> Results | None:
     runs = []
     for line in lines:
         own, of_tasks = values.get(line["run"], {}), sorted(domains.get(line["run"], {}))
-        for metric in (FIELD, TRAJECTORY):
+        for metric in errors:
             if not of_tasks or sorted(own.get(metric, {})) != of_tasks:
                 raise ValueError(
                     f"{folder / 'records.csv'} must hold {metric} of every task of {line['run']}, which runs.csv "
                     f"lists; collect the table again: python scripts/reproduce.py table={folder.name}"
                 )
-        errors = {metric: np.array([own[metric][task] for task in of_tasks]) for metric in (FIELD, TRAJECTORY)}
-        runs.append(Run(line, errors, tuple(domains[line["run"]][task] for task in of_tasks)))
+        numbers = {metric: np.array([own[metric][task] for task in of_tasks]) for metric in errors}
+        runs.append(Run(line, numbers, tuple(domains[line["run"]][task] for task in of_tasks)))
     told = provenance(folder)
     outdated = yaml is not None and told.get("yaml", yaml) != yaml
     return Results(folder.name, tuple(runs), told.get("of"), outdated)

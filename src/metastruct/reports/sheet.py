@@ -7,9 +7,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from metastruct.evaluation.facts import ERRORS, Facts, facts, headings
 from metastruct.reports.layout import WORDS, Layout
 from metastruct.reports.published import NOTE, beside
-from metastruct.reports.results import FIELD, TRAJECTORY, Results, groups, is_number, spread
+from metastruct.reports.results import Results, groups, is_number, spread
 
 Pair = tuple[float, float]
 Name = tuple[str, ...]
@@ -17,11 +18,10 @@ Name = tuple[str, ...]
 
 @dataclass(frozen=True)
 class Cell:
-    """Errors of one setting: mean and deviation over seeds, medians over all tasks, and what diverged."""
+    """Of one setting, each error's mean and deviation over seeds and median over all tasks, and what diverged."""
 
-    field: Pair
-    trajectory: Pair
-    median: Pair
+    errors: dict[str, Pair]
+    medians: dict[str, float]
     seeds: int
     diverged: int
     tasks: int
@@ -37,9 +37,8 @@ class Cell:
             return float(np.median(np.nan_to_num(values, nan=np.inf)))
 
         return cls(
-            spread(results.means(FIELD, domain)),
-            spread(results.means(TRAJECTORY, domain)),
-            (median(FIELD), median(TRAJECTORY)),
+            {metric: spread(results.means(metric, domain)) for metric in results.errors},
+            {metric: median(metric) for metric in results.errors},
             len({run.seed for run in results.runs}),
             sum(int((run.lost & run.inside(domain)).sum()) for run in results.runs),
             sum(int(run.inside(domain).sum()) for run in results.runs),
@@ -48,7 +47,7 @@ class Cell:
         )
 
     def __str__(self) -> str:
-        told = f"{shown(*self.field)} / {shown(*self.trajectory)}"
+        told = " / ".join(shown(facts(metric), *pair) for metric, pair in self.errors.items())
         return f"{told} ({self.diverged} of {self.tasks} diverged)" if self.diverged else told
 
 
@@ -58,6 +57,7 @@ class Sheet:
 
     name: str
     layout: Layout
+    errors: tuple[str, ...]
     rows: list[Name]
     columns: list[str]
     cells: dict[tuple[Name, str], Cell]
@@ -79,7 +79,7 @@ class Sheet:
                 cells[row, column] = Cell.of(runs, domain)
                 one = runs.runs[0]
                 published = beside(one["system"], one["method"], one["dynamics"])
-                if published and layout.published and not one["setting"]:
+                if published and layout.published and not one["setting"] and results.errors == ERRORS:
                     theirs[row, column] = published
         columns = list(dict.fromkeys(column for _, column in cells))
         if all(map(is_number, columns)):
@@ -91,15 +91,18 @@ class Sheet:
         steps = {int(run["training_steps"]) for run in results.runs if run["learner"] == "auto_decoding"}
         baselines = any(run["learner"] != "auto_decoding" for run in results.runs)
         told = commits, seeds, sorted(steps), baselines
-        return cls(results.name, layout, list(by_row), columns, cells, theirs, sizes, seconds, *told)
+        rows, errors = list(by_row), results.errors
+        return cls(results.name, layout, errors, rows, columns, cells, theirs, sizes, seconds, *told)
 
     def best(self) -> set[tuple[Name, str]]:
-        """The cell with the lowest trajectory error of each column, among rivals; one with a diverged task never is."""
+        """The cell with the best last error of each column, among rivals; one with a diverged task never is."""
+        metric = self.errors[-1]
         contests: dict[Name, list[tuple[float, tuple[Name, str]]]] = {}
         for (row, column), cell in self.cells.items():
             settings = dict(zip(self.layout.rows, row, strict=True))
             place = (column, *(settings[name] for name in self.layout.rivals))
-            contests.setdefault(place, []).append((math.inf if cell.diverged else cell.trajectory[0], (row, column)))
+            distance = facts(metric).distance(cell.errors[metric][0])
+            contests.setdefault(place, []).append((math.inf if cell.diverged else distance, (row, column)))
         winners = [min(entries) for entries in contests.values() if len(entries) > 1]
         return {key for error, key in winners if math.isfinite(error)}
 
@@ -107,10 +110,13 @@ class Sheet:
     def notes(self) -> list[str]:
         fewest, most = self.seeds
         seeds = f"{most} seed{'s' * (most > 1)}" if fewest == most else f"{fewest} to {most} seeds"
+        last = facts(self.errors[-1])
+        best = "lowest" if last.perfect == (0, 0) else "best"
+        rolled = " and ".join(f"{facts(metric).label}s" for metric in self.errors if facts(metric).rolled_out)
         told = [
-            f"Errors x 1e-2, field / trajectory: mean ± deviation over {seeds} of the mean over test tasks. Bold: the "
-            "lowest trajectory error of a column where no task diverged. Diverged tasks are left out of means of "
-            "trajectory errors."
+            f"Errors {headings(self.errors)}: mean ± deviation over {seeds} of the mean over test tasks. Bold: "
+            f"the {best} {last.label} of a column where no task diverged."
+            + (f" Diverged tasks are left out of means of {rolled}." if rolled else "")
         ]
         if self.steps:
             trained = f"Trained for {' or '.join(f'{count:,}' for count in self.steps)} outer steps"
@@ -155,10 +161,10 @@ def short(commit: str) -> str:
     return commit.removesuffix("-dirty")[:10] + ("-dirty" if commit.endswith("-dirty") else "")
 
 
-def shown(mean: float, deviation: float) -> str:
-    """x 1e-2, such as 1.11 ± 0.30."""
+def shown(metric: Facts, mean: float, deviation: float) -> str:
+    """In the unit of the metric, such as 1.11 ± 0.30; one digit less from ten on."""
     if not math.isfinite(mean):
         return "-"
-    digits = 2 if abs(mean) < 0.1 else 1
-    told = f"{100 * mean:.{digits}f}"
-    return f"{told} ± {100 * deviation:.{digits}f}" if math.isfinite(deviation) else told
+    digits = metric.digits - (abs(mean) >= 10 / metric.scale)
+    told = metric.text(mean, digits)
+    return f"{told} ± {metric.text(deviation, digits)}" if math.isfinite(deviation) else told

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from metastruct.evaluation.facts import ERRORS, facts
 from metastruct.reports.forms import write_lines
 from metastruct.reports.results import Results
 from metastruct.reports.tables import read_records
@@ -76,7 +77,9 @@ def searched(folder: Path) -> list[dict[str, str]]:
             "system": system,
             "method": method,
             "settings": " ".join(of["overrides"]),
-            "field / trajectory error (x 1e-2)": f"{100 * of['field_error']:.1f} / {100 * of['trajectory_error']:.1f}",
+            f"{' / '.join(facts(metric).short for metric in ERRORS)} error ({facts(ERRORS[0]).unit})": " / ".join(
+                facts(metric).text(of[metric], digits=1) for metric in ERRORS
+            ),
             "seeds": str(len(of["seeds"])),
         }
         for system, methods in chosen.items()

@@ -46,11 +46,12 @@ def training_settings(cfg: Tree) -> dict[str, Any]:
 
 def evaluation_settings(cfg: Tree) -> dict[str, Any]:
     """The part of a resolved configuration that the metrics depend on."""
-    evaluation = {name: value for name, value in cfg["evaluation"].items() if name != "figures"}
+    evaluation = {name: value for name, value in cfg["evaluation"].items() if name not in ("figures", "metrics")}
+    named = cfg["evaluation"].get("metrics")
     return {
         **_pick(cfg, "adaptation", "integrator", "shots"),
         "training": training_settings(cfg),
-        "evaluation": evaluation,
+        "evaluation": evaluation | ({} if named is None else {"metrics": named}),  # all of them change no key
         "data": _pick(cfg["data"], "test_tasks", "support_trajectories"),
     }
 

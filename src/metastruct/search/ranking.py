@@ -10,6 +10,7 @@ from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import Any
 
+from metastruct.evaluation.facts import ERRORS
 from metastruct.search.space import METHODS, MODULATIONS
 from metastruct.search.trial import Job, Row
 
@@ -81,8 +82,7 @@ def choose(rows: Sequence[Row]) -> dict[str, Any]:
         chosen.setdefault(system, {})[learner] = {
             "overrides": [*METHODS[learner].overrides, *length, *row.training.split(), *row.adaptation.split()],
             "score": score if math.isfinite(score) else None,
-            "field_error": statistics.fmean(other.field_error for other in alike),
-            "trajectory_error": statistics.fmean(other.trajectory_error for other in alike),
+            **{error: statistics.fmean(getattr(other, error) for other in alike) for error in ERRORS},
             "trial": row.trial,
             "seeds": sorted(other.seed for other in alike),
             "budget": budget,

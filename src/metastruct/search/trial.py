@@ -5,9 +5,10 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING, Any
 
+from metastruct.evaluation.facts import ERRORS
 from metastruct.search.space import METHODS, Method
 
 if TYPE_CHECKING:
@@ -61,10 +62,11 @@ def run(job: Job, outputs: str) -> Iterator[Row]:
     """The rows of a job, one an adaptation."""
     import torch
 
-    from metastruct.assembly import build_learner, component
+    from metastruct.assembly import build_learner, build_metrics, build_protocol, component
     from metastruct.data.datamodule import FamilyData
     from metastruct.data.simulate import Simulation
     from metastruct.data.tasks import Tasks
+    from metastruct.evaluation.adapted import Learned, Members
     from metastruct.evaluation.protocol import evaluate
     from metastruct.evaluation.summary import summary
     from metastruct.runs.folder import data_folder
@@ -88,33 +90,22 @@ def run(job: Job, outputs: str) -> Iterator[Row]:
     for variant, overrides in enumerate(job.method.adaptation(job.trial, VARIANTS)):
         began = time.perf_counter()
         cfg, _ = composed_and_checked(*shared, *overrides, f"outputs={outputs}")
-        found = summary(
-            evaluate(
-                model=model,
-                start=start,
-                adaptation=component(cfg.adaptation),
-                integrator=component(cfg.integrator),
-                system=family.system,
-                test=held_out,
-                support_trajectories=cfg.data.support_trajectories,
-                shots=cfg.shots,
-                seed=job.seed,
-                side=cfg.evaluation.grid,
-                box_scale=cfg.evaluation.box_scale,
-                prior=prior(learner) if cfg.adaptation.name == "closed_form" else None,
-            )
-        )
-        errors = [found[metric]["mean"] for metric in ("field_error", "trajectory_error")]
+        closed = cfg.adaptation.name == "closed_form"
+        learned = Learned(model, start, prior(learner) if closed else None)
+        protocol = replace(build_protocol(cfg), metrics=build_metrics(ERRORS))
+        pieces = component(cfg.adaptation), component(cfg.integrator)
+        found = summary(evaluate(learned, protocol, *pieces, Members(family.system, held_out)))
+        errors = [found[metric]["mean"] for metric in ERRORS]
         lost = found["diverged_tasks"]
         good = not lost and all(error is not None for error in errors)
+        means: Any = {name: math.nan if error is None else error for name, error in zip(ERRORS, errors, strict=True)}
         yield Row(
             **asdict(job),
+            **means,
             steps=learner.steps,
             variant=variant,
             training=" ".join(job.method.training(job.trial)),
             adaptation=" ".join(overrides),
-            field_error=math.nan if errors[0] is None else errors[0],
-            trajectory_error=math.nan if errors[1] is None else errors[1],
             diverged=lost,
             score=math.sqrt(math.prod(errors)) if good else math.inf,
             seconds=training_seconds + time.perf_counter() - began,

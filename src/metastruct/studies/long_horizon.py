@@ -18,6 +18,7 @@ from rich.progress import track
 
 from metastruct.assembly import Trained, component
 from metastruct.config import CONF, ConfigError, closest, groups
+from metastruct.evaluation.archive import Archive
 from metastruct.evaluation.long_horizon import Orbits, measure, orbits_from, roll
 from metastruct.integrators.flow import Flow
 from metastruct.reports.long_horizon import ORBITS, write_study
@@ -109,14 +110,17 @@ class LongHorizon:
         if content is None:
             raise ValueError(f"{run.model} is missing or damaged; train.py with force=true makes it again")
         trained, system = Trained.load(cfg, content), component(cfg.system)
-        with np.load(run.evaluation) as stored, torch.no_grad():
-            arrays = dict(stored)
-            if "learned_energy_range" not in arrays:
-                raise ValueError(f"a study of energies needs dynamics that have one, got dynamics={cfg.dynamics.name}")
-            flow = trained.model.dynamics.flow(trained.model.modulation(torch.from_numpy(arrays["test_codes"])))
+        archive = Archive.load(run.evaluation)
+        if archive.learned_energy_range is None:
+            raise ValueError(f"a study of energies needs dynamics that have one, got dynamics={cfg.dynamics.name}")
+        with torch.no_grad():
+            flow = trained.model.dynamics.flow(trained.model.modulation(torch.from_numpy(archive.test_codes)))
         note(f"integrating {self.periods} periods of the learned and of the true flow of {run.path.name}")
-        starts, scale = arrays["query"][:, : self.trajectories, 0], arrays["learned_energy_range"]
-        mu = arrays["test_parameters"]
+        starts, scale, mu = (
+            archive.query[:, : self.trajectories, 0],
+            archive.learned_energy_range,
+            archive.test_parameters,
+        )
         span = (cfg.data.horizon, self.periods, self.steps)
         return flow, orbits_from(flow, lambda x: system.vector_field(x, mu), starts, scale, *span)
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from metastruct.evaluation.facts import ERRORS, facts
 from metastruct.launchers.launcher import Launcher, Outcome
 from metastruct.sweeps.bundle import units
 from metastruct.sweeps.estimate import Estimator
@@ -114,11 +115,11 @@ def undone(jobs: Iterable[Planned]) -> list[Planned]:
 
 
 def told_of(metrics: dict[str, Any] | None) -> str:
-    """The errors of a finished run, x 1e-2."""
+    """The errors of a finished run, each in its unit."""
     if metrics is None:
         return "no result"
-    errors = (metrics[name]["mean"] for name in ("field_error", "trajectory_error"))
-    told = " / ".join("-" if error is None else f"{100 * error:.2f}" for error in errors)
+    errors = {name: metrics[name]["mean"] for name in ERRORS}
+    told = " / ".join("-" if error is None else facts(name).text(error) for name, error in errors.items())
     lost = f", {metrics['diverged_tasks']} diverged" if metrics["diverged_tasks"] else ""
     return f"{told}{lost}"
 

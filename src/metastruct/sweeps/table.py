@@ -3,7 +3,9 @@
     title: what it shows
     order: of the tables, when all are made
     steps: the preset of outer steps, for the runs that do not say otherwise
-    metrics: those that its records keep; left out: the usual ones
+    metrics: those that its records keep; left out: all that their yamls say are kept
+    errors: of these, those that its sheet and its figures show, the last of which decides what is best; left out: the
+        field error and the trajectory error
     portrait: true for the phase portrait and metrics.json of the first run
     study: what is measured on its finished runs, a component of metastruct.studies
     blocks: each a cross product of lists of words for train.py, `cross`, repeated for its `seeds`
@@ -26,15 +28,12 @@ from omegaconf.errors import ConfigAttributeError, ConfigKeyError, OmegaConfBase
 from yaml import YAMLError
 
 from metastruct.config import CONF, ConfigError, closest, composed, drop_unused_rank, dynamics_name, groups, method_name
+from metastruct.evaluation.facts import ERRORS, facts, metrics
 from metastruct.launchers.launcher import Job
 from metastruct.runs.folder import run_folder, training_folder
 from metastruct.runs.keys import digest
 from metastruct.validation import validate
 
-METRICS: tuple[str, ...] = (
-    *("field_error", "trajectory_error", "ssim", "energy_drift", "true_energy_drift", "support_loss"),
-    *("entropy_production", "poisson_degeneracy", "friction_degeneracy"),
-)
 QUIET = ("logger=none", "evaluation.figures=false")  # what a sweep does without, unless the user says otherwise
 
 
@@ -83,7 +82,7 @@ class Table:
     name: str
     title: str
     jobs: tuple[Planned, ...]
-    metrics: tuple[str, ...] = METRICS
+    metrics: Sequence[str] = field(default_factory=lambda: [name for name in metrics() if facts(name).kept])
     portrait: bool = False
     digest: str = ""  # of its yaml
     study: Mapping[str, Any] | None = None
@@ -122,7 +121,17 @@ def table(name: str, outputs: Path, extra: Sequence[str] = ()) -> Table:
         if extra:  # a yaml makes sense, as the tests see to
             validate(job.settings)
     kept = {key: content[key] for key in ("metrics", "portrait", "study") if key in content}
-    return Table(name, content["title"], tuple(jobs.values()), digest=digest_of(content), **kept)
+    asked = Table(name, content["title"], tuple(jobs.values()), digest=digest_of(content), **kept)
+    if missing := [error for error in errors()[name] if error not in asked.metrics]:
+        raise ConfigError(
+            f"table={name}: errors holds {', '.join(missing)}, which its records do not keep; add it to its metrics"
+        )
+    return asked
+
+
+def errors() -> dict[str, Sequence[str]]:
+    """The metrics that the sheet and the figures of every table show."""
+    return {path.stem: described(path.stem).get("errors", ERRORS) for path in CONF.glob("table/*.yaml")}
 
 
 def digests() -> dict[str, str]:

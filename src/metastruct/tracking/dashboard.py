@@ -9,10 +9,10 @@ from typing import Any
 import wandb_workspaces.reports.v2 as panels
 import wandb_workspaces.workspaces as workspaces
 
+from metastruct.evaluation.facts import ERRORS, facts
 from metastruct.runs.files import write_atomically
 
 NAME = "MetaStruct"
-ERRORS = {"field_error": "field error", "trajectory_error": "trajectory error"}
 COLUMNS = (
     *("config:table.value", "config:method.value", "config:system.value.name", "config:seed.value"),
     *(f"summary:test/{error}" for error in ERRORS),
@@ -27,13 +27,9 @@ def dashboard(project: str, entity: str = "") -> workspaces.Workspace:
     drift = panels.SummaryMetric("test/energy_drift")
     sections = {
         "Error against parameters": [
-            _scatter(f"{words} against parameters", panels.SummaryMetric("parameters/total"), error, log_x=True)
-            for error, words in ERRORS.items()
+            _scatter("parameters", panels.SummaryMetric("parameters/total"), error) for error in ERRORS
         ],
-        "Error against shots": [
-            _scatter(f"{words} against shots", panels.Config("shots"), error, log_x=True)
-            for error, words in ERRORS.items()
-        ],
+        "Error against shots": [_scatter("shots", panels.Config("shots"), error) for error in ERRORS],
         "Training, by method": [
             panels.LinePlot(
                 title="training loss",
@@ -70,8 +66,10 @@ def dashboard(project: str, entity: str = "") -> workspaces.Workspace:
     )
 
 
-def _scatter(title: str, x: Any, error: str, **settings: bool) -> panels.ScatterPlot:
-    return panels.ScatterPlot(title=title, x=x, y=panels.SummaryMetric(f"test/{error}"), log_y=True, **settings)
+def _scatter(words: str, x: Any, error: str) -> panels.ScatterPlot:
+    """An error against something, both logarithmic."""
+    title, y = f"{facts(error).label} against {words}", panels.SummaryMetric(f"test/{error}")
+    return panels.ScatterPlot(title=title, x=x, y=y, log_x=True, log_y=True)
 
 
 def spec(workspace: workspaces.Workspace) -> dict[str, Any]:

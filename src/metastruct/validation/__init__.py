@@ -13,6 +13,7 @@ from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import InterpolationResolutionError
 
 from metastruct.config import CONF, Config, ConfigError, closest, groups
+from metastruct.validation.measures import check_metrics
 from metastruct.validation.pairing import (
     check_adaptation,
     check_bracket,
@@ -54,6 +55,7 @@ def validate(cfg: DictConfig) -> None:
     check_adaptation(cfg)
     check_bracket(cfg)
     check_integrator(cfg)
+    check_metrics(cfg)
     check_logger(cfg)
 
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
 
+from metastruct.evaluation.facts import facts
 from metastruct.reports.claims.claim import (
     HELD,
-    METRICS,
     NOT_HELD,
     UNDECIDED,
     Claim,
@@ -31,7 +31,7 @@ def c1(measured: Measured) -> Finding:
     for system in main.different("system"):
         of = main.where(system=system)
         for baseline in BASELINES:
-            for metric, name in METRICS.items():
+            for metric in main.errors:
                 found = ratio(of.where(method=SVD), of.where(method=baseline), metric)
                 if found is None:
                     verdicts.append(UNDECIDED)
@@ -40,7 +40,7 @@ def c1(measured: Measured) -> Finding:
                 verdicts.append(HELD if found.high < 1 - CUT else NOT_HELD if found.low > 1 - CUT else UNDECIDED)
                 cut, least, most = (100 * (1 - value) for value in (found.value, found.high, found.low))
                 finding.evidence.append(
-                    f"{system}: {name} error of {SVD} is {cut:.0f} % below that of {baseline} "
+                    f"{system}: {facts(metric).label} of {SVD} is {cut:.0f} % below that of {baseline} "
                     f"(interval {least:.0f} to {most:.0f} %, {seeds(found.seeds)})"
                 )
     finding.verdict = together(verdicts)

@@ -20,12 +20,12 @@ from dataclasses import dataclass, field
 
 from scipy.special import bdtr
 
-from metastruct.reports.results import FIELD, TRAJECTORY, Results
+from metastruct.evaluation.facts import facts
+from metastruct.reports.results import Results
 from metastruct.reports.sources import Measured, command
 from metastruct.reports.statistics import LEVEL, Ratio, ratio
 
 HELD, NOT_HELD, UNDECIDED = "held", "not held", "undecided"
-METRICS = {FIELD: "field", TRAJECTORY: "trajectory"}
 
 
 @dataclass
@@ -78,8 +78,8 @@ def compared(
     missing: list[str] = []
     by_trainings: dict[tuple[str, str], list[str]] = {}
     for told, one, other in comparisons:
-        for metric, name in METRICS.items():
-            found = ratio(one, other, metric)
+        for metric in one.errors:
+            found, name = ratio(one, other, metric), facts(metric).short
             if found is None:
                 missing.append(told)
             else:

@@ -6,9 +6,9 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from metastruct.evaluation.facts import facts
 from metastruct.reports.claims.claim import (
     HELD,
-    METRICS,
     NOT_HELD,
     UNDECIDED,
     Claim,
@@ -32,7 +32,7 @@ def c3(measured: Measured) -> Finding:
     finding, narrow = _pareto(measured["main"]), _pareto(measured["main"].those(lambda run: run["method"] in PAPER))
     finding.evidence.insert(0, f"against the methods alone that the paper compares: {narrow.verdict}")
     if measured.has("parameters"):
-        finding.evidence += [_front(measured["parameters"], metric, name) for metric, name in METRICS.items()]
+        finding.evidence += [_front(measured["parameters"], metric) for metric in measured["parameters"].errors]
     return finding
 
 
@@ -50,7 +50,7 @@ def _pareto(main: Results) -> Finding:
             other = of.where(method=method)
             if method == SVD or other.runs[0].parameters > size:
                 continue
-            for metric, name in METRICS.items():
+            for metric in main.errors:
                 found = ratio(own, other, metric)
                 if found is None:
                     verdicts.append(UNDECIDED)
@@ -58,20 +58,20 @@ def _pareto(main: Results) -> Finding:
                     continue
                 verdicts.append(side(found))
                 finding.evidence.append(
-                    f"{system}: {method} has {other.runs[0].parameters:,} parameters, {SVD} {size:,}; {name} error of "
-                    f"{SVD} over {method}: {found} ({seeds(found.seeds)})"
+                    f"{system}: {method} has {other.runs[0].parameters:,} parameters, {SVD} {size:,}; "
+                    f"{facts(metric).label} of {SVD} over {method}: {found} ({seeds(found.seeds)})"
                 )
     finding.verdict = together(verdicts)
     finding.evidence.insert(0, tally(verdicts))
     return finding
 
 
-def _front(results: Results, metric: str, name: str) -> str:
+def _front(results: Results, metric: str) -> str:
     """Which settings no other of the table beats in size and mean error at once."""
     settings = groups(results, ("method", "setting")).items()
     points = [(of.runs[0].parameters, spread(of.means(metric))[0], " ".join(setting)) for setting, of in settings]
     told = ", ".join(name for *_, name in front(point for point in points if np.isfinite(point[1])))
-    return f"pendulum, over widths, {name} error against parameters; on the front: {told}"
+    return f"pendulum, over widths, {facts(metric).label} against parameters; on the front: {told}"
 
 
 def c9(measured: Measured) -> Finding:

@@ -6,9 +6,9 @@ from collections.abc import Iterator
 
 import numpy as np
 
+from metastruct.evaluation.facts import facts
 from metastruct.reports.claims.claim import (
     HELD,
-    METRICS,
     NOT_HELD,
     UNDECIDED,
     Claim,
@@ -33,7 +33,7 @@ def c5(measured: Measured) -> Finding:
     for system in table.different("system"):
         of = table.where(system=system)
         settings = sorted({(run["lambda_z"], run["lambda_phi"]) for run in of.runs})
-        for metric, name in METRICS.items():
+        for metric in table.errors:
             swept = {method: sweep(of.where(method=method), metric, settings) for method in of.different("method")}
             whole = {method: errors for method, errors in swept.items() if errors}
             missing = [method for method in swept if method not in whole]
@@ -49,7 +49,9 @@ def c5(measured: Measured) -> Finding:
             spreads = sorted((float(np.mean([*map(deviation, of.values())])), method) for method, of in whole.items())
             told = ", ".join(f"{method} {spread:.2f}" for spread, method in spreads)
             count = seeds(max(map(len, whole.values())))
-            finding.evidence.append(f"{system}, deviation of log {name} error over the sweep ({count}): {told}")
+            finding.evidence.append(
+                f"{system}, deviation of log {facts(metric).label} over the sweep ({count}): {told}"
+            )
     finding.verdict = together(verdicts)
     finding.evidence.insert(0, tally(verdicts))
     return finding
@@ -123,7 +125,7 @@ def p31(measured: Measured) -> Finding:
             verdicts.append(UNDECIDED)
             finding.evidence.append(f"{system}: no run at its local rank, {enough or 'which was not measured'}")
             continue
-        for metric, name in METRICS.items():
+        for metric in of.errors:
             for rank in of.different("rank"):
                 found = ratio(of.where(rank=rank), of.where(rank=str(enough)), metric)
                 if int(rank) == enough:
@@ -131,7 +133,7 @@ def p31(measured: Measured) -> Finding:
                 verdicts.append(UNDECIDED if found is None else _stops(found, int(rank) > enough))
                 count = f" ({seeds(found.seeds)})" if found else ""
                 finding.evidence.append(
-                    f"{system}, {name} error at rank {rank} over rank {enough}: {found}, {verdicts[-1]}{count}"
+                    f"{system}, {facts(metric).label} at rank {rank} over rank {enough}: {found}, {verdicts[-1]}{count}"
                 )
     finding.verdict = together(verdicts)
     finding.evidence.insert(0, tally(verdicts))

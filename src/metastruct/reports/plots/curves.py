@@ -9,15 +9,17 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from metastruct.evaluation.facts import facts
 from metastruct.reports.methods import named
-from metastruct.reports.plots.look import ERRORS, QUIET, at, legend, logarithmic, look
-from metastruct.reports.results import FIELD, TRAJECTORY, Results, groups
+from metastruct.reports.plots.look import QUIET, at, legend, logarithmic, look
+from metastruct.reports.results import Results, groups
 
 
 def shots(results: Results) -> Figure:
     """Errors against observations (left) and adaptation steps (right)."""
-    systems = results.different("system")
-    figure, axes = plt.subplots(len(systems), 4, figsize=(11, 2.7 * len(systems)), squeeze=False, layout="constrained")
+    systems, count = results.different("system"), len(results.errors)
+    size = (5.5 * count, 2.7 * len(systems))
+    figure, axes = plt.subplots(len(systems), 2 * count, figsize=size, squeeze=False, layout="constrained")
     for row, system in enumerate(systems):
         of = results.where(system=system)
         exact = {run["method"] for run in of.where(adaptation="closed_form").runs}
@@ -27,35 +29,36 @@ def shots(results: Results) -> Figure:
             )
         )
         stepped = of.where(shots="200", adaptation="gradient")
-        for column, metric in enumerate((FIELD, TRAJECTORY)):
+        for column, metric in enumerate(results.errors):
             for place, runs, setting, title in (
                 (column, full, "shots", "observations"),
-                (2 + column, stepped, "steps", "adaptation steps"),
+                (count + column, stepped, "steps", "adaptation steps"),
             ):
                 if runs:
                     _curves(axes[row, place], runs, setting, metric)
                 axes[row, place].set_xlabel(title)
-                axes[0, place].set_title(ERRORS[metric])
-        axes[row, 0].set_ylabel(f"{system}\nerror (x 1e-2)")
+                axes[0, place].set_title(facts(metric).label)
+        axes[row, 0].set_ylabel(f"{system}\nerror ({facts(results.errors[0]).unit})")
     legend(figure, axes, 7)
     return figure
 
 
 def ranks(results: Results, local_ranks: Mapping[str, int]) -> Figure:
     """Errors against the rank; the local rank of the family, where it was measured, as a line."""
-    systems = results.different("system")
-    figure, axes = plt.subplots(len(systems), 2, figsize=(6.6, 2.6 * len(systems)), squeeze=False, layout="constrained")
+    systems, count = results.different("system"), len(results.errors)
+    size = (3.3 * count, 2.6 * len(systems))
+    figure, axes = plt.subplots(len(systems), count, figsize=size, squeeze=False, layout="constrained")
     for row, system in enumerate(systems):
-        for ax, metric in zip(axes[row], (FIELD, TRAJECTORY), strict=True):
+        for ax, metric in zip(axes[row], results.errors, strict=True):
             _curves(ax, results.where(system=system), "rank", metric, key="modulation")
             ax.set_xlabel("rank")
-            ax.set_title(f"{system}: {ERRORS[metric]}")
+            ax.set_title(f"{system}: {facts(metric).label}")
             if system in local_ranks:
                 ax.set_ylim(top=ax.get_ylim()[1] * (ax.get_ylim()[1] / ax.get_ylim()[0]) ** 0.1)  # room for its name
                 ax.axvline(local_ranks[system], color=QUIET, lw=1, ls=":", zorder=0)
                 ax.annotate(f" local rank {local_ranks[system]}", (local_ranks[system], 1), color=QUIET, fontsize=7,
                             xycoords=("data", "axes fraction"), va="top")  # fmt: skip
-        axes[row, 0].set_ylabel("error (x 1e-2)")
+        axes[row, 0].set_ylabel(f"error ({facts(results.errors[0]).unit})")
     legend(figure, axes)
     return figure
 
@@ -63,7 +66,7 @@ def ranks(results: Results, local_ranks: Mapping[str, int]) -> Figure:
 def _curves(ax: Axes, results: Results, setting: str, metric: str, key: str = "method") -> None:
     for (method, adaptation), of in groups(results, (key, "adaptation")).items():
         places = of.different(setting)
-        errors = [100 * np.array(of.where(**{setting: place}).means(metric)) for place in places]
+        errors = [facts(metric).scale * np.array(of.where(**{setting: place}).means(metric)) for place in places]
         errors = [values[np.isfinite(values)] for values in errors]
         x = np.array([float(place) for place in places])
         centre, low, high = (

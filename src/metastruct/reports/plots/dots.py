@@ -9,9 +9,10 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from metastruct.evaluation.facts import facts
 from metastruct.reports.methods import named
-from metastruct.reports.plots.look import ERRORS, at, logarithmic, look
-from metastruct.reports.results import FIELD, TRAJECTORY, Results, Run, groups
+from metastruct.reports.plots.look import at, logarithmic, look
+from metastruct.reports.results import Results, Run, groups
 
 CHAIN = "damped_chain"
 
@@ -51,13 +52,15 @@ def settings(results: Results) -> Figure:
     """Errors of every setting of a table, a row a setting, named by the words in which they differ."""
     words = [run["label"].split() for run in results.runs]
     shared = set.intersection(*map(set, words))
-    rows = max(len({*map(tuple, words)}), 4)
-    figure, axes = plt.subplots(1, 2, figsize=(9.0, 0.22 * rows + 0.9), sharey=True, layout="constrained")
+    rows, count = max(len({*map(tuple, words)}), 4), len(results.errors)
+    figure, axes = plt.subplots(
+        1, count, figsize=(4.5 * count, 0.22 * rows + 0.9), sharey=True, squeeze=False, layout="constrained"
+    )
 
     def apart(run: Run) -> str:
         return " ".join(word for word in run["label"].split() if word not in shared) or "as it is"
 
-    _column(axes, results, apart, "", rows)
+    _column(axes[0], results, apart, "", rows)
     return figure
 
 
@@ -74,12 +77,13 @@ def _with_bracket(run: Run) -> str:
 
 
 def _panels(columns: Sequence[str], results: Results, label: Callable[[Run], str]) -> tuple[Figure, np.ndarray, int]:
-    """Two rows of panels, high enough for the most rows that one of them has."""
+    """A row of panels each error, high enough for the most rows that one of them has."""
     most = max(
         (len({label(run) for run in results.where(system=s).runs}) for s in results.different("system")), default=4
     )
-    size = (3.2 * len(columns) + 0.8, 2 * (0.22 * max(most, 4) + 0.75))
-    figure, axes = plt.subplots(2, len(columns), figsize=size, squeeze=False, layout="constrained")
+    rows = len(results.errors)
+    size = (3.2 * len(columns) + 0.8, rows * (0.22 * max(most, 4) + 0.75))
+    figure, axes = plt.subplots(rows, len(columns), figsize=size, squeeze=False, layout="constrained")
     return figure, axes, max(most, 4)
 
 
@@ -87,21 +91,21 @@ def _column(
     axes: np.ndarray, results: Results, label: Callable[[Run], str], title: str, most: int, family: str | None = None
 ) -> None:
     labels = list(dict.fromkeys(label(run) for run in results.runs))
-    for ax, metric in zip(axes, (FIELD, TRAJECTORY), strict=True):
+    for ax, metric in zip(axes, results.errors, strict=True):
         lost = dict.fromkeys(labels, 0)
         for run in results.runs:
-            value = 100 * run.mean(metric, family)
+            value = facts(metric).scale * run.mean(metric, family)
             lost[label(run)] += int((run.lost & run.inside(family)).sum())
             if np.isfinite(value):
                 ax.plot(value, labels.index(label(run)), ls="", ms=5, **look(run["method"]))
         logarithmic(ax, "x")
-        if metric == TRAJECTORY:
+        if metric == results.errors[-1]:
             _tell_lost(ax, lost)
         ax.set_yticks(range(len(labels)), labels)
         ax.set_ylim(most - 0.5, -0.5)  # rows of the same height in all panels
         ax.grid(axis="x", color="#dddddd", lw=0.5)
         ax.set_axisbelow(True)
-        ax.set_xlabel(f"{ERRORS[metric]} (x 1e-2)")
+        ax.set_xlabel(facts(metric).heading)
     axes[0].set_title(title)
 
 
@@ -119,9 +123,11 @@ def _tell_lost(ax: Axes, lost: dict[str, int]) -> None:
 
 def _against_length(axes: np.ndarray, results: Results) -> None:
     """Mean errors of the chains against the number of their oscillators, a dot a seed."""
-    for ax, metric in zip(axes, (FIELD, TRAJECTORY), strict=True):
+    for ax, metric in zip(axes, results.errors, strict=True):
         for (method,), of in groups(results, ("method",)).items():
-            points = sorted((float(run["setting"].removeprefix("n = ")), 100 * run.mean(metric)) for run in of.runs)
+            points = sorted(
+                (float(run["setting"].removeprefix("n = ")), facts(metric).scale * run.mean(metric)) for run in of.runs
+            )
             lengths = sorted({length for length, _ in points})
             means = [np.nanmean([error for n, error in points if n == length]) for length in lengths]
             ax.plot(*zip(*points, strict=True), ls="", ms=5, **look(method))
@@ -129,5 +135,5 @@ def _against_length(axes: np.ndarray, results: Results) -> None:
         logarithmic(ax)
         at(ax, lengths)
         ax.set_xlabel("oscillators n")
-        ax.set_ylabel(f"{ERRORS[metric]} (x 1e-2)")
+        ax.set_ylabel(facts(metric).heading)
     axes[0].set_title(f"{CHAIN}, {named(results.runs[0]['method'])}")

@@ -7,9 +7,10 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from metastruct.evaluation.facts import facts
 from metastruct.reports.methods import named
 from metastruct.reports.plots.look import QUIET, legend, logarithmic, look
-from metastruct.reports.results import TRAJECTORY, Results, groups
+from metastruct.reports.results import Results, groups
 
 Pair = dict[str, str]
 
@@ -26,12 +27,12 @@ def initialisation(results: Results) -> Figure:
 
 
 def _against(ax: Axes, results: Results, other: Pair, ours: Pair, beside: str, below: str) -> None:
-    points = []
+    points, metric = [], results.errors[-1]
     for (system, method, _, _), of in groups(results, ("system", "method", "steps", "seed")).items():
         pair = of.where(**other), of.where(**ours)
         if not all(pair):
             continue
-        point = [100 * runs.means(TRAJECTORY)[0] for runs in pair]
+        point = [facts(metric).scale * runs.means(metric)[0] for runs in pair]
         points += point
         hollow = {} if system == "pendulum" else {"markerfacecolor": "none"}
         ax.plot(*point, ls="", ms=5, label=f"{named(method)}, {system}", **look(method) | hollow)
@@ -41,5 +42,5 @@ def _against(ax: Axes, results: Results, other: Pair, ours: Pair, beside: str, b
     ax.set(xlim=ends, ylim=ends)
     logarithmic(ax, "xy")
     ax.set_aspect("equal")
-    ax.set_xlabel(f"trajectory error (x 1e-2), {beside}")
-    ax.set_ylabel(f"trajectory error (x 1e-2), {below}")
+    ax.set_xlabel(f"{facts(metric).heading}, {beside}")
+    ax.set_ylabel(f"{facts(metric).heading}, {below}")

@@ -11,7 +11,6 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import FixedLocator, FuncFormatter, MaxNLocator, NullLocator
 
 from metastruct.reports.methods import OF_WEIGHTS
-from metastruct.reports.results import FIELD, TRAJECTORY
 
 LOOK = {  # colours that differ in lightness too; baselines are dark and hollow
     "svd": ("#08306b", "o"),
@@ -27,7 +26,6 @@ LOOK = {  # colours that differ in lightness too; baselines are dark and hollow
     "pretrained": ("#3d3d3d", "h"),
     "scratch": ("#000000", "*"),
 }
-ERRORS = {FIELD: "field error", TRAJECTORY: "trajectory error"}
 QUIET = "#777777"
 
 

@@ -6,27 +6,29 @@ import matplotlib.pyplot as plt
 import numpy as np
 from matplotlib.figure import Figure
 
+from metastruct.evaluation.facts import facts
 from metastruct.reports.methods import named
-from metastruct.reports.plots.look import ERRORS, QUIET, legend, logarithmic, look
-from metastruct.reports.results import FIELD, TRAJECTORY, Results, groups, spread
+from metastruct.reports.plots.look import QUIET, legend, logarithmic, look
+from metastruct.reports.results import Results, groups, spread
 from metastruct.reports.statistics import front
 
 
 def parameters(results: Results) -> Figure:
     """A mark a method and width, means over seeds; the stairs join those that no other beats in both."""
-    figure, axes = plt.subplots(1, 2, figsize=(7.4, 3.4), layout="constrained")
-    for ax, metric in zip(axes, (FIELD, TRAJECTORY), strict=True):
+    count = len(results.errors)
+    figure, axes = plt.subplots(1, count, figsize=(3.7 * count, 3.4), squeeze=False, layout="constrained")
+    for ax, metric in zip(axes[0], results.errors, strict=True):
         points = []
         for (method, _), of in groups(results, ("method", "setting")).items():
             error, _ = spread(of.means(metric))
             if np.isfinite(error):
-                points.append((of.runs[0].parameters, 100 * error, method))
+                points.append((of.runs[0].parameters, facts(metric).scale * error, method))
                 ax.plot(*points[-1][:2], ls="", ms=5, label=named(method), **look(method))
         if points:
             sizes, errors, _ = zip(*front(points), strict=True)
             ax.step(sizes, errors, where="post", color=QUIET, lw=1, zorder=0)
         logarithmic(ax, "xy")
         ax.set_xlabel("trained parameters")
-        ax.set_ylabel(f"{ERRORS[metric]} (x 1e-2)")
+        ax.set_ylabel(facts(metric).heading)
     legend(figure, axes, 5)
     return figure

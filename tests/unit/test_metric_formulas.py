@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 from scipy.ndimage import gaussian_filter
 
-from metastruct.metrics.drift import energy_drift
-from metastruct.metrics.entropy import entropy_production
-from metastruct.metrics.errors import component_errors, diverged, relative_error
-from metastruct.metrics.similarity import field_ssim
+from metastruct.evaluation.errors import component_errors, diverged, relative_error
+from metastruct.metrics.energy_drift import energy_drift
+from metastruct.metrics.entropy_production import entropy_production
+from metastruct.metrics.ssim import field_ssim
 
 
 @pytest.fixture

@@ -6,8 +6,17 @@ import numpy as np
 import torch
 from torchmetrics.functional.image import structural_similarity_index_measure
 
-Array = np.ndarray
+from metastruct.evaluation.adapted import Adapted
+from metastruct.evaluation.metric import Array, Metric
+
 VARIES = 1e-12  # of the widest component: less is round-off
+
+
+class SSIM(Metric):
+    """Mean structural similarity of the components of the field on the evaluation grid; one for equal fields."""
+
+    def measure(self, adapted: Adapted) -> dict[str, Array]:
+        return {"": field_ssim(adapted.learned_field, adapted.true_field)}
 
 
 def field_ssim(learned: Array, true: Array) -> Array:

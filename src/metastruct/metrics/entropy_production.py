@@ -4,7 +4,22 @@ from __future__ import annotations
 
 import numpy as np
 
-Array = np.ndarray
+from metastruct.evaluation.adapted import Adapted
+from metastruct.evaluation.metric import Array, Metric
+
+
+class EntropyProduction(Metric):
+    """Least change of S between two times of a rollout, over the range of S on all rollouts of a task.
+
+    Args:
+        of_law: of the true entropy, not of the learned one.
+    """
+
+    def __init__(self, of_law: bool):
+        self.of_law = of_law
+
+    def measure(self, adapted: Adapted) -> dict[str, Array]:
+        return {"": entropy_production(adapted.true_entropy if self.of_law else adapted.learned_entropy)}
 
 
 def entropy_production(entropy: Array) -> Array:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 
 Array = np.ndarray
@@ -22,6 +24,11 @@ def component_errors(learned: Array, true: Array) -> Array:
     errors = [relative_error(learned[..., i], true[..., i]) for i in range(true.shape[-1])]
     sizes = np.linalg.norm(true.reshape(len(true), -1, true.shape[-1]), axis=1)
     return np.where(sizes > VANISHES * sizes.max(axis=1, keepdims=True), np.stack(errors, axis=-1), np.nan)
+
+
+def errors_by_component(learned: Array, true: Array, names: Sequence[str]) -> dict[str, Array]:
+    """The relative error of the whole state, under "", and of each of its components, all `[tasks]`."""
+    return {"": relative_error(learned, true)} | dict(zip(names, component_errors(learned, true).T, strict=True))
 
 
 def diverged(trajectory_error: Array) -> Array:

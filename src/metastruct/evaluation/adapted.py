@@ -1,0 +1,300 @@
+"""Everything that a metric may ask of the adapted members of an evaluation, each computed once and only if asked for.
+
+Members are adapted to their support observations in float64 and then compared with the truth on two sets of states: the
+query trajectories, which they roll out from the same starts, and the evaluation grid, which reaches beyond the data.
+Arrays of values along trajectories are `[tasks, trajectories, times]`, of points of a set `[tasks, points, state]`.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from metastruct.adaptation.adaptation import Adaptation, Fit, Prior
+from metastruct.adaptation.error_bars import error_bar
+from metastruct.data.simulate import Simulation
+from metastruct.data.tasks import Tasks, split_support
+from metastruct.dynamics.model import ModulatedModel
+from metastruct.evaluation import needs
+from metastruct.evaluation.errors import diverged, relative_error
+from metastruct.evaluation.grid import evaluation_grid
+from metastruct.integrators.flow import Flow
+from metastruct.integrators.integrator import Integrator
+from metastruct.integrators.rollout import rollout
+from metastruct.nets.site import Updates
+from metastruct.systems.system import System
+
+if TYPE_CHECKING:
+    from metastruct.evaluation.metric import Metric
+
+Array = np.ndarray
+
+
+@dataclass(frozen=True)
+class Protocol:
+    """How new tasks are met, and what is measured of them.
+
+    Args:
+        support_trajectories: of each task, from which observations are drawn; the others are its query.
+        shots: observations of each task.
+        seed: of their draw.
+        side: points a side of the evaluation grid.
+        box_scale: enlarges the box of the grid.
+        metrics: by name.
+        by_name: were they asked for by name? Then one whose needs are not met is refused, not left out.
+    """
+
+    support_trajectories: int
+    shots: int
+    seed: int
+    side: int
+    box_scale: float
+    metrics: Mapping[str, Metric]
+    by_name: bool = False
+
+
+@dataclass(frozen=True)
+class Learned:
+    """What the meta-training left, in the precision and on the device of the evaluation.
+
+    Args:
+        model: with its weights.
+        start: where the adaptation of each task begins, `[tasks, code]`.
+        prior: of the codes, or None: then no adaptation has a posterior.
+    """
+
+    model: ModulatedModel
+    start: Tensor
+    prior: Prior | None = None
+
+
+@dataclass(frozen=True)
+class Members:
+    """The new tasks: their family and its simulated trajectories."""
+
+    system: System
+    test: Simulation
+
+
+@dataclass(frozen=True)
+class Adapted:
+    """The members that an adaptation makes of a learned model and the support observations of new tasks.
+
+    Attributes:
+        seconds: wall time of the adaptation and of the rollouts, zero until they are asked for.
+    """
+
+    learned: Learned
+    protocol: Protocol
+    adaptation: Adaptation
+    integrator: Integrator
+    members: Members
+    seconds: dict[str, float] = field(default_factory=lambda: {"adaptation": 0.0, "rollout": 0.0})
+
+    # The tasks
+
+    @property
+    def system(self) -> System:
+        return self.members.system
+
+    @property
+    def parameters(self) -> Array:
+        """mu `[tasks, parameters]`."""
+        return self.members.test.parameters
+
+    @property
+    def times(self) -> Array:
+        """Of the query trajectories, `[times]`."""
+        return self.members.test.times
+
+    @cached_property
+    def _split(self) -> tuple[Tasks, Array]:
+        protocol = self.protocol
+        return split_support(self.members.test, protocol.support_trajectories, protocol.shots, protocol.seed)
+
+    @property
+    def support(self) -> Tasks:
+        """What is observed of each task."""
+        return self._split[0]
+
+    @property
+    def query(self) -> Array:
+        """True states `[tasks, trajectories, times, state]`."""
+        return self._split[1]
+
+    # The fit
+
+    @cached_property
+    def fit(self) -> Fit:
+        """Codes, trace and, where the adaptation has one, the covariance of the posterior."""
+        learned, support = self.learned, self.support
+        with self._clock("adaptation"):
+            observed = self._tensor(support.states), self._tensor(support.derivatives)
+            return self.adaptation.fit(learned.model, *observed, learned.start, learned.prior)
+
+    @cached_property
+    def updates(self) -> Updates:
+        """Of each site, from the codes."""
+        with torch.no_grad():
+            return self.learned.model.modulation(self.fit.codes)
+
+    @cached_property
+    def flow(self) -> Flow:
+        return self.learned.model.dynamics.flow(self.updates)
+
+    def has(self, need: str) -> bool:
+        """Is this there, a word of `needs.NEEDS`?"""
+        if need == "posterior":
+            return self.learned.prior is not None and self.fit.covariance is not None
+        return need in needs.of_system(self.system) | needs.of_dynamics(type(self.learned.model.dynamics))
+
+    # Along trajectories
+
+    @cached_property
+    def rollouts(self) -> Array:
+        """States of the adapted members from the query starts, as `query`."""
+        return self._rolled_out(self.integrator)
+
+    @cached_property
+    def finer_rollouts(self) -> Array:
+        """The same with finer steps of the integrator."""
+        return self._rolled_out(self.integrator.finer())
+
+    def _rolled_out(self, integrator: Integrator) -> Array:
+        flow, starts, times = self.flow, self._tensor(self.query[:, :, 0]), self._tensor(self.times)
+        with self._clock("rollout"):
+            return rollout(flow, starts, times, integrator).cpu().numpy()
+
+    @cached_property
+    def diverged(self) -> Array:
+        """Which tasks' rollouts left, `[tasks]`."""
+        return diverged(relative_error(self.rollouts, self.query))
+
+    @cached_property
+    def true_energy(self) -> Array:
+        """Along the rollouts."""
+        return self.system.energy(_points(self.rollouts), self.parameters).reshape(self.rollouts.shape[:-1])
+
+    @cached_property
+    def true_entropy(self) -> Array:
+        """Along the rollouts."""
+        return self.system.entropy(_points(self.rollouts), self.parameters).reshape(self.rollouts.shape[:-1])
+
+    @cached_property
+    def learned_energy(self) -> Array:
+        """Along the rollouts."""
+        energy = self._of_members(self.learned.model.dynamics.energy, _points(self.rollouts))
+        return energy.reshape(self.rollouts.shape[:-1])
+
+    @cached_property
+    def learned_entropy(self) -> Array:
+        """Along the rollouts."""
+        entropy = self._of_members(self.learned.model.dynamics.entropy, _points(self.rollouts))
+        return entropy.reshape(self.rollouts.shape[:-1])
+
+    # On the grid
+
+    @cached_property
+    def grid(self) -> Array:
+        """States `[tasks, side, side, state]`."""
+        return evaluation_grid(self.system, self.parameters, self.protocol.side, self.protocol.box_scale)
+
+    @cached_property
+    def learned_field(self) -> Array:
+        """dx/dt of the adapted members, as `grid`."""
+        with torch.no_grad():
+            return self.flow.vector_field(self._tensor(_points(self.grid))).cpu().numpy().reshape(self.grid.shape)
+
+    @cached_property
+    def true_field(self) -> Array:
+        """dx/dt of the law, as `grid`."""
+        return self.law(_points(self.grid)).reshape(self.grid.shape)
+
+    @cached_property
+    def true_energy_range(self) -> Array:
+        """Highest less lowest, `[tasks]`."""
+        return np.ptp(self.system.energy(_points(self.grid), self.parameters), axis=1)
+
+    @cached_property
+    def learned_energy_range(self) -> Array:
+        """Highest less lowest, `[tasks]`."""
+        return np.ptp(self._of_members(self.learned.model.dynamics.energy, _points(self.grid)), axis=1)
+
+    @cached_property
+    def degeneracies(self) -> dict[str, Array]:
+        """How far identities of the dynamics are from zero, by name, `[tasks, points]`."""
+        dynamics = self.learned.model.dynamics
+        with torch.no_grad():
+            residuals = dynamics.degeneracies(self._tensor(_points(self.grid)), self.updates)
+        return {name: residual.cpu().numpy() for name, residual in residuals.items()}
+
+    def arrays(self) -> dict[str, Array]:
+        """What a `Archive` keeps of these members, as far as it is there."""
+        shared = ("times", "query", "rollouts", "grid", "learned_field")
+        lawful = {
+            "law": ("true_field",),
+            "energy": ("true_energy", "true_energy_range"),
+            "entropy": ("true_entropy",),
+            "learned_energy": ("learned_energy", "learned_energy_range"),
+            "learned_entropy": ("learned_entropy",),
+        }
+        names = [*shared, *(name for need, those in lawful.items() if self.has(need) for name in those)]
+        return {name: getattr(self, name) for name in names} | {
+            "grid_axes": np.array(self.system.grid_axes),
+            "trace": self.fit.trace.cpu().numpy(),
+            "test_codes": self.fit.codes.cpu().numpy(),
+            "test_parameters": self.parameters,
+        }
+
+    # At any states
+
+    @property
+    def query_points(self) -> Array:
+        return _points(self.query)
+
+    @property
+    def grid_points(self) -> Array:
+        return _points(self.grid)
+
+    def law(self, x: Array) -> Array:
+        """True dx/dt at states x `[tasks, points, state]`."""
+        return self.system.vector_field(x, self.parameters)
+
+    def error_bars(self, x: Array) -> tuple[Array, Array]:
+        """dx/dt of the adapted members at x, and the standard deviation of its error, all `[tasks, points, state]`.
+
+        Raises:
+            ValueError: there is no posterior.
+        """
+        learned, fit = self.learned, self.fit
+        if fit.covariance is None or learned.prior is None:
+            raise ValueError(f"error bars need {needs.NEEDS['posterior']}, got {type(self.adaptation).__name__}")
+        mean, std = error_bar(learned.model, self._tensor(x), fit.codes, fit.covariance, learned.prior)
+        return mean.cpu().numpy(), std.cpu().numpy()
+
+    def _of_members(self, potential: Callable[[Tensor, Updates], Tensor], x: Array) -> Array:
+        with torch.no_grad():
+            return potential(self._tensor(x), self.updates).cpu().numpy()
+
+    def _tensor(self, values: Array | Tensor) -> Tensor:
+        """On the device of the model."""
+        return torch.as_tensor(values).to(self.learned.start.device)
+
+    @contextmanager
+    def _clock(self, phase: str) -> Iterator[None]:
+        began = time.perf_counter()
+        yield
+        self.seconds[phase] += time.perf_counter() - began
+
+
+def _points(states: Array) -> Array:
+    """`[tasks, points, state]` from states with more axes between."""
+    return states.reshape(len(states), -1, states.shape[-1])

@@ -1,0 +1,37 @@
+"""How far an energy wanders along rollouts."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from metastruct.evaluation.adapted import Adapted
+from metastruct.evaluation.metric import Array, Metric
+
+
+class EnergyDrift(Metric):
+    """Largest |H(x(t)) - H(x(0))| over all rollouts of a task, over the range of H on its evaluation box.
+
+    Args:
+        of_law: of the true energy, not of the learned one.
+    """
+
+    def __init__(self, of_law: bool):
+        self.of_law = of_law
+
+    def measure(self, adapted: Adapted) -> dict[str, Array]:
+        if self.of_law:
+            return {"": energy_drift(adapted.true_energy, adapted.true_energy_range)}
+        return {"": energy_drift(adapted.learned_energy, adapted.learned_energy_range)}
+
+
+def energy_drift(energy: Array, spread: Array) -> Array:
+    """Largest |H(x(t)) - H(x(0))| over all rollouts of a task, over the range of H on its evaluation box, `[tasks]`.
+
+    H has a free constant, so H(x(0)) is no denominator.
+
+    Args:
+        energy: along the rollouts, `[tasks, trajectories, times]`.
+        spread: max - min of the same energy on the evaluation box, `[tasks]`.
+    """
+    with np.errstate(invalid="ignore"):
+        return np.abs(energy - energy[..., :1]).max(axis=(1, 2)) / spread

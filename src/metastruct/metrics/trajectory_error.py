@@ -1,0 +1,14 @@
+"""How far the adapted trajectories are from the true ones."""
+
+from __future__ import annotations
+
+from metastruct.evaluation.adapted import Adapted
+from metastruct.evaluation.errors import errors_by_component
+from metastruct.evaluation.metric import Array, Metric
+
+
+class TrajectoryError(Metric):
+    """|x - x_true|_2 / |x_true|_2 over all query trajectories and times, of the whole state and of each component."""
+
+    def measure(self, adapted: Adapted) -> dict[str, Array]:
+        return errors_by_component(adapted.rollouts, adapted.query, adapted.system.state_names)

@@ -1,0 +1,266 @@
+"""What every metric of conf/metric promises; a new yaml is tested without an edit.
+
+The members are damped oscillators whose law is written here a second time, in torch, with the parameters as the code:
+an exact member is one with the true code. The same members with a wrong law are the negative control.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, field, replace
+
+import numpy as np
+import pytest
+import torch
+from torch import Tensor
+
+from metastruct.adaptation.adaptation import Fit, Prior
+from metastruct.assembly import build_metrics, component
+from metastruct.config import CONF, ConfigError
+from metastruct.data.simulate import Simulation, simulate
+from metastruct.dynamics.dynamics import Dynamics
+from metastruct.evaluation.adapted import Adapted, Learned, Members, Protocol
+from metastruct.evaluation.facts import ERRORS, Facts, facts, metrics
+from metastruct.evaluation.needs import NEEDS
+from metastruct.evaluation.protocol import Evaluation, MetricRefused, evaluate
+from metastruct.integrators.rk4 import RK4
+from metastruct.validation import validate
+
+TASKS, NAMES = 3, sorted(path.stem for path in CONF.glob("metric/*.yaml"))
+ROUND_OFF = 1e-6  # of an exact member: its rollouts are those of a step of 0.01, the true ones of a tolerance
+
+
+class Oscillators(Dynamics):
+    """The law of `damped_oscillator`, or one that breaks energy, entropy and both degeneracies."""
+
+    conserves, dissipates = True, True
+
+    def __init__(self, broken: bool):
+        torch.nn.Module.__init__(self)
+        self.broken = broken
+        self.register_buffer("derivative_std", torch.ones(3, dtype=torch.float64))
+
+    def make_nets(self, net, state_dim):
+        return {}
+
+    def vector_field(self, x: Tensor, updates) -> Tensor:
+        (k, gamma), (q, p, _) = (c[..., None] for c in updates["code"].unbind(-1)), x.unbind(-1)
+        heat = gamma * p**2
+        if self.broken:
+            k, heat = 0.6 * k, -heat - 0.1
+        return torch.stack([p, -k * q.sin() - gamma * p, heat], dim=-1)
+
+    def energy(self, x: Tensor, updates) -> Tensor:
+        return x[..., 1] ** 2 / 2 - updates["code"][:, :1] * x[..., 0].cos() + x[..., 2]
+
+    def entropy(self, x: Tensor, updates) -> Tensor:
+        return x[..., 2]
+
+    def degeneracies(self, x: Tensor, updates) -> dict[str, Tensor]:
+        residual = updates["code"][:, :1] * (0 * x[..., 0] + (1e-2 if self.broken else 0.0))
+        return {"poisson_degeneracy": residual, "friction_degeneracy": residual}
+
+
+class Direct(torch.nn.Module):
+    """The code is the update."""
+
+    sizes = (2,)
+
+    def forward(self, codes: Tensor) -> dict[str, Tensor]:
+        return {"code": codes}
+
+
+class Model(torch.nn.Module):
+    def __init__(self, broken: bool):
+        super().__init__()
+        self.dynamics, self.modulation = Oscillators(broken), Direct()
+
+    def vector_field(self, x: Tensor, codes: Tensor) -> Tensor:
+        return self.dynamics.vector_field(x, self.modulation(codes))
+
+
+@dataclass(frozen=True)
+class Known:
+    """An adaptation that was told the codes."""
+
+    codes: Tensor
+    loss: float
+
+    def fit(self, model, *observed_and_start) -> Fit:
+        tasks, size = self.codes.shape
+        trace = self.loss * torch.ones(2, tasks, dtype=torch.float64) * self.codes[:, 0]
+        return Fit(self.codes, trace, 1e-8 * torch.eye(size, dtype=torch.float64).expand(tasks, -1, -1))
+
+
+@dataclass(frozen=True)
+class Scene:
+    """Adapted members, exact or broken, of these tasks."""
+
+    data: Simulation
+    system: object
+    step: float = 0.01
+    codes: Tensor | None = None
+    metrics: dict = field(default_factory=lambda: build_metrics(NAMES))
+
+    def adapted(self, broken: bool = False) -> Adapted:
+        codes = torch.from_numpy(self.data.parameters) if self.codes is None else self.codes
+        prior = Prior.of(codes, torch.full((3,), 1e-8, dtype=torch.float64))
+        protocol = Protocol(1, 5, seed=0, side=12, box_scale=1.0, metrics=self.metrics)
+        adaptation = Known(codes, 0.3 if broken else 0.0)
+        integrator = RK4(0.5 if broken else self.step)
+        return Adapted(
+            Learned(Model(broken), 0 * codes, prior), protocol, adaptation, integrator, Members(self.system, self.data)
+        )
+
+    def of(self, order: list[int]) -> Scene:
+        """The tasks in another order."""
+        data = self.data
+        data = Simulation(data.times, data.states[order], data.derivatives[order], data.parameters[order])
+        return replace(self, data=data, codes=None if self.codes is None else self.codes[order])
+
+
+@pytest.fixture(scope="module")
+def scene(composed) -> Scene:
+    system = component(composed("system=damped_oscillator").system)
+    return Scene(simulate(system, 1, TASKS, trajectories=3, horizon=3.0, points=7, tolerance=1e-10, seed=0), system)
+
+
+@pytest.fixture(scope="module")
+def exact(scene) -> Adapted:
+    return scene.adapted()
+
+
+@pytest.fixture(scope="module")
+def broken(scene) -> Adapted:
+    return scene.adapted(broken=True)
+
+
+def off(known: Facts, values: np.ndarray) -> list[float]:
+    """How far each task is from what an exact member has."""
+    return [known.distance(value) if math.isfinite(value) else math.inf for value in values]
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_yaml_says_every_fact(name):
+    known = facts(name)
+    assert known.name == name
+    assert known.label
+    assert known.short
+    assert set(known.needs) <= set(NEEDS)
+    assert known.headline in ("always", "measured", "never")
+    assert known.scale > 0
+    assert known.text(0.5)
+    assert known.perfect[0] <= known.perfect[1]
+
+
+def test_metrics_have_an_order_of_their_own():
+    assert sorted(metrics()) == NAMES
+    assert len({facts(name).order for name in NAMES}) == len(NAMES)
+
+
+def test_a_yaml_without_a_fact_is_refused_by_its_name(tmp_path, monkeypatch):
+    monkeypatch.setattr("metastruct.evaluation.facts.FOLDER", tmp_path)
+    (tmp_path / "colour.yaml").write_text("_target_: a.B\nname: colour\n")
+    with pytest.raises(ValueError, match=r"colour\.yaml must say label, short"):
+        facts.__wrapped__("colour")
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_metric_has_one_value_a_task(scene, exact, name):
+    values = scene.metrics[name].measure(exact)
+    assert "" in values
+    assert set(values) - {""} <= set(exact.system.state_names)
+    assert {array.shape for array in values.values()} == {(TASKS,)}
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_an_exact_member_has_the_perfect_value_and_a_broken_one_has_not(scene, exact, broken, name):
+    assert max(off(facts(name), scene.metrics[name].measure(exact)[""])) <= ROUND_OFF
+    assert min(off(facts(name), scene.metrics[name].measure(broken)[""])) > 100 * ROUND_OFF
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_tasks_in_another_order_have_their_values_in_that_order(scene, name):
+    codes, order = torch.from_numpy(scene.data.parameters).clone(), [2, 0, 1]
+    codes[1:] *= torch.tensor([[1.2], [math.nan]])
+    mixed = replace(scene, codes=codes)
+    values, shuffled = (scene.metrics[name].measure(each.adapted()) for each in (mixed, mixed.of(order)))
+    assert len(set(off(facts(name), values[""]))) > 1  # else any order would do
+    assert set(shuffled) == set(values)
+    for part, array in values.items():
+        np.testing.assert_allclose(shuffled[part], array[order], rtol=1e-10, atol=1e-14)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_task_that_is_not_finite_is_its_own_problem(scene, broken, name):
+    codes = torch.from_numpy(scene.data.parameters).clone()
+    codes[1] = math.nan
+    values = scene.metrics[name].measure(broken)
+    lost = scene.metrics[name].measure(replace(scene, codes=codes).adapted(broken=True))
+    for part, array in values.items():
+        np.testing.assert_array_equal(lost[part][[0, 2]], array[[0, 2]])
+    assert off(facts(name), lost[""])[1] > 100 * ROUND_OFF
+
+
+# Which metrics an evaluation holds
+
+
+def evaluated(scene: Scene, *names: str, prior: bool = True, by_name: bool = False) -> Evaluation:
+    adapted = scene.adapted()
+    learned = adapted.learned if prior else replace(adapted.learned, prior=None)
+    protocol = replace(adapted.protocol, metrics=build_metrics(names), by_name=by_name)
+    return evaluate(learned, protocol, adapted.adaptation, adapted.integrator, adapted.members)
+
+
+def test_an_evaluation_holds_what_is_asked_for_in_that_order_and_nothing_else(scene):
+    assert list(dict.fromkeys(name for name, _ in evaluated(scene, *metrics()).values)) == metrics()
+    result = evaluated(scene, "ssim", "field_error")
+    assert list(dict.fromkeys(name for name, _ in result.values)) == ["ssim", "field_error"]
+    assert set(result.seconds) == {"adaptation", "rollout", "metrics"}
+
+
+def test_what_is_not_asked_for_costs_nothing(scene):
+    result = evaluated(scene, "support_loss")
+    assert set(vars(result.adapted)) & {"rollouts", "finer_rollouts", "learned_field", "grid"} == set()
+    assert result.diverged is None
+    assert result.seconds["rollout"] == 0
+    assert "rollouts" in vars(evaluated(scene, "trajectory_error").adapted)
+
+
+def test_a_metric_that_has_not_what_it_needs_is_left_out_and_refused_by_name(scene):
+    assert not evaluated(scene, "coverage_95", prior=False).values
+    with pytest.raises(MetricRefused, match=r"holds coverage_95, which needs an adaptation with a posterior.*leave it"):
+        evaluated(scene, "coverage_95", prior=False, by_name=True)
+
+
+def test_needs_of_the_learned_side_are_those_of_the_dynamics(scene, monkeypatch):
+    monkeypatch.setattr(Oscillators, "dissipates", False)
+    monkeypatch.delattr(Oscillators, "degeneracies")
+    left = {name for name, _ in evaluated(scene, *metrics()).values}
+    assert set(NAMES) - left == {"entropy_production", "poisson_degeneracy", "friction_degeneracy"}
+
+
+def test_the_usual_errors_are_metrics_that_tables_keep():
+    assert all(facts(name).kept for name in ERRORS)
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        ("evaluation.metrics=[ssm]", "evaluation.metrics: metric ssm is not known; did you mean ssim"),
+        ("evaluation.metrics=[]", r"evaluation.metrics must name each metric once, got \[\]; null stands for all"),
+        ("evaluation.metrics=[ssim,ssim]", "evaluation.metrics must name each metric once"),
+        ("evaluation.metrics=[true_entropy_production]", "needs a system with an entropy, got system=pendulum"),
+        ("evaluation.metrics=[energy_drift] dynamics=unstructured", "needs a dynamics that keeps an energy, got"),
+        ("evaluation.metrics=[poisson_degeneracy]", "needs a dynamics with degeneracy conditions, got"),
+    ],
+)
+def test_a_name_that_means_nothing_here_is_refused_in_one_line_before_anything_runs(composed, words, message):
+    with pytest.raises(ConfigError, match=message) as refused:
+        validate(composed(*words.split()))
+    assert "\n" not in str(refused.value)
+
+
+def test_names_that_mean_something_are_taken(composed):
+    validate(composed("evaluation.metrics=[ssim,energy_drift]"))
+    validate(composed("evaluation.metrics=[entropy_production]", "system=damped_oscillator"))
