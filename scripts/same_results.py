@@ -20,7 +20,6 @@ import shutil
 import signal
 import subprocess
 import sys
-import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -241,17 +240,13 @@ def made(tree: Path, outputs: Path, steps: int) -> None:
 
 def of_commit(commit: str, steps: int) -> Path:
     """The runs of a commit: those that are kept, or new ones."""
+    from metastruct.benchmark.revision import sources  # not above: `make` has the package of any revision
+
     definition = [SMALL, RUNS, steps, CHECKPOINTS, *(version(package) for package in ("torch", "numpy", "scipy"))]
     key = hashlib.sha256(json.dumps(definition).encode()).hexdigest()[:8]
     folder = KEPT / f"{commit[:12]}-{key}"
     if not folder.exists():
-        with tempfile.TemporaryDirectory(prefix=f"metastruct-{commit[:12]}-") as place:
-            tree = Path(place).resolve() / "tree"
-            tree.mkdir()
-            content = subprocess.run(
-                ["git", "archive", commit, "src", "conf", "train.py"], cwd=ROOT, check=True, capture_output=True
-            )
-            subprocess.run(["tar", "-x"], cwd=tree, check=True, input=content.stdout)
+        with sources(commit) as tree:
             shutil.rmtree(unfinished := KEPT / f".{folder.name}", ignore_errors=True)
             made(tree, unfinished, steps)
         if not all(runs_of(unfinished / name) for name in RUNS):
@@ -271,10 +266,12 @@ def main() -> int:
     if options.make:
         make(options.make[0], options.make[1], options.steps)
         return 0
-    words = ["git", "rev-parse", "--verify", "--quiet", f"{options.revision}^{{commit}}"]
-    commit = subprocess.run(words, cwd=ROOT, capture_output=True, text=True).stdout.strip()
-    if not commit:
-        parser.error(f"REVISION must be a commit, branch or tag of git, got {options.revision}")
+    from metastruct.benchmark.revision import commit_of
+
+    try:
+        commit = commit_of(options.revision)
+    except ValueError as error:
+        parser.error(str(error))
     after = KEPT / "working_tree"
     shutil.rmtree(after, ignore_errors=True)
     print(f"before: {commit[:12]} ...", flush=True)
