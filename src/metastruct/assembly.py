@@ -31,6 +31,7 @@ def factory(cfg: DictConfig) -> Callable[..., Any]:
     settings = OmegaConf.to_container(cfg, resolve=True)
     assert isinstance(settings, dict)
     settings.pop("name")
+    settings.pop("facts", None)  # of a yaml as it stands
     made: Callable[..., Any] = instantiate(settings, _convert_="all", _partial_=True)
     return made
 

@@ -17,9 +17,10 @@ from omegaconf import DictConfig, OmegaConf
 from rich.progress import track
 
 from metastruct.assembly import Trained, component
-from metastruct.config import CONF, ConfigError, closest, groups
+from metastruct.config import ConfigError, closest, groups
 from metastruct.evaluation.archive import Archive
 from metastruct.evaluation.long_horizon import Orbits, measure, orbits_from, roll
+from metastruct.facts import settings_of
 from metastruct.integrators.flow import Flow
 from metastruct.reports.long_horizon import ORBITS, write_study
 from metastruct.reports.tables import as_csv, read_records
@@ -129,7 +130,7 @@ def integrator_for(cfg: DictConfig, name: str) -> Any:
     """The integrator, or None with a note where the model does not have what it needs."""
     cfg = cfg.copy()
     cfg.rank = None  # which the resolved settings of the modulation hold already
-    cfg.integrator = OmegaConf.load(CONF / "integrator" / f"{name}.yaml")
+    cfg.integrator = settings_of("integrator", name)
     try:
         validate(cfg)
     except ConfigError as refusal:
