@@ -13,12 +13,14 @@ from omegaconf import DictConfig, OmegaConf
 
 from metastruct.config import ConfigError
 from metastruct.evaluation.facts import metrics, settings
+from metastruct.runs.folder import data_folder
 
 if TYPE_CHECKING:
     from torch import Tensor
 
     from metastruct.adaptation.adaptation import Prior
-    from metastruct.data.tasks import Tasks
+    from metastruct.data.observations import Recordings
+    from metastruct.data.source import Source
     from metastruct.dynamics.dynamics import Scales
     from metastruct.dynamics.model import ModulatedModel
     from metastruct.evaluation.adapted import Protocol
@@ -64,7 +66,20 @@ def build_model(cfg: DictConfig, scales: Scales) -> ModulatedModel:
         raise ConfigError(str(error)) from error
 
 
-def build_learner(cfg: DictConfig, tasks: Tasks) -> Learner:
+def build_source(cfg: DictConfig, note: Callable[[str], None]) -> Source:
+    """The data of a configuration.
+
+    Args:
+        note: told about what takes time.
+
+    Raises:
+        ConfigError: a class refuses its settings.
+    """
+    source: Source = component(cfg.data, system=component(cfg.system), folder=data_folder(cfg), note=note)
+    return source
+
+
+def build_learner(cfg: DictConfig, recordings: Recordings) -> Learner:
     """The learner of a configuration with a new model, its seed set.
 
     Raises:
@@ -75,14 +90,16 @@ def build_learner(cfg: DictConfig, tasks: Tasks) -> Learner:
     from metastruct.dynamics.dynamics import Scales
 
     torch.manual_seed(cfg.seed)
+    parts = recordings.parts
     learner: Learner = component(
         cfg.learner,
-        model=build_model(cfg, Scales.of(tasks.states, tasks.derivatives)),
-        tasks=tasks,
+        model=build_model(cfg, Scales.of(parts["states"], parts["derivatives"], parts.get("inputs"))),
+        recordings=recordings,
+        objective=component(cfg.objective),
         steps=cfg.trainer.steps,
         steps_per_epoch=cfg.trainer.steps_per_epoch,
         seed=cfg.seed,
-        optimizer=OmegaConf.to_container(cfg.optimizer, resolve=True),
+        optimizer=component(cfg.optimizer),
         locality=OmegaConf.to_container(cfg.locality, resolve=True),
     )
     return learner
@@ -106,7 +123,6 @@ def build_protocol(cfg: DictConfig) -> Protocol:
 
     named = cfg.evaluation.get("metrics")
     return Protocol(
-        support_trajectories=cfg.data.support_trajectories,
         shots=cfg.shots,
         seed=cfg.seed,
         side=cfg.evaluation.grid,
@@ -134,8 +150,9 @@ class Trained:
         from metastruct.dynamics.dynamics import Scales
 
         kept = torch.load(io.BytesIO(content), weights_only=True, map_location="cpu")
-        constants = (kept["model"][f"dynamics.{name}"] for name in ("state_mean", "state_std", "derivative_std"))
-        model = build_model(cfg, Scales(*constants))
+        names = ("state_mean", "state_std", "derivative_std", "input_mean", "input_std")
+        constants = {name: kept["model"].get(f"dynamics.{name}") for name in names}
+        model = build_model(cfg, Scales(**constants))
         model.load_state_dict(kept["model"])
         told = kept["seconds"], kept["history"], kept.get("diverged_at")
         return cls(model.double().eval(), kept["codes"].double(), *told)

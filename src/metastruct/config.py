@@ -29,21 +29,6 @@ class ConfigError(ValueError):
 
 
 @dataclass
-class Data:
-    """Of the simulated members."""
-
-    seed: int = 0
-    train_tasks: int = 70
-    test_tasks: int = 10
-    trajectories: int = 10
-    support_trajectories: int = 5
-    horizon: float = 10.0
-    points: int = 200
-    tolerance: float = 1e-10
-    noise: float = 0.0
-
-
-@dataclass
 class Locality:
     """Weights of the norms in the loss."""
 
@@ -63,17 +48,6 @@ class Evaluation:
     box_scale: float = MISSING
     metrics: list[str] | None = None
     figures: bool = MISSING
-
-
-@dataclass
-class Optimizer:
-    """Of the meta-training."""
-
-    name: str = MISSING
-    base_rate: float = MISSING
-    code_rate: float = MISSING
-    warmup: int = MISSING
-    beta2: float = MISSING
 
 
 @dataclass
@@ -111,10 +85,11 @@ class Config:
     learner: Any = MISSING
     adaptation: Any = MISSING
     evaluation: Evaluation = field(default_factory=Evaluation)
-    optimizer: Optimizer = field(default_factory=Optimizer)
+    objective: Any = MISSING
+    optimizer: Any = MISSING
     trainer: Trainer = field(default_factory=Trainer)
     logger: Logger = field(default_factory=Logger)
-    data: Data = field(default_factory=Data)
+    data: Any = MISSING
     rank: int | None = None
     shots: int = 200
     seed: int = 0

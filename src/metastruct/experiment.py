@@ -14,16 +14,16 @@ from typing import TYPE_CHECKING, Any
 
 from omegaconf import DictConfig, OmegaConf
 
-from metastruct.assembly import Trained, build_learner, build_protocol, component
+from metastruct.assembly import Trained, build_learner, build_protocol, build_source, component
 from metastruct.config import ConfigError, dynamics_name, each_seed, method_name
 from metastruct.runs.files import locked, write_atomically, write_checked
-from metastruct.runs.folder import RunFolder, data_folder, run_folder, training_folder
+from metastruct.runs.folder import RunFolder, run_folder, training_folder
 from metastruct.validation import validate
 
 if TYPE_CHECKING:
     from lightning.pytorch.loggers import WandbLogger
 
-    from metastruct.data.datamodule import FamilyData
+    from metastruct.data.source import Source
     from metastruct.evaluation.archive import Archive
     from metastruct.evaluation.protocol import Evaluation
 
@@ -99,23 +99,19 @@ def _trained_together(singles: list[DictConfig]) -> dict[int, str]:
         return {}
     import torch
 
-    from metastruct.data.datamodule import FamilyData
-
     cfg = singles[0]
     if cfg.trainer.threads:
         torch.set_num_threads(cfg.trainer.threads)
     settings: dict[str, Any] = OmegaConf.to_container(cfg, resolve=True)  # type: ignore[assignment]
-    data = FamilyData(component(cfg.system), data_folder(settings), settings["data"], note)
-    tasks = data.train_tasks()
-    learners = {store: partial(build_learner, single, tasks) for store, single in missing.items()}
-    failed = train_together(learners, data, settings["trainer"])
+    recordings = build_source(cfg, note).recordings()
+    learners = {store: partial(build_learner, single, recordings) for store, single in missing.items()}
+    failed = train_together(learners, settings["trainer"])
     return {missing[store].seed: why for store, why in failed.items()}
 
 
 def _run(cfg: DictConfig, settings: dict[str, Any], folder: RunFolder) -> dict[str, Any]:
     import torch
 
-    from metastruct.data.datamodule import FamilyData
     from metastruct.reports.figures import draw_all
     from metastruct.runs.provenance import git_commit
     from metastruct.tracking.console import note, working
@@ -128,7 +124,7 @@ def _run(cfg: DictConfig, settings: dict[str, Any], folder: RunFolder) -> dict[s
     folder.metrics.unlink(missing_ok=True)
     write_atomically(folder.config, OmegaConf.to_yaml(cfg, resolve=True))
     with _clock(seconds, "data"):
-        data = FamilyData(component(cfg.system), data_folder(settings), settings["data"], note)
+        data = build_source(cfg, note)
     logger = _logger(cfg, settings, folder)
     content = _trained(cfg, settings, data, logger)
     write_checked(folder.model, content)
@@ -174,7 +170,7 @@ def _logger(cfg: DictConfig, settings: dict[str, Any], folder: RunFolder) -> Wan
     )
 
 
-def _trained(cfg: DictConfig, settings: dict[str, Any], data: FamilyData, logger: WandbLogger | None) -> bytes:
+def _trained(cfg: DictConfig, settings: dict[str, Any], data: Source, logger: WandbLogger | None) -> bytes:
     """The model file of this training key: the one that is there, or a new one."""
     from metastruct.tracking.console import note
     from metastruct.training import train, trained
@@ -186,47 +182,47 @@ def _trained(cfg: DictConfig, settings: dict[str, Any], data: FamilyData, logger
     if content is not None:
         note(f"trained before, in {store}")
         return content
-    return train(build_learner(cfg, data.train_tasks()), data, store, settings["trainer"], logger)
+    return train(build_learner(cfg, data.recordings()), store, settings["trainer"], logger)
 
 
-def _evaluated(cfg: DictConfig, data: FamilyData, trained: Trained) -> Evaluation:
+def _evaluated(cfg: DictConfig, data: Source, trained: Trained) -> Evaluation:
     import torch
 
-    from metastruct.evaluation.adapted import Learned, Members
+    from metastruct.evaluation.adapted import Learned
     from metastruct.evaluation.protocol import MetricRefused, evaluate
     from metastruct.tracking.console import working
 
     device = "cuda" if cfg.trainer.accelerator != "cpu" and torch.cuda.is_available() else "cpu"
-    tasks = len(data.test.parameters)
+    tasks = len(data.test)
     start = trained.start(tasks, cfg.evaluation.start).to(device)
     with working(f"adapting to {tasks} new tasks from {cfg.shots} observations each, then measuring"):
         try:
             return evaluate(
-                Learned(trained.model.to(device), start, trained.prior().to(device)),
+                Learned(trained.model.to(device), component(cfg.objective), start, trained.prior().to(device)),
                 build_protocol(cfg),
                 component(cfg.adaptation),
                 component(cfg.integrator),
-                Members(data.system, data.test),
+                data,
             )
         except MetricRefused as error:
             raise ConfigError(str(error)) from error
 
 
-def _archive(data: FamilyData, trained: Trained, evaluation: Evaluation) -> Archive:
+def _archive(data: Source, trained: Trained, evaluation: Evaluation) -> Archive:
     """What the figures draw."""
     import numpy as np
 
     from metastruct.evaluation.archive import Archive
 
-    adapted, system = evaluation.adapted, data.system
+    adapted = evaluation.adapted
     codes = trained.codes.to(next(trained.model.parameters()).device)
     return Archive(
-        state_names=np.array(system.state_names),
-        parameter_names=np.array(system.parameter_names),
-        test_members=np.array(system.described(data.test.parameters)),
+        state_names=np.array(data.state_names),
+        parameter_names=np.array(data.parameter_names),
+        test_members=np.array(data.described("test")),
         test_domains=np.array(evaluation.domains),
-        train_domains=np.array(system.domain_names(data.train.parameters)),
-        train_parameters=data.train.parameters,
+        train_domains=np.array(data.domains("train")),
+        train_parameters=data.parameters("train"),
         train_codes=trained.codes.numpy(),
         history=np.array(trained.history),
         singular_values={

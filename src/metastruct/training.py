@@ -14,8 +14,8 @@ from typing import Any
 import torch
 from lightning import Trainer
 from lightning.pytorch.loggers import Logger
+from torch.utils.data import DataLoader, TensorDataset
 
-from metastruct.data.datamodule import FamilyData
 from metastruct.learners.learner import LAYOUT, Diverged, Learner
 from metastruct.learners.replicas import together
 from metastruct.runs.files import locked, locked_if_free, read_checked, write_checked
@@ -31,7 +31,7 @@ def trained(folder: Path) -> bytes | None:
     return read_checked(folder / MODEL)
 
 
-def train(learner: Learner, data: FamilyData, folder: Path, settings: dict[str, Any], logger: Logger | None) -> bytes:
+def train(learner: Learner, folder: Path, settings: dict[str, Any], logger: Logger | None) -> bytes:
     """Train to the end, once; returns the model file, which stays in the folder.
 
     Raises:
@@ -41,14 +41,12 @@ def train(learner: Learner, data: FamilyData, folder: Path, settings: dict[str, 
         done = trained(folder)
         if done is not None:
             return done
-        fit(learner, data, folder, settings, logger)
+        fit(learner, folder, settings, logger)
         (result,) = learner.cpu().results()
         return keep(result, learner, folder)
 
 
-def train_together(
-    learners: Mapping[Path, Callable[[], Learner]], data: FamilyData, settings: dict[str, Any]
-) -> dict[Path, str]:
+def train_together(learners: Mapping[Path, Callable[[], Learner]], settings: dict[str, Any]) -> dict[Path, str]:
     """Train what is not trained yet as one; returns why a training left no model, by its folder.
 
     Each leaves what it would leave alone. What another process trains is left to it, and a training that would be
@@ -69,7 +67,7 @@ def train_together(
         note(f"training {len(missing)} seeds together")
         group = group_folder(missing)
         group.mkdir(parents=True, exist_ok=True)
-        fit(learner, data, group, settings, None)
+        fit(learner, group, settings, None)
         for folder, result in zip(missing, learner.cpu().results(), strict=True):
             try:
                 keep(result, learner, folder)
@@ -109,7 +107,7 @@ def resumable(folder: Path) -> Path | None:
     return None
 
 
-def fit(learner: Learner, data: FamilyData, folder: Path, settings: dict[str, Any], logger: Logger | None) -> None:
+def fit(learner: Learner, folder: Path, settings: dict[str, Any], logger: Logger | None) -> None:
     """Run Lightning's loop from the last good checkpoint of the folder, if there is one, to the last outer step."""
     logging.getLogger("lightning.pytorch").setLevel(logging.ERROR)
     warnings.filterwarnings("ignore", module="lightning")
@@ -125,10 +123,11 @@ def fit(learner: Learner, data: FamilyData, folder: Path, settings: dict[str, An
         enable_progress_bar=False,
         enable_model_summary=False,
     )
+    tick = DataLoader(TensorDataset(torch.zeros(1)), batch_size=None)  # the learner draws its own batches
     start = resumable(folder)
     if start is not None:
         note(f"going on from {start}")
     try:
-        trainer.fit(learner, data, ckpt_path=start, weights_only=True)
+        trainer.fit(learner, tick, ckpt_path=start, weights_only=True)
     except SystemExit:  # what Lightning makes of an interrupt from the keyboard
         raise KeyboardInterrupt from None

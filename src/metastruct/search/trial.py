@@ -62,27 +62,17 @@ def run(job: Job, outputs: str) -> Iterator[Row]:
     """The rows of a job, one an adaptation."""
     import torch
 
-    from metastruct.assembly import build_learner, build_metrics, build_protocol, component
-    from metastruct.data.datamodule import FamilyData
-    from metastruct.data.simulate import Simulation
-    from metastruct.data.tasks import Tasks
-    from metastruct.evaluation.adapted import Learned, Members
+    from metastruct.assembly import build_learner, build_metrics, build_protocol, build_source, component
+    from metastruct.evaluation.adapted import Learned
     from metastruct.evaluation.protocol import evaluate
     from metastruct.evaluation.summary import summary
-    from metastruct.runs.folder import data_folder
 
     torch.set_num_threads(1)
     began = time.perf_counter()
     shared = [f"system={job.system}", *job.method.overrides, f"seed={job.seed}", *job.method.training(job.trial)]
-    cfg, settings = composed_and_checked(*shared, f"outputs={outputs}")
-    family = FamilyData(component(cfg.system), data_folder(settings), settings["data"], print)
-    whole = family.train
-
-    def part(rows: slice) -> Simulation:
-        return Simulation(whole.times, whole.states[rows], whole.derivatives[rows], whole.parameters[rows])
-
-    tasks, held_out = Tasks.of(part(slice(-HELD_OUT)), torch.float32), part(slice(-HELD_OUT, None))
-    learner = build_learner(cfg, tasks)
+    cfg, _ = composed_and_checked(*shared, f"outputs={outputs}")
+    source = build_source(cfg, print).held_out(HELD_OUT)
+    learner = build_learner(cfg, source.recordings())
     train(learner, job.budget)
     training_seconds = time.perf_counter() - began
     model = learner.model.double().eval()
@@ -91,10 +81,10 @@ def run(job: Job, outputs: str) -> Iterator[Row]:
         began = time.perf_counter()
         cfg, _ = composed_and_checked(*shared, *overrides, f"outputs={outputs}")
         closed = cfg.adaptation.name == "closed_form"
-        learned = Learned(model, start, prior(learner) if closed else None)
+        learned = Learned(model, learner.objective, start, prior(learner) if closed else None)
         protocol = replace(build_protocol(cfg), metrics=build_metrics(ERRORS))
         pieces = component(cfg.adaptation), component(cfg.integrator)
-        found = summary(evaluate(learned, protocol, *pieces, Members(family.system, held_out)))
+        found = summary(evaluate(learned, protocol, *pieces, source))
         errors = [found[metric]["mean"] for metric in ERRORS]
         lost = found["diverged_tasks"]
         good = not lost and all(error is not None for error in errors)

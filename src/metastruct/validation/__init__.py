@@ -25,7 +25,10 @@ from metastruct.validation.pairing import (
 from metastruct.validation.types import check_component, check_types
 from metastruct.validation.values import check_choices, check_logger, check_sizes
 
-COMPONENTS = ("system", "modulation", "net", "bracket", "dynamics", "integrator", "learner", "adaptation")
+COMPONENTS = (
+    *("system", "data", "modulation", "net", "bracket", "dynamics", "integrator", "objective", "optimizer", "learner"),
+    "adaptation",
+)
 OPTIONAL = ("bracket",)  # only some of the dynamics take one
 
 
