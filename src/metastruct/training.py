@@ -9,6 +9,7 @@ import warnings
 from collections.abc import Callable, Mapping
 from contextlib import ExitStack
 from pathlib import Path
+from pickle import UnpicklingError
 from typing import Any
 
 import torch
@@ -20,6 +21,7 @@ from metastruct.learners.learner import LAYOUT, Diverged, Learner
 from metastruct.learners.replicas import together
 from metastruct.runs.files import locked, locked_if_free, read_checked, write_checked
 from metastruct.runs.folder import group_folder
+from metastruct.tracking.alone import Alone
 from metastruct.tracking.checkpoint import Checkpoints, last_good, remove
 from metastruct.tracking.console import TrainingProgress, note
 
@@ -97,14 +99,26 @@ def keep(result: dict[str, Any], learner: Learner, folder: Path) -> bytes:
 
 
 def resumable(folder: Path) -> Path | None:
-    """The last good checkpoint of the folder, if there is one; those that other code wrote are removed."""
+    """The last good checkpoint of this training, if there is one; others that lie in the folder are removed."""
     while (path := last_good(folder)) is not None:
-        content = torch.load(path, map_location="cpu", weights_only=True)
-        if content.get("learner", {}).get("layout") == LAYOUT:
+        problem = foreign(path)
+        if problem is None:
             return path
-        note(f"{path} was written by another version and is removed")
+        note(f"{path} {problem} and is removed")
         remove(path)
     return None
+
+
+def foreign(path: Path) -> str | None:
+    """Why a checkpoint does not belong to the training of its folder, or None."""
+    try:
+        content = torch.load(path, map_location="cpu", weights_only=True)
+        layout, training = content["learner"]["layout"], content.get("training")
+    except (RuntimeError, UnpicklingError, EOFError, KeyError, TypeError):
+        return "holds something else"
+    if layout != LAYOUT:
+        return "was written by another version"
+    return None if training == path.parent.name else f"is of the training {training}"
 
 
 def fit(learner: Learner, folder: Path, settings: dict[str, Any], logger: Logger | None) -> None:
@@ -122,8 +136,12 @@ def fit(learner: Learner, folder: Path, settings: dict[str, Any], logger: Logger
         enable_checkpointing=False,
         enable_progress_bar=False,
         enable_model_summary=False,
+        default_root_dir=folder,  # where Lightning looks for checkpoints of its own, and finds none
+        plugins=[Alone()],
     )
     tick = DataLoader(TensorDataset(torch.zeros(1)), batch_size=None)  # the learner draws its own batches
+    for path in folder.glob("hpc_ckpt_*"):
+        path.unlink()
     start = resumable(folder)
     if start is not None:
         note(f"going on from {start}")

@@ -28,7 +28,7 @@ from metastruct.dynamics.model import ModulatedModel
 from metastruct.objectives.objective import Objective
 from metastruct.optimizers.optimizer import Optimizer
 
-LAYOUT = 2  # of what a checkpoint holds; raise it with that, and older ones are not gone on from
+LAYOUT = 3  # of what a checkpoint holds; raise it with that, and older ones are not gone on from
 
 
 class Diverged(RuntimeError):
