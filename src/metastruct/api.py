@@ -25,6 +25,7 @@ from metastruct.config import register
 from metastruct.data.observations import Observations
 from metastruct.integrators.rollout import rollout
 from metastruct.nets.site import Updates
+from metastruct.run import Run
 from metastruct.runs.files import read_checked, sum_file
 from metastruct.runs.folder import RunFolder
 from metastruct.validation import adapted_by, best_adaptation
@@ -52,7 +53,7 @@ def load(run_folder: str | Path) -> Model:
     cfg = OmegaConf.load(folder.config)
     assert isinstance(cfg, DictConfig)
     try:
-        return Model(cfg, Trained.load(cfg, content))
+        return Model(cfg, Trained.load(Run.of(cfg).config, content))
     except (RuntimeError, KeyError, UnpicklingError) as error:
         raise ValueError(
             f"{folder.model} does not hold the model that {folder.config.name} describes; run its command again"

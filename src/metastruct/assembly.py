@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from hydra.utils import instantiate
 from omegaconf import DictConfig, OmegaConf
 
-from metastruct.config import ConfigError
+from metastruct.config import Config, ConfigError
 from metastruct.evaluation.facts import metrics, settings
 from metastruct.runs.folder import data_folder
 
@@ -28,28 +28,27 @@ if TYPE_CHECKING:
     from metastruct.learners.learner import Learner
 
 
-def factory(cfg: DictConfig) -> Callable[..., Any]:
+def factory(piece: Mapping[str, Any] | DictConfig) -> Callable[..., Any]:
     """Makes what a group's yaml describes from the arguments that are still missing; `name` is for people."""
-    settings = OmegaConf.to_container(cfg, resolve=True)
-    assert isinstance(settings, dict)
-    settings.pop("name")
+    plain: Any = OmegaConf.to_container(piece, resolve=True) if isinstance(piece, DictConfig) else piece
+    settings = {key: value for key, value in plain.items() if key != "name"}
     made: Callable[..., Any] = instantiate(settings, _convert_="all", _partial_=True)
     return made
 
 
-def component(cfg: DictConfig, **more: Any) -> Any:
+def component(piece: Mapping[str, Any] | DictConfig, **more: Any) -> Any:
     """What a group's yaml describes, built with its settings and `more`.
 
     Raises:
         ConfigError: the class refuses its settings.
     """
     try:
-        return factory(cfg)(**more)
+        return factory(piece)(**more)
     except ValueError as error:
         raise ConfigError(str(error)) from error
 
 
-def build_model(cfg: DictConfig, scales: Scales) -> ModulatedModel:
+def build_model(cfg: Config, scales: Scales) -> ModulatedModel:
     """The modulated model of a configuration; its initial weights depend on torch's seed.
 
     Raises:
@@ -57,7 +56,7 @@ def build_model(cfg: DictConfig, scales: Scales) -> ModulatedModel:
     """
     from metastruct.dynamics.model import ModulatedModel
 
-    bracket = {} if cfg.get("bracket") is None else {"bracket": factory(cfg.bracket)}
+    bracket = {} if cfg.bracket is None else {"bracket": factory(cfg.bracket)}
     try:
         return ModulatedModel(
             partial(factory(cfg.dynamics), **bracket), factory(cfg.modulation), factory(cfg.net), scales
@@ -66,7 +65,7 @@ def build_model(cfg: DictConfig, scales: Scales) -> ModulatedModel:
         raise ConfigError(str(error)) from error
 
 
-def build_source(cfg: DictConfig, note: Callable[[str], None]) -> Source:
+def build_source(cfg: Config, note: Callable[[str], None]) -> Source:
     """The data of a configuration.
 
     Args:
@@ -75,11 +74,11 @@ def build_source(cfg: DictConfig, note: Callable[[str], None]) -> Source:
     Raises:
         ConfigError: a class refuses its settings.
     """
-    source: Source = component(cfg.data, system=component(cfg.system), folder=data_folder(cfg), note=note)
+    source: Source = component(cfg.data, system=component(cfg.system), folder=data_folder(cfg.outputs), note=note)
     return source
 
 
-def build_learner(cfg: DictConfig, recordings: Recordings) -> Learner:
+def build_learner(cfg: Config, recordings: Recordings) -> Learner:
     """The learner of a configuration with a new model, its seed set.
 
     Raises:
@@ -100,7 +99,7 @@ def build_learner(cfg: DictConfig, recordings: Recordings) -> Learner:
         steps_per_epoch=cfg.trainer.steps_per_epoch,
         seed=cfg.seed,
         optimizer=component(cfg.optimizer),
-        locality=OmegaConf.to_container(cfg.locality, resolve=True),
+        locality={"lambda_z": cfg.locality.lambda_z, "lambda_phi": cfg.locality.lambda_phi},
     )
     return learner
 
@@ -117,11 +116,11 @@ def build_metrics(names: Sequence[str]) -> dict[str, Metric]:
         raise ConfigError(str(error)) from error
 
 
-def build_protocol(cfg: DictConfig) -> Protocol:
+def build_protocol(cfg: Config) -> Protocol:
     """How the evaluation of a configuration meets new tasks, and what it measures; errors as of `build_metrics`."""
     from metastruct.evaluation.adapted import Protocol
 
-    named = cfg.evaluation.get("metrics")
+    named = cfg.evaluation.metrics
     return Protocol(
         shots=cfg.shots,
         seed=cfg.seed,
@@ -143,7 +142,7 @@ class Trained:
     diverged_at: int | None  # the outer step where the training loss ceased to be finite
 
     @classmethod
-    def load(cls, cfg: DictConfig, content: bytes) -> Trained:
+    def load(cls, cfg: Config, content: bytes) -> Trained:
         """From the configuration of a run and the bytes of its model file; nothing in the file is executed."""
         import torch
 

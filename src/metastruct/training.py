@@ -13,13 +13,14 @@ from pickle import UnpicklingError
 from typing import Any
 
 import torch
-from lightning import Trainer
+from lightning import Trainer as LightningTrainer
 from lightning.pytorch.loggers import Logger
 from torch.utils.data import DataLoader, TensorDataset
 
+from metastruct.config import Trainer
 from metastruct.learners.learner import LAYOUT, Diverged, Learner
 from metastruct.learners.replicas import together
-from metastruct.runs.files import locked, locked_if_free, read_checked, write_checked
+from metastruct.runs.files import clear, locked, locked_if_free, read_checked, write_checked
 from metastruct.runs.folder import group_folder
 from metastruct.tracking.alone import Alone
 from metastruct.tracking.checkpoint import Checkpoints, last_good, remove
@@ -33,13 +34,21 @@ def trained(folder: Path) -> bytes | None:
     return read_checked(folder / MODEL)
 
 
-def train(learner: Learner, folder: Path, settings: dict[str, Any], logger: Logger | None) -> bytes:
+def train(
+    learner: Learner, folder: Path, settings: Trainer, logger: Logger | None = None, again: bool = False
+) -> bytes:
     """Train to the end, once; returns the model file, which stays in the folder.
+
+    Args:
+        settings: of the machinery.
+        again: begin anew, whatever there is; what another process does in the folder is waited for.
 
     Raises:
         Diverged: the loss is no longer finite, and the learner does not take that for a result.
     """
     with locked(folder, lambda: note(f"waiting for another process that trains in {folder}")):
+        if again:
+            clear(folder)
         done = trained(folder)
         if done is not None:
             return done
@@ -48,24 +57,31 @@ def train(learner: Learner, folder: Path, settings: dict[str, Any], logger: Logg
         return keep(result, learner, folder)
 
 
-def train_together(learners: Mapping[Path, Callable[[], Learner]], settings: dict[str, Any]) -> dict[Path, str]:
-    """Train what is not trained yet as one; returns why a training left no model, by its folder.
+def train_together(
+    learners: Mapping[Path, Callable[[], Learner]], settings: Trainer, again: bool = False
+) -> tuple[set[Path], dict[Path, str]]:
+    """Train what is not trained yet as one; returns the trainings that were made, and why one left no model.
 
     Each leaves what it would leave alone. What another process trains is left to it, and a training that would be
     alone to whoever needs it. Checkpoints go to a folder of the group, until it has ended.
 
     Args:
         learners: makes the learner of each training folder; they differ in their seed alone.
+        settings: of the machinery.
+        again: begin anew where no other process is at work.
     """
     failed: dict[Path, str] = {}
     with ExitStack() as locks:
         free = [folder for folder in learners if locks.enter_context(locked_if_free(folder))]
-        missing = [folder for folder in free if trained(folder) is None]
+        missing = [folder for folder in free if again or trained(folder) is None]
         if len(missing) < 2:
-            return failed
+            return set(), failed
         learner = together([learners[folder]() for folder in missing])
         if not learner.steps:
-            return failed
+            return set(), failed
+        for folder in missing:
+            if again:
+                clear(folder)
         note(f"training {len(missing)} seeds together")
         group = group_folder(missing)
         group.mkdir(parents=True, exist_ok=True)
@@ -76,7 +92,7 @@ def train_together(learners: Mapping[Path, Callable[[], Learner]], settings: dic
             except Diverged as error:
                 failed[folder] = str(error)
         shutil.rmtree(group)
-    return failed
+    return set(missing), failed
 
 
 def keep(result: dict[str, Any], learner: Learner, folder: Path) -> bytes:
@@ -121,16 +137,16 @@ def foreign(path: Path) -> str | None:
     return None if training == path.parent.name else f"is of the training {training}"
 
 
-def fit(learner: Learner, folder: Path, settings: dict[str, Any], logger: Logger | None) -> None:
+def fit(learner: Learner, folder: Path, settings: Trainer, logger: Logger | None) -> None:
     """Run Lightning's loop from the last good checkpoint of the folder, if there is one, to the last outer step."""
     logging.getLogger("lightning.pytorch").setLevel(logging.ERROR)
     warnings.filterwarnings("ignore", module="lightning")
-    trainer = Trainer(
-        accelerator="gpu" if settings["accelerator"] != "cpu" and torch.cuda.is_available() else "cpu",
+    trainer = LightningTrainer(
+        accelerator="gpu" if settings.accelerator != "cpu" and torch.cuda.is_available() else "cpu",
         devices=1,
         max_epochs=-1,
         logger=logger or False,
-        callbacks=[Checkpoints(folder, settings["checkpoint_seconds"]), TrainingProgress(learner.steps)],
+        callbacks=[Checkpoints(folder, settings.checkpoint_seconds), TrainingProgress(learner.steps)],
         log_every_n_steps=1,
         num_sanity_val_steps=0,
         enable_checkpointing=False,

@@ -43,16 +43,16 @@ def accuracy(metric: str, words: str) -> float:
 def pendulum_support(*overrides: str) -> tuple[Any, Any]:
     """The model of the first seed, loaded, and the support data of its ten test tasks, 200 points each."""
     import torch
-    from omegaconf import OmegaConf
 
     import metastruct
     from metastruct.assembly import build_source, component
+    from metastruct.run import Run
 
     folder = runs(" ".join((PENDULUM, *overrides)), (0,))[0]
     torch.set_num_threads(1)
-    cfg: Any = OmegaConf.load(folder.config)
-    objective = component(cfg.objective)
-    support = build_source(cfg, print).support(200, cfg.seed, objective.reads, objective.window)
+    config = Run.read(folder).config
+    objective = component(config.objective)
+    support = build_source(config, print).support(200, config.seed, objective.reads, objective.window)
     return metastruct.load(folder.path), support
 
 

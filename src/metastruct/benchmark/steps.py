@@ -141,13 +141,14 @@ def trainer_over_bare() -> float:
     """Training under Lightning with logging over a bare loop of the same steps, less one, in per cent."""
     from lightning.pytorch.loggers import WandbLogger  # noqa: F401  the import is not part of the training
 
+    from metastruct.config import Trainer
     from metastruct.tracking.wandb import wandb_logger
     from metastruct.training import fit
 
     steps, shares = 500, []
     with tempfile.TemporaryDirectory() as folder:
         where = Path(folder)
-        settings = {"accelerator": "cpu", "checkpoint_seconds": 5.0}
+        settings = Trainer(accelerator="cpu", checkpoint_seconds=5.0)
         logger = wandb_logger("offline", "benchmark", where, "benchmark", "benchmark", [], {})
         for repeat in range(3):
             bare, ours = learner(f"trainer.steps={steps}"), learner(f"trainer.steps={steps}")

@@ -38,9 +38,10 @@ def learner(*overrides: str) -> Any:
 
     from metastruct.assembly import build_learner, build_source
     from metastruct.config import composed
+    from metastruct.run import Run
 
     torch.set_num_threads(1)
-    cfg = composed(*overrides, f"outputs={OUTPUTS}")
-    made: Any = build_learner(cfg, build_source(cfg, print).recordings())
+    config = Run.of(composed(*overrides, f"outputs={OUTPUTS}")).config
+    made: Any = build_learner(config, build_source(config, print).recordings())
     made.configure_optimizers()
     return made

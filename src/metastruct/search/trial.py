@@ -12,6 +12,7 @@ from metastruct.evaluation.facts import ERRORS
 from metastruct.search.space import METHODS, Method
 
 if TYPE_CHECKING:
+    from metastruct.config import Config
     from metastruct.learners.learner import Learner
 
 HELD_OUT = 10  # training tasks
@@ -70,20 +71,20 @@ def run(job: Job, outputs: str) -> Iterator[Row]:
     torch.set_num_threads(1)
     began = time.perf_counter()
     shared = [f"system={job.system}", *job.method.overrides, f"seed={job.seed}", *job.method.training(job.trial)]
-    cfg, _ = composed_and_checked(*shared, f"outputs={outputs}")
-    source = build_source(cfg, print).held_out(HELD_OUT)
-    learner = build_learner(cfg, source.recordings())
+    config = checked(*shared, f"outputs={outputs}")
+    source = build_source(config, print).held_out(HELD_OUT)
+    learner = build_learner(config, source.recordings())
     train(learner, job.budget)
     training_seconds = time.perf_counter() - began
     model = learner.model.double().eval()
     start = learner.codes.detach().double().mean(0).expand(HELD_OUT, -1)
     for variant, overrides in enumerate(job.method.adaptation(job.trial, VARIANTS)):
         began = time.perf_counter()
-        cfg, _ = composed_and_checked(*shared, *overrides, f"outputs={outputs}")
-        closed = cfg.adaptation.name == "closed_form"
+        config = checked(*shared, *overrides, f"outputs={outputs}")
+        closed = config.adaptation["name"] == "closed_form"
         learned = Learned(model, learner.objective, start, prior(learner) if closed else None)
-        protocol = replace(build_protocol(cfg), metrics=build_metrics(ERRORS))
-        pieces = component(cfg.adaptation), component(cfg.integrator)
+        protocol = replace(build_protocol(config), metrics=build_metrics(ERRORS))
+        pieces = component(config.adaptation), component(config.integrator)
         found = summary(evaluate(learned, protocol, *pieces, source))
         errors = [found[metric]["mean"] for metric in ERRORS]
         lost = found["diverged_tasks"]
@@ -123,14 +124,12 @@ def prior(learner: Learner) -> Any:
     return Trained(learner.model, codes, learner.seconds, course.history, course.diverged_at).prior()
 
 
-def composed_and_checked(*overrides: str) -> tuple[Any, dict[str, Any]]:
-    """A configuration and its resolved settings."""
-    from omegaconf import OmegaConf
-
+def checked(*overrides: str) -> Config:
+    """What train.py makes of these words, resolved."""
     from metastruct.config import composed
+    from metastruct.run import Run
     from metastruct.validation import validate
 
     cfg = composed(*overrides, "logger=none")
     validate(cfg)
-    settings: Any = OmegaConf.to_container(cfg, resolve=True)
-    return cfg, settings
+    return Run.of(cfg).config

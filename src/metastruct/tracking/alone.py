@@ -13,7 +13,7 @@ from lightning.pytorch.utilities.rank_zero import rank_zero_only
 
 def first_rank() -> None:
     """Make this process the first, as it is the only one."""
-    rank_zero_only.rank = 0
+    rank_zero_only.rank = 0  # type: ignore[attr-defined]
 
 
 class Alone(LightningEnvironment):
