@@ -13,7 +13,7 @@ from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import InterpolationResolutionError
 
 from metastruct.config import CONF, Config, ConfigError, closest, groups
-from metastruct.validation.measures import check_metrics
+from metastruct.validation.metrics import check_metrics
 from metastruct.validation.pairing import (
     check_adaptation,
     check_bracket,
