@@ -3,16 +3,17 @@
 import hydra
 from omegaconf import DictConfig
 
-from metastruct.command import command_line, job
+from metastruct.command import Session
 from metastruct.config import register
 
 register()
+session = Session()
 
 
 @hydra.main(version_base="1.3", config_path="conf", config_name="train")
 def main(cfg: DictConfig) -> None:
-    job(cfg)
+    session.job(cfg)
 
 
 if __name__ == "__main__":
-    command_line(main)
+    session.run(main)

@@ -12,21 +12,20 @@ import statistics
 import sys
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import torch
-from omegaconf import DictConfig, OmegaConf
 from torch.profiler import ProfilerActivity, profile
 
-from metastruct.assembly import Trained, component
+from metastruct.assembly import Trained, build_source, component
 from metastruct.config import register
-from metastruct.data.datamodule import FamilyData
-from metastruct.data.tasks import split_support
 from metastruct.reports.forms import write_lines
 from metastruct.reports.tables import as_csv, read_records
+from metastruct.run import Run
 from metastruct.runs.files import read_checked, write_atomically
-from metastruct.runs.folder import RunFolder, data_folder
+from metastruct.runs.folder import RunFolder
 from metastruct.runs.provenance import git_commit, machine, named, sign
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -48,22 +47,19 @@ def call_of(folder: RunFolder, outputs: Path, device: str) -> tuple[int, Callabl
         raise FileNotFoundError(
             f"{folder.path} must hold the model of a finished run; python scripts/reproduce.py table=main makes it"
         )
-    cfg = OmegaConf.load(folder.config)
-    assert isinstance(cfg, DictConfig)
-    cfg.outputs = str(outputs)
-    settings: Any = OmegaConf.to_container(cfg, resolve=True)
-    trained = Trained.load(cfg, content)
-    data = FamilyData(component(cfg.system), data_folder(settings), settings["data"], print)
-    support, _ = split_support(data.test, cfg.data.support_trajectories, cfg.shots, cfg.seed)
-    observed = [values[:1].to(device) for values in (support.states, support.derivatives)]
-    start, prior = trained.start(1, cfg.evaluation.start).to(device), trained.prior().to(device)
+    config = replace(Run.read(folder).config, outputs=str(outputs))
+    trained = Trained.load(config, content)
+    objective = component(config.objective)
+    support = build_source(config, print).support(config.shots, config.seed, objective.reads, objective.window)
+    observed = support.of(slice(1)).to(device)
+    start, prior = trained.start(1, config.evaluation.start).to(device), trained.prior().to(device)
     model = trained.model.to(device)
-    few = {"steps": min(cfg.adaptation.steps, PROFILED_STEPS)} if "steps" in cfg.adaptation else {}
-    whole, first = component(cfg.adaptation), component(cfg.adaptation, **few)
+    few = {"steps": min(config.adaptation["steps"], PROFILED_STEPS)} if "steps" in config.adaptation else {}
+    whole, first = component(config.adaptation), component(config.adaptation, **few)
     return (
         start.shape[-1],
-        lambda: whole.fit(model, *observed, start, prior),
-        lambda: first.fit(model, *observed, start, prior),
+        lambda: whole.fit(model, objective, observed, start, prior),
+        lambda: first.fit(model, objective, observed, start, prior),
     )
 
 

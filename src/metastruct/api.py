@@ -22,8 +22,10 @@ from metastruct.adaptation.adaptation import frozen
 from metastruct.adaptation.error_bars import energy_difference, error_bar
 from metastruct.assembly import Trained, component
 from metastruct.config import register
+from metastruct.data.observations import Observations
 from metastruct.integrators.rollout import rollout
 from metastruct.nets.site import Updates
+from metastruct.run import Run
 from metastruct.runs.files import read_checked, sum_file
 from metastruct.runs.folder import RunFolder
 from metastruct.validation import adapted_by, best_adaptation
@@ -51,7 +53,7 @@ def load(run_folder: str | Path) -> Model:
     cfg = OmegaConf.load(folder.config)
     assert isinstance(cfg, DictConfig)
     try:
-        return Model(cfg, Trained.load(cfg, content))
+        return Model(cfg, Trained.load(Run.of(cfg).config, content))
     except (RuntimeError, KeyError, UnpicklingError) as error:
         raise ValueError(
             f"{folder.model} does not hold the model that {folder.config.name} describes; run its command again"
@@ -96,8 +98,9 @@ class Model:
         if unknown:
             raise ValueError(f"adapt takes the settings {', '.join(sorted(known))}, got {', '.join(sorted(unknown))}")
         start = self._trained.start(1, self._cfg.evaluation.start)
-        observed = torch.from_numpy(x)[None], torch.from_numpy(y)[None]
-        fit = component(cfg.adaptation, **settings).fit(self._trained.model, *observed, start, self._trained.prior())
+        observations = Observations(torch.from_numpy(x)[None], torch.from_numpy(y)[None])
+        pieces = component(cfg.objective), observations, start, self._trained.prior()
+        fit = component(cfg.adaptation, **settings).fit(self._trained.model, *pieces)
         return Member(self._cfg, self._trained, fit.codes, fit.trace[:, 0].numpy(), fit.covariance)
 
     def _observations(self, values: ArrayLike | Sequence[ArrayLike], name: str) -> tuple[Array, list[int]]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -11,14 +11,16 @@ from typing import TYPE_CHECKING, Any
 from hydra.utils import instantiate
 from omegaconf import DictConfig, OmegaConf
 
-from metastruct.config import ConfigError
+from metastruct.config import Config, ConfigError
 from metastruct.evaluation.facts import metrics, settings
+from metastruct.runs.folder import data_folder
 
 if TYPE_CHECKING:
     from torch import Tensor
 
     from metastruct.adaptation.adaptation import Prior
-    from metastruct.data.tasks import Tasks
+    from metastruct.data.observations import Recordings
+    from metastruct.data.source import Source
     from metastruct.dynamics.dynamics import Scales
     from metastruct.dynamics.model import ModulatedModel
     from metastruct.evaluation.adapted import Protocol
@@ -26,29 +28,27 @@ if TYPE_CHECKING:
     from metastruct.learners.learner import Learner
 
 
-def factory(cfg: DictConfig) -> Callable[..., Any]:
+def factory(piece: Mapping[str, Any] | DictConfig) -> Callable[..., Any]:
     """Makes what a group's yaml describes from the arguments that are still missing; `name` is for people."""
-    settings = OmegaConf.to_container(cfg, resolve=True)
-    assert isinstance(settings, dict)
-    settings.pop("name")
-    settings.pop("facts", None)  # of a yaml as it stands
+    plain: Any = OmegaConf.to_container(piece, resolve=True) if isinstance(piece, DictConfig) else piece
+    settings = {key: value for key, value in plain.items() if key not in ("name", "facts")}
     made: Callable[..., Any] = instantiate(settings, _convert_="all", _partial_=True)
     return made
 
 
-def component(cfg: DictConfig, **more: Any) -> Any:
+def component(piece: Mapping[str, Any] | DictConfig, **more: Any) -> Any:
     """What a group's yaml describes, built with its settings and `more`.
 
     Raises:
         ConfigError: the class refuses its settings.
     """
     try:
-        return factory(cfg)(**more)
+        return factory(piece)(**more)
     except ValueError as error:
         raise ConfigError(str(error)) from error
 
 
-def build_model(cfg: DictConfig, scales: Scales) -> ModulatedModel:
+def build_model(cfg: Config, scales: Scales) -> ModulatedModel:
     """The modulated model of a configuration; its initial weights depend on torch's seed.
 
     Raises:
@@ -56,7 +56,7 @@ def build_model(cfg: DictConfig, scales: Scales) -> ModulatedModel:
     """
     from metastruct.dynamics.model import ModulatedModel
 
-    bracket = {} if cfg.get("bracket") is None else {"bracket": factory(cfg.bracket)}
+    bracket = {} if cfg.bracket is None else {"bracket": factory(cfg.bracket)}
     try:
         return ModulatedModel(
             partial(factory(cfg.dynamics), **bracket), factory(cfg.modulation), factory(cfg.net), scales
@@ -65,7 +65,20 @@ def build_model(cfg: DictConfig, scales: Scales) -> ModulatedModel:
         raise ConfigError(str(error)) from error
 
 
-def build_learner(cfg: DictConfig, tasks: Tasks) -> Learner:
+def build_source(cfg: Config, note: Callable[[str], None]) -> Source:
+    """The data of a configuration.
+
+    Args:
+        note: told about what takes time.
+
+    Raises:
+        ConfigError: a class refuses its settings.
+    """
+    source: Source = component(cfg.data, system=component(cfg.system), folder=data_folder(cfg.outputs), note=note)
+    return source
+
+
+def build_learner(cfg: Config, recordings: Recordings) -> Learner:
     """The learner of a configuration with a new model, its seed set.
 
     Raises:
@@ -76,15 +89,17 @@ def build_learner(cfg: DictConfig, tasks: Tasks) -> Learner:
     from metastruct.dynamics.dynamics import Scales
 
     torch.manual_seed(cfg.seed)
+    parts = recordings.parts
     learner: Learner = component(
         cfg.learner,
-        model=build_model(cfg, Scales.of(tasks.states, tasks.derivatives)),
-        tasks=tasks,
+        model=build_model(cfg, Scales.of(parts["states"], parts["derivatives"], parts.get("inputs"))),
+        recordings=recordings,
+        objective=component(cfg.objective),
         steps=cfg.trainer.steps,
         steps_per_epoch=cfg.trainer.steps_per_epoch,
         seed=cfg.seed,
-        optimizer=OmegaConf.to_container(cfg.optimizer, resolve=True),
-        locality=OmegaConf.to_container(cfg.locality, resolve=True),
+        optimizer=component(cfg.optimizer),
+        locality={"lambda_z": cfg.locality.lambda_z, "lambda_phi": cfg.locality.lambda_phi},
     )
     return learner
 
@@ -101,13 +116,12 @@ def build_metrics(names: Sequence[str]) -> dict[str, Metric]:
         raise ConfigError(str(error)) from error
 
 
-def build_protocol(cfg: DictConfig) -> Protocol:
+def build_protocol(cfg: Config) -> Protocol:
     """How the evaluation of a configuration meets new tasks, and what it measures; errors as of `build_metrics`."""
     from metastruct.evaluation.adapted import Protocol
 
-    named = cfg.evaluation.get("metrics")
+    named = cfg.evaluation.metrics
     return Protocol(
-        support_trajectories=cfg.data.support_trajectories,
         shots=cfg.shots,
         seed=cfg.seed,
         side=cfg.evaluation.grid,
@@ -128,15 +142,16 @@ class Trained:
     diverged_at: int | None  # the outer step where the training loss ceased to be finite
 
     @classmethod
-    def load(cls, cfg: DictConfig, content: bytes) -> Trained:
+    def load(cls, cfg: Config, content: bytes) -> Trained:
         """From the configuration of a run and the bytes of its model file; nothing in the file is executed."""
         import torch
 
         from metastruct.dynamics.dynamics import Scales
 
         kept = torch.load(io.BytesIO(content), weights_only=True, map_location="cpu")
-        constants = (kept["model"][f"dynamics.{name}"] for name in ("state_mean", "state_std", "derivative_std"))
-        model = build_model(cfg, Scales(*constants))
+        names = ("state_mean", "state_std", "derivative_std", "input_mean", "input_std")
+        constants = {name: kept["model"].get(f"dynamics.{name}") for name in names}
+        model = build_model(cfg, Scales(**constants))
         model.load_state_dict(kept["model"])
         told = kept["seconds"], kept["history"], kept.get("diverged_at")
         return cls(model.double().eval(), kept["codes"].double(), *told)

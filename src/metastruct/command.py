@@ -9,7 +9,8 @@ import os
 import re
 import sys
 import traceback
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
 
 from hydra.core.hydra_config import HydraConfig
 from hydra.errors import HydraException
@@ -20,65 +21,74 @@ from omegaconf.errors import OmegaConfBaseException
 from metastruct.config import ConfigError, closest, composed, drop_unused_rank, settle
 from metastruct.facts import CONF
 
-failures: list[str] = []
-home: int | None = None  # the process that counts the failures
-notes: set[str] = set()
-
 
 class JobError(RuntimeError):
-    """What a launcher of Hydra carries home from a job that failed in another process, perhaps on another machine."""
+    """What a launcher of Hydra carries home from jobs that failed in other processes, perhaps on other machines."""
 
 
-def job(cfg: DictConfig) -> None:
-    """One job of Hydra: a run whose failure is told in one line and stops no other job of a sweep."""
-    sweep = HydraConfig.get().mode == RunMode.MULTIRUN
-    words = list(HydraConfig.get().overrides.task)
-    overrides = " ".join(words)
-    if sweep:
-        print(f"job {HydraConfig.get().job.num}: {overrides}", flush=True)
-    try:
-        settle(cfg, words, HydraConfig.get().runtime.choices)
-        dropped = drop_unused_rank(cfg) if sweep else None
-        if dropped and dropped not in notes:
-            notes.add(dropped)
-            print(dropped, flush=True)
-        from metastruct.experiment import run
+@dataclass
+class Session:
+    """One command line: what its jobs have said and how they ended.
 
-        run(cfg)
-    except Exception as error:
-        if not expected(error):
-            traceback.print_exc()
-        failures.append(overrides)
-        print(f"error: {one_line(error)}", file=sys.stderr, flush=True)
-        if os.getpid() != home:
-            raise JobError(f"{overrides}: {one_line(error)}") from None
-        if not sweep:
-            raise SystemExit(2 if isinstance(error, ConfigError) else 1) from None
+    Attributes:
+        failures: the words of the jobs that failed in this process.
+        notes: what was told once and need not be told again.
+        home: the process that counts the failures.
+    """
+
+    failures: list[str] = field(default_factory=list)
+    notes: set[str] = field(default_factory=set)
+    home: int = field(default_factory=os.getpid)
+
+    def job(self, cfg: DictConfig) -> None:
+        """One job of Hydra: a run whose failure is told in one line and stops no other job of a sweep."""
+        sweep = HydraConfig.get().mode == RunMode.MULTIRUN
+        words = list(HydraConfig.get().overrides.task)
+        overrides = " ".join(words)
+        if sweep:
+            print(f"job {HydraConfig.get().job.num}: {overrides}", flush=True)
+        try:
+            settle(cfg, words, HydraConfig.get().runtime.choices)
+            dropped = drop_unused_rank(cfg) if sweep else None
+            if dropped and dropped not in self.notes:
+                self.notes.add(dropped)
+                print(dropped, flush=True)
+            from metastruct.experiment import run
+
+            run(cfg)
+        except Exception as error:
+            if not expected(error):
+                traceback.print_exc()
+            print(f"error: {one_line(error)}", file=sys.stderr, flush=True)
+            if os.getpid() != self.home:
+                raise JobError(f"{overrides}: {one_line(error)}") from None
+            self.failures.append(overrides)
+            if not sweep:
+                raise SystemExit(2 if isinstance(error, ConfigError) else 1) from None
+
+    def run(self, main: Callable[[], None]) -> None:
+        """Run a Hydra main; exit with 0, 1 after a failure, 2 for a senseless configuration, 130 if interrupted."""
+        os.environ["HYDRA_FULL_ERROR"] = "1"  # Hydra then raises, and the message is ours
+        sys.argv[1:] = sorted(sys.argv[1:], key=lambda word: word not in ("-m", "--multirun"))  # Hydra wants it first
+        try:
+            main()
+        except (HydraException, OmegaConfBaseException, ValueError) as error:
+            print(f"error: {explained(error)}", file=sys.stderr)
+            raise SystemExit(2) from None
+        except JobError as error:
+            print(f"error: {error}; the same command tries it again", file=sys.stderr)
+            raise SystemExit(1) from None
+        except KeyboardInterrupt:
+            print("interrupted; the same command goes on from the last checkpoint", file=sys.stderr)
+            raise SystemExit(130) from None
+        if self.failures:
+            print(f"error: {failed(self.failures)}; the same command tries them again", file=sys.stderr)
+            raise SystemExit(1)
 
 
-def command_line(main: Callable[[], None]) -> None:
-    """Run a Hydra main; exit with 0, 1 after a failure, 2 for a senseless configuration, 130 if interrupted."""
-    global home
-    home = os.getpid()
-    os.environ["HYDRA_FULL_ERROR"] = "1"  # Hydra then raises, and the message is ours
-    sys.argv[1:] = sorted(sys.argv[1:], key=lambda word: word not in ("-m", "--multirun"))  # Hydra wants it first
-    try:
-        main()
-    except (HydraException, OmegaConfBaseException, ValueError) as error:
-        print(f"error: {explained(error)}", file=sys.stderr)
-        raise SystemExit(2) from None
-    except JobError as error:
-        print(f"error: a job failed, perhaps not alone: {error}; the same command tries it again", file=sys.stderr)
-        raise SystemExit(1) from None
-    except KeyboardInterrupt:
-        print("interrupted; the same command goes on from the last checkpoint", file=sys.stderr)
-        raise SystemExit(130) from None
-    if failures:
-        print(
-            f"error: {len(failures)} jobs failed: {'; '.join(failures)}; the same command tries them again",
-            file=sys.stderr,
-        )
-        raise SystemExit(1)
+def failed(jobs: Sequence[str]) -> str:
+    """Which jobs failed, in words."""
+    return f"{len(jobs)} jobs failed: {'; '.join(jobs)}"
 
 
 def expected(error: Exception) -> bool:

@@ -35,21 +35,6 @@ def lawful(law: str | tuple[str, ...], default: Any = MISSING) -> Any:
 
 
 @dataclass
-class Data:
-    """Of the simulated members."""
-
-    seed: int = lawful(SEED, 0)
-    train_tasks: int = lawful("at least 1", 70)
-    test_tasks: int = lawful("at least 1", 10)
-    trajectories: int = lawful("at least 1", 10)
-    support_trajectories: int = 5
-    horizon: float = lawful("above 0", 10.0)
-    points: int = lawful("at least 2", 200)
-    tolerance: float = lawful("above 0", 1e-10)
-    noise: float = lawful("0 or more", 0.0)
-
-
-@dataclass
 class Locality:
     """Weights of the norms in the loss."""
 
@@ -106,10 +91,11 @@ class Config:
     learner: Any = MISSING
     adaptation: Any = MISSING
     evaluation: Evaluation = field(default_factory=Evaluation)
+    objective: Any = MISSING
     optimizer: Any = MISSING
     trainer: Trainer = field(default_factory=Trainer)
     logger: Logger = field(default_factory=Logger)
-    data: Data = field(default_factory=Data)
+    data: Any = MISSING
     rank: int | None = None
     shots: int = lawful("at least 1", 200)
     seed: int = lawful(SEED, 0)

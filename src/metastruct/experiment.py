@@ -3,58 +3,66 @@
 from __future__ import annotations
 
 import json
-import shutil
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from omegaconf import DictConfig, OmegaConf
+from omegaconf import DictConfig
 
-from metastruct.assembly import Trained, build_learner, build_protocol, component
-from metastruct.config import ConfigError, dynamics_name, each_seed, method_name
+from metastruct.assembly import Trained, build_learner, build_protocol, build_source, component
+from metastruct.config import ConfigError
+from metastruct.run import Run
 from metastruct.runs.files import locked, write_atomically, write_checked
-from metastruct.runs.folder import RunFolder, data_folder, run_folder, training_folder
+from metastruct.runs.folder import RunFolder
+from metastruct.runs.provenance import Provenance
 from metastruct.validation import validate
 
 if TYPE_CHECKING:
     from lightning.pytorch.loggers import WandbLogger
 
-    from metastruct.data.datamodule import FamilyData
+    from metastruct.data.source import Source
     from metastruct.evaluation.archive import Archive
     from metastruct.evaluation.protocol import Evaluation
 
 
-def run(cfg: DictConfig) -> RunFolder:
+def run(cfg: DictConfig, provenance: Provenance | None = None) -> RunFolder:
     """Train, adapt, measure and leave everything in one run folder; what is there already is not done again.
 
     With replicas, one folder for each seed; the first is returned.
+
+    Args:
+        cfg: as Hydra composes it.
+        provenance: of the code, where it was imported some time ago.
 
     Raises:
         ConfigError: the configuration makes no sense; nothing was written.
         Diverged: the training loss is no longer finite; the last good checkpoint is kept.
     """
     validate(cfg)
-    if cfg.replicas > 1:
-        return _run_each(each_seed(cfg))
-    settings: dict[str, Any] = OmegaConf.to_container(cfg, resolve=True)  # type: ignore[assignment]
-    folder = run_folder(settings, method_name(cfg))
+    asked = Run.of(cfg)
+    origin = provenance or Provenance.now()
+    return _single(asked, origin) if asked.config.replicas == 1 else _replicas(asked, origin)
 
+
+def _single(run: Run, provenance: Provenance) -> RunFolder:
     from metastruct.reports.console import print_result
     from metastruct.tracking.console import note
 
-    metrics = None if cfg.force else folder.finished()
+    folder, force = run.folder, run.config.force
+    metrics = None if force else folder.finished()
     if metrics is None:
         with locked(folder.path, lambda: note(f"waiting for another process that works in {folder.path}")):
-            metrics = None if cfg.force else folder.finished()
+            metrics = None if force else folder.finished()
             if metrics is None:
-                print_result(_run(cfg, settings, folder), folder.path)
+                print_result(_made(run, provenance), folder.path)
                 return folder
     note(f"finished before, on {metrics['date']}; force=true repeats it")
-    if cfg.evaluation.figures and not folder.figures.exists():
+    if run.config.evaluation.figures and not folder.figures.exists():
         from metastruct.reports.figures import draw_all
 
         draw_all(folder.evaluation, folder.figures)
@@ -62,87 +70,81 @@ def run(cfg: DictConfig) -> RunFolder:
     return folder
 
 
-def _run_each(singles: list[DictConfig]) -> RunFolder:
+def _replicas(asked: Run, provenance: Provenance) -> RunFolder:
     """Train together what is not there yet, then go through the seeds as single runs, which find themselves trained."""
-    folders = {single.seed: _folders(single) for single in singles}
-    for single in singles:
-        if single.force:
-            folder, store = folders[single.seed]
-            folder.metrics.unlink(missing_ok=True)
-            shutil.rmtree(store, ignore_errors=True)
-            single.force = False
-    failed = _trained_together([s for s in singles if folders[s.seed][0].finished() is None])
-    for single in singles:
-        if single.seed not in failed:
-            run(single)
+    singles, force = asked.singles, asked.config.force
+    made, failed = _trained_together([one for one in singles if force or one.folder.finished() is None], force)
+    for one in singles:
+        if one.training in failed:
+            continue
+        if force and one.training in made:  # the training is anew, and nobody else's results stand for it
+            _forget(one.folder)
+            one = replace(one, config=replace(one.config, force=False))
+        _single(one, provenance)
     if failed:
         from metastruct.learners.learner import Diverged
 
-        raise Diverged("; ".join(f"seed {seed}: {why}" for seed, why in failed.items()))
-    return folders[singles[0].seed][0]
+        reasons = [f"seed {one.config.seed}: {failed[one.training]}" for one in singles if one.training in failed]
+        raise Diverged("; ".join(reasons))
+    return singles[0].folder
 
 
-def _folders(cfg: DictConfig) -> tuple[RunFolder, Path]:
-    """Of a run, and of its training."""
-    settings: dict[str, Any] = OmegaConf.to_container(cfg, resolve=True)  # type: ignore[assignment]
-    return run_folder(settings, method_name(cfg)), training_folder(settings, method_name(cfg))
+def _forget(folder: RunFolder) -> None:
+    """Take the results of a run back, when nobody is making them."""
+    from metastruct.tracking.console import note
+
+    with locked(folder.path, lambda: note(f"waiting for another process that works in {folder.path}")):
+        folder.metrics.unlink(missing_ok=True)
 
 
-def _trained_together(singles: list[DictConfig]) -> dict[int, str]:
-    """Train these seeds as one; returns why a seed has no model."""
+def _trained_together(singles: list[Run], force: bool) -> tuple[set[Path], dict[Path, str]]:
+    """Train these seeds as one; returns the trainings that were made, and why one left no model."""
     from metastruct.tracking.console import note
     from metastruct.training import train_together, trained
 
-    missing = {_folders(single)[1]: single for single in singles}
-    missing = {store: single for store, single in missing.items() if trained(store) is None}
+    missing = {one.training: one for one in singles if force or trained(one.training) is None}
     if len(missing) < 2:
-        return {}
+        return set(), {}
     import torch
 
-    from metastruct.data.datamodule import FamilyData
-
-    cfg = singles[0]
-    if cfg.trainer.threads:
-        torch.set_num_threads(cfg.trainer.threads)
-    settings: dict[str, Any] = OmegaConf.to_container(cfg, resolve=True)  # type: ignore[assignment]
-    data = FamilyData(component(cfg.system), data_folder(settings), settings["data"], note)
-    tasks = data.train_tasks()
-    learners = {store: partial(build_learner, single, tasks) for store, single in missing.items()}
-    failed = train_together(learners, data, settings["trainer"])
-    return {missing[store].seed: why for store, why in failed.items()}
+    config = singles[0].config
+    if config.trainer.threads:
+        torch.set_num_threads(config.trainer.threads)
+    recordings = build_source(config, note).recordings()
+    learners = {store: partial(build_learner, one.config, recordings) for store, one in missing.items()}
+    return train_together(learners, config.trainer, force)
 
 
-def _run(cfg: DictConfig, settings: dict[str, Any], folder: RunFolder) -> dict[str, Any]:
+def _made(run: Run, provenance: Provenance) -> dict[str, Any]:
     import torch
 
-    from metastruct.data.datamodule import FamilyData
     from metastruct.reports.figures import draw_all
-    from metastruct.runs.provenance import git_commit
     from metastruct.tracking.console import note, working
 
-    git_commit()  # now, not when the results are written
     began = time.perf_counter()
+    config, folder = run.config, run.folder
     seconds: dict[str, float] = {}
-    if cfg.trainer.threads:  # of the evaluation as well: a run that only evaluates ends with the same digits
-        torch.set_num_threads(cfg.trainer.threads)
+    if config.trainer.threads:  # of the evaluation as well: a run that only evaluates ends with the same digits
+        torch.set_num_threads(config.trainer.threads)
     folder.metrics.unlink(missing_ok=True)
-    write_atomically(folder.config, OmegaConf.to_yaml(cfg, resolve=True))
+    write_atomically(folder.config, run.as_yaml())
     with _clock(seconds, "data"):
-        data = FamilyData(component(cfg.system), data_folder(settings), settings["data"], note)
-    logger = _logger(cfg, settings, folder)
-    content = _trained(cfg, settings, data, logger)
+        source = build_source(config, note)
+    logger = _logger(run)
+    content = _trained(run, source, logger)
     write_checked(folder.model, content)
-    trained = Trained.load(cfg, content)
+    trained = Trained.load(config, content)
     if trained.diverged_at is not None:
         note(f"the training diverged at outer step {trained.diverged_at}: every test task counts as diverged")
     seconds["training"] = trained.seconds
-    evaluation = _evaluated(cfg, data, trained)
+    evaluation = _evaluated(run, source, trained)
     seconds |= evaluation.seconds
-    _archive(data, trained, evaluation).save(folder.evaluation)
-    if cfg.evaluation.figures:
+    _archive(source, trained, evaluation).save(folder.evaluation)
+    if config.evaluation.figures:
         with _clock(seconds, "figures"), working("drawing the figures"):
             draw_all(folder.evaluation, folder.figures)
-    metrics = _written(cfg, folder, trained, evaluation, seconds | {"total": time.perf_counter() - began})
+    seconds["total"] = time.perf_counter() - began
+    metrics = _written(run, trained, evaluation, seconds, provenance)
     if logger is not None:
         from metastruct.tracking.wandb import log_results
 
@@ -157,97 +159,92 @@ def _clock(seconds: dict[str, float], phase: str) -> Iterator[None]:
     seconds[phase] = time.perf_counter() - began
 
 
-def _logger(cfg: DictConfig, settings: dict[str, Any], folder: RunFolder) -> WandbLogger | None:
-    if cfg.logger.mode == "disabled":
+def _logger(run: Run) -> WandbLogger | None:
+    config = run.config
+    if config.logger.mode == "disabled":
         return None
     from metastruct.tracking.wandb import wandb_logger
 
-    words = [cfg.system.name, method_name(cfg), cfg.learner.name, dynamics_name(cfg), f"seed{cfg.seed}"]
+    words = [config.system["name"], run.method, config.learner["name"], run.dynamics, f"seed{config.seed}"]
     return wandb_logger(
-        mode=cfg.logger.mode,
-        project=cfg.logger.project,
-        folder=Path(cfg.outputs),
-        name=folder.path.name,
-        group=cfg.tag,
+        mode=config.logger.mode,
+        project=config.logger.project,
+        folder=Path(config.outputs),
+        name=run.folder.path.name,
+        group=config.tag,
         tags=list(dict.fromkeys(words)),
-        config=settings | {"table": cfg.tag, "method": method_name(cfg)},
+        config=run.settings | {"table": config.tag, "method": run.method},
     )
 
 
-def _trained(cfg: DictConfig, settings: dict[str, Any], data: FamilyData, logger: WandbLogger | None) -> bytes:
+def _trained(run: Run, source: Source, logger: WandbLogger | None) -> bytes:
     """The model file of this training key: the one that is there, or a new one."""
     from metastruct.tracking.console import note
     from metastruct.training import train, trained
 
-    store = training_folder(settings, method_name(cfg))
-    if cfg.force and store.exists():
-        shutil.rmtree(store)
-    content = trained(store)
+    content = None if run.config.force else trained(run.training)
     if content is not None:
-        note(f"trained before, in {store}")
+        note(f"trained before, in {run.training}")
         return content
-    return train(build_learner(cfg, data.train_tasks()), data, store, settings["trainer"], logger)
+    learner = build_learner(run.config, source.recordings())
+    return train(learner, run.training, run.config.trainer, logger, run.config.force)
 
 
-def _evaluated(cfg: DictConfig, data: FamilyData, trained: Trained) -> Evaluation:
+def _evaluated(run: Run, source: Source, trained: Trained) -> Evaluation:
     import torch
 
-    from metastruct.evaluation.adapted import Learned, Members
+    from metastruct.evaluation.adapted import Learned
     from metastruct.evaluation.protocol import MetricRefused, evaluate
     from metastruct.tracking.console import working
 
-    device = "cuda" if cfg.trainer.accelerator != "cpu" and torch.cuda.is_available() else "cpu"
-    tasks = len(data.test.parameters)
-    start = trained.start(tasks, cfg.evaluation.start).to(device)
-    with working(f"adapting to {tasks} new tasks from {cfg.shots} observations each, then measuring"):
+    config, tasks = run.config, len(source.test)
+    device = "cuda" if config.trainer.accelerator != "cpu" and torch.cuda.is_available() else "cpu"
+    start = trained.start(tasks, config.evaluation.start).to(device)
+    learned = Learned(trained.model.to(device), component(config.objective), start, trained.prior().to(device))
+    pieces = component(config.adaptation), component(config.integrator)
+    with working(f"adapting to {tasks} new tasks from {config.shots} observations each, then measuring"):
         try:
-            return evaluate(
-                Learned(trained.model.to(device), start, trained.prior().to(device)),
-                build_protocol(cfg),
-                component(cfg.adaptation),
-                component(cfg.integrator),
-                Members(data.system, data.test),
-            )
+            return evaluate(learned, build_protocol(config), *pieces, source)
         except MetricRefused as error:
             raise ConfigError(str(error)) from error
 
 
-def _archive(data: FamilyData, trained: Trained, evaluation: Evaluation) -> Archive:
+def _archive(source: Source, trained: Trained, evaluation: Evaluation) -> Archive:
     """What the figures draw."""
     import numpy as np
 
     from metastruct.evaluation.archive import Archive
 
-    adapted, system = evaluation.adapted, data.system
     codes = trained.codes.to(next(trained.model.parameters()).device)
     return Archive(
-        state_names=np.array(system.state_names),
-        parameter_names=np.array(system.parameter_names),
-        test_members=np.array(system.described(data.test.parameters)),
+        state_names=np.array(source.state_names),
+        parameter_names=np.array(source.parameter_names),
+        test_members=np.array(source.described("test")),
         test_domains=np.array(evaluation.domains),
-        train_domains=np.array(system.domain_names(data.train.parameters)),
-        train_parameters=data.train.parameters,
+        train_domains=np.array(source.domains("train")),
+        train_parameters=source.parameters("train"),
         train_codes=trained.codes.numpy(),
         history=np.array(trained.history),
         singular_values={
             site: values.cpu().numpy() for site, values in trained.model.modulation.singular_values(codes).items()
         },
-        **adapted.arrays(),
+        **evaluation.adapted.arrays(),
     )
 
 
 def _written(
-    cfg: DictConfig, folder: RunFolder, trained: Trained, evaluation: Evaluation, seconds: dict[str, float]
+    run: Run, trained: Trained, evaluation: Evaluation, seconds: dict[str, float], provenance: Provenance
 ) -> dict[str, Any]:
     """Write the records, then metrics.json, which says that the run is finished."""
     from metastruct.evaluation.summary import records, summary
-    from metastruct.runs.provenance import git_commit, machine, versions
     from metastruct.runs.records import write_records
 
-    shared = {"system": cfg.system.name, "method": method_name(cfg), "learner": cfg.learner.name, "seed": cfg.seed}
-    settings = {"dynamics": dynamics_name(cfg), "shots": cfg.shots, "steps": cfg.adaptation.get("steps", 1)}
-    settings |= {"adaptation": cfg.adaptation.name, "start": cfg.evaluation.start}
-    rows = records(evaluation, experiment=cfg.tag, run=folder.path.name, **shared, **settings)
+    config, folder = run.config, run.folder
+    shared = {"system": config.system["name"], "method": run.method, "learner": config.learner["name"]}
+    shared["seed"] = config.seed
+    settings = {"dynamics": run.dynamics, "shots": config.shots, "steps": config.adaptation.get("steps", 1)}
+    settings |= {"adaptation": config.adaptation["name"], "start": config.evaluation.start}
+    rows = records(evaluation, experiment=config.tag, run=folder.path.name, **shared, **settings)
     metrics = {
         **shared,
         **settings,
@@ -259,9 +256,9 @@ def _written(
         "training_diverged_at": trained.diverged_at,
         "records": write_records(folder.records, rows),
         "date": datetime.now(UTC).isoformat(timespec="seconds"),
-        "versions": versions(),
-        "commit": git_commit(),
-        "machine": machine(),
+        "versions": provenance.versions,
+        "commit": provenance.commit,
+        "machine": provenance.machine,
     }
     write_atomically(folder.metrics, json.dumps(metrics, indent=2) + "\n")
     return metrics

@@ -52,7 +52,7 @@ MISTAKES = {
     "net.activation=gelu": "net.activation must be one of silu",
     "integrator.step_size=0": "integrator.step_size must be above 0",
     "logger.mode=online": "logger.mode=online needs an API key",
-    "data.points=null": "data.points needs a value, got null",
+    "data.points=null": "data.points must be an integer such as 200, got None",
     "shots": "cannot read 'shots'; write key=value",
 }
 

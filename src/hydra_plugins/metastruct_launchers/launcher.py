@@ -33,14 +33,15 @@ class SweepLauncher(Launcher):
         """Nothing of Hydra's is needed: a job is its words."""
 
     def launch(self, job_overrides: Sequence[Sequence[str]], initial_job_idx: int) -> Sequence[JobReturn]:
-        from metastruct import command
         from metastruct.assembly import component
+        from metastruct.command import JobError, failed
         from metastruct.sweeps.command import say
         from metastruct.sweeps.plan import Plan, carry_out
         from metastruct.sweeps.table import Planned
 
+        failures: list[str] = []
         runs: dict[int, list[Planned]] = {}
-        for run in planned(job_overrides, initial_job_idx, say):
+        for run in planned(job_overrides, initial_job_idx, say, failures):
             runs.setdefault(run.settings.replicas, []).append(run)
         launcher = component(OmegaConf.create({"_target_": target(self.name), "name": self.name, **self.settings}))
         for replicas, alike in runs.items():
@@ -48,34 +49,36 @@ class SweepLauncher(Launcher):
             plan.done -= {run.folder for run in alike if run.settings.force}
             for folder in plan.done:
                 say(f"finished before: {folder}; force=true repeats it")
-            for outcome in carry_out(plan, launcher, retry=True, say=say, replicas=replicas):
-                if outcome.error is not None:
-                    command.failures.append(" ".join(outcome.job.overrides))
+            outcomes = carry_out(plan, launcher, retry=True, say=say, replicas=replicas)
+            failures += [" ".join(outcome.job.overrides) for outcome in outcomes if outcome.error is not None]
+        if failures:
+            raise JobError(failed(failures))
         return [JobReturn(overrides=words, status=JobStatus.COMPLETED) for words in job_overrides]
 
 
-def planned(job_overrides: Sequence[Sequence[str]], first: int, say: Any) -> Iterator[Any]:
-    """The runs of a multirun, one a seed; a mistake in a job is told in a line and stops no other."""
+def planned(job_overrides: Sequence[Sequence[str]], first: int, say: Any, failures: list[str]) -> Iterator[Any]:
+    """The runs of a multirun, one a seed; a mistake in a job is told in a line, kept, and stops no other."""
     import sys
 
-    from metastruct import command
+    from metastruct.command import one_line
     from metastruct.config import ConfigError, composed, each_seed
     from metastruct.sweeps.table import Planned, with_a_rank_that_counts
     from metastruct.validation import validate
 
+    notes: set[str] = set()
     for number, words in enumerate(job_overrides, first):
         label = " ".join(words)
         say(f"job {number}: {label}")
         try:
             cfg = composed(*words)
             kept, dropped = with_a_rank_that_counts(cfg, words)
-            if dropped and dropped not in command.notes:
-                command.notes.add(dropped)
+            if dropped and dropped not in notes:
+                notes.add(dropped)
                 say(dropped)
             validate(cfg)
         except ConfigError as error:
-            command.failures.append(label)
-            print(f"error: {command.one_line(error)}", file=sys.stderr, flush=True)
+            failures.append(label)
+            print(f"error: {one_line(error)}", file=sys.stderr, flush=True)
             continue
         alike = [word for word in kept if word.partition("=")[0] not in ("seed", "replicas")]
         for single in each_seed(cfg):

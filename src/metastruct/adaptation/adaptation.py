@@ -3,9 +3,9 @@
 What the training tasks teach about a new one is a Gaussian: their codes are draws from N(m, C), and the residuals that
 their own codes leave have the variance s^2 (empirical Bayes). With them the code of a new task has a posterior,
 
-    -log p(z | data) = sum_points,components r^2 / (2 s^2) + (z - m)^T C^-1 (z - m) / 2 + const,
+    -log p(z | data) = sum r^2 / (2 s^2) + (z - m)^T C^-1 (z - m) / 2 + const,
 
-r being the standardised residual, and its curvature at the minimum a covariance (Laplace).
+r being the whitened residual of the objective, and its curvature at the minimum a covariance (Laplace).
 """
 
 from __future__ import annotations
@@ -18,7 +18,9 @@ from dataclasses import dataclass, fields
 import torch
 from torch import Tensor, nn
 
+from metastruct.data.observations import Observations
 from metastruct.dynamics.model import ModulatedModel
+from metastruct.objectives.objective import Objective
 
 
 @dataclass(frozen=True)
@@ -28,7 +30,8 @@ class Prior:
     Args:
         mean: m `[code]`.
         covariance: C `[code, code]`, positive definite.
-        noise: s^2 `[state]`, variance of each component of the standardised residual.
+        noise: s^2 `[components]`, variance of each component of the residual; the components of a residual
+            `[tasks, residuals]` follow each other, again and again.
         codes: of the training tasks `[tasks, code]`, where a search may begin.
     """
 
@@ -52,6 +55,10 @@ class Prior:
         if not spread > 0:
             return cls(codes.mean(0), identity, noise, codes)
         return cls(codes.mean(0), torch.lerp(scatter, spread * identity, 1 / tasks), noise, codes)
+
+    def weight(self, residual: Tensor) -> Tensor:
+        """1/s of each residual of `[tasks, residuals]`, `[residuals]`."""
+        return self.noise.rsqrt().repeat(residual.shape[-1] // len(self.noise))
 
     def to(self, device: torch.device | str) -> Prior:
         return Prior(*(getattr(self, field.name).to(device) for field in fields(self)))
@@ -77,9 +84,14 @@ class Adaptation(ABC):
 
     @abstractmethod
     def fit(
-        self, model: ModulatedModel, states: Tensor, derivatives: Tensor, start: Tensor, prior: Prior | None = None
+        self,
+        model: ModulatedModel,
+        objective: Objective,
+        observations: Observations,
+        start: Tensor,
+        prior: Prior | None = None,
     ) -> Fit:
-        """Codes from support data `[tasks, points, state]`, beginning at `start` `[tasks, code]`.
+        """Codes that fit the observations of each task, beginning at `start` `[tasks, code]`.
 
         Without a prior, an adaptation that would use it fits the data alone and has no covariance.
         """

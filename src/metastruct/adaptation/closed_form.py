@@ -13,8 +13,10 @@ import torch
 from torch import Tensor
 
 from metastruct.adaptation.adaptation import Adaptation, Fit, Prior, frozen
-from metastruct.adaptation.gaussian import posterior, quadratic
+from metastruct.adaptation.gaussian import Residual, posterior, quadratic
+from metastruct.data.observations import Observations
 from metastruct.dynamics.model import ModulatedModel
+from metastruct.objectives.objective import Objective
 
 AFFINE = 1e-4  # largest error of the predicted loss, relative, that round-off may explain
 
@@ -31,15 +33,21 @@ class ClosedForm(Adaptation):
     """
 
     def fit(
-        self, model: ModulatedModel, states: Tensor, derivatives: Tensor, start: Tensor, prior: Prior | None = None
+        self,
+        model: ModulatedModel,
+        objective: Objective,
+        observations: Observations,
+        start: Tensor,
+        prior: Prior | None = None,
     ) -> Fit:
+        residual = Residual(model, objective, observations)
         with frozen(model), torch.no_grad():
-            before = quadratic(model, states, derivatives, start, prior)
+            before = quadratic(residual, start, prior)
             given = before.finite()[:, None]
             inverse = torch.linalg.pinv(torch.where(given[..., None], before.curvature, 0.0), hermitian=True)
             step = -(inverse @ torch.where(given, before.gradient, 0.0)[..., None])[..., 0]
             codes = start + step
-            after = quadratic(model, states, derivatives, codes, prior)
+            after = quadratic(residual, codes, prior)
             predicted = before.cost + (before.gradient * step).sum(-1) / 2
             off = (after.cost - predicted).abs() > AFFINE * before.cost + torch.finfo(codes.dtype).eps
             if off.any():

@@ -7,18 +7,22 @@ with a the learning rate of each number. Differentiable through its steps where 
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import partial
+
 import torch
 from torch import Tensor
 
 from metastruct.adaptation.adaptation import Adaptation, Fit, Prior, frozen
+from metastruct.data.observations import Observations
 from metastruct.dynamics.model import ModulatedModel
 from metastruct.modulation.weights import Weights
+from metastruct.objectives.objective import Objective
 
 
 def descend(
-    model: ModulatedModel,
-    states: Tensor,
-    derivatives: Tensor,
+    loss: Callable[[Observations, Tensor], Tensor],
+    observations: Observations,
     codes: Tensor,
     rates: Tensor,
     steps: int,
@@ -34,7 +38,7 @@ def descend(
         with torch.enable_grad():
             at = codes if second_order else codes.detach()
             at = at if at.requires_grad else at.requires_grad_()
-            losses = model.task_loss(states, derivatives, at)
+            losses = loss(observations, at)
             # The sum over tasks makes the gradient of a code independent of its batch mates.
             (gradient,) = torch.autograd.grad(losses.sum(), at, create_graph=second_order)
         codes = codes - rates[..., None, :] * gradient
@@ -54,14 +58,20 @@ class Descent(Adaptation):
         self.steps, self.rate_factor = steps, rate_factor
 
     def fit(
-        self, model: ModulatedModel, states: Tensor, derivatives: Tensor, start: Tensor, prior: Prior | None = None
+        self,
+        model: ModulatedModel,
+        objective: Objective,
+        observations: Observations,
+        start: Tensor,
+        prior: Prior | None = None,
     ) -> Fit:
         modulation = model.modulation
         assert isinstance(modulation, Weights)
+        loss = partial(objective.loss, model)
         with frozen(model):
             rates = self.rate_factor * modulation.spread(modulation.rates)
-            codes, trace = descend(model, states, derivatives, start.detach().clone(), rates, self.steps)
+            codes, trace = descend(loss, observations, start.detach().clone(), rates, self.steps)
         with torch.no_grad():
             codes = codes.detach()
-            trace.append(model.task_loss(states, derivatives, codes))
+            trace.append(loss(observations, codes))
         return Fit(codes, torch.stack(trace))

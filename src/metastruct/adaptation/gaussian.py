@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 
 import torch
 from torch import Tensor
 
 from metastruct.adaptation.adaptation import Prior
 from metastruct.adaptation.jacobian import with_jacobian
+from metastruct.data.observations import Observations
 from metastruct.dynamics.model import ModulatedModel
+from metastruct.objectives.objective import Objective
 
 
 @dataclass(frozen=True)
@@ -20,13 +22,15 @@ class Quadratic:
         cost: sum of r^2 / (2 s^2) and of the prior's term, `[tasks]`.
         gradient: `[tasks, code]`.
         curvature: J^T J / s^2 + C^-1, `[tasks, code, code]`.
-        loss: mean over points of the squared standardised residual, without the prior, `[tasks]`.
+        loss: mean over points of the squared residual, without the prior, `[tasks]`.
+        residuals: how many there are, `[tasks]`.
     """
 
     cost: Tensor
     gradient: Tensor
     curvature: Tensor
     loss: Tensor
+    residuals: Tensor
 
     def rows(self, index: Tensor) -> Quadratic:
         """Those of the tasks `index`."""
@@ -41,39 +45,57 @@ class Quadratic:
         return self.cost.isfinite() & self.gradient.isfinite().all(-1) & self.curvature.isfinite().all((-2, -1))
 
 
-def quadratic(model: ModulatedModel, x: Tensor, dxdt: Tensor, codes: Tensor, prior: Prior | None) -> Quadratic:
+@dataclass(frozen=True)
+class Residual:
+    """The residual of some tasks as a function of their codes alone."""
+
+    model: ModulatedModel
+    objective: Objective
+    observations: Observations
+
+    def __call__(self, codes: Tensor) -> Tensor:
+        """r `[tasks, residuals]`."""
+        return self.objective.residual(self.model, self.observations, codes)
+
+    def of(self, tasks: Tensor) -> Residual:
+        """That of some tasks."""
+        return replace(self, observations=self.observations.of(tasks))
+
+
+def quadratic(residual: Residual, codes: Tensor, prior: Prior | None) -> Quadratic:
     """Linearise at codes `[tasks, code]`; without a prior C^-1 is zero and s^2 one."""
-    scale = model.dynamics.derivative_std
-    values, jacobian = with_jacobian(lambda z: model.vector_field(x, z), codes)
-    residual, jacobian = (values - dxdt) / scale, jacobian / scale[:, None]
-    loss = (residual * residual).sum((-2, -1)) / x.shape[-2]
+    values, jacobian = with_jacobian(residual, codes)
+    count = residual.observations.count
+    loss = (values * values).sum(-1) / count
+    points = residual.observations.states.shape[-2]
+    residuals = (values.shape[-1] // points) * torch.as_tensor(count, dtype=values.dtype).expand(len(values))
     if prior is not None:
-        weight = prior.noise.rsqrt()
-        residual, jacobian = residual * weight, jacobian * weight[:, None]
-    residual, jacobian = residual.flatten(1), jacobian.flatten(1, 2)
-    cost = (residual * residual).sum(-1) / 2
-    gradient = (jacobian * residual[..., None]).sum(1)
+        weight = prior.weight(values)
+        values, jacobian = values * weight, jacobian * weight[:, None]
+    cost = (values * values).sum(-1) / 2
+    gradient = (jacobian * values[..., None]).sum(1)
     curvature = jacobian.mT @ jacobian
     if prior is not None:
         precision, offset = torch.linalg.inv(prior.covariance), codes - prior.mean
         pull = offset @ precision
         cost, gradient, curvature = cost + (pull * offset).sum(-1) / 2, gradient + pull, curvature + precision
-    return Quadratic(cost, gradient, curvature, loss)
+    return Quadratic(cost, gradient, curvature, loss, residuals)
 
 
-def screened(model: ModulatedModel, x: Tensor, dxdt: Tensor, start: Tensor, prior: Prior, count: int) -> Tensor:
-    """For each task the most probable of its start and the training codes, from `count` of its points."""
-    tasks, points = x.shape[:2]
-    some = torch.linspace(0, points - 1, min(count, points), device=x.device).long()
+def screened(residual: Residual, start: Tensor, prior: Prior, count: int) -> Tensor:
+    """For each task the most probable of its start and the training codes, from about `count` of its points."""
+    observations, window = residual.observations, residual.objective.window
+    tasks, points = observations.states.shape[:2]
+    windows = torch.linspace(0, points // window - 1, min(-(-count // window), points // window)).long()
+    some = (windows[:, None] * window + torch.arange(window)).flatten().to(start.device)
     codes = torch.cat([start[None], prior.codes[:, None].expand(-1, tasks, -1)])
-    repeat = len(codes), 1, 1
-    values = model.vector_field(x[:, some].repeat(repeat), codes.flatten(0, 1)).unflatten(0, (len(codes), tasks))
-    residual = (values - dxdt[:, some]) / model.dynamics.derivative_std
+    every = replace(residual, observations=observations.at(some).repeated(len(codes)))
+    values = every(codes.flatten(0, 1)).unflatten(0, (len(codes), tasks))
     offset = codes - prior.mean
-    cost = (residual * residual / prior.noise).sum((-2, -1)) * (points / len(some))
+    cost = (values * prior.weight(values)).square().sum(-1) * (points / len(some))
     cost = cost + (offset @ torch.linalg.inv(prior.covariance) * offset).sum(-1)
     best = cost.nan_to_num(nan=torch.inf).argmin(0)
-    return codes[best, torch.arange(tasks, device=x.device)]
+    return codes[best, torch.arange(tasks, device=start.device)]
 
 
 def solve(matrix: Tensor, vector: Tensor) -> Tensor:

@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
+from functools import partial
 
 import torch
 from torch import Tensor
 
 from metastruct.adaptation.adaptation import Adaptation, Fit, Prior, frozen
+from metastruct.data.observations import Observations
 from metastruct.dynamics.model import ModulatedModel
+from metastruct.objectives.objective import Objective
 
 
 class GradientDescent(Adaptation):
-    """Adam, or plain descent, on sum_tasks (mean_points |residual|^2 + lambda_z |z|_2).
+    """Adam, or plain descent, on sum_tasks (mean_points |r|^2 + lambda_z |z|_2), r the residual of the objective.
 
     The loss is summed over tasks and averaged over points, and either acts on every number apart, so that the fit of a
     task does not depend on the tasks beside it.
@@ -29,23 +33,28 @@ class GradientDescent(Adaptation):
         self.optimizer = torch.optim.Adam if optimizer == "adam" else torch.optim.SGD
 
     def fit(
-        self, model: ModulatedModel, states: Tensor, derivatives: Tensor, start: Tensor, prior: Prior | None = None
+        self,
+        model: ModulatedModel,
+        objective: Objective,
+        observations: Observations,
+        start: Tensor,
+        prior: Prior | None = None,
     ) -> Fit:
         with frozen(model):
-            return self._fit(model, states, derivatives, start)
+            return self._fit(partial(objective.loss, model, observations), start)
 
-    def _fit(self, model: ModulatedModel, states: Tensor, derivatives: Tensor, start: Tensor) -> Fit:
+    def _fit(self, loss: Callable[[Tensor], Tensor], start: Tensor) -> Fit:
         codes = start.detach().clone().requires_grad_()
         optimizer = self.optimizer([codes], lr=self.learning_rate)
         trace = []
         for step in range(self.steps):
             optimizer.param_groups[0]["lr"] = self.learning_rate * (1 + math.cos(math.pi * step / self.steps)) / 2
             with torch.enable_grad():
-                losses = model.task_loss(states, derivatives, codes)
+                losses = loss(codes)
                 norms = torch.linalg.vector_norm(codes, dim=-1)
                 (codes.grad,) = torch.autograd.grad((losses + self.lambda_z * norms).sum(), codes)
             optimizer.step()
             trace.append(losses.detach())
         with torch.no_grad():
-            trace.append(model.task_loss(states, derivatives, codes))
+            trace.append(loss(codes))
         return Fit(codes.detach(), torch.stack(trace))

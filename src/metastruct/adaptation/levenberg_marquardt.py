@@ -15,8 +15,10 @@ import torch
 from torch import Tensor
 
 from metastruct.adaptation.adaptation import Adaptation, Fit, Prior, frozen
-from metastruct.adaptation.gaussian import Quadratic, posterior, quadratic, screened, solve
+from metastruct.adaptation.gaussian import Quadratic, Residual, posterior, quadratic, screened, solve
+from metastruct.data.observations import Observations
 from metastruct.dynamics.model import ModulatedModel
+from metastruct.objectives.objective import Objective
 
 LARGEST_DAMPING = 1e12
 
@@ -41,37 +43,43 @@ class LevenbergMarquardt(Adaptation):
         self.damping, self.screening = damping, screening
 
     def fit(
-        self, model: ModulatedModel, states: Tensor, derivatives: Tensor, start: Tensor, prior: Prior | None = None
+        self,
+        model: ModulatedModel,
+        objective: Objective,
+        observations: Observations,
+        start: Tensor,
+        prior: Prior | None = None,
     ) -> Fit:
+        residual = Residual(model, objective, observations)
         with frozen(model), torch.no_grad():
             codes = start.detach().clone()
             if prior is not None and self.screening:
-                codes = screened(model, states, derivatives, codes, prior, self.screening)
-            return self._fit(model, states, derivatives, codes, prior)
+                codes = screened(residual, codes, prior, self.screening)
+            return self._fit(residual, codes, prior)
 
-    def _fit(self, model: ModulatedModel, x: Tensor, dxdt: Tensor, codes: Tensor, prior: Prior | None) -> Fit:
-        at = quadratic(model, x, dxdt, codes, prior)
+    def _fit(self, residual: Residual, codes: Tensor, prior: Prior | None) -> Fit:
+        at = quadratic(residual, codes, prior)
         damping = torch.full_like(at.cost, self.damping)
         trace = [at.loss]
-        active = self._unfinished(at, prior, dxdt[0].numel()).nonzero()[:, 0]
+        active = self._unfinished(at, prior).nonzero()[:, 0]
         while len(active) and len(trace) <= self.steps:
             here = at.rows(active)
             ridge = damping[active, None] * here.curvature.diagonal(dim1=-2, dim2=-1)
             step = solve(here.curvature + torch.diag_embed(ridge), -here.gradient)
             candidate = codes[active] + step
-            there = quadratic(model, x[active], dxdt[active], candidate, prior)
+            there = quadratic(residual.of(active), candidate, prior)
             better = there.finite() & (there.cost < here.cost)
             damping[active] *= torch.where(better, 0.1, 10.0).to(damping)
             codes[active[better]] = candidate[better]
             at = at.put(active[better], there.rows(better))
             trace.append(at.loss)
-            going = self._unfinished(at.rows(active), prior, dxdt[0].numel()) & (damping[active] < LARGEST_DAMPING)
+            going = self._unfinished(at.rows(active), prior) & (damping[active] < LARGEST_DAMPING)
             active = active[going]
         trace += [at.loss] * (self.steps + 1 - len(trace))
         return Fit(codes, torch.stack(trace), posterior(at, prior))
 
-    def _unfinished(self, at: Quadratic, prior: Prior | None, residuals: int) -> Tensor:
+    def _unfinished(self, at: Quadratic, prior: Prior | None) -> Tensor:
         """Tasks `[tasks]` that are finite and not yet at their minimum."""
         squared_decrement = -(at.gradient * solve(at.curvature, -at.gradient)).sum(-1)
-        variance = 1.0 if prior is not None else 2 * at.cost / residuals
+        variance = 1.0 if prior is not None else 2 * at.cost / at.residuals
         return at.finite() & ~(squared_decrement <= self.tolerance**2 * variance)

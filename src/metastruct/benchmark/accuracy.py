@@ -43,32 +43,30 @@ def accuracy(metric: str, words: str) -> float:
 def pendulum_support(*overrides: str) -> tuple[Any, Any]:
     """The model of the first seed, loaded, and the support data of its ten test tasks, 200 points each."""
     import torch
-    from omegaconf import OmegaConf
 
     import metastruct
-    from metastruct.assembly import component
-    from metastruct.data.datamodule import FamilyData
-    from metastruct.data.tasks import split_support
-    from metastruct.runs.folder import data_folder
+    from metastruct.assembly import build_source, component
+    from metastruct.run import Run
 
     folder = runs(" ".join((PENDULUM, *overrides)), (0,))[0]
     torch.set_num_threads(1)
-    cfg: Any = OmegaConf.load(folder.config)
-    settings: Any = OmegaConf.to_container(cfg, resolve=True)
-    data = FamilyData(component(cfg.system), data_folder(settings), settings["data"], print)
-    return metastruct.load(folder.path), split_support(data.test, cfg.data.support_trajectories, 200, cfg.seed)[0]
+    config = Run.read(folder).config
+    objective = component(config.objective)
+    support = build_source(config, print).support(200, config.seed, objective.reads, objective.window)
+    return metastruct.load(folder.path), support
 
 
 def ten_tasks(*overrides: str) -> float:
     """Seconds that Levenberg-Marquardt takes for ten new tasks at once."""
     from metastruct.adaptation.levenberg_marquardt import LevenbergMarquardt
+    from metastruct.objectives.derivatives import Derivatives
 
     model, support = pendulum_support(*overrides)
     trained, adaptation = model._trained, LevenbergMarquardt(20)
     start, prior = trained.start(len(support), "mean"), trained.prior()
 
     def adapt() -> None:
-        adaptation.fit(trained.model, support.states, support.derivatives, start, prior)
+        adaptation.fit(trained.model, Derivatives(), support, start, prior)
 
     return statistics.median(interleaved(adapt, rounds=15)[0])
 

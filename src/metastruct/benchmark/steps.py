@@ -79,7 +79,7 @@ def batched_over_loop() -> float:
         for task in range(70):
             code = svd.codes.detach()[task : task + 1].requires_grad_()
             observed = svd.observed(batch.tasks[task : task + 1], batch.points[0, task : task + 1])
-            loss = svd.model.task_loss(*observed, code).sum()
+            loss = svd.loss_of(observed, code).sum()
             loss = loss + svd.locality["lambda_z"] * torch.linalg.vector_norm(code) + svd._locality_of_the_base()
             row, *gradients = torch.autograd.grad(loss, [code, *parameters])
             rows.append(row)
@@ -87,8 +87,8 @@ def batched_over_loop() -> float:
         svd.codes.grad = torch.cat(rows)
         for parameter, gradient in zip(parameters, total or [], strict=True):
             parameter.grad = gradient
-        for optimizer in svd.optimizers_of_a_step:
-            optimizer.step()
+        for rule in svd.rules:
+            rule.step()
 
     return ratio(loop, lambda: svd.outer_update(1), rounds=15)
 
@@ -105,7 +105,7 @@ def maml_over_loop(width: int, points: int) -> float:
         support, query = maml.drawn(1)
         for task in range(10):
             own = slice(task, task + 1)
-            loss = maml.outer_losses(*((x[own], dxdt[own]) for x, dxdt in (support, query))).sum() / 10
+            loss = maml.outer_losses(support.of(own), query.of(own)).sum() / 10
             gradients = torch.autograd.grad(loss, maml.trained)
             total = gradients if total is None else [a + b for a, b in zip(total, gradients, strict=True)]
         maml.step_along(total, 1)
@@ -141,13 +141,14 @@ def trainer_over_bare() -> float:
     """Training under Lightning with logging over a bare loop of the same steps, less one, in per cent."""
     from lightning.pytorch.loggers import WandbLogger  # noqa: F401  the import is not part of the training
 
+    from metastruct.config import Trainer
     from metastruct.tracking.wandb import wandb_logger
     from metastruct.training import fit
 
     steps, shares = 500, []
     with tempfile.TemporaryDirectory() as folder:
         where = Path(folder)
-        settings = {"accelerator": "cpu", "checkpoint_seconds": 5.0}
+        settings = Trainer(accelerator="cpu", checkpoint_seconds=5.0)
         logger = wandb_logger("offline", "benchmark", where, "benchmark", "benchmark", [], {})
         for repeat in range(3):
             bare, ours = learner(f"trainer.steps={steps}"), learner(f"trainer.steps={steps}")
@@ -158,7 +159,7 @@ def trainer_over_bare() -> float:
             store = where / f"store{repeat}"
             store.mkdir()
             clock = time.perf_counter()
-            fit(ours, ours.data, store, settings, logger)
+            fit(ours, store, settings, logger)
             shares.append((time.perf_counter() - clock) / alone - 1)
         logger.experiment.finish()
     return 100 * statistics.median(shares)

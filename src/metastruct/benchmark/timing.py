@@ -35,18 +35,13 @@ def ratio(numerator: Callable[[], object], denominator: Callable[[], object], ro
 def learner(*overrides: str) -> Any:
     """A learner as train.py makes it, with its optimizers, ready for `outer_update`."""
     import torch
-    from omegaconf import OmegaConf
 
-    from metastruct.assembly import build_learner, component
+    from metastruct.assembly import build_learner, build_source
     from metastruct.config import composed
-    from metastruct.data.datamodule import FamilyData
-    from metastruct.runs.folder import data_folder
+    from metastruct.run import Run
 
     torch.set_num_threads(1)
-    cfg = composed(*overrides, f"outputs={OUTPUTS}")
-    settings: Any = OmegaConf.to_container(cfg, resolve=True)
-    data = FamilyData(component(cfg.system), data_folder(settings), settings["data"], print)
-    made: Any = build_learner(cfg, data.train_tasks())
+    config = Run.of(composed(*overrides, f"outputs={OUTPUTS}")).config
+    made: Any = build_learner(config, build_source(config, print).recordings())
     made.configure_optimizers()
-    made.data = data
     return made

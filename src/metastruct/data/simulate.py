@@ -12,6 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.integrate import solve_ivp
 
+from metastruct.data.trajectory import Member, Trajectory
 from metastruct.systems.system import Array, System
 
 
@@ -23,6 +24,14 @@ class Simulation:
     states: Array  # [tasks, trajectories, times, state]
     derivatives: Array  # [tasks, trajectories, times, state], exact from the law
     parameters: Array  # [tasks, parameters]
+
+    @property
+    def members(self) -> tuple[Member, ...]:
+        """The members one by one."""
+        return tuple(
+            Member(tuple(Trajectory(self.times, x, dxdt) for x, dxdt in zip(*paths, strict=True)), mu)
+            for *paths, mu in zip(self.states, self.derivatives, self.parameters, strict=True)
+        )
 
 
 def integrate(system: System, starts: Array, mu: Array, times: Array, tolerance: float) -> Array:

@@ -15,6 +15,7 @@ import torch
 from torch import Tensor, nn
 
 from metastruct.integrators.flow import Flow
+from metastruct.integrators.signal import Signal
 from metastruct.nets.net import MakeNet, Net
 from metastruct.nets.site import Site, Updates
 
@@ -23,8 +24,9 @@ from metastruct.nets.site import Site, Updates
 class Scales:
     """Constants of the training data, each `[state]`: mean and spread of states, spread and mean of derivatives.
 
-    The mean derivative, the drift, and the matrix of the linear law nearest to the data, `[state, state]`, only say
-    where a training starts; a model that is loaded needs none.
+    Where inputs drive the members, also their mean and spread, each `[input]`. The mean derivative, the drift, and the
+    matrix of the linear law nearest to the data, `[state, state]`, only say where a training starts; a model that is
+    loaded needs none.
     """
 
     state_mean: Tensor
@@ -32,10 +34,12 @@ class Scales:
     derivative_std: Tensor
     drift: Tensor | None = None
     linear: Tensor | None = None
+    input_mean: Tensor | None = None
+    input_std: Tensor | None = None
 
     @classmethod
-    def of(cls, states: Tensor, derivatives: Tensor) -> Scales:
-        """From states and derivatives `[..., state]`; a component that never moves gets the scale one."""
+    def of(cls, states: Tensor, derivatives: Tensor, inputs: Tensor | None = None) -> Scales:
+        """From states and derivatives `[..., state]`, and inputs `[..., input]`; what never moves has the scale one."""
 
         def std(values: Tensor) -> Tensor:
             spread = values.flatten(0, -2).std(0)
@@ -44,7 +48,8 @@ class Scales:
         centre, drift = (values.flatten(0, -2).mean(0) for values in (states, derivatives))
         x, dxdt = (states - centre).flatten(0, -2), (derivatives - drift).flatten(0, -2)
         linear = dxdt.mT @ x @ torch.linalg.pinv(x.mT @ x, hermitian=True)
-        return cls(centre, std(states), std(derivatives), drift, linear)
+        driving = () if inputs is None else (inputs.flatten(0, -2).mean(0), std(inputs))
+        return cls(centre, std(states), std(derivatives), drift, linear, *driving)
 
 
 class Dynamics(nn.Module, ABC):
@@ -59,6 +64,7 @@ class Dynamics(nn.Module, ABC):
     state_std: Tensor
     derivative_std: Tensor
     nets: nn.ModuleDict
+    takes_inputs: bool = False  # may u(t) drive it?
     conserves: bool = False  # has it an energy that its flow keeps?
     dissipates: bool = False  # has it an entropy that its flow never lowers?
 
@@ -67,6 +73,14 @@ class Dynamics(nn.Module, ABC):
         self.register_buffer("state_mean", scales.state_mean.clone())
         self.register_buffer("state_std", scales.state_std.clone())
         self.register_buffer("derivative_std", scales.derivative_std.clone())
+        if scales.input_mean is not None and scales.input_std is not None:
+            if not self.takes_inputs:
+                raise ValueError(
+                    f"{type(self).__name__} dynamics takes no inputs, got {len(scales.input_mean)}; "
+                    "leave them out or use dynamics=unstructured"
+                )
+            self.register_buffer("input_mean", scales.input_mean.clone())
+            self.register_buffer("input_std", scales.input_std.clone())
         self.nets = nn.ModuleDict(self.make_nets(net, len(scales.state_mean)))
 
     @abstractmethod
@@ -74,8 +88,8 @@ class Dynamics(nn.Module, ABC):
         """The nets by name; their sites are named `name.site`."""
 
     @abstractmethod
-    def vector_field(self, x: Tensor, updates: Updates) -> Tensor:
-        """dx/dt at the states x, `[..., tasks, points, state]`."""
+    def vector_field(self, x: Tensor, updates: Updates, inputs: Tensor | None = None) -> Tensor:
+        """dx/dt at the states x, `[..., tasks, points, state]`, driven by inputs `[..., tasks, points, input]`."""
 
     def energy(self, x: Tensor, updates: Updates) -> Tensor:
         """The learned energy, `[..., tasks, points]`, up to a constant.
@@ -106,10 +120,18 @@ class Dynamics(nn.Module, ABC):
         """
         raise TypeError(f"dynamics={type(self).__name__.lower()} does not fix its energy; use dynamics=hamiltonian")
 
-    def flow(self, updates: Updates) -> Flow:
-        """What an integrator needs of these tasks: the field, and the energy where it is kept."""
-        energy = partial(self.energy, updates=updates) if self.conserves else None
-        return Flow(partial(self.vector_field, updates=updates), energy)
+    def flow(self, updates: Updates, inputs: Signal | None = None) -> Flow:
+        """What an integrator needs of these tasks: the field, and the energy where it is kept.
+
+        Args:
+            inputs: u(t), whose values broadcast against `[tasks, points, input]`.
+        """
+
+        def field(x: Tensor, u: Tensor | None = None) -> Tensor:
+            return self.vector_field(x, updates, None if u is None else u.expand(*x.shape[:-1], -1))
+
+        energy = partial(self.energy, updates=updates) if self.conserves and inputs is None else None
+        return Flow(field, energy, inputs)
 
     @property
     def sites(self) -> list[Site]:

@@ -82,7 +82,7 @@ class Generic(Dynamics):
         assert isinstance(net, Net)
         return (net.gradient(y, under(updates, name)) + self.slopes[name][..., None, None, :]) * self.lever
 
-    def vector_field(self, x: Tensor, updates: Updates) -> Tensor:
+    def vector_field(self, x: Tensor, updates: Updates, inputs: Tensor | None = None) -> Tensor:
         y = self.standardise(x)
         by_energy, by_entropy = (self._gradient(name, y, updates) for name in ("energy", "entropy"))
         return self.gain * self.bracket.field(y, by_energy, by_entropy, under(updates, "bracket"))

@@ -44,7 +44,7 @@ class Hamiltonian(Dynamics):
         assert isinstance(net, Net)
         return net
 
-    def vector_field(self, x: Tensor, updates: Updates) -> Tensor:
+    def vector_field(self, x: Tensor, updates: Updates, inputs: Tensor | None = None) -> Tensor:
         gradient = self.potential.gradient(self.standardise(x), under(updates, "hamiltonian"))
         return gradient @ self.to_field
 

@@ -35,9 +35,12 @@ class ModulatedModel(nn.Module):
     def code_dim(self) -> int:
         return self.modulation.code_dim
 
-    def vector_field(self, x: Tensor, codes: Tensor) -> Tensor:
-        """dx/dt `[..., tasks, points, state]` for codes `[..., tasks, code]`."""
-        return self.dynamics.vector_field(x, self.modulation(codes))
+    def vector_field(self, x: Tensor, codes: Tensor | None, inputs: Tensor | None = None) -> Tensor:
+        """dx/dt `[..., tasks, points, state]` for codes `[..., tasks, code]`; without codes that of the base net.
+
+        Inputs `[..., tasks, points, input]` drive it where there are any.
+        """
+        return self.dynamics.vector_field(x, {} if codes is None else self.modulation(codes), inputs)
 
     def energy(self, x: Tensor, codes: Tensor) -> Tensor:
         """The learned energy `[..., tasks, points]`."""
@@ -46,15 +49,6 @@ class ModulatedModel(nn.Module):
     def entropy(self, x: Tensor, codes: Tensor) -> Tensor:
         """The learned entropy `[..., tasks, points]`."""
         return self.dynamics.entropy(x, self.modulation(codes))
-
-    def task_loss(self, x: Tensor, dxdt: Tensor, codes: Tensor | None) -> Tensor:
-        """Mean over points of the squared standardised residual, one value a task, `[..., tasks]`.
-
-        Without codes it is the base net's own, for all tasks the same net.
-        """
-        field = self.dynamics.vector_field(x, {} if codes is None else self.modulation(codes))
-        residual = (field - dxdt) / self.dynamics.derivative_std
-        return (residual * residual).sum((-2, -1)) / x.shape[-2]
 
     def parameter_counts(self) -> dict[str, int]:
         """Numbers of the base (nets and shared bases), of the hyper-network, and of one task's code."""

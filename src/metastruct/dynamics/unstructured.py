@@ -1,19 +1,32 @@
-"""Unstructured dynamics: dx/dt = net(x), the black-box control that keeps no law."""
+"""Unstructured dynamics: dx/dt = net(x, u), the black-box control that keeps no law."""
 
 from __future__ import annotations
 
+import torch
 from torch import Tensor
 
-from metastruct.dynamics.dynamics import Dynamics, MakeNet
+from metastruct.dynamics.dynamics import Dynamics, MakeNet, Scales
 from metastruct.nets.net import Net
 from metastruct.nets.site import Updates, under
 
 
 class Unstructured(Dynamics):
-    """f(x) = derivative_std * net((x - mean)/std), a plain net with as many outputs as states."""
+    """f(x, u) = derivative_std * net((x - mean)/std, (u - mean)/std), a plain net with as many outputs as states."""
+
+    takes_inputs = True
+    input_mean: Tensor
+    input_std: Tensor
+
+    def __init__(self, net: MakeNet, scales: Scales):
+        self.inputs = 0 if scales.input_mean is None else len(scales.input_mean)
+        super().__init__(net, scales)
 
     def make_nets(self, net: MakeNet, state_dim: int) -> dict[str, Net]:
-        return {"field": net(state_dim, state_dim, False)}
+        return {"field": net(state_dim + self.inputs, state_dim, False)}
 
-    def vector_field(self, x: Tensor, updates: Updates) -> Tensor:
-        return self.derivative_std * self.nets["field"](self.standardise(x), under(updates, "field"))
+    def vector_field(self, x: Tensor, updates: Updates, inputs: Tensor | None = None) -> Tensor:
+        y = self.standardise(x)
+        if self.inputs:
+            assert inputs is not None
+            y = torch.cat([y, (inputs - self.input_mean) / self.input_std], dim=-1)
+        return self.derivative_std * self.nets["field"](y, under(updates, "field"))

@@ -20,8 +20,8 @@ from torch import Tensor
 
 from metastruct.adaptation.adaptation import Adaptation, Fit, Prior
 from metastruct.adaptation.error_bars import error_bar
-from metastruct.data.simulate import Simulation
-from metastruct.data.tasks import Tasks, split_support
+from metastruct.data.observations import Observations
+from metastruct.data.source import Source
 from metastruct.dynamics.model import ModulatedModel
 from metastruct.evaluation import needs
 from metastruct.evaluation.errors import diverged, relative_error
@@ -30,6 +30,7 @@ from metastruct.integrators.flow import Flow
 from metastruct.integrators.integrator import Integrator
 from metastruct.integrators.rollout import rollout
 from metastruct.nets.site import Updates
+from metastruct.objectives.objective import Objective
 from metastruct.systems.system import System
 
 if TYPE_CHECKING:
@@ -43,7 +44,6 @@ class Protocol:
     """How new tasks are met, and what is measured of them.
 
     Args:
-        support_trajectories: of each task, from which observations are drawn; the others are its query.
         shots: observations of each task.
         seed: of their draw.
         side: points a side of the evaluation grid.
@@ -52,7 +52,6 @@ class Protocol:
         by_name: were they asked for by name? Then one whose needs are not met is refused, not left out.
     """
 
-    support_trajectories: int
     shots: int
     seed: int
     side: int
@@ -67,21 +66,15 @@ class Learned:
 
     Args:
         model: with its weights.
+        objective: what it was fitted by, and adapts by.
         start: where the adaptation of each task begins, `[tasks, code]`.
         prior: of the codes, or None: then no adaptation has a posterior.
     """
 
     model: ModulatedModel
+    objective: Objective
     start: Tensor
     prior: Prior | None = None
-
-
-@dataclass(frozen=True)
-class Members:
-    """The new tasks: their family and its simulated trajectories."""
-
-    system: System
-    test: Simulation
 
 
 @dataclass(frozen=True)
@@ -96,39 +89,46 @@ class Adapted:
     protocol: Protocol
     adaptation: Adaptation
     integrator: Integrator
-    members: Members
+    source: Source
     seconds: dict[str, float] = field(default_factory=lambda: {"adaptation": 0.0, "rollout": 0.0})
 
     # The tasks
 
     @property
     def system(self) -> System:
-        return self.members.system
+        """What the members obey.
+
+        Raises:
+            ValueError: nobody knows it.
+        """
+        if self.source.law is None:
+            raise ValueError(f"this needs {needs.NEEDS['law']}, which the data do not have")
+        return self.source.law
 
     @property
     def parameters(self) -> Array:
-        """mu `[tasks, parameters]`."""
-        return self.members.test.parameters
+        """mu `[tasks, parameters]`; no columns where nobody knows it."""
+        return self.source.parameters("test")
+
+    @cached_property
+    def support(self) -> Observations:
+        """What is observed of each task."""
+        protocol, objective = self.protocol, self.learned.objective
+        return self.source.support(protocol.shots, protocol.seed, objective.reads, objective.window)
+
+    @cached_property
+    def _query(self) -> tuple[Array, Array]:
+        return self.source.query()
 
     @property
     def times(self) -> Array:
-        """Of the query trajectories, `[times]`."""
-        return self.members.test.times
-
-    @cached_property
-    def _split(self) -> tuple[Tasks, Array]:
-        protocol = self.protocol
-        return split_support(self.members.test, protocol.support_trajectories, protocol.shots, protocol.seed)
-
-    @property
-    def support(self) -> Tasks:
-        """What is observed of each task."""
-        return self._split[0]
+        """Of the query trajectories, `[times]`, or `[tasks, trajectories, times]` where each has its own."""
+        return self._query[0]
 
     @property
     def query(self) -> Array:
-        """True states `[tasks, trajectories, times, state]`."""
-        return self._split[1]
+        """True states `[tasks, trajectories, times, state]`, NaN where a trajectory was not seen."""
+        return self._query[1]
 
     # The fit
 
@@ -137,8 +137,8 @@ class Adapted:
         """Codes, trace and, where the adaptation has one, the covariance of the posterior."""
         learned, support = self.learned, self.support
         with self._clock("adaptation"):
-            observed = self._tensor(support.states), self._tensor(support.derivatives)
-            return self.adaptation.fit(learned.model, *observed, learned.start, learned.prior)
+            observations = support.to(learned.start.device)
+            return self.adaptation.fit(learned.model, learned.objective, observations, learned.start, learned.prior)
 
     @cached_property
     def updates(self) -> Updates:
@@ -154,7 +154,7 @@ class Adapted:
         """Is this there, a word of `needs.NEEDS`?"""
         if need == "posterior":
             return self.learned.prior is not None and self.fit.covariance is not None
-        return need in needs.of_system(self.system) | needs.of_dynamics(type(self.learned.model.dynamics))
+        return need in needs.of_system(self.source.law) | needs.of_dynamics(type(self.learned.model.dynamics))
 
     # Along trajectories
 
@@ -237,10 +237,10 @@ class Adapted:
         return {name: residual.cpu().numpy() for name, residual in residuals.items()}
 
     def arrays(self) -> dict[str, Array]:
-        """What a `Archive` keeps of these members, as far as it is there."""
-        shared = ("times", "query", "rollouts", "grid", "learned_field")
+        """What an `Archive` keeps of these members, as far as it is there."""
+        shared = ("times", "query", "rollouts")
         lawful = {
-            "law": ("true_field",),
+            "law": ("grid", "learned_field", "true_field"),
             "energy": ("true_energy", "true_energy_range"),
             "entropy": ("true_entropy",),
             "learned_energy": ("learned_energy", "learned_energy_range"),
@@ -248,7 +248,7 @@ class Adapted:
         }
         names = [*shared, *(name for need, those in lawful.items() if self.has(need) for name in those)]
         return {name: getattr(self, name) for name in names} | {
-            "grid_axes": np.array(self.system.grid_axes),
+            "grid_axes": np.array(self.source.plane),
             "trace": self.fit.trace.cpu().numpy(),
             "test_codes": self.fit.codes.cpu().numpy(),
             "test_parameters": self.parameters,

@@ -32,19 +32,18 @@ class Archive:
     test_codes: Array  # [tasks, code]
     trace: Array  # [steps + 1, tasks], support loss
     # Along query trajectories
-    times: Array  # [times]
+    times: Array  # [times], or [tasks, trajectories, times]
     query: Array  # [tasks, trajectories, times, state], true
     rollouts: Array  # [tasks, trajectories, times, state], adapted
-    # On the evaluation grid
-    grid: Array  # [tasks, side, side, state]
-    grid_axes: Array  # [2], the components that it varies
-    learned_field: Array  # [tasks, side, side, state]
+    grid_axes: Array  # [2], the components that portraits show, and that the evaluation grid varies
     # The training
     train_domains: Array  # [training tasks]
     train_parameters: Array  # [training tasks, parameters]
     train_codes: Array  # [training tasks, code]
     history: Array  # [entries, 2], outer step and training loss
-    # Of what there is
+    # Of what there is, on the evaluation grid and along trajectories
+    grid: Array | None = None  # [tasks, side, side, state]
+    learned_field: Array | None = None  # [tasks, side, side, state]
     true_field: Array | None = None  # [tasks, side, side, state]
     true_energy: Array | None = None  # [tasks, trajectories, times], along the rollouts
     true_energy_range: Array | None = None  # [tasks], on the grid

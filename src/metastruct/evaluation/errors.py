@@ -12,8 +12,14 @@ VANISHES = 1e-12  # of the largest component
 
 
 def relative_error(learned: Array, true: Array) -> Array:
-    """|learned - true|_2 / |true|_2 over all axes after the first, `[tasks]`; NaN where learned is not finite."""
+    """|learned - true|_2 / |true|_2 over all axes after the first, `[tasks]`; NaN where learned is not finite.
+
+    What is NaN in `true` was not seen, and does not count.
+    """
     flat = (len(true), -1)
+    seen = ~np.isnan(true)
+    if not seen.all():
+        learned, true = np.where(seen, learned, 0.0), np.where(seen, true, 0.0)
     with np.errstate(invalid="ignore", over="ignore"):
         error = np.linalg.norm((learned - true).reshape(flat), axis=1) / np.linalg.norm(true.reshape(flat), axis=1)
     return np.where(np.isfinite(error), error, np.nan)
@@ -22,7 +28,7 @@ def relative_error(learned: Array, true: Array) -> Array:
 def component_errors(learned: Array, true: Array) -> Array:
     """The relative error of each component of the state, `[tasks, state]`; NaN where it is zero but for round-off."""
     errors = [relative_error(learned[..., i], true[..., i]) for i in range(true.shape[-1])]
-    sizes = np.linalg.norm(true.reshape(len(true), -1, true.shape[-1]), axis=1)
+    sizes = np.linalg.norm(np.nan_to_num(true).reshape(len(true), -1, true.shape[-1]), axis=1)
     return np.where(sizes > VANISHES * sizes.max(axis=1, keepdims=True), np.stack(errors, axis=-1), np.nan)
 
 

@@ -19,8 +19,10 @@ NEEDS = {
 }
 
 
-def of_system(system: System) -> set[str]:
-    """The needs that the true family meets."""
+def of_system(system: System | None) -> set[str]:
+    """The needs that the true family meets; none where nobody knows it."""
+    if system is None:
+        return set()
     energy = {"energy"} if getattr(system, "has_energy", True) else set()
     return {"law"} | energy | ({"entropy"} if system.structure == "metriplectic" else set())
 

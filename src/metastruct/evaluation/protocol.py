@@ -8,7 +8,8 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from metastruct.adaptation.adaptation import Adaptation
-from metastruct.evaluation.adapted import Adapted, Learned, Members, Protocol
+from metastruct.data.source import Source
+from metastruct.evaluation.adapted import Adapted, Learned, Protocol
 from metastruct.evaluation.facts import facts
 from metastruct.evaluation.metric import Metric
 from metastruct.evaluation.needs import NEEDS
@@ -38,7 +39,7 @@ class Evaluation:
 
 
 def evaluate(
-    learned: Learned, protocol: Protocol, adaptation: Adaptation, integrator: Integrator, members: Members
+    learned: Learned, protocol: Protocol, adaptation: Adaptation, integrator: Integrator, source: Source
 ) -> Evaluation:
     """Adapt to `protocol.shots` observations of each test task and measure the adapted members.
 
@@ -48,8 +49,8 @@ def evaluate(
         MetricRefused: a metric was asked for by name, and what it needs is not there.
     """
     began = time.perf_counter()
-    adapted = Adapted(learned, protocol, adaptation, integrator, members)
-    result = Evaluation(adapted, members.system.domain_names(adapted.parameters))
+    adapted = Adapted(learned, protocol, adaptation, integrator, source)
+    result = Evaluation(adapted, source.domains("test"))
     for name, metric in _possible(adapted).items():
         for component, values in metric.measure(adapted).items():
             result.values[name, component] = values

@@ -1,34 +1,64 @@
-"""What an integrator may ask of a dynamics: its vector field, and the energy that it keeps, if there is one."""
+"""What an integrator may ask of a dynamics: its vector field, and the energy that it keeps, if there is one.
+
+A field that is driven by inputs u(t) depends on time; an integrator only says at which share of its step it looks, the
+abscissa c of the stage, and that costs nothing where there are no inputs.
+"""
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Callable
 
 import torch
 from torch import Tensor
 
+from metastruct.integrators.signal import Signal
+
 Function = Callable[[Tensor], Tensor]
 
 
 class Flow:
-    """dx/dt = f(x), with what f conserves.
+    """dx/dt = f(x), or f(x, u(t)), with what f conserves.
 
     Args:
-        vector_field: maps states `[..., state]` to dx/dt of the same shape.
+        vector_field: maps states `[..., state]`, and inputs `[..., input]` where there are any, to dx/dt of the same
+            shape as the states.
         energy: maps states `[..., state]` to an energy `[...]` that f keeps; None where it keeps none.
-
-    Attributes:
-        evaluations: how often the field, the energy or its gradient was asked for; a call for a batch counts once.
+        inputs: u(t); None where nothing drives the flow.
     """
 
-    def __init__(self, vector_field: Function, energy: Function | None = None):
-        self._vector_field, self._energy = vector_field, energy
-        self.evaluations = 0
+    def __init__(
+        self, vector_field: Callable[..., Tensor], energy: Function | None = None, inputs: Signal | None = None
+    ):
+        self._vector_field, self._energy, self.inputs = vector_field, energy, inputs
+        self._evaluations = [0]  # one count for a flow and its steps
+        self._step: tuple[Tensor, Tensor] | None = None
 
-    def vector_field(self, x: Tensor) -> Tensor:
-        """dx/dt, `[..., state]`."""
-        self.evaluations += 1
-        return self._vector_field(x)
+    @property
+    def evaluations(self) -> int:
+        """How often the field, the energy or its gradient was asked for; a call for a batch counts once."""
+        return self._evaluations[0]
+
+    def during(self, begin: Tensor, length: Tensor) -> Flow:
+        """The flow for a step of an integrator from the time `begin` over `length`, each one number."""
+        if self.inputs is None:
+            return self
+        flow = copy.copy(self)
+        flow._step = begin, length
+        return flow
+
+    def vector_field(self, x: Tensor, stage: float = 0.0) -> Tensor:
+        """dx/dt, `[..., state]`, at a share of the step.
+
+        Raises:
+            TypeError: the flow is driven, and nobody said which step it is.
+        """
+        self._evaluations[0] += 1
+        if self.inputs is None:
+            return self._vector_field(x)
+        if self._step is None:
+            raise TypeError("a driven flow needs the time of the step; ask flow.during(begin, length)")
+        return self._vector_field(x, self.inputs.at(*self._step, stage))
 
     def energy(self, x: Tensor) -> Tensor:
         """The energy, `[...]`.
@@ -36,7 +66,7 @@ class Flow:
         Raises:
             TypeError: the flow keeps none.
         """
-        self.evaluations += 1
+        self._evaluations[0] += 1
         return self._known_energy(x)
 
     def energy_gradient(self, x: Tensor) -> Tensor:
@@ -45,7 +75,7 @@ class Flow:
         Raises:
             TypeError: the flow keeps no energy.
         """
-        self.evaluations += 1
+        self._evaluations[0] += 1
         with torch.enable_grad():
             x = x.detach().requires_grad_()
             (gradient,) = torch.autograd.grad(self._known_energy(x).sum(), x)

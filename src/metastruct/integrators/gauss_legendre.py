@@ -12,6 +12,7 @@ from metastruct.integrators.integrator import Integrator
 from metastruct.integrators.iteration import fixed_point
 
 SHIFT = math.sqrt(3) / 6
+ABSCISSAE = 1 / 2 - SHIFT, 1 / 2 + SHIFT
 
 
 class GaussLegendre(Integrator):
@@ -28,7 +29,8 @@ class GaussLegendre(Integrator):
         def update(d: Tensor) -> Tensor:
             d1, d2 = d.chunk(2, dim=-1)
             stages = x + (d1 / 4 + (1 / 4 - SHIFT) * d2), x + ((1 / 4 + SHIFT) * d1 + d2 / 4)
-            return h * torch.cat([flow.vector_field(stage) for stage in stages], dim=-1)
+            fields = [flow.vector_field(stage, c) for stage, c in zip(stages, ABSCISSAE, strict=True)]
+            return h * torch.cat(fields, dim=-1)
 
         d1, d2 = fixed_point(update, torch.cat([0 * x, 0 * x], dim=-1), x.abs().amax(-1)).chunk(2, dim=-1)
         return x + (d1 + d2) / 2

@@ -20,6 +20,6 @@ class ImplicitMidpoint(Integrator):
 
     def step(self, flow: Flow, x: Tensor, h: Tensor) -> Tensor:
         def update(z: Tensor) -> Tensor:
-            return h / 2 * flow.vector_field(x + z)
+            return h / 2 * flow.vector_field(x + z, 0.5)
 
         return x + 2 * fixed_point(update, 0 * x, x.abs().amax(-1))

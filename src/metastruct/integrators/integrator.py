@@ -1,4 +1,4 @@
-"""One-step schemes for dx/dt = f(x), batched over whatever stands before the state axis."""
+"""One-step schemes for dx/dt = f(x), or f(x, u(t)), batched over whatever stands before the state axis."""
 
 from __future__ import annotations
 
@@ -32,4 +32,7 @@ class Integrator(ABC):
 
     @abstractmethod
     def step(self, flow: Flow, x: Tensor, h: Tensor) -> Tensor:
-        """The state one step h later; x `[..., state]`, h one number or `[..., 1]`, a step for each trajectory."""
+        """The state one step h later; x `[..., state]`, h one number or `[..., 1]`, a step for each trajectory.
+
+        `flow.vector_field(y, c)` is asked at the abscissa c of each stage, which matters where the flow is driven.
+        """

@@ -20,10 +20,10 @@ class Leapfrog(Integrator):
 
     def step(self, flow: Flow, x: Tensor, h: Tensor) -> Tensor:
         q, p = x.chunk(2, dim=-1)
-        p = p + h / 2 * self._force(flow, q, p)
-        q = q + h * flow.vector_field(torch.cat([q, p], dim=-1)).chunk(2, dim=-1)[0]
-        return torch.cat([q, p + h / 2 * self._force(flow, q, p)], dim=-1)
+        p = p + h / 2 * self._force(flow, q, p, 0.0)
+        q = q + h * flow.vector_field(torch.cat([q, p], dim=-1), 0.5).chunk(2, dim=-1)[0]
+        return torch.cat([q, p + h / 2 * self._force(flow, q, p, 1.0)], dim=-1)
 
     @staticmethod
-    def _force(flow: Flow, q: Tensor, p: Tensor) -> Tensor:
-        return flow.vector_field(torch.cat([q, p], dim=-1)).chunk(2, dim=-1)[1]
+    def _force(flow: Flow, q: Tensor, p: Tensor, stage: float) -> Tensor:
+        return flow.vector_field(torch.cat([q, p], dim=-1), stage).chunk(2, dim=-1)[1]

@@ -15,7 +15,7 @@ class RK4(Integrator):
 
     def step(self, flow: Flow, x: Tensor, h: Tensor) -> Tensor:
         k1 = flow.vector_field(x)
-        k2 = flow.vector_field(x + h / 2 * k1)
-        k3 = flow.vector_field(x + h / 2 * k2)
-        k4 = flow.vector_field(x + h * k3)
+        k2 = flow.vector_field(x + h / 2 * k1, 0.5)
+        k3 = flow.vector_field(x + h / 2 * k2, 0.5)
+        k4 = flow.vector_field(x + h * k3, 1.0)
         return x + h / 6 * (k1 + 2 * (k2 + k3) + k4)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from itertools import pairwise
 
 import torch
 from torch import Tensor
@@ -13,15 +14,50 @@ from metastruct.integrators.integrator import Integrator
 
 @torch.no_grad()
 def rollout(flow: Flow, starts: Tensor, times: Tensor, integrator: Integrator) -> Tensor:
-    """States `[tasks, points, times, state]` at times `[times]` from starts `[tasks, points, state]` at times[0].
+    """States `[tasks, points, instants, state]` at `times`, from starts `[tasks, points, state]` at the first of them.
 
     A trajectory that leaves the finite numbers stays NaN or infinite from there on; the others of the batch are not
-    touched by it.
+    touched by it. Steps of a driven flow end where its inputs have an instant.
+
+    Args:
+        times: `[instants]`, or `[tasks, points, instants]` where every trajectory has its own; equal ones follow each
+            other where a trajectory has ended.
+
+    Raises:
+        ValueError: a driven flow is asked for trajectories of different times.
     """
+    if times.dim() > 1:
+        if flow.inputs is not None:
+            raise ValueError("a driven flow needs one axis of times for all trajectories, got one for each")
+        return _ragged(flow, starts, times, integrator)
+    x, states, now = starts, [starts], times[0]
+    for stop in times[1:]:
+        for begin, length in _stretches(flow, now, stop):
+            steps = math.ceil(float(length) / integrator.step_size * (1 - 1e-12))
+            for number in range(steps):
+                h = length / steps
+                current = flow if flow.inputs is None else flow.during(begin + number * h, h)
+                x = integrator.step(current, x, h)
+        states.append(x)
+        now = stop
+    return torch.stack(states, dim=-2)
+
+
+def _stretches(flow: Flow, now: Tensor, stop: Tensor) -> list[tuple[Tensor, Tensor]]:
+    """The way from `now` to `stop`, cut at the instants of the inputs: where each part begins, and its length."""
+    if flow.inputs is None:
+        return [(now, stop - now)]
+    instants = flow.inputs.times
+    ends = [now, *instants[(instants > now) & (instants < stop)], stop]
+    return [(first, last - first) for first, last in pairwise(ends)]
+
+
+def _ragged(flow: Flow, starts: Tensor, times: Tensor, integrator: Integrator) -> Tensor:
+    """As many steps for all trajectories as the longest of their intervals wants, each of a length of its own."""
     x, states = starts, [starts]
-    for interval in times.diff():
-        steps = math.ceil(float(interval) / integrator.step_size * (1 - 1e-12))
+    for interval in times.diff(dim=-1).unbind(-1):
+        steps = math.ceil(float(interval.max()) / integrator.step_size * (1 - 1e-12))
         for _ in range(steps):
-            x = integrator.step(flow, x, interval / steps)
+            x = integrator.step(flow, x, interval[..., None] / steps)
         states.append(x)
     return torch.stack(states, dim=-2)

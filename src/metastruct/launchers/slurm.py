@@ -18,7 +18,7 @@ from typing import Any, TypeVar
 from metastruct.config import ConfigError
 from metastruct.launchers.gpu_pool import GpuPool
 from metastruct.launchers.launcher import Job, Launcher, Outcome, Report, Unit, at_least
-from metastruct.runs.files import locked, write_atomically
+from metastruct.runs.files import clear, locked, write_atomically
 from metastruct.runs.folder import RunFolder
 
 Item = TypeVar("Item")
@@ -219,10 +219,14 @@ def begun_anew(job: Job) -> Job:
     job.forget_errors()
     kept = tuple(word for word in job.overrides if word.lower() != "force=true")
     if kept != job.overrides:
+        if job.held:
+            raise ConfigError(f"{job.folder} is in the hands of another command; wait for it, or leave force=true out")
         for folder in job.folders:
-            RunFolder(folder).metrics.unlink(missing_ok=True)
+            with locked(folder, lambda: None):
+                RunFolder(folder).metrics.unlink(missing_ok=True)
         if job.training is not None:
-            shutil.rmtree(job.training, ignore_errors=True)
+            with locked(job.training, lambda: None):
+                clear(job.training)
     return replace(job, overrides=kept)
 
 

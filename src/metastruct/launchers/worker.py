@@ -23,10 +23,10 @@ from metastruct.launchers.launcher import STOPPED, TAKEN, Job
 from metastruct.learners import auto_decoding, maml, pretrained, reptile, scratch  # noqa: F401
 from metastruct.reports import console, figures  # noqa: F401
 from metastruct.runs.files import claimed, is_locked
-from metastruct.runs.provenance import git_commit
+from metastruct.runs.provenance import Provenance
 
 build_metrics(metrics())  # imports each
-git_commit()  # of the code that was imported just now; every fork has it from here
+IMPORTED = Provenance.now()  # of the code that was imported just now; every fork has it from here
 
 
 def work(job: Job, environment: Mapping[str, str]) -> None:
@@ -70,7 +70,7 @@ def attempt(job: Job) -> str | None:
     """Run a job; returns its error in one line, and keeps it in the run folder, or None."""
     job.forget_errors()
     try:
-        experiment.run(composed(*job.overrides))
+        experiment.run(composed(*job.overrides), IMPORTED)
     except Exception as error:
         if not expected(error):
             traceback.print_exc()

@@ -17,7 +17,7 @@ import torch
 from torch import Tensor, nn
 from torch.optim import Optimizer
 
-from metastruct.data.tasks import Batches
+from metastruct.data.batches import Batches
 from metastruct.learners.learner import Learner, own_gradients
 
 
@@ -31,7 +31,7 @@ class AutoDecoding(Learner):
             Its code rate is not annealed: codes that begin at zero each time would end where they began.
         inner_steps, outer_steps: N_in and N_out of the alternating schedule.
         task_batch: tasks of a batch; all of them where there are fewer.
-        point_batch: observations of each task in an update.
+        point_batch: observations of each task in an update; windows of them, where the objective asks for windows.
     """
 
     def __init__(
@@ -53,31 +53,26 @@ class AutoDecoding(Learner):
         self.inner_steps = inner_steps
         self.task_batch = min(task_batch, self.tasks)
         updates = 1 if self.joint else inner_steps + outer_steps
-        self.batches = Batches(self.seed, self.tasks, self.points, self.task_batch, point_batch, updates)
+        self.batches = Batches(self.seed, self.counts, self.task_batch, point_batch, updates)
         self.codes = nn.Parameter(torch.zeros(self.tasks, self.model.code_dim))
 
     @property
     def evaluations(self) -> int:
-        return math.prod(self.batches.shape)
+        return math.prod(self.batches.shape) * self.objective.window
 
     def configure_optimizers(self) -> list[Optimizer]:
-        betas = (0.9, self.settings["beta2"])
         self.base = list(self.model.parameters())
-        groups = [{"params": self.base, "rate": self.settings["base_rate"], "annealed": True}]
-        codes = {"params": [self.codes], "rate": self.settings["code_rate"], "annealed": not self.reset}
-        # Adam would move the codes of tasks outside the batch by their momentum; its sparse form leaves them alone.
-        self.lazy = self.task_batch < self.tasks
-        dense = torch.optim.Adam(groups if self.lazy else [*groups, codes], betas=betas, fused=True)
-        self.optimizers_of_a_step: list[Optimizer] = (
-            [dense, torch.optim.SparseAdam([codes], betas=betas)] if self.lazy else [dense]
-        )
-        return self.optimizers_of_a_step
+        self.lazy = self.task_batch < self.tasks  # are there tasks outside the batch, whose codes must not move?
+        assert isinstance(self.codes, nn.Parameter)
+        self.rules = self.optimizer.over(self.base, self.codes, self.lazy, len(self.replicas))
+        if self.reset:
+            for rule in self.rules:
+                for group in rule.param_groups:
+                    group["constant"] = any(parameter is self.codes for parameter in group["params"])
+        return self.rules
 
     def outer_update(self, step: int) -> Tensor:
-        factor = self.rate_factor(step)
-        for optimizer in self.optimizers_of_a_step:
-            for group in optimizer.param_groups:
-                group["lr"] = group["rate"] * (factor if group["annealed"] else 1.0)
+        self.optimizer.anneal(self.rules, step, self.steps)
         batch = self.batches[step]
         tasks, points = batch.tasks.to(self.device), batch.points.to(self.device)
         if self.joint:
@@ -94,8 +89,8 @@ class AutoDecoding(Learner):
         """Codes to zero, and what the optimizer remembers of codes."""
         with torch.no_grad():
             self.codes[self._index(tasks)] = 0.0
-        for optimizer in self.optimizers_of_a_step:
-            optimizer.state.pop(self.codes, None)
+        for rule in self.rules:
+            rule.state.pop(self.codes, None)
 
     def _index(self, tasks: Tensor) -> tuple[Tensor, ...]:
         """Where the codes of tasks `[..., batch]` are."""
@@ -105,7 +100,7 @@ class AutoDecoding(Learner):
         """One gradient step of the base (with the hyper-network), of the codes of a batch, or of both."""
         index = self._index(tasks)
         codes = (self.codes.detach()[index] if self.lazy else self.codes.detach()).requires_grad_(code)
-        losses = self.model.task_loss(*self.observed(tasks, points), codes)
+        losses = self.loss_of(self.observed(tasks, points), codes)
         objective, wanted = losses.sum(-1), []
         if code:
             objective = objective + self.locality["lambda_z"] * torch.linalg.vector_norm(codes, dim=-1).sum(-1)
@@ -123,8 +118,8 @@ class AutoDecoding(Learner):
         self.codes.grad = by_codes
         for parameter in self.base:
             parameter.grad = next(gradients) if base else None
-        for optimizer in self.optimizers_of_a_step:
-            optimizer.step()
+        for rule in self.rules:
+            rule.step()
         return losses.detach().mean(-1)
 
     def _locality_of_the_base(self) -> Tensor | float:

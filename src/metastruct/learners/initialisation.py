@@ -9,7 +9,8 @@ import torch
 from torch import Tensor, nn
 from torch.optim import Optimizer
 
-from metastruct.data.tasks import Batches
+from metastruct.data.batches import Batches
+from metastruct.data.observations import Observations
 from metastruct.learners.learner import Learner
 from metastruct.modulation.weights import Weights
 
@@ -17,7 +18,7 @@ from metastruct.modulation.weights import Weights
 class Initialisation(Learner):
     """A learner of base weights; a task's code is its change of them, and begins at zero.
 
-    `optimizer.code_rate` and the locality play no part: nothing is generated, and no training task keeps a code.
+    The rate of codes and the locality play no part: nothing is generated, and no training task keeps a code.
 
     Args:
         task_batch: tasks of a batch; all of them where there are fewer.
@@ -33,7 +34,7 @@ class Initialisation(Learner):
                 f"{type(self.model.modulation).__name__}; use modulation=weights"
             )
         self.register_buffer("codes", torch.zeros(1, self.model.code_dim), persistent=False)
-        self.batches = Batches(self.seed, self.tasks, self.points, min(task_batch, self.tasks), point_batch, draws)
+        self.batches = Batches(self.seed, self.counts, min(task_batch, self.tasks), point_batch, draws)
 
     @property
     def weights(self) -> Weights:
@@ -45,31 +46,24 @@ class Initialisation(Learner):
         """What the outer optimizer moves."""
         return list(self.parameters())
 
-    def make_optimizer(self) -> Optimizer:
-        return torch.optim.Adam(
-            self.trained, lr=self.settings["base_rate"], betas=(0.9, self.settings["beta2"]), fused=True
-        )
-
     def configure_optimizers(self) -> list[Optimizer]:
-        self.outer = self.make_optimizer()
-        for group in self.outer.param_groups:
-            group["rate"] = group["lr"]
-        return [self.outer]
+        self.rules = self.optimizer.over(self.trained, replicas=len(self.replicas))
+        return self.rules
 
-    def drawn(self, step: int) -> list[tuple[Tensor, Tensor]]:
-        """States and derivatives `[..., batch, points, state]` of each draw of an outer step."""
+    def drawn(self, step: int) -> list[Observations]:
+        """The observations of each draw of an outer step."""
         batch = self.batches[step]
         tasks = batch.tasks.to(self.device)
         return [self.observed(tasks, points) for points in batch.points.to(self.device)]
 
-    def no_change(self, states: Tensor) -> Tensor:
-        """Codes `[..., batch, code]` at zero, where the tasks of states `[..., batch, points, state]` begin."""
-        return self.codes.new_zeros(*states.shape[:-2], self.model.code_dim)
+    def no_change(self, observations: Observations) -> Tensor:
+        """Codes `[..., batch, code]` at zero, where the tasks of these observations begin."""
+        return self.codes.new_zeros(*observations.states.shape[:-2], self.model.code_dim)
 
     def step_along(self, gradients: Sequence[Tensor | None], step: int) -> None:
         """One step of the outer optimizer, at the rate of this outer step."""
-        for group in self.outer.param_groups:
-            group["lr"] = group["rate"] * self.rate_factor(step)
+        self.optimizer.anneal(self.rules, step, self.steps)
         for parameter, gradient in zip(self.trained, gradients, strict=True):
             parameter.grad = None if gradient is None else gradient.contiguous()
-        self.outer.step()
+        for rule in self.rules:
+            rule.step()

@@ -22,10 +22,13 @@ import torch
 from lightning import LightningModule
 from torch import Tensor, nn
 
-from metastruct.data.tasks import Batches, Tasks
+from metastruct.data.batches import Batches
+from metastruct.data.observations import Observations, Recordings
 from metastruct.dynamics.model import ModulatedModel
+from metastruct.objectives.objective import Objective
+from metastruct.optimizers.optimizer import Optimizer
 
-LAYOUT = 2  # of what a checkpoint holds; raise it with that, and older ones are not gone on from
+LAYOUT = 3  # of what a checkpoint holds; raise it with that, and older ones are not gone on from
 
 
 class Diverged(RuntimeError):
@@ -45,38 +48,46 @@ class Learner(LightningModule):
 
     Args:
         model: the modulated model to train.
-        tasks: observations of the training tasks.
+        recordings: what is seen of the training tasks.
+        objective: what they are fitted by.
         steps: outer steps in all.
         steps_per_epoch: outer steps of one `training_step`.
         seed: of the batches.
-        optimizer: base_rate, code_rate, warmup, beta2.
+        optimizer: how the outer steps follow their gradients.
         locality: lambda_z, lambda_phi.
         may_diverge: is a loss that is not finite a result? Then the training ends with a model of NaN.
     """
 
     batches: Batches
     codes: Tensor  # of the training tasks, [..., tasks, code]
-    observations: Tensor  # states and derivatives side by side, [tasks * points, 2 * state]
+    observations: Tensor  # what the objective reads, side by side, [points of all tasks, ...]
+    windows: Tensor  # the first point of every window, task by task
+    first: Tensor  # the first window of every task, [tasks]
 
     def __init__(
         self,
         model: ModulatedModel,
-        tasks: Tasks,
+        recordings: Recordings,
+        objective: Objective,
         steps: int,
         steps_per_epoch: int,
         seed: int,
-        optimizer: dict[str, Any],
+        optimizer: Optimizer,
         locality: dict[str, Any],
         may_diverge: bool = False,
     ):
         super().__init__()
         self.automatic_optimization = False
         self.model = model
-        joined = torch.cat([tasks.states, tasks.derivatives], dim=-1)
-        self.tasks, self.points = joined.shape[:2]
-        self.register_buffer("observations", joined.flatten(0, 1), persistent=False)
+        self.tasks, self.objective = len(recordings), objective
+        parts = {name: recordings.parts[name] for name in objective.reads if name in recordings.parts}
+        self.widths = {name: values.shape[-1] for name, values in parts.items()}
+        windows, self.counts = recordings.windows(objective.window)
+        self.register_buffer("observations", torch.cat([*parts.values()], dim=-1), persistent=False)
+        self.register_buffer("windows", windows, persistent=False)
+        self.register_buffer("first", torch.from_numpy(self.counts.cumsum() - self.counts), persistent=False)
         self.steps, self.steps_per_epoch, self.seed = steps, steps_per_epoch, seed
-        self.settings, self.locality, self.may_diverge = optimizer, locality, may_diverge
+        self.optimizer, self.locality, self.may_diverge = optimizer, locality, may_diverge
         self.outer_step = 0
         self.seconds = 0.0
         self.courses = [Course()]
@@ -105,16 +116,18 @@ class Learner(LightningModule):
         learned = {name: t for name, t in state if isinstance(t, nn.Parameter) or name.startswith("model.modulation.")}
         return learned | {"codes": self.codes}
 
-    def observed(self, tasks: Tensor, points: Tensor) -> tuple[Tensor, Tensor]:
-        """States and derivatives `[..., batch, points, state]` of tasks `[..., batch]` at `[..., batch, points]`."""
-        rows = (tasks[..., None] * self.points + points).flatten()
-        x, dxdt = self.observations.index_select(0, rows).unflatten(0, points.shape).chunk(2, dim=-1)
-        return x, dxdt
+    def observed(self, tasks: Tensor, draws: Tensor) -> Observations:
+        """Of tasks `[..., batch]` their points, or windows of points, of the numbers `[..., batch, draws]`."""
+        rows = self.first[tasks][..., None] + draws
+        length = self.objective.window
+        if length > 1:
+            rows = (self.windows[rows][..., None] + torch.arange(length, device=rows.device)).flatten(-2)
+        values = self.observations.index_select(0, rows.flatten()).unflatten(0, rows.shape)
+        return Observations(**dict(zip(self.widths, values.split([*self.widths.values()], dim=-1), strict=True)))
 
-    def rate_factor(self, step: int) -> float:
-        """Learning rate at `step` over its first value: a linear warm-up, then half a cosine."""
-        warmup = self.settings["warmup"]
-        return min(1.0, (step + 1) / (warmup + 1)) * (1 + math.cos(math.pi * step / self.steps)) / 2
+    def loss_of(self, observations: Observations, codes: Tensor | None) -> Tensor:
+        """The loss of each task, `[..., tasks]`."""
+        return self.objective.loss(self.model, observations, codes)
 
     def on_train_start(self) -> None:
         self.trainer.should_stop = self.outer_step >= self.steps

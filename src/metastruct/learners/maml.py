@@ -14,6 +14,7 @@ from typing import Any
 from torch import Tensor, nn
 
 from metastruct.adaptation.descent import descend
+from metastruct.data.observations import Observations
 from metastruct.learners.initialisation import Initialisation
 from metastruct.learners.learner import own_gradients
 
@@ -36,8 +37,8 @@ class MAML(Initialisation):
 
     @property
     def evaluations(self) -> int:
-        _, tasks, points = self.batches.shape
-        return (self.inner_steps + 1) * tasks * points
+        _, tasks, draws = self.batches.shape
+        return (self.inner_steps + 1) * tasks * draws * self.objective.window
 
     def outer_update(self, step: int) -> Tensor:
         losses = self.outer_losses(*self.drawn(step))
@@ -46,13 +47,13 @@ class MAML(Initialisation):
             self.weights.rates.copy_(self.log_rates.detach().exp())
         return losses.detach().mean(-1)
 
-    def outer_losses(self, support: tuple[Tensor, Tensor], query: tuple[Tensor, Tensor]) -> Tensor:
+    def outer_losses(self, support: Observations, query: Observations) -> Tensor:
         """Losses `[..., tasks]` on the query draw after the inner steps on the support draw, with their graph."""
         rates = self.weights.rates if self.log_rates is None else self.log_rates.exp()
-        codes = self.no_change(support[0])
+        codes = self.no_change(support)
         spread = self.weights.spread(rates)
-        codes, _ = descend(self.model, *support, codes, spread, self.inner_steps, self.second_order)
-        return self.model.task_loss(*query, codes)
+        codes, _ = descend(self.loss_of, support, codes, spread, self.inner_steps, self.second_order)
+        return self.loss_of(query, codes)
 
     def diagnostics(self) -> dict[str, float]:
         rates = self.weights.rates

@@ -19,10 +19,10 @@ class Pretrained(Initialisation):
 
     @property
     def evaluations(self) -> int:
-        return math.prod(self.batches.shape)
+        return math.prod(self.batches.shape) * self.objective.window
 
     def outer_update(self, step: int) -> Tensor:
         (observed,) = self.drawn(step)
-        loss = self.model.task_loss(*observed, None).mean(-1)
+        loss = self.loss_of(observed, None).mean(-1)
         self.step_along(own_gradients(loss, self.trained), step)
         return loss.detach()

@@ -13,7 +13,7 @@ from collections.abc import Sequence
 
 import torch
 
-from metastruct.data.tasks import Batch, Batches
+from metastruct.data.batches import Batch, Batches
 from metastruct.learners.learner import Learner
 
 

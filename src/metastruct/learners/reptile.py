@@ -5,6 +5,7 @@ z_k = K steps of an optimizer on L_k(base + z) from z = 0, each on a fresh draw;
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import torch
@@ -12,6 +13,7 @@ from torch import Tensor
 from torch.optim import Optimizer
 
 from metastruct.adaptation.adaptation import frozen
+from metastruct.data.observations import Observations
 from metastruct.learners.initialisation import Initialisation
 
 
@@ -22,7 +24,7 @@ class Reptile(Initialisation):
         inner_steps: K.
         inner_rate: learning rate of the inner steps.
         inner_optimizer: "adam" without momentum, as the authors have it, or "sgd".
-        outer_rate: e at the beginning; it takes the place of `optimizer.base_rate`.
+        outer_rate: e at the beginning, the rate of optimizer=sgd.
     """
 
     def __init__(self, inner_steps: int, inner_rate: float, inner_optimizer: str, outer_rate: float, **frame: Any):
@@ -31,11 +33,7 @@ class Reptile(Initialisation):
 
     @property
     def evaluations(self) -> int:
-        draws, tasks, points = self.batches.shape
-        return draws * tasks * points
-
-    def make_optimizer(self) -> Optimizer:
-        return torch.optim.SGD(self.trained, lr=self.outer_rate)
+        return math.prod(self.batches.shape) * self.objective.window
 
     def outer_update(self, step: int) -> Tensor:
         codes, loss = self.adapted(self.drawn(step))
@@ -46,15 +44,15 @@ class Reptile(Initialisation):
         self.step_along([towards.get(parameter) for parameter in self.trained], step)
         return loss
 
-    def adapted(self, draws: list[tuple[Tensor, Tensor]]) -> tuple[Tensor, Tensor]:
+    def adapted(self, draws: list[Observations]) -> tuple[Tensor, Tensor]:
         """Codes `[..., tasks, code]` after one inner step on each draw, and the mean loss before the last of them."""
-        codes = self.no_change(draws[0][0]).requires_grad_()
+        codes = self.no_change(draws[0]).requires_grad_()
         optimizer: Optimizer = torch.optim.SGD([codes], lr=self.inner_rate)
         if self.inner_optimizer == "adam":
             optimizer = torch.optim.Adam([codes], lr=self.inner_rate, betas=(0.0, 0.999))
         with frozen(self.model):
-            for x, dxdt in draws:
-                losses = self.model.task_loss(x, dxdt, codes)
+            for observations in draws:
+                losses = self.loss_of(observations, codes)
                 (codes.grad,) = torch.autograd.grad(losses.sum(), codes)
                 optimizer.step()
         return codes.detach(), losses.detach().mean(-1)

@@ -11,4 +11,4 @@ class FieldError(Metric):
     """|f - f_true|_2 / |f_true|_2 on the evaluation grid, of the whole state and of each component."""
 
     def measure(self, adapted: Adapted) -> dict[str, Array]:
-        return errors_by_component(adapted.learned_field, adapted.true_field, adapted.system.state_names)
+        return errors_by_component(adapted.learned_field, adapted.true_field, adapted.source.state_names)

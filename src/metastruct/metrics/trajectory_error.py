@@ -11,4 +11,4 @@ class TrajectoryError(Metric):
     """|x - x_true|_2 / |x_true|_2 over all query trajectories and times, of the whole state and of each component."""
 
     def measure(self, adapted: Adapted) -> dict[str, Array]:
-        return errors_by_component(adapted.rollouts, adapted.query, adapted.system.state_names)
+        return errors_by_component(adapted.rollouts, adapted.query, adapted.source.state_names)

@@ -146,14 +146,15 @@ def field_error(archive: Archive) -> Figure:
     plane = _plane(archive)
     first, second = archive.state_names[plane]
     chosen = _chosen(archive)
-    true, learned = archive.true_field, archive.learned_field
+    true, learned, grids = archive.true_field, archive.learned_field, archive.grid
     assert true is not None
+    assert grids is not None
     scale = np.sqrt((true**2).sum(-1).mean(axis=(1, 2)))
     error = np.sqrt(((learned - true) ** 2).sum(-1)) / scale[:, None, None]
     shown = np.stack([error[task] for task in chosen.values()])
     top = shown.max(where=np.isfinite(shown), initial=0.0) or 1.0  # of a diverged task there is nothing to see
     for axis, (word, task) in zip(axes, chosen.items(), strict=True):
-        grid = archive.grid[task]
+        grid = grids[task]
         image = axis.pcolormesh(
             grid[..., plane[0]],
             grid[..., plane[1]],

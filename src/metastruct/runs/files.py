@@ -10,6 +10,7 @@ from __future__ import annotations
 import fcntl
 import hashlib
 import os
+import shutil
 import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
@@ -52,6 +53,17 @@ def read_checked(path: Path) -> bytes | None:
     except (OSError, IndexError, UnicodeDecodeError):
         return None
     return content if hashlib.sha256(content).hexdigest() == expected else None
+
+
+def clear(folder: Path) -> None:
+    """Remove what is in the folder, by whoever holds its lock; the locks themselves stay, or they would hold nobody."""
+    for path in folder.iterdir():
+        if path.name in (LOCK, CLAIM):
+            continue
+        if path.is_dir() and not path.is_symlink():
+            shutil.rmtree(path)
+        else:
+            path.unlink()
 
 
 @contextmanager

@@ -81,5 +81,5 @@ def group_folder(trainings: Sequence[Path]) -> Path:
     return trainings[0].with_name(f"{first}_{last}-{digest([path.name for path in trainings])}")
 
 
-def data_folder(cfg: Mapping[str, Any]) -> Path:
-    return Path(cfg["outputs"]) / "data"
+def data_folder(outputs: str) -> Path:
+    return Path(outputs) / "data"

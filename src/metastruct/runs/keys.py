@@ -15,6 +15,7 @@ from typing import Any
 RESULTS_VERSION = 1  # raise it when a change of code changes the numbers of an unchanged configuration
 
 Tree = Mapping[str, Any]
+PIECES = ("system", "net", "modulation", "dynamics", "learner", "objective", "optimizer")
 DATA = ("seed", "trajectories", "horizon", "points", "tolerance", "noise")
 
 
@@ -36,7 +37,7 @@ def _pick(tree: Tree, *names: str) -> dict[str, Any]:
 def training_settings(cfg: Tree) -> dict[str, Any]:
     """The part of a resolved configuration that the trained model depends on."""
     return {
-        **_pick(cfg, "system", "net", "modulation", "dynamics", "learner", "locality", "optimizer", "seed"),
+        **_pick(cfg, *PIECES, "locality", "seed"),
         **({"bracket": cfg["bracket"]} if cfg.get("bracket") else {}),  # keys of other dynamics do not change
         "data": _pick(cfg["data"], *DATA, "train_tasks"),
         "steps": cfg["trainer"]["steps"],

@@ -8,8 +8,8 @@ import platform
 import shlex
 import subprocess
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime
-from functools import cache
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
@@ -32,13 +32,26 @@ def versions() -> dict[str, str]:
     return found
 
 
-@cache
+@dataclass(frozen=True)
+class Provenance:
+    """The code and the machine that a result comes from.
+
+    Taken when work begins, best where the code is imported: a commit that follows did not make the result.
+    """
+
+    commit: str
+    machine: dict[str, str | int]
+    versions: dict[str, str]
+
+    @classmethod
+    def now(cls) -> Provenance:
+        return cls(git_commit(), machine(), versions())
+
+
 def git_commit(root: Path = ROOT) -> str:
     """The commit of the source tree, with "-dirty" where tracked files differ from it; "unknown" outside a checkout.
 
     Results of record may differ: the command that writes them is no change of the code.
-
-    As it is at the first call, which belongs where the code is imported: a commit that follows did not make the result.
     """
 
     def git(*words: str) -> str:

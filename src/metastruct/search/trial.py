@@ -12,6 +12,7 @@ from metastruct.evaluation.facts import ERRORS
 from metastruct.search.space import METHODS, Method
 
 if TYPE_CHECKING:
+    from metastruct.config import Config
     from metastruct.learners.learner import Learner
 
 HELD_OUT = 10  # training tasks
@@ -62,39 +63,29 @@ def run(job: Job, outputs: str) -> Iterator[Row]:
     """The rows of a job, one an adaptation."""
     import torch
 
-    from metastruct.assembly import build_learner, build_metrics, build_protocol, component
-    from metastruct.data.datamodule import FamilyData
-    from metastruct.data.simulate import Simulation
-    from metastruct.data.tasks import Tasks
-    from metastruct.evaluation.adapted import Learned, Members
+    from metastruct.assembly import build_learner, build_metrics, build_protocol, build_source, component
+    from metastruct.evaluation.adapted import Learned
     from metastruct.evaluation.protocol import evaluate
     from metastruct.evaluation.summary import summary
-    from metastruct.runs.folder import data_folder
 
     torch.set_num_threads(1)
     began = time.perf_counter()
     shared = [f"system={job.system}", *job.method.overrides, f"seed={job.seed}", *job.method.training(job.trial)]
-    cfg, settings = composed_and_checked(*shared, f"outputs={outputs}")
-    family = FamilyData(component(cfg.system), data_folder(settings), settings["data"], print)
-    whole = family.train
-
-    def part(rows: slice) -> Simulation:
-        return Simulation(whole.times, whole.states[rows], whole.derivatives[rows], whole.parameters[rows])
-
-    tasks, held_out = Tasks.of(part(slice(-HELD_OUT)), torch.float32), part(slice(-HELD_OUT, None))
-    learner = build_learner(cfg, tasks)
+    config = checked(*shared, f"outputs={outputs}")
+    source = build_source(config, print).held_out(HELD_OUT)
+    learner = build_learner(config, source.recordings())
     train(learner, job.budget)
     training_seconds = time.perf_counter() - began
     model = learner.model.double().eval()
     start = learner.codes.detach().double().mean(0).expand(HELD_OUT, -1)
     for variant, overrides in enumerate(job.method.adaptation(job.trial, VARIANTS)):
         began = time.perf_counter()
-        cfg, _ = composed_and_checked(*shared, *overrides, f"outputs={outputs}")
-        closed = cfg.adaptation.name == "closed_form"
-        learned = Learned(model, start, prior(learner) if closed else None)
-        protocol = replace(build_protocol(cfg), metrics=build_metrics(ERRORS))
-        pieces = component(cfg.adaptation), component(cfg.integrator)
-        found = summary(evaluate(learned, protocol, *pieces, Members(family.system, held_out)))
+        config = checked(*shared, *overrides, f"outputs={outputs}")
+        closed = config.adaptation["name"] == "closed_form"
+        learned = Learned(model, learner.objective, start, prior(learner) if closed else None)
+        protocol = replace(build_protocol(config), metrics=build_metrics(ERRORS))
+        pieces = component(config.adaptation), component(config.integrator)
+        found = summary(evaluate(learned, protocol, *pieces, source))
         errors = [found[metric]["mean"] for metric in ERRORS]
         lost = found["diverged_tasks"]
         good = not lost and all(error is not None for error in errors)
@@ -133,14 +124,12 @@ def prior(learner: Learner) -> Any:
     return Trained(learner.model, codes, learner.seconds, course.history, course.diverged_at).prior()
 
 
-def composed_and_checked(*overrides: str) -> tuple[Any, dict[str, Any]]:
-    """A configuration and its resolved settings."""
-    from omegaconf import OmegaConf
-
+def checked(*overrides: str) -> Config:
+    """What train.py makes of these words, resolved."""
     from metastruct.config import composed
+    from metastruct.run import Run
     from metastruct.validation import validate
 
     cfg = composed(*overrides, "logger=none")
     validate(cfg)
-    settings: Any = OmegaConf.to_container(cfg, resolve=True)
-    return cfg, settings
+    return Run.of(cfg).config

@@ -24,6 +24,7 @@ from metastruct.facts import settings_of
 from metastruct.integrators.flow import Flow
 from metastruct.reports.long_horizon import ORBITS, write_study
 from metastruct.reports.tables import as_csv, read_records
+from metastruct.run import Run
 from metastruct.runs.files import locked, read_checked, write_atomically, write_checked
 from metastruct.runs.folder import RunFolder
 from metastruct.runs.keys import digest
@@ -110,7 +111,7 @@ class LongHorizon:
         content = read_checked(run.model)
         if content is None:
             raise ValueError(f"{run.model} is missing or damaged; train.py with force=true makes it again")
-        trained, system = Trained.load(cfg, content), component(cfg.system)
+        trained, system = Trained.load(Run.of(cfg).config, content), component(cfg.system)
         archive = Archive.load(run.evaluation)
         if archive.learned_energy_range is None:
             raise ValueError(f"a study of energies needs dynamics that have one, got dynamics={cfg.dynamics.name}")

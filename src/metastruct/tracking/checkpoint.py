@@ -33,6 +33,10 @@ class Checkpoints(Callback):
         self.save(trainer, learner)
         self.saved = time.monotonic()
 
+    def on_save_checkpoint(self, trainer: Trainer, learner: Any, checkpoint: dict[str, Any]) -> None:
+        """A checkpoint says which training it is of, by the name of its folder, which holds the training's key."""
+        checkpoint["training"] = self.folder.name
+
     def save(self, trainer: Trainer, learner: Any) -> None:
         temporary = self.folder / ".writing"
         trainer.save_checkpoint(temporary)

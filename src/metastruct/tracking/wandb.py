@@ -8,6 +8,8 @@ from typing import Any
 import wandb
 from lightning.pytorch.loggers import WandbLogger
 
+from metastruct.tracking.alone import first_rank
+
 
 def wandb_logger(
     mode: str, project: str, folder: Path, name: str, group: str, tags: list[str], config: dict[str, Any]
@@ -16,6 +18,7 @@ def wandb_logger(
 
     Curves named train/* are drawn over the outer steps, not over the trainer's own count.
     """
+    first_rank()
     folder.mkdir(parents=True, exist_ok=True)
     run = wandb.init(
         project=project,

@@ -20,7 +20,7 @@ from omegaconf.errors import InterpolationResolutionError
 from metastruct.config import COMPONENTS, OPTIONAL, Config, ConfigError, closest
 from metastruct.facts import facts_of, options, settings_of
 from metastruct.validation.laws import check_laws
-from metastruct.validation.measures import check_metrics
+from metastruct.validation.metrics import check_metrics
 from metastruct.validation.pairing import check_needs, check_rank
 from metastruct.validation.size import check_size
 from metastruct.validation.types import check_component, check_types

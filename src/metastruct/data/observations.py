@@ -1,0 +1,150 @@
+"""What a learner and an adaptation may see of a set of tasks, as tensors.
+
+`Recordings` hold all observations of some members, trajectories of any length laid end to end. `Observations` are those
+that a batch of tasks is judged by: single points, or windows of consecutive samples of one trajectory, as the objective
+asks.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, fields, replace
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from metastruct.data.trajectory import Array, Member
+
+PARTS = ("states", "derivatives", "inputs", "times")
+
+
+@dataclass(frozen=True)
+class Observations:
+    """Observations of a batch of tasks; the points of a window follow each other.
+
+    Args:
+        states: x `[..., tasks, points, state]`.
+        derivatives: dx/dt of the same shape, or None where nobody knows it.
+        inputs: u `[..., tasks, points, input]`, or None where nothing drives the members.
+        times: t `[..., tasks, points, 1]`, or None where nobody asks for them.
+        mask: which points count `[..., tasks, points]`, or None where all do; the others fill up ragged tasks.
+    """
+
+    states: Tensor
+    derivatives: Tensor | None = None
+    inputs: Tensor | None = None
+    times: Tensor | None = None
+    mask: Tensor | None = None
+
+    def __len__(self) -> int:
+        return self.states.shape[-3]
+
+    @property
+    def count(self) -> int | Tensor:
+        """Points of a task: one number for all, or `[..., tasks]`."""
+        return self.states.shape[-2] if self.mask is None else self.mask.sum(-1)
+
+    def to(self, device: torch.device | str) -> Observations:
+        """On another device."""
+        return self._map(lambda values: values.to(device))
+
+    def of(self, tasks: Tensor | slice) -> Observations:
+        """Those of some tasks, without a leading axis of replicas."""
+        return self._map(lambda values: values[tasks])
+
+    def at(self, points: Tensor) -> Observations:
+        """Those at some points `[points]`, the same of every task."""
+        return self._map(lambda values: values[:, points])
+
+    def repeated(self, times: int) -> Observations:
+        """All tasks, so many times one after another."""
+        return self._map(lambda values: values.repeat(times, *[1] * (values.dim() - 1)))
+
+    def _map(self, function: Callable[[Tensor], Tensor]) -> Observations:
+        parts = {field.name: getattr(self, field.name) for field in fields(self)}
+        return replace(self, **{name: function(values) for name, values in parts.items() if values is not None})
+
+
+class Recordings:
+    """All observations of some members, trajectories and tasks laid end to end.
+
+    Args:
+        members: what is seen; all have derivatives and inputs, or none.
+        dtype: of the numbers.
+
+    Attributes:
+        parts: states, and where they are known derivatives, inputs and times, each `[rows, n]`.
+        lengths: samples of every trajectory of every task.
+    """
+
+    def __init__(self, members: Sequence[Member], dtype: torch.dtype):
+        self.lengths = [[len(trajectory) for trajectory in member.trajectories] for member in members]
+        every = [trajectory for member in members for trajectory in member.trajectories]
+        arrays = {name: [getattr(trajectory, name) for trajectory in every] for name in PARTS}
+        arrays["times"] = [times[:, None] for times in arrays["times"]]
+        self.parts = {
+            name: torch.as_tensor(np.ascontiguousarray(np.concatenate(values)), dtype=dtype)
+            for name, values in arrays.items()
+            if values[0] is not None
+        }
+
+    def __len__(self) -> int:
+        return len(self.lengths)
+
+    @property
+    def counts(self) -> Array:
+        """Rows of each task `[tasks]`."""
+        return np.array([sum(lengths) for lengths in self.lengths])
+
+    def windows(self, length: int) -> tuple[Tensor, Array]:
+        """The first row of every window of consecutive samples, task by task, and how many each task has `[tasks]`.
+
+        Raises:
+            ValueError: a task has no trajectory that is as long.
+        """
+        if length == 1:
+            return torch.arange(int(self.counts.sum())), self.counts
+        starts: list[int] = []
+        counts, row = [], 0
+        for task, lengths in enumerate(self.lengths):
+            before = len(starts)
+            for samples in lengths:
+                starts += range(row, row + samples - length + 1)
+                row += samples
+            counts.append(len(starts) - before)
+            if not counts[-1]:
+                raise ValueError(
+                    f"a window of {length} samples needs a trajectory of as many, and the longest of task {task} has "
+                    f"{max(lengths)}"
+                )
+        return torch.tensor(starts), np.array(counts)
+
+
+def support(members: Sequence[Member], shots: int, seed: int, reads: Sequence[str], window: int) -> Observations:
+    """At most `shots` observations of each member in float64, drawn at random without repetition.
+
+    Fewer shots are the first of more, so that curves over shots are of nested sets. Where an objective asks for windows
+    there are as many as hold the shots, one at least. A member that has fewer is filled up, and masked.
+
+    Args:
+        members: support trajectories of each.
+        reads: which parts of the observations are wanted.
+        window: consecutive samples that are drawn together.
+    """
+    recordings = Recordings(members, torch.float64)
+    starts, counts = recordings.windows(window)
+    first = np.concatenate([[0], counts.cumsum()])
+    picks = [
+        np.random.default_rng([seed, 1, task]).permutation(count)[: max(1, shots // window)]
+        for task, count in enumerate(counts)
+    ]
+    most = max(map(len, picks))
+    padded = np.stack([np.pad(pick, (0, most - len(pick)), mode="edge") for pick in picks])
+    rows = starts[torch.from_numpy(first[:-1, None] + padded)][..., None] + torch.arange(window)
+    parts = {name: recordings.parts[name][rows.flatten(1)] for name in reads if name in recordings.parts}
+    mask = None
+    if any(len(pick) < most for pick in picks):
+        known = torch.arange(most) < torch.tensor([[len(pick)] for pick in picks])
+        mask = known.repeat_interleave(window, -1)
+    return Observations(**parts, mask=mask)

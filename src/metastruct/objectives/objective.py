@@ -1,0 +1,36 @@
+"""What a model is fitted by: one residual that training squares and that every adaptation of a code uses."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from typing import TYPE_CHECKING
+
+from torch import Tensor
+
+if TYPE_CHECKING:
+    from metastruct.data.observations import Observations
+    from metastruct.dynamics.model import ModulatedModel
+
+
+class Objective(ABC):
+    """A whitened residual: of spread one, up to a common factor, where the model is as good as its noise allows.
+
+    Attributes:
+        reads: the parts of the observations that it looks at.
+        window: consecutive samples of a trajectory that it looks at together.
+    """
+
+    reads: tuple[str, ...]
+    window: int = 1
+
+    @abstractmethod
+    def residual(self, model: ModulatedModel, observations: Observations, codes: Tensor | None) -> Tensor:
+        """r `[..., tasks, residuals]` for codes `[..., tasks, code]`; without codes that of the base net.
+
+        The residuals of a point, or of a window, follow each other, and are zero where a point is masked.
+        """
+
+    def loss(self, model: ModulatedModel, observations: Observations, codes: Tensor | None) -> Tensor:
+        """Sum of r^2 over the points of a task, one value a task, `[..., tasks]`."""
+        residual = self.residual(model, observations, codes)
+        return (residual * residual).sum(-1) / observations.count

@@ -1,0 +1,136 @@
+"""SOAP: Adam in the eigenbases of Shampoo's factors (Vyas et al. 2024, SOAP: improving and stabilizing Shampoo).
+
+For a matrix with gradient G, all averages exponential:
+
+    L = mean of G G^T,  R = mean of G^T G,  with eigenbases Q_L and Q_R, one QR iteration every few steps
+    M = mean of G,  V = mean of (Q_L^T G Q_R)^2
+    W <- W - rate Q_L (Q_L^T M Q_R / (sqrt(V) + eps)) Q_R^T
+
+A side that is longer than a bound keeps its own basis; vectors, and the codes of tasks, take Adam's steps.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from metastruct.optimizers.optimizer import Group, Optimizer
+
+EPS = 1e-8
+
+
+class SOAP(Optimizer):
+    """Second-order scaling for a few products of the size of each matrix: fewer steps than Adam, each dearer.
+
+    Args:
+        beta2: decay of L, R and V.
+        every: steps between two iterations of the bases.
+        longest: side of a matrix above which it keeps its own basis.
+        rates: as of `Optimizer`.
+    """
+
+    def __init__(self, beta2: float, every: int, longest: int, **rates: float):
+        super().__init__(**rates)  # type: ignore[arg-type]
+        if every < 1 or longest < 1:
+            raise ValueError(
+                f"optimizer=soap needs every >= 1 and longest >= 1, got every {every} and longest {longest}"
+            )
+        self.beta2, self.every, self.longest = beta2, every, longest
+
+    def dense(self, groups: list[Group], replicas: int) -> torch.optim.Optimizer:
+        base, *codes = groups
+        settings = {"beta1": 0.9, "beta2": self.beta2, "every": self.every, "longest": self.longest}
+        return Rotated([base | {"axes": replicas + 2}, *(group | {"axes": None} for group in codes)], settings)
+
+    def sparse(self, group: Group) -> torch.optim.Optimizer:
+        return torch.optim.SparseAdam([group], betas=(0.9, self.beta2))
+
+
+class Rotated(torch.optim.Optimizer):
+    """The rule above; parameters of one shape are stacked and step together, with one state under the first of them.
+
+    In a group, `axes` is the number of axes of a matrix, those of replicas included; None: there is none.
+    """
+
+    @torch.no_grad()
+    def step(self, closure: Callable[[], float] | None = None) -> None:  # type: ignore[override]
+        """One step along the gradients; parameters without one stay where they are."""
+        for group in self.param_groups:
+            for alike in _stacks(group["params"]):
+                gradient = torch.stack([parameter.grad for parameter in alike])  # type: ignore[misc]
+                matrices = gradient.dim() - 1 == group["axes"]
+                change = self._change(gradient, self.state[alike[0]], group, matrices)
+                for parameter, own in zip(alike, change.unbind(0), strict=True):
+                    parameter.add_(own, alpha=-group["lr"])
+
+    def _change(self, gradient: Tensor, state: dict[str, Any], group: Group, matrices: bool) -> Tensor:
+        beta1, beta2 = group["beta1"], group["beta2"]
+        if not state:
+            state |= {"step": 0, "mean": torch.zeros_like(gradient), "square": torch.zeros_like(gradient)}
+            if matrices:
+                for side, size in _sides(gradient):
+                    if size <= group["longest"]:
+                        state[f"factor{side}"] = gradient.new_zeros(*gradient.shape[:-2], size, size)
+        state["step"] += 1
+        step, mean, square = state["step"], state["mean"], state["square"]
+        mean.lerp_(gradient, 1 - beta1)
+        for side, _ in _sides(gradient) if matrices else ():
+            if f"factor{side}" in state:
+                factor = gradient @ gradient.mT if side == 0 else gradient.mT @ gradient
+                state[f"factor{side}"].lerp_(factor, 1 - beta2)
+        if matrices and step % group["every"] == 1 % group["every"]:
+            turn(state)
+        rotated = into(state, gradient)
+        square.lerp_(rotated * rotated, 1 - beta2)
+        scale = (square / (1 - beta2**step)).sqrt_().add_(EPS)
+        return out_of(state, into(state, mean) / scale) / (1 - beta1**step)
+
+
+def _stacks(parameters: list[nn.Parameter]) -> Iterator[list[nn.Parameter]]:
+    """Parameters with a gradient, those of one shape together."""
+    stacks: dict[torch.Size, list[nn.Parameter]] = {}
+    for parameter in parameters:
+        if parameter.grad is not None:
+            stacks.setdefault(parameter.shape, []).append(parameter)
+    yield from stacks.values()
+
+
+def _sides(matrix: Tensor) -> tuple[tuple[int, int], tuple[int, int]]:
+    """Left and right, with their lengths."""
+    return (0, matrix.shape[-2]), (1, matrix.shape[-1])
+
+
+def into(state: dict[str, Any], matrix: Tensor) -> Tensor:
+    """Q_L^T matrix Q_R."""
+    if "basis0" in state:
+        matrix = state["basis0"].mT @ matrix
+    return matrix @ state["basis1"] if "basis1" in state else matrix
+
+
+def out_of(state: dict[str, Any], matrix: Tensor) -> Tensor:
+    """Q_L matrix Q_R^T."""
+    if "basis0" in state:
+        matrix = state["basis0"] @ matrix
+    return matrix @ state["basis1"].mT if "basis1" in state else matrix
+
+
+def turn(state: dict[str, Any]) -> None:
+    """The bases: eigenvectors at first, then one QR iteration, largest eigenvalues first; V keeps to its directions."""
+    for side in (0, 1):
+        factor = state.get(f"factor{side}")
+        if factor is None:
+            continue
+        basis = state.get(f"basis{side}")
+        if basis is None:
+            state[f"basis{side}"] = torch.linalg.eigh(factor).eigenvectors.flip(-1)
+            continue
+        order = ((factor @ basis) * basis).sum(-2).argsort(-1, descending=True)
+        columns = order[..., None, :]
+        basis = basis.gather(-1, columns.expand_as(basis))
+        square = state["square"]
+        index = order[..., :, None].expand_as(square) if side == 0 else columns.expand_as(square)
+        state["square"] = square.gather(-2 if side == 0 else -1, index)
+        state[f"basis{side}"] = torch.linalg.qr(factor @ basis).Q
