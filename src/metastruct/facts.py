@@ -6,6 +6,7 @@ provides                word: value, what other pieces may need; `{setting: valu
 needs                   group: {what: for people, word: value or the values that will do}
 values                  setting: its bounds, such as "at least 1 and below 8", or the list of its choices
 exactness, instead      of an adaptation: how exact a fit is, and who stands in where its needs are not met by default
+implied                 is it what a key of a run means that names no piece of its group?
 search                  what a search of its settings draws: `metastruct.search.space`
 
 Facts are no settings: they never reach a configuration, its keys or a class. This module is light, for a mistake is
@@ -39,6 +40,7 @@ class Facts:
     values: Mapping[str, str | Sequence[str]] = field(default_factory=dict)
     exactness: int = 0
     instead: str | None = None
+    implied: bool = False
     search: Mapping[str, Any] = field(default_factory=dict)
 
 

@@ -106,7 +106,7 @@ def test_keys_do_not_depend_on_the_order_of_the_settings(default):
 RECORDED = CONF.parent / "outputs" / "reference"
 
 
-@pytest.mark.parametrize("table", ["main", "dissipative", "initialisation"])
+@pytest.mark.parametrize("table", ["morse", "ranks", "multi_domain"])
 def test_the_runs_of_record_keep_their_keys(table):
     with open(RECORDED / table / "runs.csv", newline="") as file:
         recorded = {row["run"] for row in csv.DictReader(file)}

@@ -12,10 +12,12 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
+from metastruct.facts import facts_of
+
 RESULTS_VERSION = 1  # raise it when a change of code changes the numbers of an unchanged configuration
 
 Tree = Mapping[str, Any]
-PIECES = ("system", "net", "modulation", "dynamics", "learner", "objective", "optimizer")
+PIECES = ("system", "net", "modulation", "dynamics", "learner")
 DATA = ("seed", "trajectories", "horizon", "points", "tolerance", "noise")
 
 
@@ -34,10 +36,17 @@ def _pick(tree: Tree, *names: str) -> dict[str, Any]:
     return {name: tree[name] for name in names}
 
 
+def _unless_implied(cfg: Tree, group: str) -> dict[str, Any]:
+    """A piece, but nothing for the one that a key without any means: runs are older than the group."""
+    return {} if facts_of(group, cfg[group]["name"]).implied else _pick(cfg, group)
+
+
 def training_settings(cfg: Tree) -> dict[str, Any]:
     """The part of a resolved configuration that the trained model depends on."""
     return {
         **_pick(cfg, *PIECES, "locality", "seed"),
+        "optimizer": {name: value for name, value in cfg["optimizer"].items() if name != "_target_"},  # says its name
+        **_unless_implied(cfg, "objective"),
         **({"bracket": cfg["bracket"]} if cfg.get("bracket") else {}),  # keys of other dynamics do not change
         "data": _pick(cfg["data"], *DATA, "train_tasks"),
         "steps": cfg["trainer"]["steps"],
