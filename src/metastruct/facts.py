@@ -1,12 +1,13 @@
 """What others must know of a piece, from the block `facts` of its yaml, conf/GROUP/NAME.yaml.
 
-label, order            what people call it, and its place among methods; its name and last where it says nothing
+label, short, order     what people call it, and its place; its name and last where it says nothing
 colour, marker          its look in figures; chosen for it where it says nothing
 provides                word: value, what other pieces may need; `{setting: value}` holds where the settings are so
 needs                   group: {what: for people, word: value or the values that will do}
 values                  setting: its bounds, such as "at least 1 and below 8", or the list of its choices
 exactness, instead      of an adaptation: how exact a fit is, and who stands in where its needs are not met by default
 implied                 is it what a key of a run means that names no piece of its group?
+trains                  of a learner: has it a meta-training?
 search                  what a search of its settings draws: `metastruct.search.space`
 
 Facts are no settings: they never reach a configuration, its keys or a class. This module is light, for a mistake is
@@ -32,6 +33,7 @@ class Facts:
     """Of one piece, as its yaml has them."""
 
     label: str | None = None
+    short: str | None = None
     order: int = LAST
     colour: str | None = None
     marker: str | None = None
@@ -41,6 +43,7 @@ class Facts:
     exactness: int = 0
     instead: str | None = None
     implied: bool = False
+    trains: bool = True
     search: Mapping[str, Any] = field(default_factory=dict)
 
 
