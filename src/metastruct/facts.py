@@ -44,7 +44,7 @@ class Facts:
     instead: str | None = None
     implied: bool = False
     trains: bool = True
-    search: Mapping[str, Any] = field(default_factory=dict)
+    search: dict[str, Any] = field(default_factory=dict)
 
 
 @cache
