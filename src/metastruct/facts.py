@@ -103,6 +103,12 @@ def by_default() -> Mapping[str, str | None]:
     return {str(group): option for group, option in pairs if not str(group).startswith("override ")}
 
 
+def providing(group: str, word: str, value: Any = True) -> str:
+    """Who of a group provides it, in the words of a command line."""
+    names = [name for name in options(group) if facts_of(group, name).provides.get(word) == value]
+    return f"{group}={' or '.join(names)}"
+
+
 def ranked(modulation: str) -> bool:
     """Is the rank of this modulation that of the command line, so that it belongs to the name of the method?"""
     return "${rank}" in str(described("modulation", modulation).get("rank"))
