@@ -23,7 +23,7 @@ from metastruct.evaluation.long_horizon import Orbits, measure, orbits_from, rol
 from metastruct.integrators.flow import Flow
 from metastruct.reports.long_horizon import ORBITS, write_study
 from metastruct.reports.tables import as_csv, read_records
-from metastruct.run import Run
+from metastruct.run import Run, settings_of
 from metastruct.runs.files import locked, read_checked, write_atomically, write_checked
 from metastruct.runs.folder import RunFolder
 from metastruct.runs.keys import digest
@@ -83,8 +83,7 @@ class LongHorizon:
 
     def _parts(self, run: RunFolder, store: Path) -> Iterator[Path]:
         """The files of a run's cells, measured where they are missing."""
-        cfg, adapted = OmegaConf.load(run.config), None
-        assert isinstance(cfg, DictConfig)
+        cfg, adapted = settings_of(run), None
         for name, steps, part in self._cells(run, store):
             if read_checked(part) is None:
                 integrator = integrator_for(cfg, name)

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from hydra.errors import InstantiationException
-from hydra.utils import instantiate
 from omegaconf import DictConfig, OmegaConf
 
 from metastruct.config import AFFINE, CONF, ConfigError, chosen_by, groups, takes_rank
+from metastruct.pieces import factory
 
 WITH_CODES = ("auto_decoding",)  # learners whose tasks differ in a code of few numbers
 LINEAR = ("camel", "full_weight", "shift")  # modulations whose updates are linear in what is generated
@@ -53,10 +52,10 @@ def check_system(cfg: DictConfig) -> None:
     settings: Any = OmegaConf.to_container(cfg.system, resolve=True)
     settings.pop("name")
     try:
-        system = instantiate(settings, _convert_="all")
-    except InstantiationException as error:
+        system = factory(settings)()
+    except (ValueError, TypeError) as error:
         key = "domains" if "domains" in settings else "parameters"
-        raise ConfigError(f"system.{key}: {error.__cause__}") from None
+        raise ConfigError(f"system.{key}: {error}") from None
     metriplectic = system.structure == "metriplectic"
     if cfg.dynamics.name == "hamiltonian" and not (system.structure == "conservative" and system.canonical):
         raise ConfigError(
