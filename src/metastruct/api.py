@@ -16,7 +16,7 @@ from typing import Any, Literal, overload
 import numpy as np
 import torch
 from numpy.typing import ArrayLike
-from omegaconf import DictConfig, OmegaConf
+from omegaconf import DictConfig
 
 from metastruct.adaptation.adaptation import frozen
 from metastruct.adaptation.error_bars import energy_difference, error_bar
@@ -25,7 +25,7 @@ from metastruct.config import register
 from metastruct.data.observations import Observations
 from metastruct.integrators.rollout import rollout
 from metastruct.nets.site import Updates
-from metastruct.run import Run
+from metastruct.run import Run, configuration_of
 from metastruct.runs.files import read_checked, sum_file
 from metastruct.runs.folder import RunFolder
 from metastruct.validation import adapted_by, best_adaptation
@@ -50,11 +50,10 @@ def load(run_folder: str | Path) -> Model:
             f"{folder.model} does not have the sum in {sum_file(folder.model).name}; run its command again"
         )
     register()
-    cfg = OmegaConf.load(folder.config)
-    assert isinstance(cfg, DictConfig)
+    cfg = configuration_of(folder)
     try:
         return Model(cfg, Trained.load(Run.of(cfg).config, content))
-    except (RuntimeError, KeyError, UnpicklingError) as error:
+    except (RuntimeError, KeyError, TypeError, AttributeError, UnpicklingError, EOFError) as error:
         raise ValueError(
             f"{folder.model} does not hold the model that {folder.config.name} describes; run its command again"
         ) from error
@@ -247,7 +246,23 @@ class Member:
 
 
 def _floats(values: ArrayLike, expected: str) -> Array:
+    """The one door for numbers from outside: nothing that a conversion would drop is let through.
+
+    Raises:
+        ValueError: the values are no real numbers, such as complex ones, or times with a unit of their own.
+    """
+    if isinstance(values, np.ma.MaskedArray):
+        raise ValueError(f"{expected}, got a masked array; leave out what is masked")
     try:
-        return np.asarray(values, dtype=np.float64)
+        array = np.asarray(values)
     except (TypeError, ValueError) as error:
         raise ValueError(f"{expected}, got something else ({error})") from None
+    if array.dtype.kind == "O":
+        try:
+            array = array.astype(np.float64)
+        except (TypeError, ValueError) as error:
+            raise ValueError(f"{expected}, got something else ({error})") from None
+    if array.dtype.kind not in "iuf":
+        kinds = {"c": "complex numbers", "b": "truth values", "m": "time spans with a unit", "M": "dates"}
+        raise ValueError(f"{expected}, got {kinds.get(array.dtype.kind, 'something else')} ({array.dtype})")
+    return array.astype(np.float64)

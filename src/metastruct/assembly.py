@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from hydra.utils import instantiate
 from omegaconf import DictConfig, OmegaConf
 
+from metastruct import pieces
 from metastruct.config import Config, ConfigError
 from metastruct.evaluation.facts import metrics, settings
 from metastruct.runs.folder import data_folder
@@ -29,11 +29,9 @@ if TYPE_CHECKING:
 
 
 def factory(piece: Mapping[str, Any] | DictConfig) -> Callable[..., Any]:
-    """Makes what a group's yaml describes from the arguments that are still missing; `name` is for people."""
+    """Makes what a group's yaml describes from the arguments that are still missing; errors as of `pieces.factory`."""
     plain: Any = OmegaConf.to_container(piece, resolve=True) if isinstance(piece, DictConfig) else piece
-    settings = {key: value for key, value in plain.items() if key not in ("name", "facts")}
-    made: Callable[..., Any] = instantiate(settings, _convert_="all", _partial_=True)
-    return made
+    return pieces.factory(plain)
 
 
 def component(piece: Mapping[str, Any] | DictConfig, **more: Any) -> Any:
@@ -111,7 +109,7 @@ def build_metrics(names: Sequence[str]) -> dict[str, Metric]:
         ConfigError: there is no such metric, or its class refuses its settings.
     """
     try:
-        return {name: instantiate(settings(name), _partial_=True)() for name in names}
+        return {name: factory(settings(name))() for name in names}
     except ValueError as error:
         raise ConfigError(str(error)) from error
 

@@ -7,10 +7,33 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+import yaml
 from omegaconf import DictConfig, OmegaConf
+from omegaconf.errors import OmegaConfBaseException
 
-from metastruct.config import Config, dynamics_name, method_name
+from metastruct.config import COMPONENTS, Config, dynamics_name, method_name
+from metastruct.pieces import Refused, check_place, check_plain
 from metastruct.runs.folder import RunFolder, run_folder, training_folder
+
+
+def configuration_of(folder: RunFolder) -> DictConfig:
+    """The configuration of a run folder, whoever wrote it: plain values, nothing in it is resolved or made.
+
+    Raises:
+        Refused: it is no mapping of plain values.
+    """
+    try:
+        content = yaml.safe_load(folder.config.read_text())
+    except (yaml.YAMLError, UnicodeDecodeError):
+        raise Refused(f"{folder.config} must be a configuration in YAML, got something else") from None
+    if not isinstance(content, dict):
+        raise Refused(f"{folder.config} must be a configuration in YAML, got something else")
+    try:
+        for key, value in content.items():
+            check_plain(str(key), value)
+        return OmegaConf.merge(OmegaConf.structured(Config), content)  # type: ignore[return-value]
+    except (Refused, OmegaConfBaseException) as error:
+        raise Refused(f"{folder.config}: {str(error).splitlines()[0]}") from None
 
 
 @dataclass(frozen=True)
@@ -28,17 +51,22 @@ class Run:
 
     @classmethod
     def of(cls, cfg: DictConfig) -> Run:
-        """From a composed configuration, or from that of a run folder."""
+        """From a composed configuration, or one that `configuration_of` read.
+
+        Raises:
+            Refused: a piece is not the one that its name says, or one of its values is not plain.
+        """
         typed = OmegaConf.merge(OmegaConf.structured(Config), cfg)
         config: Any = OmegaConf.to_object(typed)
+        for group in COMPONENTS:
+            if getattr(config, group) is not None:
+                check_place(group, getattr(config, group))
         return cls(config, method_name(cfg), dynamics_name(cfg))
 
     @classmethod
     def read(cls, folder: RunFolder) -> Run:
-        """That of a run folder."""
-        cfg = OmegaConf.load(folder.config)
-        assert isinstance(cfg, DictConfig)
-        return cls.of(cfg)
+        """That of a run folder; errors as of `configuration_of` and `of`."""
+        return cls.of(configuration_of(folder))
 
     @cached_property
     def settings(self) -> dict[str, Any]:

@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 import torch
-from omegaconf import DictConfig, OmegaConf
+from omegaconf import DictConfig
 from rich.progress import track
 
 from metastruct.assembly import Trained, component
@@ -24,7 +24,7 @@ from metastruct.facts import settings_of
 from metastruct.integrators.flow import Flow
 from metastruct.reports.long_horizon import ORBITS, write_study
 from metastruct.reports.tables import as_csv, read_records
-from metastruct.run import Run
+from metastruct.run import Run, configuration_of
 from metastruct.runs.files import locked, read_checked, write_atomically, write_checked
 from metastruct.runs.folder import RunFolder
 from metastruct.runs.keys import digest
@@ -84,8 +84,7 @@ class LongHorizon:
 
     def _parts(self, run: RunFolder, store: Path) -> Iterator[Path]:
         """The files of a run's cells, measured where they are missing."""
-        cfg, adapted = OmegaConf.load(run.config), None
-        assert isinstance(cfg, DictConfig)
+        cfg, adapted = configuration_of(run), None
         for name, steps, part in self._cells(run, store):
             if read_checked(part) is None:
                 integrator = integrator_for(cfg, name)

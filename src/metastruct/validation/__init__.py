@@ -12,18 +12,17 @@ import copy
 from dataclasses import fields
 from typing import TYPE_CHECKING, Any
 
-from hydra.errors import InstantiationException
-from hydra.utils import instantiate
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import InterpolationResolutionError
 
 from metastruct.config import COMPONENTS, OPTIONAL, Config, ConfigError, closest
 from metastruct.facts import facts_of, options, settings_of
+from metastruct.pieces import factory
 from metastruct.validation.laws import check_laws
 from metastruct.validation.metrics import check_metrics
 from metastruct.validation.pairing import check_needs, check_rank
 from metastruct.validation.size import check_size
-from metastruct.validation.types import check_component, check_types
+from metastruct.validation.types import check_component, check_fields, check_types
 from metastruct.validation.values import check_draws, check_machine, check_schedule, check_tags
 
 if TYPE_CHECKING:
@@ -44,6 +43,9 @@ def validate(cfg: DictConfig) -> None:
     unknown = [str(key) for key in cfg if key not in known]
     if unknown:
         raise ConfigError(f"{unknown[0]} is not a setting; {closest(unknown[0], known)}")
+    for group in (setting.name for setting in fields(Config) if isinstance(cfg[setting.name], DictConfig)):
+        if group not in COMPONENTS:
+            check_fields(cfg, group)
     for component in COMPONENTS:
         if component not in OPTIONAL or cfg[component] is not None:
             check_component(cfg, component)
@@ -67,12 +69,11 @@ def family(cfg: DictConfig) -> System:
         ConfigError: it refuses its settings.
     """
     settings: Any = OmegaConf.to_container(cfg.system, resolve=True)
-    settings.pop("name")
     try:
-        system: System = instantiate(settings, _convert_="all")
-    except InstantiationException as error:
+        system: System = factory(settings)()
+    except (ValueError, TypeError) as error:
         key = "domains" if "domains" in settings else "parameters"
-        raise ConfigError(f"system.{key}: {error.__cause__}") from None
+        raise ConfigError(f"system.{key}: {error}") from None
     return system
 
 

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
-from hydra.utils import get_class, instantiate
 from omegaconf import DictConfig, OmegaConf
 
 from metastruct.config import ConfigError
 from metastruct.evaluation.facts import facts
 from metastruct.evaluation.needs import NEEDS, of_dynamics, of_system
+from metastruct.pieces import class_of, factory
 
 AFTER_ADAPTATION = {"posterior"}  # what only the evaluation can tell
 
@@ -26,10 +26,9 @@ def check_metrics(cfg: DictConfig) -> None:
     except ValueError as error:
         raise ConfigError(f"evaluation.metrics: {error}") from None
     settings: Any = OmegaConf.to_container(cfg.system, resolve=True)
-    settings.pop("name")
-    met = of_system(instantiate(settings, _convert_="all")) | AFTER_ADAPTATION
+    met = of_system(factory(settings)()) | AFTER_ADAPTATION
     if any(needs - met for needs in wanted.values()):  # then it matters what the dynamics has, which takes torch
-        met |= of_dynamics(get_class(cfg.dynamics._target_))
+        met |= of_dynamics(class_of(cfg.dynamics._target_))
     for name, needs in wanted.items():
         if needs - met:
             lacking = " and ".join(NEEDS[need] for need in sorted(needs - met))
