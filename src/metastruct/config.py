@@ -96,7 +96,7 @@ class Config:
     trainer: Trainer = field(default_factory=Trainer)
     logger: Logger = field(default_factory=Logger)
     data: Any = MISSING
-    rank: int | None = None
+    rank: int | None = lawful("at least 1", None)
     shots: int = lawful("at least 1", 200)
     seed: int = lawful(SEED, 0)
     replicas: int = lawful("at least 1", 1)

@@ -91,7 +91,5 @@ def check_rank(cfg: DictConfig) -> None:
             f"leave rank out or use modulation={' or '.join(with_rank)}"
         )
     rank, width = cfg.modulation.get("rank"), cfg.net.get("width")
-    if rank is not None and rank < 1:
-        raise ConfigError(f"rank must be at least 1, got {rank}; leave it out for the default of the modulation")
     if rank is not None and width is not None and rank > width:
         raise ConfigError(f"rank must be at most net.width = {width}, got {rank}")
