@@ -117,12 +117,12 @@ def train(learner: Learner, budget: int) -> None:
 
 
 def prior(learner: Learner) -> Any:
-    """The Gaussian of the training codes."""
+    """What the training codes say of a new one."""
     from metastruct.assembly import Trained
 
-    codes = learner.codes.detach().double()
-    course = learner.courses[0]
-    return Trained(learner.model, codes, learner.seconds, course.history, course.diverged_at).prior()
+    course, noise = learner.courses[0], learner.unexplained()
+    told = learner.seconds, course.history, course.diverged_at
+    return Trained(learner.model, learner.codes.detach().double(), noise, *told).prior()
 
 
 def checked(*overrides: str) -> Config:
