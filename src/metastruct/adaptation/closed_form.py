@@ -53,7 +53,7 @@ class ClosedForm(Adaptation):
             off = (after.cost - predicted).abs() > AFFINE * before.cost + torch.finfo(codes.dtype).eps
             if off.any():
                 raise ValueError(
-                    "adaptation=closed_form needs a field that is affine in the code, got one that is not; "
-                    "use modulation=camel, or adaptation=levenberg_marquardt"
+                    "the closed form needs a field that is affine in the code, got one that is not; "
+                    "use an adaptation that takes steps"
                 )
             return Fit(codes, torch.stack([before.loss, after.loss]), posterior(after, prior))

@@ -9,6 +9,7 @@ from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from metastruct.evaluation.facts import ERRORS
+from metastruct.facts import facts_of
 from metastruct.search.space import METHODS, Method
 
 if TYPE_CHECKING:
@@ -81,8 +82,8 @@ def run(job: Job, outputs: str) -> Iterator[Row]:
     for variant, overrides in enumerate(job.method.adaptation(job.trial, VARIANTS)):
         began = time.perf_counter()
         config = checked(*shared, *overrides, f"outputs={outputs}")
-        closed = config.adaptation["name"] == "closed_form"
-        learned = Learned(model, learner.objective, start, prior(learner) if closed else None)
+        exact = facts_of("adaptation", config.adaptation["name"]).exactness > 0
+        learned = Learned(model, learner.objective, start, prior(learner) if exact else None)
         protocol = replace(build_protocol(config), metrics=build_metrics(ERRORS))
         pieces = component(config.adaptation), component(config.integrator)
         found = summary(evaluate(learned, protocol, *pieces, source))
