@@ -6,7 +6,7 @@ provides                word: value, what other pieces may need; `{setting: valu
 needs                   group: {what: for people, word: value or the values that will do}
 values                  setting: its bounds, such as "at least 1 and below 8", or the list of its choices
 exactness, instead      of an adaptation: how exact a fit is, and who stands in where its needs are not met by default
-implied                 is it what a key of a run means that names no piece of its group?
+only_measured           of a data source: the settings that no training depends on
 trains                  of a learner: has it a meta-training?
 search                  what a search of its settings draws: `metastruct.search.space`
 
@@ -42,7 +42,7 @@ class Facts:
     values: Mapping[str, str | Sequence[str]] = field(default_factory=dict)
     exactness: int = 0
     instead: str | None = None
-    implied: bool = False
+    only_measured: Sequence[str] = ()
     trains: bool = True
     search: dict[str, Any] = field(default_factory=dict)
 

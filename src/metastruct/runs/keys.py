@@ -17,8 +17,7 @@ from metastruct.facts import facts_of
 RESULTS_VERSION = 2  # raise it when a change of code changes the numbers of an unchanged configuration
 
 Tree = Mapping[str, Any]
-PIECES = ("system", "net", "modulation", "dynamics", "learner")
-DATA = ("seed", "trajectories", "horizon", "points", "tolerance", "noise")
+PIECES = ("system", "net", "modulation", "dynamics", "bracket", "learner", "objective", "optimizer")
 
 
 def digest(content: object) -> str:
@@ -36,19 +35,17 @@ def _pick(tree: Tree, *names: str) -> dict[str, Any]:
     return {name: tree[name] for name in names}
 
 
-def _unless_implied(cfg: Tree, group: str) -> dict[str, Any]:
-    """A piece, but nothing for the one that a key without any means: runs are older than the group."""
-    return {} if facts_of(group, cfg[group]["name"]).implied else _pick(cfg, group)
+def _only_measured(cfg: Tree) -> tuple[str, ...]:
+    """The settings of the data that no training depends on."""
+    return tuple(facts_of("data", cfg["data"]["name"]).only_measured)
 
 
 def training_settings(cfg: Tree) -> dict[str, Any]:
     """The part of a resolved configuration that the trained model depends on."""
+    data, left_out = cfg["data"], _only_measured(cfg)
     return {
         **_pick(cfg, *PIECES, "locality", "seed"),
-        "optimizer": {name: value for name, value in cfg["optimizer"].items() if name != "_target_"},  # says its name
-        **_unless_implied(cfg, "objective"),
-        **({"bracket": cfg["bracket"]} if cfg.get("bracket") else {}),  # keys of other dynamics do not change
-        "data": _pick(cfg["data"], *DATA, "train_tasks"),
+        "data": {name: value for name, value in data.items() if name not in left_out},
         "steps": cfg["trainer"]["steps"],
         "results": RESULTS_VERSION,
     }
@@ -62,7 +59,7 @@ def evaluation_settings(cfg: Tree) -> dict[str, Any]:
         **_pick(cfg, "adaptation", "integrator", "shots"),
         "training": training_settings(cfg),
         "evaluation": evaluation | ({} if named is None else {"metrics": named}),  # all of them change no key
-        "data": _pick(cfg["data"], "test_tasks", "support_trajectories"),
+        "data": _pick(cfg["data"], *_only_measured(cfg)),
     }
 
 
