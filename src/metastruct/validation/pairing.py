@@ -57,7 +57,8 @@ def check_system(cfg: DictConfig) -> None:
         key = "domains" if "domains" in settings else "parameters"
         raise ConfigError(f"system.{key}: {error}") from None
     metriplectic = system.structure == "metriplectic"
-    if cfg.dynamics.name == "hamiltonian" and not (system.structure == "conservative" and system.canonical):
+    hamiltonian = system.structure == "conservative" and system.canonical
+    if cfg.dynamics.name == "hamiltonian" and not hamiltonian:
         raise ConfigError(
             "Hamiltonian dynamics needs a conservative system in canonical coordinates (q, p), "
             f"got {system.name!r}, which is {system.structure}; "
@@ -66,7 +67,7 @@ def check_system(cfg: DictConfig) -> None:
     if cfg.dynamics.name == "generic" and not metriplectic:
         raise ConfigError(
             f"GENERIC dynamics needs a metriplectic system, got {system.name!r}, which is {system.structure}; "
-            "use dynamics=hamiltonian"
+            f"use dynamics={'hamiltonian' if hamiltonian else 'unstructured'}"
         )
     if cfg.net.name == "separable" and cfg.dynamics.name != "hamiltonian":
         raise ConfigError(f"net=separable is a potential T(p) + V(q), got dynamics={cfg.dynamics.name}; use net=mlp")
