@@ -16,6 +16,7 @@ RESULTS_VERSION = 1  # raise it when a change of code changes the numbers of an 
 
 Tree = Mapping[str, Any]
 PIECES = ("system", "net", "modulation", "dynamics", "learner", "objective", "optimizer")
+OPTIONAL = ("bracket", "start")  # pieces that a run need not have
 DATA = ("seed", "trajectories", "horizon", "points", "tolerance", "noise")
 
 
@@ -38,7 +39,7 @@ def training_settings(cfg: Tree) -> dict[str, Any]:
     """The part of a resolved configuration that the trained model depends on."""
     return {
         **_pick(cfg, *PIECES, "locality", "seed"),
-        **({"bracket": cfg["bracket"]} if cfg.get("bracket") else {}),  # keys of other dynamics do not change
+        **{name: cfg[name] for name in OPTIONAL if cfg.get(name)},  # keys of runs without one do not change
         "data": _pick(cfg["data"], *DATA, "train_tasks"),
         "steps": cfg["trainer"]["steps"],
         "results": RESULTS_VERSION,

@@ -22,14 +22,15 @@ from metastruct.validation.pairing import (
     check_rank,
     check_system,
 )
+from metastruct.validation.starts import check_start
 from metastruct.validation.types import check_component, check_types
 from metastruct.validation.values import check_choices, check_logger, check_sizes
 
 COMPONENTS = (
-    *("system", "data", "modulation", "net", "bracket", "dynamics", "integrator", "objective", "optimizer", "learner"),
-    "adaptation",
+    *("system", "start", "data", "modulation", "net", "bracket", "dynamics", "integrator", "objective", "optimizer"),
+    *("learner", "adaptation"),
 )
-OPTIONAL = ("bracket",)  # only some of the dynamics take one
+OPTIONAL = ("bracket", "start")  # only some dynamics take the one, and a system has its own of the other
 
 
 def validate(cfg: DictConfig) -> None:
@@ -55,6 +56,7 @@ def validate(cfg: DictConfig) -> None:
     check_choices(cfg)
     check_learner(cfg)
     check_system(cfg)
+    check_start(cfg)
     check_adaptation(cfg)
     check_bracket(cfg)
     check_integrator(cfg)
