@@ -13,7 +13,7 @@ from pathlib import Path
 
 from omegaconf import OmegaConf
 
-from metastruct.config import CONF
+from metastruct.facts import CONF
 from metastruct.tracking.account import has_key
 
 OUTPUT = CONF.parent / "outputs" / "dashboard.json"

@@ -25,7 +25,7 @@ from metastruct.config import register
 from metastruct.data.observations import Observations
 from metastruct.integrators.rollout import rollout
 from metastruct.nets.site import Updates
-from metastruct.run import Run, settings_of
+from metastruct.run import Run, configuration_of
 from metastruct.runs.files import read_checked, sum_file
 from metastruct.runs.folder import RunFolder
 from metastruct.validation import adapted_by, best_adaptation
@@ -50,7 +50,7 @@ def load(run_folder: str | Path) -> Model:
             f"{folder.model} does not have the sum in {sum_file(folder.model).name}; run its command again"
         )
     register()
-    cfg = settings_of(folder)
+    cfg = configuration_of(folder)
     try:
         return Model(cfg, Trained.load(Run.of(cfg).config, content))
     except (RuntimeError, KeyError, TypeError, AttributeError, UnpicklingError, EOFError) as error:

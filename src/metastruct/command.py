@@ -18,7 +18,8 @@ from hydra.types import RunMode
 from omegaconf import DictConfig
 from omegaconf.errors import OmegaConfBaseException
 
-from metastruct.config import CONF, ConfigError, closest, composed, drop_unused_rank, settle_adaptation
+from metastruct.config import ConfigError, closest, composed, drop_unused_rank, settle
+from metastruct.facts import CONF
 
 
 class JobError(RuntimeError):
@@ -44,14 +45,14 @@ class Session:
         sweep = HydraConfig.get().mode == RunMode.MULTIRUN
         words = list(HydraConfig.get().overrides.task)
         overrides = " ".join(words)
-        settle_adaptation(cfg, words)
         if sweep:
             print(f"job {HydraConfig.get().job.num}: {overrides}", flush=True)
-            dropped = drop_unused_rank(cfg)
+        try:
+            settle(cfg, words, HydraConfig.get().runtime.choices)
+            dropped = drop_unused_rank(cfg) if sweep else None
             if dropped and dropped not in self.notes:
                 self.notes.add(dropped)
                 print(dropped, flush=True)
-        try:
             from metastruct.experiment import run
 
             run(cfg)

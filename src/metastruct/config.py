@@ -2,30 +2,36 @@
 
 The dataclasses type the settings that every run has. The settings of a component (system, modulation, net ...) are
 typed by its own yaml, so that a new component needs no schema of its own; `validation` sees to that and to the meaning.
+A field may carry a law, the bounds or the choices of its values, as the facts of a yaml do.
 """
 
 from __future__ import annotations
 
 import copy
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from difflib import get_close_matches
-from functools import cache
-from pathlib import Path
 from typing import Any
 
 from hydra import compose, initialize_config_dir
 from hydra.core.config_store import ConfigStore
 from hydra.core.global_hydra import GlobalHydra
-from omegaconf import MISSING, DictConfig, ListConfig, OmegaConf
+from omegaconf import MISSING, DictConfig, ListConfig, OmegaConf, open_dict
 from omegaconf.errors import OmegaConfBaseException
 
-CONF = Path(__file__).resolve().parents[2] / "conf"
-AFFINE = ("hamiltonian", "unstructured")  # dynamics that are affine in the output layer of their net
+from metastruct.facts import CONF, brings, described, facts_of, options, ranked, settings_of
+from metastruct.needs import Piece, unmet
+
+SEED = "0 or more and below 2^63"
 
 
 class ConfigError(ValueError):
     """A user's mistake, in one line: what was expected, what came, what to do."""
+
+
+def lawful(law: str | tuple[str, ...], default: Any = MISSING) -> Any:
+    """A field whose values have bounds or are among choices."""
+    return field(default=default, metadata={"law": law})
 
 
 @dataclass
@@ -33,8 +39,8 @@ class Locality:
     """Weights of the norms in the loss."""
 
     name: str = MISSING
-    lambda_z: float = MISSING
-    lambda_phi: float = MISSING
+    lambda_z: float = lawful("0 or more")
+    lambda_phi: float = lawful("0 or more")
 
 
 @dataclass
@@ -42,10 +48,10 @@ class Evaluation:
     """How adapted members are measured."""
 
     name: str = MISSING
-    steps: int = MISSING
-    start: str = MISSING
-    grid: int = MISSING
-    box_scale: float = MISSING
+    steps: int = lawful("at least 1")
+    start: str = lawful(("mean", "zero"))
+    grid: int = lawful("at least 11")  # the window of the SSIM
+    box_scale: float = lawful("above 0")
     metrics: list[str] | None = None
     figures: bool = MISSING
 
@@ -55,11 +61,11 @@ class Trainer:
     """Length and machinery of the meta-training; only `steps` changes results."""
 
     name: str = MISSING
-    steps: int = MISSING
-    steps_per_epoch: int = MISSING
-    accelerator: str = MISSING
-    threads: int = MISSING
-    checkpoint_seconds: float = MISSING
+    steps: int = lawful("at least 1")
+    steps_per_epoch: int = lawful("at least 1")
+    accelerator: str = lawful(("auto", "cpu", "cuda"))
+    threads: int = lawful("0 or more")
+    checkpoint_seconds: float = lawful("0 or more")
 
 
 @dataclass
@@ -67,7 +73,7 @@ class Logger:
     """Where curves go; changes no result."""
 
     name: str = MISSING
-    mode: str = MISSING
+    mode: str = lawful(("offline", "online", "disabled"))
     project: str = MISSING
 
 
@@ -92,12 +98,16 @@ class Config:
     logger: Logger = field(default_factory=Logger)
     data: Any = MISSING
     rank: int | None = None
-    shots: int = 200
-    seed: int = 0
-    replicas: int = 1
+    shots: int = lawful("at least 1", 200)
+    seed: int = lawful(SEED, 0)
+    replicas: int = lawful("at least 1", 1)
     force: bool = False
     outputs: str = "outputs"
     tag: str = "main"
+
+
+COMPONENTS = tuple(setting.name for setting in fields(Config) if setting.type == "Any")  # whose yaml names a class
+OPTIONAL = tuple(setting.name for setting in fields(Config) if setting.type == "Any" and setting.default is None)
 
 
 def register() -> None:
@@ -110,30 +120,81 @@ def register() -> None:
 
 
 def composed(*overrides: str) -> DictConfig:
-    """The configuration that train.py makes of these words of a command line."""
+    """The configuration that train.py makes of these words of a command line.
+
+    Raises:
+        ConfigError: a piece was told to be another one than its yaml says.
+    """
     register()
     GlobalHydra.instance().clear()
     with initialize_config_dir(str(CONF), version_base="1.3"):
-        cfg = compose("train", overrides=list(overrides))
-    settle_adaptation(cfg, overrides)
+        cfg = compose("train", overrides=list(overrides), return_hydra_config=True)
+    choices = {str(group): option for group, option in cfg.hydra.runtime.choices.items()}
+    with open_dict(cfg):
+        del cfg["hydra"]
+    settle(cfg, overrides, choices)
     return cfg
 
 
-def settle_adaptation(cfg: DictConfig, overrides: Sequence[str]) -> None:
-    """Levenberg-Marquardt where a modulation chose the closed form, not the user, and the dynamics has none."""
-    chosen = any(word.lstrip("+").startswith("adaptation=") for word in overrides)
-    if not chosen and cfg.adaptation.name == "closed_form" and cfg.dynamics.name not in AFFINE:
-        cfg.adaptation = OmegaConf.load(CONF / "adaptation" / "levenberg_marquardt.yaml")
+def settle(cfg: DictConfig, words: Sequence[str], choices: Mapping[str, str | None]) -> None:
+    """What is done to a configuration once Hydra has composed it: facts go, and defaults that do not fit give way.
+
+    Args:
+        words: of the command line.
+        choices: the option of each group.
+
+    Raises:
+        ConfigError: a piece was told to be another one than its yaml says.
+    """
+    pieces = described_pieces(cfg)
+    for group, piece in pieces.items():
+        with open_dict(piece):
+            facts, option = piece.pop("facts", {}), choices.get(group)
+        if option is not None and facts != described(group, option).get("facts", {}):
+            raise ConfigError(f"{group}.facts are no settings; conf/{group}/{option}.yaml holds what is known of it")
+    check_names(cfg, choices)
+    chosen = any(word.lstrip("+").startswith("adaptation=") for word in words)
+    instead = facts_of("adaptation", cfg.adaptation.name).instead if "adaptation" in pieces else None
+    if instead is not None and not chosen:
+        as_described = {group: Piece.as_described(group, piece.name) for group, piece in pieces.items()}
+        if any(need.piece.group == "adaptation" for need in unmet(as_described)):
+            cfg.adaptation = settings_of("adaptation", instead)
+
+
+def check_names(cfg: DictConfig, choices: Mapping[str, str | None]) -> None:
+    """Is every piece the one that was chosen, by its name and its class?
+
+    Raises:
+        ConfigError: `name` or `_target_` was given another value.
+    """
+    for group, piece in described_pieces(cfg).items():
+        option = choices.get(group)
+        if option is None:
+            continue
+        for key, value in {"name": option, "_target_": described(group, option).get("_target_")}.items():
+            if piece.get(key) != value:
+                raise ConfigError(
+                    f"{group}.{key} is no setting: {group}={option} has {value}, got {piece.get(key)}; choose "
+                    f"{group}= one of {', '.join(options(group))}"
+                )
+
+
+def described_pieces(cfg: DictConfig) -> dict[str, DictConfig]:
+    """The parts of a configuration that have a yaml, by group."""
+    parts = {str(group): cfg[group] for group in cfg if not OmegaConf.is_missing(cfg, group)}
+    return {group: part for group, part in parts.items() if isinstance(part, DictConfig) and "name" in part}
+
+
+def names(cfg: DictConfig) -> dict[str, str]:
+    """The option of each group of a configuration."""
+    return {group: str(piece.name) for group, piece in described_pieces(cfg).items()}
 
 
 def groups() -> dict[str, list[str]]:
     """The options of every group of conf/ that train.py knows, by file name."""
     known = {setting.name for setting in fields(Config)} | {"experiment"}
-    found: dict[str, list[str]] = {}
-    for path in sorted(CONF.glob("*/*.yaml")):
-        if path.parent.name in known:
-            found.setdefault(path.parent.name, []).append(path.stem)
-    return found
+    found = {path.name: [*options(path.name)] for path in sorted(CONF.iterdir()) if path.name in known}
+    return {group: every for group, every in found.items() if every}
 
 
 def systems_named(domains: Any) -> DictConfig:
@@ -149,10 +210,10 @@ def systems_named(domains: Any) -> DictConfig:
         name, changes = _named(entry)
         if name not in groups()["system"]:
             raise ConfigError(f"system.domains names {name!r}, which is not known; {closest(name, groups()['system'])}")
-        described: Any = OmegaConf.load(CONF / "system" / f"{name}.yaml")
-        if "domains" in described:
+        own: Any = settings_of("system", name)
+        if "domains" in own:
             raise ConfigError(f"system.domains names {name}, which is several families; name those instead")
-        own: Any = OmegaConf.create({key: value for key, value in described.items() if key not in ("defaults", "name")})
+        del own["name"]
         OmegaConf.set_struct(own, True)
         try:
             found[name] = OmegaConf.to_container(OmegaConf.merge(own, changes))
@@ -195,24 +256,12 @@ def each_seed(cfg: DictConfig) -> list[DictConfig]:
     return singles
 
 
-@cache
-def chosen_by(learner: str) -> dict[str, str]:
-    """What the yaml of a learner chooses in other groups, such as its modulation."""
-    described = OmegaConf.load(CONF / "learner" / f"{learner}.yaml")
-    assert isinstance(described, DictConfig)
-    defaults = described.get("defaults", [])
-    pairs = [pair for entry in defaults for pair in entry.items()]
-    return {str(key).removeprefix("override /").partition("@")[0]: str(option) for key, option in pairs}
-
-
 def method_name(cfg: DictConfig) -> str:
     """The method as tables name it, such as "svd(5)", "shift" or "maml"."""
-    if "modulation" in chosen_by(cfg.learner.name):
+    if "modulation" in brings("learner", cfg.learner.name):
         return str(cfg.learner.name)
-    rank = cfg.modulation.get("rank")
-    return (
-        cfg.modulation.name if rank is None or cfg.modulation.name == "rank_one" else f"{cfg.modulation.name}({rank})"
-    )
+    name = str(cfg.modulation.name)
+    return f"{name}({cfg.modulation.rank})" if ranked(name) else name
 
 
 def dynamics_name(cfg: DictConfig) -> str:

@@ -9,12 +9,10 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from functools import cache, partial
 from importlib import import_module
-from pathlib import Path
 from typing import Any
 
-import yaml
+from metastruct.facts import CONF, described, options
 
-CONF = Path(__file__).resolve().parents[2] / "conf"
 PLAIN = (str, int, float, bool, type(None))
 
 
@@ -25,21 +23,14 @@ class Refused(ValueError):
 @cache
 def targets(group: str = "*") -> frozenset[str]:
     """Every `_target_` of the yamls of a group, or of all."""
-    return frozenset(target for path in CONF.glob(f"{group}/*.yaml") for target in _targets(_content(path)))
+    yamls = ((path.parent.name, path.stem) for path in CONF.glob(f"{group}/*.yaml"))
+    return frozenset(target for where in yamls for target in _targets(described(*where)))
 
 
 @cache
 def target_of(group: str, name: str) -> str | None:
     """The `_target_` of conf/GROUP/NAME.yaml; None where there is no such yaml, or no class in it."""
-    path = CONF / group / f"{name}.yaml"
-    content = _content(path) if path in CONF.glob(f"{group}/*.yaml") else {}
-    target: str | None = content.get("_target_")
-    return target
-
-
-def _content(path: Path) -> dict[str, Any]:
-    content: Any = yaml.safe_load(path.read_text())
-    return content if isinstance(content, dict) else {}
+    return described(group, name).get("_target_") if name in options(group) else None
 
 
 def _targets(node: Any) -> Iterator[str]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass, fields, replace
+from dataclasses import asdict, dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -11,14 +11,12 @@ import yaml
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
-from metastruct.config import Config, dynamics_name, method_name
+from metastruct.config import COMPONENTS, Config, dynamics_name, method_name
 from metastruct.pieces import Refused, check_place, check_plain
 from metastruct.runs.folder import RunFolder, run_folder, training_folder
 
-GROUPS = tuple(each.name for each in fields(Config) if each.type == "Any")  # of pieces
 
-
-def settings_of(folder: RunFolder) -> DictConfig:
+def configuration_of(folder: RunFolder) -> DictConfig:
     """The configuration of a run folder, whoever wrote it: plain values, nothing in it is resolved or made.
 
     Raises:
@@ -53,22 +51,22 @@ class Run:
 
     @classmethod
     def of(cls, cfg: DictConfig) -> Run:
-        """From a composed configuration, or one that `settings_of` read.
+        """From a composed configuration, or one that `configuration_of` read.
 
         Raises:
             Refused: a piece is not the one that its name says, or one of its values is not plain.
         """
         typed = OmegaConf.merge(OmegaConf.structured(Config), cfg)
         config: Any = OmegaConf.to_object(typed)
-        for group in GROUPS:
+        for group in COMPONENTS:
             if getattr(config, group) is not None:
                 check_place(group, getattr(config, group))
         return cls(config, method_name(cfg), dynamics_name(cfg))
 
     @classmethod
     def read(cls, folder: RunFolder) -> Run:
-        """That of a run folder; errors as of `settings_of` and `of`."""
-        return cls.of(settings_of(folder))
+        """That of a run folder; errors as of `configuration_of` and `of`."""
+        return cls.of(configuration_of(folder))
 
     @cached_property
     def settings(self) -> dict[str, Any]:

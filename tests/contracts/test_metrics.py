@@ -16,13 +16,14 @@ from torch import Tensor
 
 from metastruct.adaptation.adaptation import Fit, Prior
 from metastruct.assembly import build_metrics, component
-from metastruct.config import CONF, ConfigError
+from metastruct.config import ConfigError
 from metastruct.data.simulate import Simulation, simulate
 from metastruct.dynamics.dynamics import Dynamics
 from metastruct.evaluation.adapted import Adapted, Learned, Members, Protocol
 from metastruct.evaluation.facts import ERRORS, Facts, facts, metrics
 from metastruct.evaluation.needs import NEEDS
 from metastruct.evaluation.protocol import Evaluation, MetricRefused, evaluate
+from metastruct.facts import CONF
 from metastruct.integrators.rk4 import RK4
 from metastruct.validation import validate
 

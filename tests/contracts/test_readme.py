@@ -7,7 +7,7 @@ import re
 
 import pytest
 
-from metastruct.config import CONF
+from metastruct.facts import CONF
 
 ROOT = CONF.parent
 README = (ROOT / "README.md").read_text()

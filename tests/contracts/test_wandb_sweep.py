@@ -9,7 +9,8 @@ import pytest
 from omegaconf import OmegaConf
 from wandb.sdk.launch.sweeps.utils import create_sweep_command_args
 
-from metastruct.config import CONF, ConfigError
+from metastruct.config import ConfigError
+from metastruct.facts import CONF
 from metastruct.runs.keys import digest, training_settings
 from metastruct.validation import validate
 

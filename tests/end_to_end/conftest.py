@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 from omegaconf import DictConfig, OmegaConf
 
-from metastruct.config import CONF
+from metastruct.facts import CONF
 
 PATIENCE = 1200  # seconds; a busy machine takes its time to import
 

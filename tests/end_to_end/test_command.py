@@ -8,7 +8,8 @@ import sys
 
 import pytest
 
-from metastruct.config import CONF, groups
+from metastruct.config import groups
+from metastruct.facts import CONF
 
 TRAIN = CONF.parent / "train.py"
 

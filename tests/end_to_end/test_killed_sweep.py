@@ -15,7 +15,7 @@ from pathlib import Path
 
 import pytest
 
-from metastruct.config import CONF
+from metastruct.facts import CONF
 
 pytestmark = pytest.mark.slow
 

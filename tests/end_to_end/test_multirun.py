@@ -7,7 +7,7 @@ import sys
 
 import pytest
 
-from metastruct.config import CONF
+from metastruct.facts import CONF
 
 TRAIN = CONF.parent / "train.py"
 

@@ -19,8 +19,9 @@ import torch
 import yaml
 
 from metastruct import command
-from metastruct.config import CONF, ConfigError, dynamics_name, groups
+from metastruct.config import ConfigError, dynamics_name, groups
 from metastruct.experiment import run
+from metastruct.facts import CONF
 from metastruct.learners.learner import Diverged
 from metastruct.runs.files import read_checked, write_checked
 from metastruct.validation import validate

@@ -12,7 +12,8 @@ from pathlib import Path
 import pytest
 from omegaconf import OmegaConf
 
-from metastruct.config import CONF, composed, method_name
+from metastruct.config import composed, method_name
+from metastruct.facts import CONF
 from metastruct.launchers.launcher import Job, Outcome
 from metastruct.launchers.slurm import Slurm
 from metastruct.runs.folder import RunFolder, run_folder

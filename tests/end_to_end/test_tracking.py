@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from metastruct.config import CONF
+from metastruct.facts import CONF
 
 TRAIN = CONF.parent / "train.py"
 

@@ -11,7 +11,7 @@ import torch
 from omegaconf import OmegaConf
 
 from metastruct.assembly import component
-from metastruct.config import CONF
+from metastruct.facts import CONF
 from metastruct.integrators.flow import Flow
 from metastruct.integrators.integrator import Integrator
 from metastruct.integrators.rk4 import RK4

@@ -9,7 +9,7 @@ import sys
 
 import pytest
 
-from metastruct.config import CONF
+from metastruct.facts import CONF
 
 pytest.importorskip("wandb_workspaces")
 

@@ -7,7 +7,7 @@ import pytest
 from omegaconf import OmegaConf
 
 from metastruct.assembly import component
-from metastruct.config import CONF
+from metastruct.facts import CONF
 from metastruct.studies.local_rank import affine_dimension, local_ranks, numerical_rank, parameter_jacobian
 
 MEMBERS = 60

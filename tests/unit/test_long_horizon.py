@@ -9,8 +9,9 @@ from omegaconf import OmegaConf
 from scipy.special import ellipk
 
 from metastruct.assembly import component
-from metastruct.config import CONF, composed
+from metastruct.config import composed
 from metastruct.evaluation.long_horizon import GOLDEN, METRICS, measure, orbits_from, periods_of, roll, samples
+from metastruct.facts import CONF
 from metastruct.integrators.flow import Flow
 from metastruct.reports.long_horizon import ORBITS, cells, table
 from metastruct.reports.tables import read_records

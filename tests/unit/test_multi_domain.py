@@ -76,7 +76,7 @@ def test_every_domain_has_as_many_tasks_as_a_family_alone(composed, tmp_path):
         (["start=in_box", "start.box=[[-1,1]]"], "start.box must hold .* q, p of .*, got 1"),
         (
             ["system.domains=[pendulum,lotka_volterra]", "start=under_cap"],
-            "got lotka_volterra, which has no energy cap",
+            "needs a system with .* cap of it, got system=multi_domain",
         ),
         (["dynamics=generic"], "needs a metriplectic system, got 'multi_domain'"),
         (["system.domains=[pendulum,multi_domain]"], "multi_domain, which is several families"),

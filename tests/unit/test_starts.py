@@ -130,9 +130,7 @@ def test_under_the_cap_is_the_law_of_every_family_that_has_a_cap(name):
     cfg = composed(f"system={name}", "start=under_cap")
     own = build_system(composed(f"system={name}"))
     if not own.has_energy_cap:
-        with pytest.raises(
-            ConfigError, match=f"needs a system with an energy and a cap of it, got {name}, which has no"
-        ):
+        with pytest.raises(ConfigError, match=f"needs a system with an energy and a cap of it, got system={name}"):
             validate(cfg)
         return
     validate(cfg)

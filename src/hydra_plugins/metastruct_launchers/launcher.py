@@ -15,7 +15,7 @@ from hydra.plugins.launcher import Launcher
 from hydra.types import HydraContext, TaskFunction
 from omegaconf import DictConfig, OmegaConf
 
-from metastruct.config import CONF
+from metastruct.facts import CONF
 
 
 class SweepLauncher(Launcher):
@@ -69,12 +69,12 @@ def planned(job_overrides: Sequence[Sequence[str]], first: int, say: Any, failur
     for number, words in enumerate(job_overrides, first):
         label = " ".join(words)
         say(f"job {number}: {label}")
-        cfg = composed(*words)
-        kept, dropped = with_a_rank_that_counts(cfg, words)
-        if dropped and dropped not in notes:
-            notes.add(dropped)
-            say(dropped)
         try:
+            cfg = composed(*words)
+            kept, dropped = with_a_rank_that_counts(cfg, words)
+            if dropped and dropped not in notes:
+                notes.add(dropped)
+                say(dropped)
             validate(cfg)
         except ConfigError as error:
             failures.append(label)

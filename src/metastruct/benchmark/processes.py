@@ -12,7 +12,7 @@ import time
 from pathlib import Path
 
 from metastruct.benchmark.timing import OUTPUTS, learner
-from metastruct.config import CONF
+from metastruct.facts import CONF
 
 TRAIN = [sys.executable, str(CONF.parent / "train.py")]
 

@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-from metastruct.config import CONF
+from metastruct.facts import CONF
 
 OUTPUTS = CONF.parent / "outputs"
 

@@ -13,17 +13,18 @@ from typing import Any
 
 import numpy as np
 import torch
-from omegaconf import DictConfig, OmegaConf
+from omegaconf import DictConfig
 from rich.progress import track
 
 from metastruct.assembly import Trained, component
-from metastruct.config import CONF, ConfigError, closest, groups
+from metastruct.config import ConfigError, closest, groups
 from metastruct.evaluation.archive import Archive
 from metastruct.evaluation.long_horizon import Orbits, measure, orbits_from, roll
+from metastruct.facts import settings_of
 from metastruct.integrators.flow import Flow
 from metastruct.reports.long_horizon import ORBITS, write_study
 from metastruct.reports.tables import as_csv, read_records
-from metastruct.run import Run, settings_of
+from metastruct.run import Run, configuration_of
 from metastruct.runs.files import locked, read_checked, write_atomically, write_checked
 from metastruct.runs.folder import RunFolder
 from metastruct.runs.keys import digest
@@ -83,7 +84,7 @@ class LongHorizon:
 
     def _parts(self, run: RunFolder, store: Path) -> Iterator[Path]:
         """The files of a run's cells, measured where they are missing."""
-        cfg, adapted = settings_of(run), None
+        cfg, adapted = configuration_of(run), None
         for name, steps, part in self._cells(run, store):
             if read_checked(part) is None:
                 integrator = integrator_for(cfg, name)
@@ -129,7 +130,7 @@ def integrator_for(cfg: DictConfig, name: str) -> Any:
     """The integrator, or None with a note where the model does not have what it needs."""
     cfg = cfg.copy()
     cfg.rank = None  # which the resolved settings of the modulation hold already
-    cfg.integrator = OmegaConf.load(CONF / "integrator" / f"{name}.yaml")
+    cfg.integrator = settings_of("integrator", name)
     try:
         validate(cfg)
     except ConfigError as refusal:

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from functools import cache
 from typing import Any
 
-from metastruct.config import CONF
+from metastruct.facts import CONF
 from metastruct.reports.tables import read_records
 from metastruct.runs.files import sum_file
 from metastruct.sweeps.bundle import Bundle

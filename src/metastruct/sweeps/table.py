@@ -27,8 +27,19 @@ from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import ConfigAttributeError, ConfigKeyError, OmegaConfBaseException
 from yaml import YAMLError
 
-from metastruct.config import CONF, ConfigError, closest, composed, drop_unused_rank, dynamics_name, groups, method_name
+from metastruct.config import (
+    ConfigError,
+    check_names,
+    closest,
+    composed,
+    drop_unused_rank,
+    dynamics_name,
+    groups,
+    method_name,
+    names,
+)
 from metastruct.evaluation.facts import ERRORS, facts, metrics
+from metastruct.facts import CONF
 from metastruct.launchers.launcher import Job
 from metastruct.runs.folder import run_folder, training_folder
 from metastruct.runs.keys import digest
@@ -173,10 +184,11 @@ def with_a_rank_that_counts(cfg: DictConfig, words: Sequence[str]) -> tuple[tupl
 
 def configured(*words: str) -> DictConfig:
     """What `composed` makes of the words, without Hydra's composition for those that only set a value."""
-    names = {*groups(), "experiment"}
-    choices = tuple(word for word in words if word.partition("=")[0] in names)
+    chosen = {*groups(), "experiment"}
+    choices = tuple(word for word in words if word.partition("=")[0] in chosen)
     values = [word for word in words if word not in choices]
     cfg = copy.deepcopy(_composed(*choices))  # with the types of its schema
+    before = names(cfg)
     for word in values:
         key, _, value = word.partition("=")
         try:
@@ -185,6 +197,7 @@ def configured(*words: str) -> DictConfig:
             raise ConfigError(f"{key} is not a setting of train.py; train.py --cfg job shows them all") from None
         except OmegaConfBaseException as error:
             raise ConfigError(f"{word}: {str(error).splitlines()[0]}") from None
+    check_names(cfg, before)
     return cfg
 
 

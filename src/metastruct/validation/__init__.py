@@ -1,36 +1,33 @@
-"""What types cannot say: mistakes in a configuration, found before anything heavy is imported or written.
+"""What types cannot say: mistakes in a configuration, found before anything is written.
 
-A value given from the command line must have the type of the yaml's default that it replaces; then comes the meaning,
-and which piece goes with which. Every answer is one line: what was expected, what came, what to do.
+First without torch, so that an answer comes at once: the components are those of their yamls with values of the types
+of the defaults that they replace; values keep their laws; needs are met; the run fits into the machine. Then, where
+torch is imported anyway, `metastruct.assembly.rehearse` builds the model on the meta device. Every answer is one line:
+what was expected, what came, what to do.
 """
 
 from __future__ import annotations
 
 import copy
 from dataclasses import fields
+from typing import TYPE_CHECKING, Any
 
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import InterpolationResolutionError
 
-from metastruct.config import CONF, Config, ConfigError, closest, groups
+from metastruct.config import COMPONENTS, OPTIONAL, Config, ConfigError, closest
+from metastruct.facts import facts_of, options, settings_of
+from metastruct.pieces import factory
+from metastruct.validation.laws import check_laws
 from metastruct.validation.metrics import check_metrics
-from metastruct.validation.pairing import (
-    check_adaptation,
-    check_bracket,
-    check_integrator,
-    check_learner,
-    check_rank,
-    check_system,
-)
+from metastruct.validation.pairing import check_needs, check_rank
+from metastruct.validation.size import check_size
 from metastruct.validation.starts import check_start
 from metastruct.validation.types import check_component, check_types
-from metastruct.validation.values import check_choices, check_logger, check_sizes
+from metastruct.validation.values import check_draws, check_machine, check_schedule, check_tags
 
-COMPONENTS = (
-    *("system", "start", "data", "modulation", "net", "bracket", "dynamics", "integrator", "objective", "optimizer"),
-    *("learner", "adaptation"),
-)
-OPTIONAL = ("bracket", "start")  # only some dynamics take the one, and a system has its own of the other
+if TYPE_CHECKING:
+    from metastruct.systems.system import System
 
 
 def validate(cfg: DictConfig) -> None:
@@ -51,17 +48,32 @@ def validate(cfg: DictConfig) -> None:
         if component not in OPTIONAL or cfg[component] is not None:
             check_component(cfg, component)
             check_types(cfg, component)
-    check_sizes(cfg)
+    check_laws(cfg)
+    check_draws(cfg)
     check_rank(cfg)
-    check_choices(cfg)
-    check_learner(cfg)
-    check_system(cfg)
-    check_start(cfg)
-    check_adaptation(cfg)
-    check_bracket(cfg)
-    check_integrator(cfg)
+    check_schedule(cfg)
+    check_tags(cfg)
+    system = family(cfg)
+    check_needs(cfg, system)
+    check_start(cfg, system)
+    check_size(cfg, system)
     check_metrics(cfg)
-    check_logger(cfg)
+    check_machine(cfg)
+
+
+def family(cfg: DictConfig) -> System:
+    """The system of a configuration.
+
+    Raises:
+        ConfigError: it refuses its settings.
+    """
+    settings: Any = OmegaConf.to_container(cfg.system, resolve=True)
+    try:
+        system: System = factory(settings)()
+    except (ValueError, TypeError) as error:
+        key = "domains" if "domains" in settings else "parameters"
+        raise ConfigError(f"system.{key}: {error}") from None
+    return system
 
 
 def adapted_by(cfg: DictConfig, name: str) -> DictConfig:
@@ -70,22 +82,25 @@ def adapted_by(cfg: DictConfig, name: str) -> DictConfig:
     Raises:
         ConfigError: there is no such adaptation, or it does not go with the rest.
     """
-    options = groups()["adaptation"]
-    if name not in options:
-        raise ConfigError(f"adaptation={name} is not known; {closest(name, options)}")
+    if name not in options("adaptation"):
+        raise ConfigError(f"adaptation={name} is not known; {closest(name, [*options('adaptation')])}")
     if name == cfg.adaptation.name:
         return cfg
     other = copy.deepcopy(cfg)
-    other.adaptation = OmegaConf.load(CONF / "adaptation" / f"{name}.yaml")
-    check_adaptation(other)
+    other.adaptation = settings_of("adaptation", name)
+    check_needs(other, family(other))
     return other
 
 
 def best_adaptation(cfg: DictConfig) -> str:
-    """The closed form where there is one, else Levenberg-Marquardt where the code is one, else what was chosen."""
-    for name in ("closed_form", "levenberg_marquardt"):
+    """The most exact of those that go with the rest, where one is more exact than what was chosen."""
+    exact = {name: facts_of("adaptation", name).exactness for name in options("adaptation")}
+    chosen = str(cfg.adaptation.name)
+    for name in sorted(exact, key=lambda name: (-exact[name], name != chosen)):
+        if exact[name] <= exact[chosen]:
+            break
         try:
             return str(adapted_by(cfg, name).adaptation.name)
         except ConfigError:
             continue
-    return str(cfg.adaptation.name)
+    return chosen

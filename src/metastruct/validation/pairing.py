@@ -1,25 +1,92 @@
-"""Which system, dynamics, bracket, net, modulation, learner, adaptation and integrator go together."""
+"""Do the pieces go together, as their yamls declare it, and what to choose where they do not."""
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any
 
 from omegaconf import DictConfig, OmegaConf
 
-from metastruct.config import AFFINE, CONF, ConfigError, chosen_by, groups, takes_rank
-from metastruct.pieces import factory
+from metastruct.config import COMPONENTS, ConfigError, takes_rank
+from metastruct.facts import brings, by_default, facts_of, options, ranked
+from metastruct.needs import Piece, Pieces, Unmet, unmet
 
-WITH_CODES = ("auto_decoding",)  # learners whose tasks differ in a code of few numbers
-LINEAR = ("camel", "full_weight", "shift")  # modulations whose updates are linear in what is generated
-WEIGHT_MODULATIONS = ("weights", "output_weights")  # a code is a change of weights, and goes with these adaptations:
-WEIGHT_ADAPTATIONS = ("descent", "fine_tuning", "from_scratch")
+if TYPE_CHECKING:
+    from metastruct.systems.system import System
+
+GIVEN = "system"  # what is studied is not exchanged for what goes with a piece
+KNOWN = ("structure", "canonical", "has_energy_cap")  # what a system says of itself
+
+
+def check_needs(cfg: DictConfig, system: System) -> None:
+    """Refuse the first need that is not met, with every exchange of one piece that would do."""
+    pieces = chosen(cfg, system)
+    for need in unmet(pieces):
+        ways = [*_ways(pieces, need)]
+        advice = f"; {', or '.join(ways)}" if ways else ""
+        raise ConfigError(f"{need.piece.group}={need.piece.name} needs {need.what}, got {need.got}{advice}")
+
+
+def chosen(cfg: DictConfig, system: System) -> Pieces:
+    """The pieces of a configuration with their settings, and what the system is."""
+    pieces: dict[str, Piece | None] = {}
+    for group in COMPONENTS:
+        settings: Any = None if cfg[group] is None else OmegaConf.to_container(cfg[group], resolve=True)
+        more = {name: getattr(system, name) for name in KNOWN} if group == GIVEN else {}
+        pieces[group] = None if settings is None else Piece(group, settings["name"], settings, more)
+    return pieces
+
+
+def _ways(pieces: Pieces, need: Unmet) -> Iterator[str]:
+    """The words that meet a need, of the group that needs before the one that is needed.
+
+    Those after which every need is met, or where there are none, those that break no other.
+    """
+    before = {other.key for other in unmet(pieces)}
+    for allowed in (set[tuple[str, str]](), before - {need.key}):
+        ways = []
+        for group, kept in (need.key, need.key[::-1]):
+            present = pieces.get(group)
+            others = [name for name in options(group) if group != GIVEN and (present is None or name != present.name)]
+            names = [
+                name
+                for name in sorted(others, key=lambda name: _rank_of(group, name))
+                if {other.key for other in unmet(exchanged(pieces, group, name, kept))} <= allowed
+            ]
+            if names:
+                ways.append(f"use {group}={' or '.join(names)}")
+            if group == need.piece.group and by_default().get(group, "") is None:
+                ways.append(f"leave {group} out")
+        if ways:
+            break
+    yield from ways
+
+
+def _rank_of(group: str, name: str) -> tuple[Any, ...]:
+    """The most exact first, then the default, then by name."""
+    return -facts_of(group, name).exactness, name != by_default().get(group), name
+
+
+def exchanged(pieces: Pieces, group: str, name: str, kept: str = "") -> Pieces:
+    """The pieces with another one in a group: what the old one brought goes, what the other brings comes.
+
+    Args:
+        kept: the group that stays as it is.
+    """
+    changed, old = dict(pieces), pieces.get(group)
+    for other, option in {} if old is None else brings(group, old.name).items():
+        present, default = pieces.get(other), by_default().get(other)
+        if other != kept and present is not None and present.name == option:
+            changed[other] = None if default is None else Piece.as_described(other, default)
+    for other, option in brings(group, name).items():
+        if other != kept:
+            changed[other] = Piece.as_described(other, option)
+    return changed | {group: Piece.as_described(group, name)}
 
 
 def check_rank(cfg: DictConfig) -> None:
     if cfg.rank is not None and not takes_rank(cfg):
-        with_rank = [
-            name for name in groups()["modulation"] if "${rank}" in (CONF / f"modulation/{name}.yaml").read_text()
-        ]
+        with_rank = [name for name in options("modulation") if ranked(name)]
         raise ConfigError(
             f"rank={cfg.rank} has no meaning for modulation={cfg.modulation.name}; "
             f"leave rank out or use modulation={' or '.join(with_rank)}"
@@ -29,93 +96,3 @@ def check_rank(cfg: DictConfig) -> None:
         raise ConfigError(f"rank must be at least 1, got {rank}; leave it out for the default of the modulation")
     if rank is not None and width is not None and rank > width:
         raise ConfigError(f"rank must be at most net.width = {width}, got {rank}")
-
-
-def check_learner(cfg: DictConfig) -> None:
-    """Which learner goes with which modulation, and that with which adaptation."""
-    learner, modulation, adaptation = cfg.learner.name, cfg.modulation.name, cfg.adaptation.name
-    own = chosen_by(learner).get("modulation")
-    if own is not None and modulation != own:
-        raise ConfigError(f"learner={learner} needs modulation={own}, got {modulation}; leave modulation out")
-    if own is None and modulation in WEIGHT_MODULATIONS:
-        fitting = [name for name in groups()["learner"] if chosen_by(name).get("modulation") == modulation]
-        raise ConfigError(f"modulation={modulation} needs learner={' or '.join(fitting)}, got {learner}")
-    if (modulation in WEIGHT_MODULATIONS) != (adaptation in WEIGHT_ADAPTATIONS):
-        others = [name for name in groups()["adaptation"] if name not in WEIGHT_ADAPTATIONS]
-        fitting = [*WEIGHT_ADAPTATIONS] if modulation in WEIGHT_MODULATIONS else others
-        raise ConfigError(
-            f"learner={learner} with modulation={modulation} needs adaptation={' or '.join(fitting)}, got {adaptation}"
-        )
-
-
-def check_system(cfg: DictConfig) -> None:
-    settings: Any = OmegaConf.to_container(cfg.system, resolve=True)
-    settings.pop("name")
-    try:
-        system = factory(settings)()
-    except (ValueError, TypeError) as error:
-        key = "domains" if "domains" in settings else "parameters"
-        raise ConfigError(f"system.{key}: {error}") from None
-    metriplectic = system.structure == "metriplectic"
-    hamiltonian = system.structure == "conservative" and system.canonical
-    if cfg.dynamics.name == "hamiltonian" and not hamiltonian:
-        raise ConfigError(
-            "Hamiltonian dynamics needs a conservative system in canonical coordinates (q, p), "
-            f"got {system.name!r}, which is {system.structure}; "
-            f"use dynamics={'generic' if metriplectic else 'unstructured'}"
-        )
-    if cfg.dynamics.name == "generic" and not metriplectic:
-        raise ConfigError(
-            f"GENERIC dynamics needs a metriplectic system, got {system.name!r}, which is {system.structure}; "
-            f"use dynamics={'hamiltonian' if hamiltonian else 'unstructured'}"
-        )
-    if cfg.net.name == "separable" and cfg.dynamics.name != "hamiltonian":
-        raise ConfigError(f"net=separable is a potential T(p) + V(q), got dynamics={cfg.dynamics.name}; use net=mlp")
-
-
-def check_adaptation(cfg: DictConfig) -> None:
-    """Which adaptation goes with what: gradient with all, levenberg_marquardt with any code, closed_form if affine."""
-    name, modulation = cfg.adaptation.name, cfg.modulation
-    if name in ("levenberg_marquardt", "closed_form") and cfg.learner.name not in WITH_CODES:
-        raise ConfigError(
-            f"adaptation={name} fits a code of few numbers, got learner={cfg.learner.name}; "
-            f"use adaptation=gradient or learner={' or '.join(WITH_CODES)}"
-        )
-    tags = {*modulation.get("tags", []), *modulation.get("shift_tags", [])}
-    in_code = modulation.name in LINEAR and not modulation.get("hidden") and tags <= {"output"}
-    if name == "closed_form" and not (in_code and cfg.dynamics.name in AFFINE):
-        raise ConfigError(
-            f"adaptation=closed_form needs a field that is affine in the code: modulation=camel with tags [output] and "
-            f"hidden 0, and dynamics={' or '.join(AFFINE)}, got modulation={modulation.name} and "
-            f"dynamics={cfg.dynamics.name}; use adaptation=levenberg_marquardt"
-        )
-
-
-def check_bracket(cfg: DictConfig) -> None:
-    generic = cfg.dynamics.name == "generic"
-    if generic and cfg.bracket is None:
-        raise ConfigError(f"dynamics=generic needs a bracket; use bracket={' or '.join(groups()['bracket'])}")
-    if not generic and cfg.bracket is not None:
-        raise ConfigError(
-            f"bracket={cfg.bracket.name} has no meaning for dynamics={cfg.dynamics.name}; "
-            "leave bracket out or use dynamics=generic"
-        )
-    tags = [*(cfg.modulation.get("tags") or []), *(cfg.modulation.get("shift_tags") or [])]
-    if "bracket" in tags and not generic:
-        raise ConfigError(
-            f"modulation.tags holds bracket, which dynamics={cfg.dynamics.name} has not; use dynamics=generic"
-        )
-
-
-def check_integrator(cfg: DictConfig) -> None:
-    name = cfg.integrator.name
-    if name == "leapfrog" and cfg.net.name != "separable":
-        raise ConfigError(
-            f"integrator=leapfrog needs a potential T(p) + V(q) of a canonical system, got net={cfg.net.name} "
-            f"with dynamics={cfg.dynamics.name}; use "
-            + ("net=separable" if cfg.dynamics.name == "hamiltonian" else "integrator=rk4")
-        )
-    if name == "energy_projection" and cfg.dynamics.name == "unstructured":
-        raise ConfigError(
-            "integrator=energy_projection needs an energy, dynamics=unstructured has none; use dynamics=hamiltonian"
-        )

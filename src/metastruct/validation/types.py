@@ -3,41 +3,28 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from importlib.util import find_spec
 from typing import Any
 
 from omegaconf import DictConfig, OmegaConf
 
-from metastruct.config import CONF, ConfigError, closest, groups
+from metastruct.config import ConfigError, check_names, closest
+from metastruct.facts import options, settings_of
 
 KINDS = {int: "an integer", float: "a number", bool: "true or false", str: "a word"}
 
 
 def check_component(cfg: DictConfig, group: str) -> None:
-    options = groups()[group]
+    """Is the piece one of its group, with the class that its yaml names?"""
     if OmegaConf.is_missing(cfg, group) or not isinstance(cfg[group], DictConfig):
-        raise ConfigError(f"{group} is missing; choose {group}= one of {', '.join(options)}")
-    if cfg[group].get("name") not in options:
-        raise ConfigError(f"{group}.name must be the name of its yaml, got {cfg[group].get('name')!r}; leave it alone")
-    try:
-        _importable(cfg[group]._target_)
-    except (ImportError, ValueError) as error:
-        raise ConfigError(
-            f"{group}._target_ must be the path of a class, got {cfg[group]._target_!r}: {error}"
-        ) from None
-
-
-def _importable(path: str) -> None:
-    """Is there a module of that name? Found without importing it, for torch takes seconds."""
-    module = path.rpartition(".")[0]
-    if not module or find_spec(module) is None:
-        raise ImportError(f"no module {module!r}")
+        raise ConfigError(f"{group} is missing; choose {group}= one of {', '.join(options(group))}")
+    name = cfg[group].get("name")
+    if name not in options(group):
+        raise ConfigError(f"{group}.name must be the name of its yaml, got {name!r}; leave it alone")
+    check_names(cfg, {group: name})
 
 
 def check_types(cfg: DictConfig, group: str) -> None:
-    template = OmegaConf.load(CONF / group / f"{cfg[group].name}.yaml")
-    assert isinstance(template, DictConfig)
-    template.pop("defaults", None)
+    template = settings_of(group, cfg[group].name)
     shadow: Any = OmegaConf.create(OmegaConf.to_container(cfg, resolve=False))
     shadow.rank = None
     shadow[group] = template

@@ -1,0 +1,103 @@
+"""What others must know of a piece, from the block `facts` of its yaml, conf/GROUP/NAME.yaml.
+
+label, order            what people call it, and its place among methods; its name and last where it says nothing
+colour, marker          its look in figures; chosen for it where it says nothing
+provides                word: value, what other pieces may need; `{setting: value}` holds where the settings are so
+needs                   group: {what: for people, word: value or the values that will do}
+values                  setting: its bounds, such as "at least 1 and below 8", or the list of its choices
+exactness, instead      of an adaptation: how exact a fit is, and who stands in where its needs are not met by default
+search                  what a search of its settings draws: `metastruct.search.space`
+
+Facts are no settings: they never reach a configuration, its keys or a class. This module is light, for a mistake is
+answered at once.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, fields
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from omegaconf import DictConfig, OmegaConf
+
+CONF = Path(__file__).resolve().parents[2] / "conf"
+LAST = 1_000  # the place of what says none
+
+
+@dataclass(frozen=True)
+class Facts:
+    """Of one piece, as its yaml has them."""
+
+    label: str | None = None
+    order: int = LAST
+    colour: str | None = None
+    marker: str | None = None
+    provides: Mapping[str, Any] = field(default_factory=dict)
+    needs: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    values: Mapping[str, str | Sequence[str]] = field(default_factory=dict)
+    exactness: int = 0
+    instead: str | None = None
+    search: Mapping[str, Any] = field(default_factory=dict)
+
+
+@cache
+def options(group: str) -> tuple[str, ...]:
+    """The names of a group, those of its yamls."""
+    return tuple(sorted(path.stem for path in (CONF / group).glob("*.yaml")))
+
+
+@cache
+def in_order(group: str) -> tuple[str, ...]:
+    """The names of a group in the order that its yamls give them."""
+    return tuple(sorted(options(group), key=lambda name: (facts_of(group, name).order, name)))
+
+
+@cache
+def described(group: str, name: str) -> Mapping[str, Any]:
+    """The whole yaml, nothing resolved."""
+    content: Any = OmegaConf.to_container(OmegaConf.load(CONF / group / f"{name}.yaml"))
+    return content or {}
+
+
+@cache
+def facts_of(group: str, name: str) -> Facts:
+    """Of this piece.
+
+    Raises:
+        ValueError: its yaml has a fact that means nothing.
+    """
+    content = described(group, name).get("facts", {})
+    known = [each.name for each in fields(Facts)]
+    if unknown := [fact for fact in content if fact not in known]:
+        raise ValueError(
+            f"conf/{group}/{name}.yaml has the fact {unknown[0]}, which is not known; there is {', '.join(known)}"
+        )
+    return Facts(**content)
+
+
+def settings_of(group: str, name: str) -> DictConfig:
+    """What a yaml sets in a configuration: all but its facts and the choices that it makes in other groups."""
+    content = {key: value for key, value in described(group, name).items() if key not in ("defaults", "facts")}
+    return OmegaConf.create(content)
+
+
+@cache
+def brings(group: str, name: str) -> Mapping[str, str]:
+    """What a yaml chooses in other groups, such as a learner its modulation."""
+    pairs = [pair for entry in described(group, name).get("defaults", []) for pair in entry.items()]
+    return {str(key).removeprefix("override /").partition("@")[0]: str(option) for key, option in pairs}
+
+
+@cache
+def by_default() -> Mapping[str, str | None]:
+    """The option of each group that conf/train.yaml chooses."""
+    entries: Any = OmegaConf.to_container(OmegaConf.load(CONF / "train.yaml"))
+    pairs = [pair for entry in entries["defaults"] if isinstance(entry, dict) for pair in entry.items()]
+    return {str(group): option for group, option in pairs if not str(group).startswith("override ")}
+
+
+def ranked(modulation: str) -> bool:
+    """Is the rank of this modulation that of the command line, so that it belongs to the name of the method?"""
+    return "${rank}" in str(described("modulation", modulation).get("rank"))

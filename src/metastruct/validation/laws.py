@@ -1,0 +1,72 @@
+"""The laws of settings, of fields of the schema and facts of yamls: bounds such as "at least 1", or choices."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import fields, is_dataclass
+from typing import Any, get_type_hints
+
+from omegaconf import DictConfig, OmegaConf
+
+from metastruct.config import COMPONENTS, Config, ConfigError, closest
+from metastruct.facts import facts_of
+
+Law = str | Sequence[str]
+
+
+def laws(cfg: DictConfig) -> Iterator[tuple[str, Law]]:
+    """Each setting that has a law, with it."""
+    yield from _of_schema(Config, "")
+    for group in COMPONENTS:
+        if cfg[group] is not None:
+            for setting, law in facts_of(group, cfg[group].name).values.items():
+                yield f"{group}.{setting}", law
+
+
+def _of_schema(schema: type, path: str) -> Iterator[tuple[str, Law]]:
+    hints = get_type_hints(schema)
+    for setting in fields(schema):
+        hint = hints[setting.name]
+        if isinstance(hint, type) and is_dataclass(hint):
+            yield from _of_schema(hint, f"{path}{setting.name}.")
+        elif "law" in setting.metadata:
+            yield f"{path}{setting.name}", setting.metadata["law"]
+
+
+def check_laws(cfg: DictConfig) -> None:
+    """Refuse the first value that breaks its law."""
+    for key, law in laws(cfg):
+        value = OmegaConf.select(cfg, key)
+        if value is None:
+            continue
+        if isinstance(law, str):
+            if not (math.isfinite(value) and all(bound(value) for bound in bounds(law))):
+                raise ConfigError(f"{key} must be {law}, got {value}")
+        elif value not in law:
+            raise ConfigError(f"{key} must be one of {', '.join(law)}, got {value!r}; {closest(str(value), [*law])}")
+
+
+def bounds(law: str) -> list[Callable[[Any], bool]]:
+    """Of words such as "at least 1", "above 0", "0 or more" and "below 2^63", joined by "and".
+
+    Raises:
+        ValueError: it is said otherwise.
+    """
+    return [_bound(part) for part in law.split(" and ")]
+
+
+def _bound(words: str) -> Callable[[Any], bool]:
+    match words.split():
+        case ["at", "least", low] | [low, "or", "more"]:
+            return lambda value: bool(value >= _number(low))
+        case ["above", low]:
+            return lambda value: bool(value > _number(low))
+        case ["below", high]:
+            return lambda value: bool(value < _number(high))
+    raise ValueError(f"a law is `at least 1`, `above 0`, `0 or more` or `below 1`, joined by `and`, got {words!r}")
+
+
+def _number(text: str) -> float:
+    base, _, power = text.partition("^")
+    return int(base) ** int(power) if power else float(base)

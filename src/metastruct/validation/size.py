@@ -1,0 +1,48 @@
+"""Does a run fit into the memory of the machine? An estimate from below, in bytes, without torch."""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING
+
+from omegaconf import DictConfig
+
+from metastruct.config import ConfigError
+
+if TYPE_CHECKING:
+    from metastruct.systems.system import System
+
+DOUBLE, SINGLE = 8, 4  # bytes of a number of the data and of a training
+COPIES = 4  # of a weight: itself, its gradient and two moments of its optimizer
+
+
+def check_size(cfg: DictConfig, system: System) -> None:
+    """Refuse what exceeds all the memory that there is."""
+    there = memory()
+    for what, size, keys in sizes(cfg, system):
+        if size > there:
+            raise ConfigError(
+                f"{what} would take {size / 2**30:,.0f} GiB, this machine has {there / 2**30:,.0f} GiB; lower {keys}"
+            )
+
+
+def sizes(cfg: DictConfig, system: System) -> list[tuple[str, float, str]]:
+    """What is large, its bytes, and the settings that make it so."""
+    tasks = system.families * (cfg.data.train_tasks + cfg.data.test_tasks)
+    data = 2 * DOUBLE * tasks * cfg.data.trajectories * cfg.data.points * system.state_dim
+    told = [("the simulated data", data, "data.train_tasks, data.trajectories or data.points")]
+    width, depth = cfg.net.get("width"), cfg.net.get("depth")
+    if width is None or depth is None:
+        return told
+    batch = min(cfg.learner.get("task_batch", 1), tasks) * cfg.learner.get("point_batch", 1)
+    of_a_batch = "learner.point_batch, learner.task_batch or net.width"
+    return [
+        *told,
+        ("the net", COPIES * SINGLE * cfg.replicas * (depth - 1) * width**2, "net.width or net.depth"),
+        ("a batch", SINGLE * cfg.replicas * batch * depth * width, of_a_batch),
+    ]
+
+
+def memory() -> float:
+    """Bytes of this machine."""
+    return float(os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES"))

@@ -1,0 +1,124 @@
+"""What yamls declare of their pieces: facts that are no settings, laws of values, needs whose refusals tell the way."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+
+from metastruct import config
+from metastruct.config import ConfigError, groups
+from metastruct.facts import described, facts_of, options, settings_of
+from metastruct.sweeps.table import configured
+from metastruct.validation import validate
+from metastruct.validation.laws import bounds
+
+CHOICES = [(group, option) for group, every in groups().items() for option in every if group != "experiment"]
+
+
+PIECES = {
+    "modulation.name=shift": r"modulation\.name is no setting: modulation=svd has svd, got shift; choose",
+    "modulation=multi_rank modulation.name=rank_one": r"modulation\.name is no setting: .*multi_rank has multi_rank",
+    "modulation._target_=metastruct.modulation.shift.Shift": r"modulation\._target_ is no setting",
+    "learner=maml learner.name=anil": r"learner\.name is no setting: learner=maml",
+    "optimizer.name=sgd": r"optimizer\.name is no setting: optimizer=adam has adam",
+    "locality.name=weak": r"locality\.name is no setting: locality=default",
+    "trainer.name=other": r"trainer\.name is no setting",
+    "modulation.facts.label=Mine": r"modulation\.facts are no settings",
+    "+net.facts.order=1": r"net\.facts are no settings",
+    "~net.facts": r"net\.facts are no settings",
+}
+
+
+@pytest.mark.parametrize("command", PIECES)
+def test_a_piece_cannot_be_told_to_be_another_one_nor_its_facts_be_changed(command):
+    with pytest.raises(ConfigError, match=PIECES[command]) as refused:
+        config.composed(*command.split())
+    assert "\n" not in str(refused.value)
+
+
+@pytest.mark.parametrize("word", ["modulation.name=shift", "modulation._target_=metastruct.modulation.shift.Shift"])
+def test_nor_can_a_piece_of_a_sweep(word):
+    configured("modulation=svd", "modulation.scale=0.2")
+    with pytest.raises(ConfigError, match="is no setting"):
+        configured("modulation=svd", word)
+
+
+@pytest.mark.parametrize("key", ["name", "_target_"])
+def test_nor_a_piece_of_a_configuration_that_is_there(composed, key):
+    cfg = composed()
+    cfg.modulation[key] = composed("modulation=shift").modulation[key]
+    with pytest.raises(ConfigError, match=r"modulation\._?\w+ is no|modulation\.rank is not a setting"):
+        validate(cfg)
+
+
+def test_most_components_have_facts_so_that_they_could():
+    assert sum("facts" in described(*choice) for choice in CHOICES) > len(CHOICES) / 2
+
+
+@pytest.mark.parametrize(("group", "option"), CHOICES)
+def test_what_a_yaml_declares_of_its_settings_and_of_others_means_something(group, option):
+    facts = facts_of(group, option)
+    for setting, law in facts.values.items():
+        assert setting in settings_of(group, option)
+        if isinstance(law, str):
+            assert bounds(law)
+    for other, need in facts.needs.items():
+        assert other in groups()
+        for word in set(need) - {"what"} if other != "system" else ():
+            assert any(word in facts_of(other, name).provides for name in options(other)), (other, word)
+
+
+def test_a_fact_that_means_nothing_is_refused(monkeypatch):
+    facts_of.cache_clear()
+    monkeypatch.setattr("metastruct.facts.described", lambda group, name: {"facts": {"lable": "SVD"}})
+    with pytest.raises(ValueError, match=r"conf/modulation/svd\.yaml has the fact lable, which is not known; .*label"):
+        facts_of("modulation", "svd")
+    facts_of.cache_clear()
+
+
+@pytest.mark.parametrize(
+    ("law", "inside", "outside"),
+    [("at least 2", 2, 1), ("above 0", 1e-9, 0), ("0 or more", 0, -1), ("0 or more and below 1", 0.5, 1),
+     ("below 2^63", 2**63 - 1, 2**63)],
+)  # fmt: skip
+def test_a_law_is_what_its_words_say(law, inside, outside):
+    assert all(bound(inside) for bound in bounds(law))
+    assert not all(bound(outside) for bound in bounds(law))
+
+
+def test_a_law_in_other_words_is_refused():
+    with pytest.raises(ValueError, match="joined by `and`, got 'up to 3'"):
+        bounds("at least 1 and up to 3")
+
+
+REFUSED = [
+    *("dynamics=generic", "integrator=leapfrog", "net=separable dynamics=unstructured", "modulation=output_weights"),
+    *("adaptation=closed_form system=damped_oscillator", "adaptation=closed_form", "learner=maml adaptation=gradient"),
+    *("learner=anil modulation=weights", "integrator=energy_projection dynamics=unstructured"),
+]
+
+
+@pytest.mark.parametrize("command", REFUSED)
+def test_every_way_that_a_refusal_offers_is_accepted(composed, command):
+    with pytest.raises(ConfigError) as refused:
+        validate(composed(*command.split()))
+    ways = re.findall(r"use (\w+)=(\w+(?: or \w+)*)", str(refused.value))
+    assert ways
+    for group, names in ways:
+        others = [word for word in command.split() if not word.startswith(f"{group}=")]
+        for name in names.split(" or "):
+            validate(composed(*others, f"{group}={name}"))
+
+
+TOO_LARGE = {
+    "net.width=1000000": "the net would take [0-9,]+ GiB, this machine has .*; lower net.width",
+    "data.train_tasks=1000000000": "the simulated data would take .* GiB, .*; lower data.train_tasks",
+    "learner.point_batch=10000000000": "a batch would take .*; lower learner.point_batch",
+}
+
+
+@pytest.mark.parametrize("command", TOO_LARGE)
+def test_what_no_machine_could_hold_is_refused_with_the_number(composed, command):
+    with pytest.raises(ConfigError, match=TOO_LARGE[command]):
+        validate(composed(command))
