@@ -17,7 +17,7 @@ from metastruct.config import ConfigError, groups
 from metastruct.validation import validate
 
 if TYPE_CHECKING:
-    from metastruct.data.tasks import Tasks
+    from metastruct.data.observations import Recordings
 
 SMALL = {"net.width": 6, "net.depth": 3, "modulation.code_dim": 3}
 
@@ -36,17 +36,26 @@ def composed() -> Callable[..., DictConfig]:
 
 
 @pytest.fixture(scope="session")
-def oscillators() -> Callable[[int, int], Tasks]:
-    """Observations of oscillators of several frequencies, so many tasks and so many points of each, in float64."""
+def oscillators() -> Callable[..., Recordings]:
+    """Observations of oscillators of several frequencies, so many tasks and so many points of each, in float64.
+
+    Components beyond two are functions of the first.
+    """
     import torch
 
-    from metastruct.data.tasks import Tasks
+    from metastruct.data.observations import Recordings
+    from metastruct.data.trajectory import Member, Trajectory
 
-    def observed(tasks: int, points: int) -> Tasks:
+    def observed(tasks: int, points: int, size: int = 2) -> Recordings:
         generator = torch.Generator().manual_seed(0)
         x = torch.randn(tasks, points, 2, generator=generator, dtype=torch.float64)
         stiffness = torch.linspace(0.5, 2.0, tasks, dtype=torch.float64)[:, None]
-        return Tasks(x, torch.stack([x[..., 1], -stiffness * x[..., 0]], dim=-1))
+        dxdt = torch.stack([x[..., 1], -stiffness * x[..., 0]], dim=-1)
+        more = torch.sin(x[..., :1]).expand(-1, -1, size - 2)
+        x, dxdt = torch.cat([x, more], -1).numpy(), torch.cat([dxdt, more.square()], -1).numpy()
+        times = torch.arange(points, dtype=torch.float64).numpy()
+        members = [Member((Trajectory(times, *each),)) for each in zip(x, dxdt, strict=True)]
+        return Recordings(members, torch.float64)
 
     return observed
 
@@ -116,7 +125,17 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     """`arrangement` and `any_<group>` stand for everything that conf/ holds of them."""
     if "arrangement" in metafunc.fixturenames:
         metafunc.parametrize("arrangement", arrangements(), ids=str, scope="module")
-    for group in ("modulation", "net", "bracket", "dynamics", "learner", "adaptation", "experiment"):
+    for group in (
+        "modulation",
+        "net",
+        "bracket",
+        "dynamics",
+        "learner",
+        "objective",
+        "optimizer",
+        "adaptation",
+        "experiment",
+    ):
         if f"any_{group}" in metafunc.fixturenames:
             metafunc.parametrize(f"any_{group}", groups()[group], scope="module")
 

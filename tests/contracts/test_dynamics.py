@@ -7,8 +7,10 @@ import torch
 
 from metastruct.assembly import build_model, factory
 from metastruct.config import groups
+from metastruct.data.observations import Observations
 from metastruct.dynamics.dynamics import Scales
 from metastruct.dynamics.model import ModulatedModel
+from metastruct.objectives.derivatives import Derivatives
 
 TASKS, POINTS = 3, 5
 
@@ -118,12 +120,12 @@ def test_constants_of_the_data_are_saved_with_the_model(cfg, model, data):
     assert torch.equal(other.vector_field(x, codes), model.vector_field(x, codes))
 
 
-def test_task_loss_is_the_mean_square_of_the_standardised_residual(model, data):
+def test_derivatives_are_matched_by_the_mean_square_of_the_standardised_residual(model, data):
     x, codes = data
     dxdt = torch.ones_like(x)
     residual = (model.vector_field(x, codes) - dxdt) / model.dynamics.derivative_std
     expected = torch.stack([torch.stack([r @ r for r in task]).mean() for task in residual])
-    torch.testing.assert_close(model.task_loss(x, dxdt, codes), expected)
+    torch.testing.assert_close(Derivatives().loss(model, Observations(x, dxdt), codes), expected)
 
 
 def test_every_number_of_the_model_is_counted_once(model):

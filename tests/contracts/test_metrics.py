@@ -18,13 +18,15 @@ from metastruct.adaptation.adaptation import Fit, Prior
 from metastruct.assembly import build_metrics, component
 from metastruct.config import ConfigError
 from metastruct.data.simulate import Simulation, simulate
+from metastruct.data.source import Source
 from metastruct.dynamics.dynamics import Dynamics
-from metastruct.evaluation.adapted import Adapted, Learned, Members, Protocol
+from metastruct.evaluation.adapted import Adapted, Learned, Protocol
 from metastruct.evaluation.facts import ERRORS, Facts, facts, metrics
 from metastruct.evaluation.needs import NEEDS
 from metastruct.evaluation.protocol import Evaluation, MetricRefused, evaluate
 from metastruct.facts import CONF
 from metastruct.integrators.rk4 import RK4
+from metastruct.objectives.derivatives import Derivatives
 from metastruct.validation import validate
 
 TASKS, NAMES = 3, sorted(path.stem for path in CONF.glob("metric/*.yaml"))
@@ -44,7 +46,7 @@ class Oscillators(Dynamics):
     def make_nets(self, net, state_dim):
         return {}
 
-    def vector_field(self, x: Tensor, updates) -> Tensor:
+    def vector_field(self, x: Tensor, updates, inputs=None) -> Tensor:
         (k, gamma), (q, p, _) = (c[..., None] for c in updates["code"].unbind(-1)), x.unbind(-1)
         heat = gamma * p**2
         if self.broken:
@@ -76,7 +78,7 @@ class Model(torch.nn.Module):
         super().__init__()
         self.dynamics, self.modulation = Oscillators(broken), Direct()
 
-    def vector_field(self, x: Tensor, codes: Tensor) -> Tensor:
+    def vector_field(self, x: Tensor, codes: Tensor, inputs=None) -> Tensor:
         return self.dynamics.vector_field(x, self.modulation(codes))
 
 
@@ -106,12 +108,13 @@ class Scene:
     def adapted(self, broken: bool = False) -> Adapted:
         codes = torch.from_numpy(self.data.parameters) if self.codes is None else self.codes
         prior = Prior.of(codes, torch.full((3,), 1e-8, dtype=torch.float64))
-        protocol = Protocol(1, 5, seed=0, side=12, box_scale=1.0, metrics=self.metrics)
+        protocol = Protocol(5, seed=0, side=12, box_scale=1.0, metrics=self.metrics)
         adaptation = Known(codes, 0.3 if broken else 0.0)
         integrator = RK4(0.5 if broken else self.step)
-        return Adapted(
-            Learned(Model(broken), 0 * codes, prior), protocol, adaptation, integrator, Members(self.system, self.data)
-        )
+        members = self.data.members
+        source = Source(self.system.name, self.system.state_names, members, members, 1, self.system)
+        learned = Learned(Model(broken), Derivatives(), 0 * codes, prior)
+        return Adapted(learned, protocol, adaptation, integrator, source)
 
     def of(self, order: list[int]) -> Scene:
         """The tasks in another order."""
@@ -210,7 +213,7 @@ def evaluated(scene: Scene, *names: str, prior: bool = True, by_name: bool = Fal
     adapted = scene.adapted()
     learned = adapted.learned if prior else replace(adapted.learned, prior=None)
     protocol = replace(adapted.protocol, metrics=build_metrics(names), by_name=by_name)
-    return evaluate(learned, protocol, adapted.adaptation, adapted.integrator, adapted.members)
+    return evaluate(learned, protocol, adapted.adaptation, adapted.integrator, adapted.source)
 
 
 def test_an_evaluation_holds_what_is_asked_for_in_that_order_and_nothing_else(scene):

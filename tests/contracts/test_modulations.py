@@ -5,10 +5,12 @@ from __future__ import annotations
 import pytest
 import torch
 
+from metastruct.data.observations import Observations
 from metastruct.dynamics.model import ModulatedModel
 from metastruct.nets.net import Net
 from metastruct.nets.product import by_task, to_rows
 from metastruct.nets.site import ShiftUpdate
+from metastruct.objectives.derivatives import Derivatives
 
 TASKS, POINTS = 3, 4
 VARIANTS = {
@@ -20,6 +22,11 @@ VARIANTS = {
     "hidden_layer": {"modulation__hidden": 5},
     "one_code_number": {"modulation__code_dim": 1},
 }
+
+
+def loss(model: ModulatedModel, x: torch.Tensor, dxdt: torch.Tensor, codes: torch.Tensor) -> torch.Tensor:
+    """Of each task."""
+    return Derivatives().loss(model, Observations(x, dxdt), codes)
 
 
 @pytest.fixture(scope="module", params=VARIANTS)
@@ -51,7 +58,7 @@ def needs_a_potential(model: ModulatedModel) -> None:
 def loss_and_gradients(model: ModulatedModel, x, dxdt, codes) -> tuple[torch.Tensor, ...]:
     """Loss per task, then the gradient of their sum for states, codes and every parameter."""
     x, codes = x.clone().requires_grad_(), codes.clone().requires_grad_()
-    losses = model.task_loss(x, dxdt, codes)
+    losses = loss(model, x, dxdt, codes)
     return losses.detach(), *torch.autograd.grad(losses.sum(), [x, codes, *model.parameters()])
 
 
@@ -135,7 +142,7 @@ def test_vector_field_is_the_same_with_and_without_autograd(model, data):
     torch.testing.assert_close(silent, model.vector_field(x, codes), rtol=1e-12, atol=1e-13)
 
 
-def test_task_loss_passes_gradcheck_for_codes_and_parameters(model, data):
+def test_loss_passes_gradcheck_for_codes_and_parameters(model, data):
     x, dxdt, codes = data
     x, dxdt, codes = x[:2, :2], dxdt[:2, :2], codes[:2].clone().requires_grad_()
     names, values = zip(*((n, p.detach().clone().requires_grad_()) for n, p in model.named_parameters()), strict=True)
@@ -146,7 +153,7 @@ def test_task_loss_passes_gradcheck_for_codes_and_parameters(model, data):
             self.model = model
 
         def forward(self, codes):
-            return self.model.task_loss(x, dxdt, codes)
+            return loss(self.model, x, dxdt, codes)
 
     def losses(codes, *values):
         parameters = {f"model.{name}": value for name, value in zip(names, values, strict=True)}
@@ -221,7 +228,7 @@ def test_a_leading_axis_of_replicas_gives_the_results_of_single_models(
             self.model = model
 
         def forward(self, *arguments):
-            return self.model.task_loss(*arguments)
+            return loss(self.model, *arguments)
 
     replicas = {f"model.{name}": value for name, value in stacked.items()}
     losses = torch.func.functional_call(Loss(), replicas, (xs, dxdts, zs))
@@ -274,7 +281,7 @@ def test_singular_values_that_start_at_zero_under_the_relu_are_dead(small, rando
     x, dxdt = torch.randn(2, 2, 4, 2, dtype=torch.float64)
     rows = sum(size for (_, name, _), size in zip(model.modulation.layout, model.modulation.sizes, strict=True)
                if name == "singular_values")  # fmt: skip
-    model.task_loss(x, dxdt, torch.zeros(2, 3, dtype=torch.float64)).sum().backward()
+    loss(model, x, dxdt, torch.zeros(2, 3, dtype=torch.float64)).sum().backward()
     assert model.modulation.hypernetwork.bias.grad[:rows].abs().max() == 0
     assert all(basis.grad.abs().max() == 0 for basis in model.modulation.left.values())
     assert model.modulation.diagnostics(torch.zeros(2, 3, dtype=torch.float64))["dead_singular_values"] == rows
@@ -288,10 +295,10 @@ def test_a_product_of_two_zero_factors_is_dead(small, random_model):
                   if name in ("left", "right"))  # fmt: skip
     x, dxdt = torch.randn(2, 2, 4, 2, dtype=torch.float64)
     codes = torch.zeros(2, 3, dtype=torch.float64)
-    model.task_loss(x, dxdt, codes).sum().backward()
+    loss(model, x, dxdt, codes).sum().backward()
     assert hypernetwork.bias.grad[:factors].abs().max() > 0
     hypernetwork.zero_grad()
     with torch.no_grad():
         hypernetwork.bias[:factors] = 0
-    model.task_loss(x, dxdt, codes).sum().backward()
+    loss(model, x, dxdt, codes).sum().backward()
     assert hypernetwork.bias.grad[:factors].abs().max() == 0

@@ -7,14 +7,13 @@ import json
 import numpy as np
 import pytest
 import torch
-from omegaconf import DictConfig
+from omegaconf import DictConfig, OmegaConf
 
 import metastruct
-from metastruct.assembly import Trained, build_learner, component
+from metastruct.assembly import Trained, build_learner, build_source
 from metastruct.config import groups
-from metastruct.data.datamodule import FamilyData
 from metastruct.experiment import run
-from metastruct.runs.folder import RunFolder, data_folder
+from metastruct.runs.folder import RunFolder
 
 SHOTS = [1, 2, 5, 10, 30, 100, 300]
 ALTERNATING = ("learner.schedule=alternating",)
@@ -47,9 +46,8 @@ def size(tensors) -> float:
 
 def moved(cfg: DictConfig, trained: Trained) -> float:
     """How far the base went from where it began."""
-    settings = {"train_tasks": 1, "test_tasks": 1}
-    data = FamilyData(component(cfg.system), data_folder({"outputs": cfg.outputs}), dict(cfg.data) | settings, print)
-    begin = build_learner(cfg, data.train_tasks()).model.dynamics
+    few = OmegaConf.merge(cfg, {"data": {"train_tasks": 1, "test_tasks": 1}})
+    begin = build_learner(cfg, build_source(few, print).recordings()).model.dynamics
     pairs = zip(trained.model.dynamics.parameters(), begin.parameters(), strict=True)
     return size(end - start.double() for end, start in pairs)
 

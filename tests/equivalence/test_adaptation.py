@@ -9,6 +9,8 @@ import torch
 from reference import LazyAdam, Reference, norm_of, numbers_of
 
 from metastruct.adaptation.gradient import GradientDescent
+from metastruct.data.observations import Observations
+from metastruct.objectives.derivatives import Derivatives
 
 TASKS, POINTS, STEPS, RATE, LAMBDA_Z = 3, 6, 8, 0.05, 0.02
 METHODS = {"shift": 0, "full_weight": 0, "rank_one": 1, "multi_rank": 2, "svd": 2}
@@ -24,7 +26,7 @@ def test_fit_ends_with_the_codes_of_a_loop_over_tasks(small, random_model, metho
     generator = torch.Generator().manual_seed(1)
     x, dxdt = torch.randn(2, TASKS, POINTS, 2, generator=generator, dtype=torch.float64)
     codes = torch.randn(TASKS, 3, generator=generator, dtype=torch.float64) * (start != "zero")
-    fit = GradientDescent(STEPS, RATE, LAMBDA_Z).fit(model, x, dxdt, codes)
+    fit = GradientDescent(STEPS, RATE, LAMBDA_Z).fit(model, Derivatives(), Observations(x, dxdt), codes)
 
     reference, numbers = Reference(model, method, METHODS[method], width=5, depth=3), numbers_of(model)
     for k in range(TASKS):
@@ -46,8 +48,9 @@ def test_a_larger_lambda_z_keeps_codes_nearer_to_zero(small, random_model):
     x = torch.randn(TASKS, POINTS, 2, generator=generator, dtype=torch.float64)
     with torch.no_grad():
         dxdt = model.vector_field(x, torch.randn(TASKS, 3, generator=generator, dtype=torch.float64))
+    start = torch.zeros(TASKS, 3, dtype=torch.float64)
     free, held = (
-        GradientDescent(40, 0.05, weight).fit(model, x, dxdt, torch.zeros(TASKS, 3, dtype=torch.float64)).codes
+        GradientDescent(40, 0.05, weight).fit(model, Derivatives(), Observations(x, dxdt), start).codes
         for weight in (0.0, 10.0)
     )
     assert (held.norm(dim=-1) < 0.5 * free.norm(dim=-1)).all()

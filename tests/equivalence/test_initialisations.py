@@ -13,9 +13,10 @@ from reference import NET
 from torch import Tensor, nn
 
 from metastruct.assembly import build_model, component
-from metastruct.data.tasks import Tasks
+from metastruct.data.observations import Recordings
 from metastruct.dynamics.dynamics import Scales
 from metastruct.learners.initialisation import Initialisation
+from metastruct.objectives.derivatives import Derivatives
 
 TASKS, POINTS, STEPS, RATE = 4, 20, 3, 0.03
 SITES = ("input", "hidden1", "hidden2", "output")
@@ -24,24 +25,25 @@ Weights = dict[str, Tensor]
 
 
 @pytest.fixture(scope="module")
-def tasks(oscillators) -> Tasks:
+def recordings(oscillators) -> Recordings:
     return oscillators(TASKS, POINTS)
 
 
 @pytest.fixture
-def make(small, tasks) -> Callable[..., Initialisation]:
+def make(small, recordings) -> Callable[..., Initialisation]:
     def made(name: str, **settings: object) -> Initialisation:
         shared = {"learner__task_batch": 3, "learner__point_batch": 5, "learner__inner_steps": STEPS}
         cfg = small(f"learner={name}", net__width=7, **shared, learner__inner_rate=RATE, **settings)
         torch.manual_seed(3)
         learner = component(
             cfg.learner,
-            model=build_model(cfg, Scales.of(tasks.states, tasks.derivatives)),
-            tasks=tasks,
+            model=build_model(cfg, Scales.of(recordings.parts["states"], recordings.parts["derivatives"])),
+            recordings=recordings,
+            objective=Derivatives(),
             steps=10,
             steps_per_epoch=5,
             seed=1,
-            optimizer={"base_rate": 0.01, "code_rate": 0.03, "warmup": 0, "beta2": 0.98},
+            optimizer=component(cfg.optimizer),
             locality={"lambda_z": 0.05, "lambda_phi": 0.02},
         ).double()
         learner.configure_optimizers()
@@ -111,7 +113,8 @@ def test_losses_and_outer_gradients_are_those_of_a_loop_over_tasks(make, name, f
     plain = Plain(learner)
     logs, rates = rates_of(learner, plain)
     assert set(rates) == ({"output.weight"} if name == "anil" else set(plain.weights))
-    (x, dxdt), (new_x, new_dxdt) = learner.drawn(0)
+    support, query = learner.drawn(0)
+    (x, dxdt), (new_x, new_dxdt) = ((each.states, each.derivatives) for each in (support, query))
     losses = []
     for k in range(len(x)):
         weights = dict(plain.weights)
@@ -127,7 +130,7 @@ def test_losses_and_outer_gradients_are_those_of_a_loop_over_tasks(make, name, f
     loss = torch.stack(losses).mean()
     *expected, by_rates = torch.autograd.grad(loss, [*plain.weights.values(), logs])
 
-    ours = learner.outer_losses((x, dxdt), (new_x, new_dxdt))
+    ours = learner.outer_losses(support, query)
     assert_same(ours.detach(), torch.stack(losses).detach())
     learner.outer_update(0)
     for weight, gradient in zip(plain.weights, expected, strict=True):
@@ -173,8 +176,8 @@ def test_reptile_moves_towards_the_mean_of_weights_adapted_one_task_after_anothe
     for k in range(3):
         weights = {name: value.detach().clone().requires_grad_() for name, value in plain.weights.items()}
         second = {name: torch.zeros_like(value) for name, value in weights.items()}
-        for step, (x, dxdt) in enumerate(draws, 1):
-            loss = plain.loss(weights, x[k], dxdt[k])
+        for step, draw in enumerate(draws, 1):
+            loss = plain.loss(weights, draw.states[k], draw.derivatives[k])
             gradients = dict(zip(weights, torch.autograd.grad(loss, list(weights.values())), strict=True))
             for name, gradient in gradients.items():
                 move = gradient
@@ -194,8 +197,8 @@ def test_reptile_moves_towards_the_mean_of_weights_adapted_one_task_after_anothe
 def test_pretraining_is_gradient_descent_on_the_pooled_loss(make):
     learner = make("pretrained")
     plain = Plain(learner)
-    ((x, dxdt),) = learner.drawn(0)
-    pooled = plain.loss(plain.weights, x.flatten(0, 1), dxdt.flatten(0, 1))
+    (draw,) = learner.drawn(0)
+    pooled = plain.loss(plain.weights, draw.states.flatten(0, 1), draw.derivatives.flatten(0, 1))
     expected = torch.autograd.grad(pooled, list(plain.weights.values()))
     assert float(learner.outer_update(0)) == pytest.approx(float(pooled.detach()), rel=1e-12)
     for name, gradient in zip(plain.weights, expected, strict=True):

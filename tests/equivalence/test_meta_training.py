@@ -10,9 +10,11 @@ import torch
 from reference import LazyAdam, Reference, norm_of, numbers_of
 
 from metastruct.assembly import build_model, component
-from metastruct.data.tasks import Tasks
+from metastruct.data.observations import Observations, Recordings
 from metastruct.dynamics.dynamics import Scales
 from metastruct.learners.auto_decoding import AutoDecoding
+from metastruct.objectives.derivatives import Derivatives
+from metastruct.optimizers.adam import Adam
 
 TASKS, POINTS, STEPS = 4, 20, 3
 METHODS = {"shift": 0, "full_weight": 0, "rank_one": 1, "multi_rank": 2, "svd": 2}
@@ -29,12 +31,12 @@ PROTOCOLS = {
 
 
 @pytest.fixture(scope="module")
-def tasks(oscillators) -> Tasks:
+def recordings(oscillators) -> Recordings:
     return oscillators(TASKS, POINTS)
 
 
 @pytest.fixture
-def make(small, tasks):
+def make(small, recordings):
     """Makes a learner in float64 whose bases are not orthonormal and whose code differs from zero where that may be."""
 
     def made(method: str, locality: dict[str, float] = LOCALITY, **protocol: Any) -> AutoDecoding:
@@ -51,12 +53,13 @@ def make(small, tasks):
         torch.manual_seed(3)
         learner = component(
             cfg.learner,
-            model=build_model(cfg, Scales.of(tasks.states, tasks.derivatives)),
-            tasks=tasks,
+            model=build_model(cfg, Scales.of(recordings.parts["states"], recordings.parts["derivatives"])),
+            recordings=recordings,
+            objective=Derivatives(),
             steps=10,
             steps_per_epoch=5,
             seed=1,
-            optimizer=OPTIMIZER,
+            optimizer=Adam(**OPTIMIZER),
             locality=locality,
         ).double()
         with torch.no_grad():
@@ -144,11 +147,11 @@ def test_batched_learner_ends_with_the_numbers_of_a_loop_over_tasks(make, method
 
 
 @pytest.mark.parametrize("method", METHODS)
-def test_batched_losses_and_fields_are_those_of_dense_matrices(make, method, tasks):
+def test_batched_losses_and_fields_are_those_of_dense_matrices(make, method, recordings):
     learner = make(method, schedule="joint")
     reference, numbers = Reference(learner.model, method, METHODS[method], 5, 3), numbers_of(learner.model)
     codes = torch.randn(TASKS, 3, dtype=torch.float64, generator=torch.Generator().manual_seed(0))
-    x, dxdt = tasks.states[:, :4], tasks.derivatives[:, :4]
+    x, dxdt = (recordings.parts[name].unflatten(0, (TASKS, POINTS))[:, :4] for name in ("states", "derivatives"))
     field = torch.stack(
         [
             torch.stack([reference.vector_field(numbers, point, code) for point in task])
@@ -157,7 +160,8 @@ def test_batched_losses_and_fields_are_those_of_dense_matrices(make, method, tas
     )
     torch.testing.assert_close(learner.model.vector_field(x, codes), field, rtol=1e-10, atol=1e-12)
     losses = [reference.task_loss(numbers, *one) for one in zip(x, dxdt, codes, strict=True)]
-    torch.testing.assert_close(learner.model.task_loss(x, dxdt, codes), torch.stack(losses), rtol=1e-10, atol=1e-12)
+    ours = learner.loss_of(Observations(x, dxdt), codes)
+    torch.testing.assert_close(ours, torch.stack(losses), rtol=1e-10, atol=1e-12)
     energy = torch.stack([reference.energy(numbers, x[k, 0], codes[k]) for k in range(TASKS)])
     torch.testing.assert_close(learner.model.energy(x[:, :1], codes)[:, 0], energy, rtol=1e-10, atol=1e-12)
 

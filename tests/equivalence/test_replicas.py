@@ -13,7 +13,6 @@ import torch
 from torch.utils._python_dispatch import TorchDispatchMode
 
 from metastruct.assembly import build_learner, component
-from metastruct.data.tasks import Tasks
 from metastruct.learners.learner import Learner
 from metastruct.learners.replicas import together
 from metastruct.runs.files import locked
@@ -40,9 +39,7 @@ def make(composed, small, oscillators) -> Callable[..., MakeLearner]:
 
     def maker(*words: str) -> MakeLearner:
         size = component(composed(*words).system).state_dim
-        one = oscillators(5, 30)
-        more = torch.sin(one.states[..., :1]).expand(-1, -1, size - 2)
-        tasks = Tasks(torch.cat([one.states, more], -1), torch.cat([one.derivatives, more.square()], -1))
+        recordings = oscillators(5, 30, size)
         frame = {"learner.task_batch": 5, "learner.point_batch": 4, "modulation.scale": 0.3, "locality.lambda_z": 0.05}
         frame |= {"trainer.steps": 40, "trainer.steps_per_epoch": 4, "locality.lambda_phi": 0.02}
         given = {word.partition("=")[0] for word in words}
@@ -50,7 +47,7 @@ def make(composed, small, oscillators) -> Callable[..., MakeLearner]:
 
         def made(seed: int) -> Learner:
             cfg.seed = seed
-            learner = build_learner(cfg, tasks).double()
+            learner = build_learner(cfg, recordings).double()
             learner.configure_optimizers()
             return learner
 
@@ -158,10 +155,6 @@ def test_a_replica_that_diverges_leaves_the_others_alone(make, words):
 SETTINGS = {"accelerator": "cpu", "checkpoint_seconds": 0.0}
 
 
-def loader() -> torch.utils.data.DataLoader:
-    return torch.utils.data.DataLoader([0], batch_size=None)
-
-
 def breaks_at(learner: Learner, replica: int, at: int) -> Learner:
     """The same learner, that loses the numbers of a replica before an outer step."""
     update = learner.outer_update
@@ -182,7 +175,7 @@ def test_one_that_diverges_is_stopped_alone_and_named(make, tmp_path, monkeypatc
     maker = make(f"learner={'maml' if may_diverge else 'auto_decoding'}")
     monkeypatch.setattr("metastruct.training.together", lambda learners: breaks_at(together(learners), 1, 10))
     folders = made(maker, tmp_path)
-    failed = train_together(folders, loader(), SETTINGS)
+    failed = train_together(folders, SETTINGS)
     contents = [trained(folder) for folder in folders]
     kept = [content and torch.load(io.BytesIO(content), weights_only=True) for content in contents]
     for seed in (0, 2):
@@ -220,15 +213,15 @@ def numbers(folder: Path) -> dict[str, torch.Tensor]:
 def test_seeds_that_are_interrupted_go_on_and_end_with_the_same_numbers(make, tmp_path, monkeypatch, capsys, words):
     maker = make(*words)
     whole, stopped = made(maker, tmp_path / "whole"), made(maker, tmp_path / "stopped")
-    train_together(whole, loader(), SETTINGS)
+    train_together(whole, SETTINGS)
     with monkeypatch.context() as patch:
         patch.setattr("metastruct.training.together", lambda learners: interrupted_at(together(learners), 22))
         with pytest.raises(KeyboardInterrupt):
-            train_together(stopped, loader(), SETTINGS)
+            train_together(stopped, SETTINGS)
     (checkpoint, _) = sorted((tmp_path / "stopped").glob("pendulum-method-seed0_2-*/step-*.ckpt"), reverse=True)
     assert checkpoint.name == "step-000000020.ckpt"
     assert not any(trained(folder) for folder in stopped)
-    train_together(stopped, loader(), SETTINGS)
+    train_together(stopped, SETTINGS)
     assert "going on from" in capsys.readouterr().out
     for ours, theirs in zip(stopped, whole, strict=True):
         a, b = numbers(ours), numbers(theirs)
@@ -252,14 +245,14 @@ def test_what_is_trained_or_in_other_hands_is_left_alone(make, tmp_path, capsys)
     maker = make()
     folders = made(maker, tmp_path, (0, 1, 2, 3))
     first, second, *others = folders
-    train(maker(0), loader(), first, SETTINGS, None)
+    train(maker(0), first, SETTINGS, None)
     before = trained(first)
     with locked(second, lambda: None):
-        train_together(folders, loader(), SETTINGS)
+        train_together(folders, SETTINGS)
     assert "training 2 seeds together" in capsys.readouterr().out
     assert trained(first) == before
     assert trained(second) is None
     for folder, seed in zip(others, (2, 3), strict=True):
-        train(maker(seed), loader(), tmp_path / "alone" / folder.name, SETTINGS, None)
+        train(maker(seed), tmp_path / "alone" / folder.name, SETTINGS, None)
         for name, value in numbers(tmp_path / "alone" / folder.name).items():
             assert_close(numbers(folder)[name], value, name)

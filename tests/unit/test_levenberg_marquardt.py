@@ -10,13 +10,16 @@ from scipy.optimize import least_squares
 from metastruct.adaptation.adaptation import Prior
 from metastruct.adaptation.closed_form import ClosedForm
 from metastruct.adaptation.error_bars import energy_difference, error_bar
-from metastruct.adaptation.gaussian import screened
+from metastruct.adaptation.gaussian import Residual, screened
 from metastruct.adaptation.gradient import GradientDescent
 from metastruct.adaptation.jacobian import with_jacobian
 from metastruct.adaptation.levenberg_marquardt import LevenbergMarquardt
+from metastruct.data.observations import Observations
 from metastruct.modulation.low_rank import DiagonalUpdate
+from metastruct.objectives.derivatives import Derivatives
 
 TASKS, POINTS, CODE = 4, 15, 3
+OBJECTIVE = Derivatives()
 TIGHT = LevenbergMarquardt(60, tolerance=1e-10, screening=0)
 
 
@@ -66,7 +69,7 @@ def test_jacobian_agrees_with_finite_differences(small, random_model, name):
 @pytest.mark.parametrize("prior", [None, a_prior()], ids=["flat", "prior"])
 def test_levenberg_marquardt_is_the_closed_form_where_the_field_is_affine(affine, prior):
     x, y, _ = support(affine, noise=0.1)
-    ours, exact = TIGHT.fit(affine, x, y, start(), prior), ClosedForm().fit(affine, x, y, start(), prior)
+    ours, exact = (a.fit(affine, OBJECTIVE, Observations(x, y), start(), prior) for a in (TIGHT, ClosedForm()))
     torch.testing.assert_close(ours.codes, exact.codes, rtol=1e-6, atol=1e-6)  # the cost is flat to round-off there
     torch.testing.assert_close(ours.trace[-1], exact.trace[-1])
     assert (ours.covariance is None) == (prior is None)
@@ -76,22 +79,22 @@ def test_levenberg_marquardt_is_the_closed_form_where_the_field_is_affine(affine
 
 def test_closed_form_does_not_depend_on_where_it_starts(affine):
     x, y, _ = support(affine, noise=0.1)
-    first = ClosedForm().fit(affine, x, y, start(), a_prior())
-    second = ClosedForm().fit(affine, x, y, draws(TASKS, CODE, seed=9), a_prior())
+    first = ClosedForm().fit(affine, OBJECTIVE, Observations(x, y), start(), a_prior())
+    second = ClosedForm().fit(affine, OBJECTIVE, Observations(x, y), draws(TASKS, CODE, seed=9), a_prior())
     torch.testing.assert_close(first.codes, second.codes, rtol=1e-8, atol=1e-10)
 
 
 def test_closed_form_refuses_a_field_that_is_not_affine(curved):
     x, y, _ = support(curved)
     with pytest.raises(ValueError, match=r"closed_form needs a field that is affine .* adaptation=levenberg_marquardt"):
-        ClosedForm().fit(curved, x, y, start(), a_prior())
+        ClosedForm().fit(curved, OBJECTIVE, Observations(x, y), start(), a_prior())
 
 
 @pytest.mark.parametrize("noise", [0.0, 0.2])
 @pytest.mark.parametrize("prior", [None, a_prior()], ids=["flat", "prior"])
 def test_each_task_ends_where_scipy_ends(curved, prior, noise):
     x, y, _ = support(curved, noise=noise)
-    fit = TIGHT.fit(curved, x, y, start(), prior)
+    fit = TIGHT.fit(curved, OBJECTIVE, Observations(x, y), start(), prior)
     root = None if prior is None else np.linalg.cholesky(np.linalg.inv(prior.covariance.numpy())).T
     for k in range(TASKS):
 
@@ -110,18 +113,19 @@ def test_each_task_ends_where_scipy_ends(curved, prior, noise):
 def test_fit_of_many_tasks_is_as_many_fits_of_one_although_they_end_apart(curved):
     x, y, _ = support(curved, noise=0.1)
     adaptation = LevenbergMarquardt(20)
-    many = adaptation.fit(curved, x, y, start(), a_prior())
+    many = adaptation.fit(curved, OBJECTIVE, Observations(x, y), start(), a_prior())
     steps = (many.trace.diff(dim=0) != 0).sum(0)
     assert steps.min() < steps.max()
     for k in range(TASKS):
-        one = adaptation.fit(curved, x[k : k + 1], y[k : k + 1], start()[:1], a_prior())
+        one = adaptation.fit(curved, OBJECTIVE, Observations(x[k : k + 1], y[k : k + 1]), start()[:1], a_prior())
         torch.testing.assert_close(one.codes[0], many.codes[k], rtol=1e-8, atol=1e-10)
         torch.testing.assert_close(one.covariance[0], many.covariance[k], rtol=1e-6, atol=1e-12)
 
 
 def test_more_data_shrink_the_posterior_in_every_direction(curved):
     x, y, _ = support(curved, points=160, noise=0.1)
-    covariances = [TIGHT.fit(curved, x[:, :n], y[:, :n], start(), a_prior()).covariance for n in (1, 10, 160)]
+    fits = [TIGHT.fit(curved, OBJECTIVE, Observations(x[:, :n], y[:, :n]), start(), a_prior()) for n in (1, 10, 160)]
+    covariances = [fit.covariance for fit in fits]
     for fewer, more in zip([a_prior().covariance.expand(TASKS, -1, -1), *covariances], covariances, strict=False):
         assert (torch.linalg.eigvalsh(more) < torch.linalg.eigvalsh(fewer) + 1e-12).all()
     assert (covariances[-1].diagonal(dim1=-2, dim2=-1).sum(-1) < 0.15 * a_prior().covariance.trace()).all()
@@ -136,7 +140,7 @@ def test_posterior_holds_the_true_code_as_often_as_it_says(affine):
     with torch.no_grad():
         y = affine.vector_field(x, codes)
     y = y + prior.noise.sqrt() * affine.dynamics.derivative_std * draws(*y.shape, seed=5)
-    fit = LevenbergMarquardt(20).fit(affine, x, y, prior.mean.expand(many, -1), prior)
+    fit = LevenbergMarquardt(20).fit(affine, OBJECTIVE, Observations(x, y), prior.mean.expand(many, -1), prior)
     std = fit.covariance.diagonal(dim1=-2, dim2=-1).sqrt()
     assert 0.93 < ((fit.codes - codes).abs() < 1.96 * std).double().mean() < 0.97
     assert ((fit.codes - codes).abs() < 0.98 * std).double().mean() < 0.75
@@ -151,10 +155,10 @@ def test_posterior_holds_the_true_code_as_often_as_it_says(affine):
 
 def test_prior_rules_where_one_observation_is_mostly_noise(curved):
     x, y, _ = support(curved, points=1, noise=3.0)
-    held = TIGHT.fit(curved, x, y, start(), a_prior(noise=1e6))
+    held = TIGHT.fit(curved, OBJECTIVE, Observations(x, y), start(), a_prior(noise=1e6))
     torch.testing.assert_close(held.codes, start().contiguous(), rtol=0, atol=1e-3)
     torch.testing.assert_close(held.covariance, a_prior().covariance.expand(TASKS, -1, -1), rtol=1e-3, atol=1e-5)
-    free = TIGHT.fit(curved, x, y, start(), a_prior(noise=1e-6))
+    free = TIGHT.fit(curved, OBJECTIVE, Observations(x, y), start(), a_prior(noise=1e-6))
     assert (free.codes - start()).norm(dim=-1).min() > 0.01
 
 
@@ -162,7 +166,7 @@ def test_prior_rules_where_one_observation_is_mostly_noise(curved):
 @pytest.mark.parametrize("adaptation", [LevenbergMarquardt(20), ClosedForm()], ids=["lm", "closed_form"])
 def test_one_observation_for_three_numbers_gives_a_finite_code_and_a_smaller_loss(affine, adaptation, prior):
     x, y, _ = support(affine, points=1)
-    fit = adaptation.fit(affine, x, y, start(), prior)
+    fit = adaptation.fit(affine, OBJECTIVE, Observations(x, y), start(), prior)
     assert fit.codes.isfinite().all()
     assert (fit.trace[-1] < fit.trace[0]).all()
 
@@ -170,10 +174,10 @@ def test_one_observation_for_three_numbers_gives_a_finite_code_and_a_smaller_los
 @pytest.mark.parametrize("adaptation", [LevenbergMarquardt(5), ClosedForm()], ids=["lm", "closed_form"])
 def test_a_task_of_nans_keeps_its_start_and_harms_no_other(affine, adaptation):
     x, y, _ = support(affine, noise=0.1)
-    clean = adaptation.fit(affine, x, y, start(), a_prior())
+    clean = adaptation.fit(affine, OBJECTIVE, Observations(x, y), start(), a_prior())
     y = y.clone()
     y[1, 0, 0] = torch.nan
-    fit = adaptation.fit(affine, x, y, start(), a_prior())
+    fit = adaptation.fit(affine, OBJECTIVE, Observations(x, y), start(), a_prior())
     torch.testing.assert_close(fit.codes[1], start()[1])
     torch.testing.assert_close(fit.covariance[1], a_prior().covariance)
     assert fit.trace[-1, 1].isnan()
@@ -186,10 +190,12 @@ def test_screening_chooses_the_training_code_that_made_the_data(curved):
     x = draws(TASKS, 40, 2)
     with torch.no_grad():
         y = curved.vector_field(x, codes[[3, 0, 11, 7]])
-        chosen = screened(curved, x, y, torch.zeros(TASKS, CODE, dtype=torch.float64), prior, 8)
+        residual = Residual(curved, OBJECTIVE, Observations(x, y))
+        chosen = screened(residual, torch.zeros(TASKS, CODE, dtype=torch.float64), prior, 8)
         torch.testing.assert_close(chosen, codes[[3, 0, 11, 7]])
         own = draws(TASKS, CODE, seed=9)
-        torch.testing.assert_close(screened(curved, x, curved.vector_field(x, own), own, prior, 8), own)
+        residual = Residual(curved, OBJECTIVE, Observations(x, curved.vector_field(x, own)))
+        torch.testing.assert_close(screened(residual, own, prior, 8), own)
 
 
 def test_screening_reaches_a_valley_that_the_start_does_not(curved):
@@ -199,7 +205,10 @@ def test_screening_reaches_a_valley_that_the_start_does_not(curved):
     with torch.no_grad():
         y = curved.vector_field(x, codes + 0.1 * draws(30, CODE, seed=9))
     mean = prior.mean.expand(30, -1)
-    without, screening = (LevenbergMarquardt(20, screening=n).fit(curved, x, y, mean, prior) for n in (0, 8))
+    observations = Observations(x, y)
+    without, screening = (
+        LevenbergMarquardt(20, screening=n).fit(curved, OBJECTIVE, observations, mean, prior) for n in (0, 8)
+    )
     assert screening.trace[-1].max() < 1e-3
     assert without.trace[-1].max() > 1e-2
 
@@ -213,12 +222,12 @@ def test_prior_of_few_or_degenerate_codes_is_positive_definite(codes):
 
 def test_gradient_descent_has_no_covariance(curved):
     x, y, _ = support(curved)
-    assert GradientDescent(2, 0.1).fit(curved, x, y, start(), a_prior()).covariance is None
+    assert GradientDescent(2, 0.1).fit(curved, OBJECTIVE, Observations(x, y), start(), a_prior()).covariance is None
 
 
 def test_error_of_an_energy_difference_is_symmetric_and_nothing_at_one_point(curved):
     x, y, _ = support(curved, noise=0.1)
-    fit, prior = TIGHT.fit(curved, x, y, start(), a_prior()), a_prior()
+    fit, prior = TIGHT.fit(curved, OBJECTIVE, Observations(x, y), start(), a_prior()), a_prior()
     a, b = draws(2, TASKS, 5, 2, seed=11)
     forth, back, none = (
         energy_difference(curved, *pair, fit.codes, fit.covariance, prior) for pair in ((a, b), (b, a), (a, a))

@@ -8,9 +8,8 @@ import pytest
 from omegaconf import OmegaConf
 
 import metastruct
-from metastruct.assembly import build_system, component
+from metastruct.assembly import build_source, build_system, component
 from metastruct.config import ConfigError
-from metastruct.data.datamodule import FamilyData
 from metastruct.data.simulate import simulate
 from metastruct.experiment import run
 from metastruct.runs.keys import training_key
@@ -59,10 +58,10 @@ def test_tasks_may_stand_in_any_order(union, simulation):
 
 
 def test_every_domain_has_as_many_tasks_as_a_family_alone(composed, tmp_path):
-    cfg = composed("system=multi_domain", "data.train_tasks=2", "data.test_tasks=1", "data.points=5")
-    data = FamilyData(component(cfg.system), tmp_path, dict(cfg.data), print)
-    assert data.system.domain_names(data.train.parameters) == 2 * DOMAINS
-    assert data.system.domain_names(data.test.parameters) == DOMAINS
+    words = ("data.train_tasks=2", "data.test_tasks=1", "data.points=5", f"outputs={tmp_path}")
+    source = build_source(composed("system=multi_domain", *words), print)
+    assert source.domains("train") == 2 * DOMAINS
+    assert source.domains("test") == DOMAINS
 
 
 @pytest.mark.parametrize(

@@ -3,9 +3,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from metastruct.assembly import component
-from metastruct.data.datamodule import FamilyData
-from metastruct.data.noise import observed, spread
+from metastruct.assembly import build_source
+from metastruct.data.noise import observed
 from metastruct.data.simulate import Simulation
 
 TASKS, TRAJECTORIES, TIMES = 6, 5, 400
@@ -57,13 +56,11 @@ def test_every_seed_and_split_has_its_own_errors(clean, other):
 
 
 def test_a_run_sees_noisy_training_and_support_data_and_a_clean_query(composed, tmp_path):
-    words = ("data.train_tasks=3", "data.test_tasks=2", "data.points=20")
-    clean, noisy = (
-        FamilyData(component(cfg.system), tmp_path, dict(cfg.data), print)
-        for cfg in (composed(*words), composed(*words, "data.noise=0.05"))
-    )
-    std, _ = spread(clean.train)
-    assert 0.03 < ((noisy.train.states - clean.train.states) / std).std() < 0.07
-    support = clean.test.states.shape[1] // 2
-    assert (noisy.test.states[:, :support] != clean.test.states[:, :support]).all()
-    np.testing.assert_array_equal(noisy.test.states[:, support:], clean.test.states[:, support:])
+    words = ("data.train_tasks=3", "data.test_tasks=2", "data.points=20", f"outputs={tmp_path}")
+    clean, noisy = (build_source(composed(*words, f"data.noise={noise}"), print) for noise in (0, 0.05))
+    seen, truth = (source.recordings().parts for source in (noisy, clean))
+    for part in ("states", "derivatives"):
+        assert 0.03 < ((seen[part] - truth[part]) / truth[part].std(0)).std() < 0.07
+    asked = (10, 0, ("states", "derivatives"))
+    assert (noisy.support(*asked).states != clean.support(*asked).states).all()
+    np.testing.assert_array_equal(noisy.query()[1], clean.query()[1])

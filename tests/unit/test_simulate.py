@@ -21,6 +21,17 @@ def test_a_simulation_has_the_size_and_the_times_asked_for():
     assert all(array.dtype == np.float64 for array in astuple(simulation))
 
 
+def test_members_hold_the_numbers_of_the_simulation():
+    simulation = simulate(SYSTEM, 0, **SETTINGS)
+    for task, member in enumerate(simulation.members):
+        np.testing.assert_array_equal(member.parameters, simulation.parameters[task])
+        for number, trajectory in enumerate(member.trajectories):
+            np.testing.assert_array_equal(trajectory.times, simulation.times)
+            np.testing.assert_array_equal(trajectory.states, simulation.states[task, number])
+            np.testing.assert_array_equal(trajectory.derivatives, simulation.derivatives[task, number])
+            assert trajectory.inputs is None
+
+
 def test_derivatives_are_exact_from_the_law():
     simulation = simulate(SYSTEM, 0, **SETTINGS)
     for k, mu in enumerate(simulation.parameters):

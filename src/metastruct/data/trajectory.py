@@ -43,7 +43,7 @@ class Trajectory:
                 f"derivatives must have the shape {list(self.states.shape)} of the states, "
                 f"got {list(self.derivatives.shape)}"
             )
-        if (np.diff(self.times) <= 0).any():
+        if not (np.diff(self.times) > 0).all():
             raise ValueError("times of a trajectory must increase")
 
     def __len__(self) -> int:

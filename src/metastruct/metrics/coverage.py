@@ -26,6 +26,9 @@ class Coverage(Metric):
 
 
 def coverage(mean: Array, std: Array, true: Array) -> Array:
-    """Share of all numbers of a task with |mean - true| <= 1.96 std, `[tasks]`; 0.95 where error bars are right."""
-    inside = np.abs(mean - true) <= NORMAL_95 * std
-    return inside.reshape(len(true), -1).mean(axis=1)
+    """Share of all numbers of a task with |mean - true| <= 1.96 std, `[tasks]`; 0.95 where error bars are right.
+
+    What is NaN in `true` was not seen, and does not count.
+    """
+    inside = np.where(np.isnan(true), np.nan, np.abs(mean - true) <= NORMAL_95 * std)
+    return np.nanmean(inside.reshape(len(true), -1), axis=1)

@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+import numpy as np
+
 from metastruct.evaluation.adapted import Adapted
 from metastruct.evaluation.errors import relative_error
 from metastruct.evaluation.metric import Array, Metric
 
 
 class IntegratorError(Metric):
-    """|x_h - x_finer|_2 / |x_finer|_2 over all query trajectories, x_finer being rolled out with finer steps."""
+    """|x_h - x_finer|_2 / |x_finer|_2 over what is seen of the query, x_finer being rolled out with finer steps.
+
+    NaN where x_finer leaves the finite numbers.
+    """
 
     def measure(self, adapted: Adapted) -> dict[str, Array]:
-        return {"": relative_error(adapted.rollouts, adapted.finer_rollouts)}
+        finer = np.nan_to_num(adapted.finer_rollouts, nan=np.inf)
+        return {"": relative_error(adapted.rollouts, np.where(np.isnan(adapted.query), np.nan, finer))}
