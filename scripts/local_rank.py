@@ -5,6 +5,7 @@ Prints the table and writes it, with its records, to outputs/reference/local_ran
 
 from __future__ import annotations
 
+import argparse
 from pathlib import Path
 from typing import Any
 
@@ -48,6 +49,7 @@ def measured(name: str) -> dict[str, Any]:
 
 def main() -> None:
     """Measure every family and write the folder of record."""
+    argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter).parse_args()
     families = [name for name in groups()["system"] if component(composed(f"system={name}").system).families == 1]
     lines = [measured(name) for name in families]
     records = [

@@ -246,7 +246,23 @@ class Member:
 
 
 def _floats(values: ArrayLike, expected: str) -> Array:
+    """The one door for numbers from outside: nothing that a conversion would drop is let through.
+
+    Raises:
+        ValueError: the values are no real numbers, such as complex ones, or times with a unit of their own.
+    """
+    if isinstance(values, np.ma.MaskedArray):
+        raise ValueError(f"{expected}, got a masked array; leave out what is masked")
     try:
-        return np.asarray(values, dtype=np.float64)
+        array = np.asarray(values)
     except (TypeError, ValueError) as error:
         raise ValueError(f"{expected}, got something else ({error})") from None
+    if array.dtype.kind == "O":
+        try:
+            array = array.astype(np.float64)
+        except (TypeError, ValueError) as error:
+            raise ValueError(f"{expected}, got something else ({error})") from None
+    if array.dtype.kind not in "iuf":
+        kinds = {"c": "complex numbers", "b": "truth values", "m": "time spans with a unit", "M": "dates"}
+        raise ValueError(f"{expected}, got {kinds.get(array.dtype.kind, 'something else')} ({array.dtype})")
+    return array.astype(np.float64)

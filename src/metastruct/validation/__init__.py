@@ -23,7 +23,7 @@ from metastruct.validation.metrics import check_metrics
 from metastruct.validation.pairing import check_needs, check_rank
 from metastruct.validation.size import check_size
 from metastruct.validation.starts import check_start
-from metastruct.validation.types import check_component, check_types
+from metastruct.validation.types import check_component, check_fields, check_types
 from metastruct.validation.values import check_draws, check_machine, check_schedule, check_tags
 
 if TYPE_CHECKING:
@@ -44,6 +44,9 @@ def validate(cfg: DictConfig) -> None:
     unknown = [str(key) for key in cfg if key not in known]
     if unknown:
         raise ConfigError(f"{unknown[0]} is not a setting; {closest(unknown[0], known)}")
+    for group in (setting.name for setting in fields(Config) if isinstance(cfg[setting.name], DictConfig)):
+        if group not in COMPONENTS:
+            check_fields(cfg, group)
     for component in COMPONENTS:
         if component not in OPTIONAL or cfg[component] is not None:
             check_component(cfg, component)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import fields
 from typing import Any
 
 from omegaconf import DictConfig, OmegaConf
@@ -21,6 +22,18 @@ def check_component(cfg: DictConfig, group: str) -> None:
     if name not in options(group):
         raise ConfigError(f"{group}.name must be the name of its yaml, got {name!r}; leave it alone")
     check_names(cfg, {group: name})
+
+
+def check_fields(cfg: DictConfig, group: str) -> None:
+    """Does a group of the schema hold the settings that it has there, and no others?"""
+    schema: Any = OmegaConf.get_type(cfg, group)
+    known = [setting.name for setting in fields(schema)]
+    for key in cfg[group]:
+        if key not in known:
+            raise ConfigError(f"{group}.{key} is not a setting; {closest(str(key), known)}")
+    for key in known:
+        if key not in cfg[group] or OmegaConf.is_missing(cfg[group], key):
+            raise ConfigError(f"{group}.{key} is missing; choose {group}= one of {', '.join(options(group))}")
 
 
 def check_types(cfg: DictConfig, group: str) -> None:
