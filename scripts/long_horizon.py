@@ -11,8 +11,10 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
+from metastruct.facts import options
+
 OUTPUT = Path(__file__).resolve().parents[1] / "outputs" / "long_horizon"
-INTEGRATORS = ("rk4", "leapfrog", "implicit_midpoint", "gauss_legendre", "energy_projection")
+INTEGRATORS = options("integrator")
 
 
 def main() -> None:

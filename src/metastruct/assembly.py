@@ -149,6 +149,7 @@ class Trained:
 
     model: ModulatedModel
     codes: Tensor  # [tasks, code]
+    noise: Tensor | None  # variance of each component of the residual that the codes leave, [components]
     seconds: float
     history: list[tuple[int, float]]  # outer step, training loss
     diverged_at: int | None  # the outer step where the training loss ceased to be finite
@@ -165,23 +166,20 @@ class Trained:
         constants = {name: kept["model"].get(f"dynamics.{name}") for name in names}
         model = build_model(cfg, Scales(**constants))
         model.load_state_dict(kept["model"])
-        told = kept["seconds"], kept["history"], kept.get("diverged_at")
-        return cls(model.double().eval(), kept["codes"].double(), *told)
+        noise = None if kept["noise"] is None else kept["noise"].double()
+        told = kept["seconds"], kept["history"], kept["diverged_at"]
+        return cls(model.double().eval(), kept["codes"].double(), noise, *told)
 
     def prior(self) -> Prior:
-        """What the training tasks say of the code of a new one.
-
-        The last entry of the history is the mean over tasks of the squared standardised residual that a code leaves,
-        summed over components: each gets an equal part of it as its noise.
-        """
+        """What the training tasks say of the code of a new one: the Gaussian of their codes, and what those leave."""
         import torch
 
         from metastruct.adaptation.adaptation import Prior
 
         size = len(self.model.dynamics.state_mean)
-        residual = self.history[-1][1] if self.history else 1.0  # nothing was trained: nothing is known
-        noise = max(residual / size, torch.finfo(torch.float32).eps ** 2)
-        return Prior.of(self.codes, torch.full((size,), noise, dtype=self.codes.dtype))
+        least = torch.finfo(torch.float32).eps ** 2
+        noise = torch.ones(size, dtype=self.codes.dtype) if self.noise is None else self.noise
+        return Prior.of(self.codes, noise.clamp_min(least))
 
     def start(self, tasks: int, where: str) -> Tensor:
         """Codes `[tasks, code]` where adaptation begins: "mean", the z_avg of the training codes, or "zero"."""

@@ -21,6 +21,7 @@ from metastruct.runs.files import locked, write_atomically, write_checked
 from metastruct.runs.folder import RunFolder
 from metastruct.runs.provenance import Provenance
 from metastruct.validation import validate
+from metastruct.validation.rehearsal import rehearse
 
 if TYPE_CHECKING:
     from lightning.pytorch.loggers import WandbLogger
@@ -56,6 +57,7 @@ def _single(run: Run, provenance: Provenance) -> RunFolder:
     folder, force = run.folder, run.config.force
     metrics = None if force else folder.finished()
     if metrics is None:
+        rehearse(run.config)
         with locked(folder.path, lambda: note(f"waiting for another process that works in {folder.path}")):
             metrics = None if force else folder.finished()
             if metrics is None:
@@ -105,6 +107,7 @@ def _trained_together(singles: list[Run], force: bool) -> tuple[set[Path], dict[
     missing = {one.training: one for one in singles if force or trained(one.training) is None}
     if len(missing) < 2:
         return set(), {}
+    rehearse(singles[0].config)
     import torch
 
     config = singles[0].config

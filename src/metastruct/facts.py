@@ -1,11 +1,13 @@
 """What others must know of a piece, from the block `facts` of its yaml, conf/GROUP/NAME.yaml.
 
-label, order            what people call it, and its place among methods; its name and last where it says nothing
+label, short, order     what people call it, and its place; its name and last where it says nothing
 colour, marker          its look in figures; chosen for it where it says nothing
 provides                word: value, what other pieces may need; `{setting: value}` holds where the settings are so
 needs                   group: {what: for people, word: value or the values that will do}
 values                  setting: its bounds, such as "at least 1 and below 8", or the list of its choices
 exactness, instead      of an adaptation: how exact a fit is, and who stands in where its needs are not met by default
+only_measured           of a data source: the settings that no training depends on
+trains                  of a learner: has it a meta-training?
 search                  what a search of its settings draws: `metastruct.search.space`
 
 Facts are no settings: they never reach a configuration, its keys or a class. This module is light, for a mistake is
@@ -31,6 +33,7 @@ class Facts:
     """Of one piece, as its yaml has them."""
 
     label: str | None = None
+    short: str | None = None
     order: int = LAST
     colour: str | None = None
     marker: str | None = None
@@ -39,7 +42,9 @@ class Facts:
     values: Mapping[str, str | Sequence[str]] = field(default_factory=dict)
     exactness: int = 0
     instead: str | None = None
-    search: Mapping[str, Any] = field(default_factory=dict)
+    only_measured: Sequence[str] = ()
+    trains: bool = True
+    search: dict[str, Any] = field(default_factory=dict)
 
 
 @cache
@@ -96,6 +101,12 @@ def by_default() -> Mapping[str, str | None]:
     entries: Any = OmegaConf.to_container(OmegaConf.load(CONF / "train.yaml"))
     pairs = [pair for entry in entries["defaults"] if isinstance(entry, dict) for pair in entry.items()]
     return {str(group): option for group, option in pairs if not str(group).startswith("override ")}
+
+
+def providing(group: str, word: str, value: Any = True) -> str:
+    """Who of a group provides it, in the words of a command line."""
+    names = [name for name in options(group) if facts_of(group, name).provides.get(word) == value]
+    return f"{group}={' or '.join(names)}"
 
 
 def ranked(modulation: str) -> bool:

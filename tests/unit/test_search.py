@@ -1,11 +1,14 @@
 from __future__ import annotations
 
+import csv
 from dataclasses import replace
 
+import numpy as np
 import pytest
 
+from metastruct.facts import CONF
 from metastruct.search.ranking import SEEDS, Plan, choose, next_job, shared_first
-from metastruct.search.space import BASELINES, METHODS, MODULATIONS, SCHEDULES
+from metastruct.search.space import BASELINES, METHODS, MODULATIONS, SCHEDULES, law
 from metastruct.search.trial import Row
 
 PLAN = Plan(trials=3, finalists=1, screen=0.1, budget=100)
@@ -58,7 +61,7 @@ def test_a_trial_is_the_same_whenever_it_is_drawn_and_the_first_is_the_yaml(name
     assert method.training(0) == []
     assert method.adaptation(0, 2)[0] == []
     assert [method.training(t) for t in range(5)] == [method.training(t) for t in range(5)]
-    if name != "scratch":
+    if method.trains:
         assert len({tuple(method.training(t)) for t in range(1, 9)}) > 1
 
 
@@ -66,3 +69,28 @@ def test_methods_of_a_kind_draw_alike_and_others_apart():
     assert len({MODULATIONS[name].stream for name in MODULATIONS}) == 1
     assert len({SCHEDULES[name].stream for name in SCHEDULES}) == 1
     assert len({method.stream for method in BASELINES.values()} | {5, 6}) == len(BASELINES) + 2
+
+
+def test_the_draws_of_a_recorded_search_are_drawn_again():
+    with open(CONF.parent / "outputs" / "reference" / "search" / "records.csv", newline="") as file:
+        rows = [row for row in csv.DictReader(file) if row["learner"] in METHODS]
+    assert len({row["learner"] for row in rows}) > 5
+    for row in rows:
+        method, trial, variant = METHODS[row["learner"]], int(row["trial"]), int(row["variant"])
+        assert " ".join(method.training(trial)) == row["training"]
+        assert " ".join(method.adaptation(trial, 4)[variant]) == row["adaptation"]
+
+
+@pytest.mark.parametrize(("declared", "inside"), [([3, 7], {3, 7}), ([True], {True})])
+def test_a_list_declares_choices(declared, inside):
+    rng = np.random.default_rng(0)
+    assert {law(declared)(rng) for _ in range(30)} == inside
+
+
+def test_two_ends_declare_a_law_between_them_that_is_uniform_in_the_logarithm():
+    rng = np.random.default_rng(0)
+    drawn = np.array([law("1e-3 to 1e-1")(rng) for _ in range(4000)])
+    assert drawn.min() >= 1e-3
+    assert drawn.max() <= 1e-1
+    assert abs(np.log10(drawn).mean() + 2) < 0.05
+    assert 0.018 < drawn.mean() < 0.026  # (high - low) / log(high / low); 0.05 of a uniform law

@@ -13,7 +13,8 @@ import torch
 from torch import Tensor
 
 from metastruct.adaptation.adaptation import Adaptation, Fit, Prior, frozen
-from metastruct.adaptation.gaussian import Residual, posterior, quadratic
+from metastruct.adaptation.gaussian import posterior, quadratic
+from metastruct.adaptation.jacobian import Residual
 from metastruct.data.observations import Observations
 from metastruct.dynamics.model import ModulatedModel
 from metastruct.objectives.objective import Objective
@@ -52,7 +53,7 @@ class ClosedForm(Adaptation):
             off = (after.cost - predicted).abs() > AFFINE * before.cost + torch.finfo(codes.dtype).eps
             if off.any():
                 raise ValueError(
-                    "adaptation=closed_form needs a field that is affine in the code, got one that is not; "
-                    "use modulation=camel, or adaptation=levenberg_marquardt"
+                    "the closed form needs a field that is affine in the code, got one that is not; "
+                    "use an adaptation that takes steps"
                 )
             return Fit(codes, torch.stack([before.loss, after.loss]), posterior(after, prior))

@@ -8,10 +8,7 @@ import torch
 from torch import Tensor
 
 from metastruct.adaptation.adaptation import Prior
-from metastruct.adaptation.jacobian import with_jacobian
-from metastruct.data.observations import Observations
-from metastruct.dynamics.model import ModulatedModel
-from metastruct.objectives.objective import Objective
+from metastruct.adaptation.jacobian import Residual
 
 
 @dataclass(frozen=True)
@@ -45,26 +42,9 @@ class Quadratic:
         return self.cost.isfinite() & self.gradient.isfinite().all(-1) & self.curvature.isfinite().all((-2, -1))
 
 
-@dataclass(frozen=True)
-class Residual:
-    """The residual of some tasks as a function of their codes alone."""
-
-    model: ModulatedModel
-    objective: Objective
-    observations: Observations
-
-    def __call__(self, codes: Tensor) -> Tensor:
-        """r `[tasks, residuals]`."""
-        return self.objective.residual(self.model, self.observations, codes)
-
-    def of(self, tasks: Tensor) -> Residual:
-        """That of some tasks."""
-        return replace(self, observations=self.observations.of(tasks))
-
-
 def quadratic(residual: Residual, codes: Tensor, prior: Prior | None) -> Quadratic:
     """Linearise at codes `[tasks, code]`; without a prior C^-1 is zero and s^2 one."""
-    values, jacobian = with_jacobian(residual, codes)
+    values, jacobian = residual.with_jacobian(codes)
     count = residual.observations.count
     loss = (values * values).sum(-1) / count
     points = residual.observations.states.shape[-2]

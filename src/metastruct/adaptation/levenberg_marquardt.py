@@ -15,7 +15,8 @@ import torch
 from torch import Tensor
 
 from metastruct.adaptation.adaptation import Adaptation, Fit, Prior, frozen
-from metastruct.adaptation.gaussian import Quadratic, Residual, posterior, quadratic, screened, solve
+from metastruct.adaptation.gaussian import Quadratic, posterior, quadratic, screened, solve
+from metastruct.adaptation.jacobian import Residual
 from metastruct.data.observations import Observations
 from metastruct.dynamics.model import ModulatedModel
 from metastruct.objectives.objective import Objective

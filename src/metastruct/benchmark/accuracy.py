@@ -8,13 +8,13 @@ from collections.abc import Sequence
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from metastruct.benchmark.timing import OUTPUTS, interleaved
+from metastruct.benchmark.timing import OUTPUTS, WORDS, interleaved
 
 if TYPE_CHECKING:
     from metastruct.runs.folder import RunFolder
 
-PENDULUM = "system=pendulum modulation=svd rank=5"
-LEVENBERG = "adaptation=levenberg_marquardt"
+PENDULUM: str = WORDS["main"]
+LEVENBERG: str = WORDS["exact"]
 
 
 def runs(words: str, seeds: Sequence[int] = (0, 1, 2)) -> list[RunFolder]:
@@ -83,7 +83,7 @@ def levenberg_over_gradient(metric: str, *overrides: str) -> float:
     from metastruct.reports.tables import read_records, seed_means
 
     means = []
-    for adaptation in (LEVENBERG, "adaptation=gradient"):
+    for adaptation in (LEVENBERG, WORDS["stepwise"]):
         rows = read_records(run.records for run in runs(" ".join((PENDULUM, *overrides, adaptation))))
         means.append(statistics.mean(seed_means(rows, metric).values()))
     return means[0] / means[1]

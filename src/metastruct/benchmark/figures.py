@@ -18,20 +18,12 @@ from metastruct.benchmark.steps import (
     svd_over_shift,
     trainer_over_bare,
 )
+from metastruct.benchmark.timing import WORDS
 from metastruct.evaluation.facts import ERRORS, facts
+from metastruct.facts import options
 from metastruct.launchers.gpu_pool import visible_gpus
 
 NO_BAR = math.inf
-BRACKETS = ("gnode", "nms")
-SYSTEMS = {  # what is trained, and the bars of its field and trajectory error (x 1e-2)
-    "pendulum, svd(5)": (PENDULUM, (1.8, 1.5)),
-    "mass_spring, svd(5)": ("system=mass_spring modulation=svd rank=5", (1.5, 1.1)),
-    "duffing, svd(5)": ("system=duffing modulation=svd rank=5", (1.8, 2.0)),
-    "pendulum (net=separable), svd(5)": (f"{PENDULUM} net=separable", (0.4, 1.0)),
-    "damped_oscillator (gnode), svd(3)": ("system=damped_oscillator modulation=svd rank=3", (3.0, 1.5)),
-    "two_gas_containers (gnode), svd(3)": ("system=two_gas_containers modulation=svd rank=3", (NO_BAR, NO_BAR)),
-    "two_gas_containers (nms), svd(3)": ("system=two_gas_containers modulation=svd rank=3 bracket=nms", (8.0, 12.0)),
-}
 
 
 @dataclass(frozen=True)
@@ -74,7 +66,7 @@ def steps() -> list[Figure]:
         Figure("outer step over its large matrix products", partial(step_over_products, large=True)),
         *(
             Figure(f"GENERIC outer step ({name}) over a Hamiltonian one", partial(generic_over_hamiltonian, name), 3.5)
-            for name in BRACKETS
+            for name in options("bracket")
         ),
         Figure("Python loop over 70 tasks over one batched step", batched_over_loop, 6.0, at_least=True),
         *(
@@ -110,9 +102,9 @@ def processes() -> list[Figure]:
 def errors() -> list[Figure]:
     """Of trained models on test tasks."""
     return [
-        Figure(f"{name}, {facts(metric).heading}, 3 seeds", partial(accuracy, metric, words), bar, "")
-        for name, (words, bars) in SYSTEMS.items()
-        for metric, bar in zip(ERRORS, bars, strict=True)
+        Figure(f"{name}, {facts(metric).heading}, 3 seeds", partial(accuracy, metric, run["words"]), bar or NO_BAR, "")
+        for name, run in WORDS["accuracy"].items()
+        for metric, bar in zip(ERRORS, run["bars"], strict=True)
     ]
 
 

@@ -11,7 +11,7 @@ import tempfile
 import time
 from pathlib import Path
 
-from metastruct.benchmark.timing import OUTPUTS, learner
+from metastruct.benchmark.timing import OUTPUTS, WORDS, learner
 from metastruct.facts import CONF
 
 TRAIN = [sys.executable, str(CONF.parent / "train.py")]
@@ -54,10 +54,10 @@ def start_up() -> float:
     from metastruct.sweeps.plan import Plan, carry_out
     from metastruct.sweeps.table import planned
 
-    learner("modulation=shift")  # simulates the data
+    learner(*WORDS["no_rank"].split())  # simulates the data
     with tempfile.TemporaryDirectory() as folder:
         shutil.copytree(OUTPUTS / "data", Path(folder) / "data")
-        words = ("system=pendulum", "modulation=shift", "trainer.steps=600")
+        words = (*WORDS["short"].split(), "trainer.steps=600")
         plan = Plan.of(planned("benchmark", words, range(6), Path(folder)))
         outcomes = carry_out(plan, Sequential(), False, lambda _: None)
         metrics = [json.loads((outcome.job.folder / "metrics.json").read_text()) for outcome in outcomes]

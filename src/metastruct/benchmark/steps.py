@@ -9,19 +9,24 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from metastruct.benchmark.timing import learner, ratio
+from metastruct.benchmark.timing import WORDS, learner, ratio
+
+
+def made(words: str, *more: str) -> Any:
+    """A learner of words of conf/benchmark.yaml."""
+    return learner(*WORDS[words].split(), *more)
 
 
 def svd_over_shift() -> float:
     """One outer step of svd(5) over one of shift."""
-    svd, shift = learner("modulation=svd", "rank=5"), learner("modulation=shift")
+    svd, shift = made("low_rank"), made("no_rank")
     return ratio(lambda: svd.outer_update(0), lambda: shift.outer_update(0))
 
 
 def generic_over_hamiltonian(bracket: str) -> float:
     """One outer step of svd(3) with a bracket and two potentials over one of a Hamiltonian net of the same size."""
-    generic = learner("system=damped_oscillator", "modulation=svd", "rank=3", "net.depth=3", f"bracket={bracket}")
-    hamiltonian = learner("system=pendulum", "modulation=svd", "rank=3", "net.depth=3")
+    generic = made("two_potentials", f"bracket={bracket}")
+    hamiltonian = made("one_potential")
     return ratio(lambda: generic.outer_update(0), lambda: hamiltonian.outer_update(0))
 
 
@@ -48,11 +53,11 @@ def recorded_products(call: Callable[[], object]) -> list[tuple[Callable[..., An
 
 def step_over_products(large: bool) -> float:
     """One outer step of svd(5) over its matrix products replayed alone, all of them or those of width x width."""
-    svd = learner("modulation=svd", "rank=5")
+    svd = made("low_rank")
     svd.outer_update(0)
     found = recorded_products(lambda: svd.outer_update(1))
     if large:
-        width = svd.model.dynamics.nets["hamiltonian"].sites[0].out_features
+        width = next(iter(svd.model.dynamics.nets.values())).sites[0].out_features
 
         def is_large(args: tuple[Any, ...]) -> bool:
             a, b = args[-2:]
@@ -71,7 +76,7 @@ def batched_over_loop() -> float:
     """A Python loop over the tasks of a batch over the one batched step."""
     import torch
 
-    svd = learner("modulation=svd", "rank=5")
+    svd = made("low_rank")
 
     def loop() -> None:
         batch = svd.batches[1]
@@ -98,7 +103,7 @@ def maml_over_loop(width: int, points: int) -> float:
     import torch
 
     settings = ("inner_steps=5", "task_batch=10", f"point_batch={points}")
-    maml = learner("learner=maml", f"net.width={width}", *(f"learner.{setting}" for setting in settings))
+    maml = made("second_order", f"net.width={width}", *(f"learner.{setting}" for setting in settings))
 
     def loop() -> None:
         total = None
@@ -121,8 +126,8 @@ def replicas_over(singles: int, device: str) -> float:
 
     one, *others = (learner(f"seed={seed}").to(device) for seed in range(9))
     eight = together(others)
-    for made in (one, eight):
-        made.configure_optimizers()
+    for each in (one, eight):
+        each.configure_optimizers()
     wait: Callable[[], object] = torch.cuda.synchronize if device == "cuda" else int
 
     def batched() -> None:

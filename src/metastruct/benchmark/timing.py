@@ -7,9 +7,12 @@ import time
 from collections.abc import Callable
 from typing import Any
 
+from omegaconf import OmegaConf
+
 from metastruct.facts import CONF
 
 OUTPUTS = CONF.parent / "outputs"
+WORDS: Any = OmegaConf.to_container(OmegaConf.load(CONF / "benchmark.yaml"), resolve=True)
 
 
 def interleaved(*calls: Callable[[], object], rounds: int = 60) -> list[list[float]]:

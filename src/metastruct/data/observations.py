@@ -57,6 +57,10 @@ class Observations:
         """Those at some points `[points]`, the same of every task."""
         return self._map(lambda values: values[:, points])
 
+    def apart(self, window: int) -> Observations:
+        """Every window of every task as a task of its own, in their order."""
+        return self._map(lambda values: values.unflatten(1, (-1, window)).flatten(0, 1))
+
     def repeated(self, times: int) -> Observations:
         """All tasks, so many times one after another."""
         return self._map(lambda values: values.repeat(times, *[1] * (values.dim() - 1)))

@@ -14,6 +14,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from metastruct.facts import providing
 from metastruct.integrators.flow import Flow
 from metastruct.integrators.signal import Signal
 from metastruct.nets.net import MakeNet, Net
@@ -77,7 +78,7 @@ class Dynamics(nn.Module, ABC):
             if not self.takes_inputs:
                 raise ValueError(
                     f"{type(self).__name__} dynamics takes no inputs, got {len(scales.input_mean)}; "
-                    "leave them out or use dynamics=unstructured"
+                    f"leave them out or use {providing('dynamics', 'inputs')}"
                 )
             self.register_buffer("input_mean", scales.input_mean.clone())
             self.register_buffer("input_std", scales.input_std.clone())
@@ -97,7 +98,7 @@ class Dynamics(nn.Module, ABC):
         Raises:
             TypeError: this dynamics has none.
         """
-        raise TypeError(f"dynamics={type(self).__name__.lower()} has no energy; use dynamics=hamiltonian or generic")
+        raise self._lacks("has no energy", "energy")
 
     def entropy(self, x: Tensor, updates: Updates) -> Tensor:
         """The learned entropy, `[..., tasks, points]`, up to a constant.
@@ -105,7 +106,7 @@ class Dynamics(nn.Module, ABC):
         Raises:
             TypeError: this dynamics has none.
         """
-        raise TypeError(f"dynamics={type(self).__name__.lower()} has no entropy; use dynamics=generic")
+        raise self._lacks("has no entropy", "entropy")
 
     def degeneracies(self, x: Tensor, updates: Updates) -> dict[str, Tensor]:
         """How far identities that hold by construction are from zero, relative, each `[..., tasks, points]`."""
@@ -118,7 +119,10 @@ class Dynamics(nn.Module, ABC):
         Raises:
             TypeError: it does not.
         """
-        raise TypeError(f"dynamics={type(self).__name__.lower()} does not fix its energy; use dynamics=hamiltonian")
+        raise self._lacks("does not fix its energy", "energy_slopes")
+
+    def _lacks(self, what: str, word: str) -> TypeError:
+        return TypeError(f"dynamics={type(self).__name__.lower()} {what}; use {providing('dynamics', word)}")
 
     def flow(self, updates: Updates, inputs: Signal | None = None) -> Flow:
         """What an integrator needs of these tasks: the field, and the energy where it is kept.

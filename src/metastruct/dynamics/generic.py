@@ -56,12 +56,12 @@ class Generic(Dynamics):
 
     def _first_slopes(self, scales: Scales) -> dict[str, nn.Parameter]:
         energy, entropy = torch.randn(2, len(scales.state_mean))
-        drift = torch.zeros_like(entropy) if scales.drift is None else scales.drift / scales.derivative_std
-        if drift.any():
-            entropy = drift.to(energy)
+        drifts = scales.drift is not None and bool(scales.drift.any())
+        if scales.drift is not None and drifts:
+            entropy = (scales.drift / scales.derivative_std).to(energy)
         entropy = normalize(entropy, dim=0)
         across = normalize(energy - (energy @ entropy) * entropy, dim=0)
-        energy = normalize(entropy + self.bracket.tilt * across, dim=0) if drift.any() else across
+        energy = normalize(entropy + self.bracket.tilt * across, dim=0) if drifts else across
         return {"energy": nn.Parameter(energy), "entropy": nn.Parameter(entropy)}
 
     def make_nets(self, net: MakeNet, state_dim: int) -> dict[str, Net]:

@@ -83,5 +83,5 @@ class Flow:
 
     def _known_energy(self, x: Tensor) -> Tensor:
         if self._energy is None:
-            raise TypeError("this integrator needs an energy and the flow keeps none; use integrator=rk4")
+            raise TypeError("this integrator needs an energy and the flow keeps none; use another integrator")
         return self._energy(x)

@@ -20,6 +20,8 @@ from torch.optim import Optimizer
 from metastruct.data.batches import Batches
 from metastruct.learners.learner import Learner, own_gradients
 
+CHUNK = 256  # draws of a task at a time, where all are looked at
+
 
 class AutoDecoding(Learner):
     """Meta-training with evolving codes (paper, algorithm 1) and its variants.
@@ -127,6 +129,23 @@ class AutoDecoding(Learner):
         axes, hypernetwork = len(self.replicas), self.model.modulation.hypernetwork
         phi = torch.cat([parameter.flatten(axes) for parameter in hypernetwork.parameters()], dim=-1)
         return self.locality["lambda_phi"] * torch.linalg.vector_norm(phi, dim=-1) + self.model.modulation.penalty()
+
+    @torch.no_grad()
+    def unexplained(self) -> Tensor:
+        """Over everything that is seen of the training tasks, each with its own code."""
+        counts = torch.from_numpy(self.counts).to(self.device)
+        tasks = torch.arange(self.tasks, device=self.device).expand(*self.replicas, -1)
+        components = self.objective.components(len(self.model.dynamics.state_mean))
+        total, number = torch.zeros((), dtype=torch.float64, device=self.device), 0
+        for begin in range(0, int(counts.max()), CHUNK):
+            draws = torch.arange(begin, min(begin + CHUNK, int(counts.max())), device=self.device)
+            known = draws < counts[:, None]
+            draws = torch.minimum(draws, counts[:, None] - 1).expand(*self.replicas, -1, -1)
+            residual = self.objective.residual(self.model, self.observed(tasks, draws), self.codes)
+            squares = residual.double().square().unflatten(-1, (len(known[0]), -1, components)).mean(-2)
+            total = total + (squares * known[..., None]).sum((-3, -2))
+            number += int(known.sum())
+        return total / number
 
     def diagnostics(self) -> dict[str, float]:
         spread = float(self.codes.detach().std(-2, correction=0).mean())

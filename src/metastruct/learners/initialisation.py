@@ -11,6 +11,7 @@ from torch.optim import Optimizer
 
 from metastruct.data.batches import Batches
 from metastruct.data.observations import Observations
+from metastruct.facts import providing
 from metastruct.learners.learner import Learner
 from metastruct.modulation.weights import Weights
 
@@ -31,7 +32,7 @@ class Initialisation(Learner):
         if not isinstance(self.model.modulation, Weights):
             raise ValueError(
                 "a learner of initialisations needs codes that are weight changes, got a modulation "
-                f"{type(self.model.modulation).__name__}; use modulation=weights"
+                f"{type(self.model.modulation).__name__}; use {providing('modulation', 'code', 'weights')}"
             )
         self.register_buffer("codes", torch.zeros(1, self.model.code_dim), persistent=False)
         self.batches = Batches(self.seed, self.counts, min(task_batch, self.tasks), point_batch, draws)

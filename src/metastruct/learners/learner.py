@@ -174,13 +174,18 @@ class Learner(LightningModule):
         going = [index for course, index in self.each() if course.diverged_at is None]
         return bool(going) and all(bool(p[index].isfinite().all()) for p in self.parameters() for index in going)
 
+    def unexplained(self) -> Tensor | None:
+        """Variance of each component of the residual that codes leave, `[..., components]`; None without such codes."""
+        return None
+
     def results(self) -> list[dict[str, Any]]:
         """What is kept of each replica: what a training of its seed alone would leave, in its share of the time."""
-        own, state = self.own(), self.model.state_dict()
+        own, state, noise = self.own(), self.model.state_dict(), self.unexplained()
         return [
             {
                 "model": {name: t[index].clone() if f"model.{name}" in own else t for name, t in state.items()},
                 "codes": self.codes.detach()[index].clone(),
+                "noise": None if noise is None else noise[index].clone(),
                 "outer_step": self.outer_step,
                 "seconds": self.seconds / len(self.courses),
                 "history": course.history,

@@ -57,7 +57,7 @@ class GEPS(Modulation):
 
     def make_hypernetwork(self, scales: Tensor, offsets: Tensor, hidden: int) -> nn.Module:
         if hidden:
-            raise ValueError(f"modulation=geps has no hyper-network, got hidden {hidden}; use modulation=svd")
+            raise ValueError(f"modulation=geps has no hyper-network, got hidden {hidden}; leave it at 0")
         shifts = sum(size for (_, name, _), size in zip(self.layout, self.sizes, strict=True) if name == SHIFT)
         return SharedCode(self.code_dim, len(self.matrix_sites), scales[len(scales) - shifts :])
 

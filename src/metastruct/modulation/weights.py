@@ -39,7 +39,7 @@ class Weights(Modulation):
         self.hypernetwork = nn.Identity()
         self.code_dim = sum(self.sizes)
         self.register_buffer("rates", torch.ones(len(self.sizes)))
-        spans = torch.arange(len(self.sizes)).repeat_interleave(torch.tensor(self.sizes))
+        spans = torch.arange(len(self.sizes)).repeat_interleave(torch.tensor(self.sizes), output_size=sum(self.sizes))
         self.register_buffer("spans", spans, persistent=False)
 
     def parts(self, site: Site) -> dict[str, Part]:

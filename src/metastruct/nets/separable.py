@@ -26,7 +26,7 @@ class Separable(Net):
         if in_features % 2 or out_features != 1 or not potential:
             raise ValueError(
                 "net=separable is a scalar potential of a state (q, p) of even size, "
-                f"got {in_features} inputs and {out_features} outputs; use net=mlp"
+                f"got {in_features} inputs and {out_features} outputs; use another net"
             )
         self.kinetic = MLP(in_features // 2, 1, True, **mlp)
         self.potential_energy = MLP(in_features // 2, 1, True, **mlp)

@@ -30,6 +30,10 @@ class Objective(ABC):
         The residuals of a point, or of a window, follow each other, and are zero where a point is masked.
         """
 
+    def components(self, state_dim: int) -> int:
+        """How many kinds of residuals follow each other, again and again, each with a noise of its own."""
+        return state_dim
+
     def loss(self, model: ModulatedModel, observations: Observations, codes: Tensor | None) -> Tensor:
         """Sum of r^2 over the points of a task, one value a task, `[..., tasks]`."""
         residual = self.residual(model, observations, codes)

@@ -2,10 +2,11 @@
 
 For a matrix with gradient G, all averages exponential:
 
-    L = mean of G G^T,  R = mean of G^T G,  with eigenbases Q_L and Q_R, one QR iteration every few steps
     M = mean of G,  V = mean of (Q_L^T G Q_R)^2
     W <- W - rate Q_L (Q_L^T M Q_R / (sqrt(V) + eps)) Q_R^T
+    L = mean of G G^T,  R = mean of G^T G,  with eigenbases Q_L and Q_R, one QR iteration every few steps
 
+A gradient is seen in the bases of those before it: in its own it would be diagonal. So the first one only makes bases.
 A side that is longer than a bound keeps its own basis; vectors, and the codes of tasks, take Adam's steps.
 """
 
@@ -74,15 +75,26 @@ class Rotated(torch.optim.Optimizer):
                 for side, size in _sides(gradient):
                     if size <= group["longest"]:
                         state[f"factor{side}"] = gradient.new_zeros(*gradient.shape[:-2], size, size)
-        state["step"] += 1
-        step, mean, square = state["step"], state["mean"], state["square"]
-        mean.lerp_(gradient, 1 - beta1)
+        if len(state["mean"]) != len(gradient):
+            raise ValueError(
+                "optimizer=soap needs gradients of the same parameters in every step, got "
+                f"{len(gradient)} of the shape {list(gradient.shape[1:])} where there were {len(state['mean'])}"
+            )
+        first = any(f"factor{side}" in state and f"basis{side}" not in state for side in (0, 1))
+        change = torch.zeros_like(gradient) if first else self._step(gradient, state, beta1, beta2)
         for side, _ in _sides(gradient) if matrices else ():
             if f"factor{side}" in state:
                 factor = gradient @ gradient.mT if side == 0 else gradient.mT @ gradient
                 state[f"factor{side}"].lerp_(factor, 1 - beta2)
-        if matrices and step % group["every"] == 1 % group["every"]:
+        if matrices and state["step"] % group["every"] == 0:
             turn(state)
+        return change
+
+    @staticmethod
+    def _step(gradient: Tensor, state: dict[str, Any], beta1: float, beta2: float) -> Tensor:
+        state["step"] += 1
+        step, mean, square = state["step"], state["mean"], state["square"]
+        mean.lerp_(gradient, 1 - beta1)
         rotated = into(state, gradient)
         square.lerp_(rotated * rotated, 1 - beta2)
         scale = (square / (1 - beta2**step)).sqrt_().add_(EPS)
@@ -118,19 +130,45 @@ def out_of(state: dict[str, Any], matrix: Tensor) -> Tensor:
 
 
 def turn(state: dict[str, Any]) -> None:
-    """The bases: eigenvectors at first, then one QR iteration, largest eigenvalues first; V keeps to its directions."""
+    """The bases: eigenvectors at first, then one QR iteration, largest eigenvalues first; V keeps to its directions.
+
+    Directions without a gradient stay where they are, else round-off would choose among them.
+    """
     for side in (0, 1):
         factor = state.get(f"factor{side}")
         if factor is None:
             continue
         basis = state.get(f"basis{side}")
         if basis is None:
-            state[f"basis{side}"] = torch.linalg.eigh(factor).eigenvectors.flip(-1)
+            state[f"basis{side}"] = _eigenvectors(factor)
             continue
-        order = ((factor @ basis) * basis).sum(-2).argsort(-1, descending=True)
+        values = ((factor @ basis) * basis).sum(-2)
+        values, order = torch.where(_empty(values), 0.0, values).sort(dim=-1, descending=True, stable=True)
         columns = order[..., None, :]
         basis = basis.gather(-1, columns.expand_as(basis))
         square = state["square"]
         index = order[..., :, None].expand_as(square) if side == 0 else columns.expand_as(square)
         state["square"] = square.gather(-2 if side == 0 else -1, index)
-        state[f"basis{side}"] = torch.linalg.qr(factor @ basis).Q
+        state[f"basis{side}"] = torch.linalg.qr(torch.where((values == 0)[..., None, :], basis, factor @ basis)).Q
+
+
+def _empty(values: Tensor) -> Tensor:
+    """Which eigenvalues `[..., size]` are nothing but round-off beside the others."""
+    return values <= torch.finfo(values.dtype).eps ** (3 / 4) * values.sum(-1, keepdim=True)
+
+
+def _eigenvectors(factor: Tensor) -> Tensor:
+    """Largest eigenvalues first; those of nothing by the axes that they are nearest to, which makes them definite.
+
+    The identity where the factor is not finite, for eigh would fail the others too.
+    """
+    size = factor.shape[-1]
+    identity = torch.eye(size, dtype=factor.dtype, device=factor.device)
+    finite = factor.isfinite().all(-1, keepdim=True).all(-2, keepdim=True)
+    factor = torch.where(finite, factor, identity)
+    values, vectors = torch.linalg.eigh(factor)
+    empty = vectors * _empty(values)[..., None, :]
+    nothing = empty @ empty.mT
+    axes = torch.linspace(1, 2, size, dtype=factor.dtype, device=factor.device).diag()
+    below = values.sum(-1).clamp(min=torch.finfo(factor.dtype).tiny)[..., None, None] * (nothing @ axes @ nothing)
+    return torch.linalg.eigh(factor - below).eigenvectors.flip(-1)

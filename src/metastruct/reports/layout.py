@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
+from metastruct.facts import described, options
+from metastruct.reports.methods import stepwise
 from metastruct.reports.results import Run
 
 
@@ -17,7 +20,7 @@ def _in_full(run: Run) -> bool:
 
 
 def _stepwise(run: Run) -> bool:
-    return run["adaptation"] == "gradient" and run["shots"] == "200"
+    return stepwise(run["adaptation"]) and run["shots"] == "200"
 
 
 @dataclass(frozen=True)
@@ -30,7 +33,7 @@ class Layout:
         column: the setting that tells its columns apart, if any.
         rivals: rows that agree in these settings compete for the best of a column.
         domains: one column for each family of a joint training.
-        only: which runs belong to it.
+        only: which runs belong to it, `in full` or `stepwise` in a yaml; all where it says nothing.
         published: do the paper's numbers stand beside?
         file: stem of its files.
     """
@@ -45,28 +48,21 @@ class Layout:
     file: str = "table"
 
 
-LAYOUTS: dict[str, tuple[Layout, ...]] = {
-    "main": (Layout("Every method on the conservative systems", ("method",), "system", published=True),),
-    "morse": (Layout("Modulations on morse", ("method",), "system"),),
-    "untuned": (Layout("Modulations with their defaults", ("method",), "system", published=True),),
-    "dissipative": (
-        Layout("Dissipative systems", ("system", "setting", "dynamics", "method"), rivals=("system", "setting"),
-               published=True),
-    ),
-    "shots": (
-        Layout("Error against observations", ("system", "method", "adaptation"), "shots", ("system",), only=_in_full),
-        Layout("Error against adaptation steps, from 200 observations", ("system", "method"), "steps", ("system",),
-               only=_stepwise, file="table_steps"),
-    ),
-    "initialisation": (
-        Layout("Start of the adaptation, evolving and reset codes", ("system", "steps", "method", "codes"), "start",
-               ("system", "steps")),
-    ),
-    "locality": (Layout("Locality weights", ("system", "method", "lambda_z"), "lambda_phi", ("system",)),),
-    "ranks": (Layout("Rank of the modulation", ("system", "modulation"), "rank", ("system",)),),
-    "parameters": (Layout("Error against parameters", ("system", "method", "setting"), rivals=("system",)),),
-    "multi_domain": (Layout("One base for three families", ("method", "adaptation"), domains=True),),
-    "main_job": (Layout("The main job", ("label",), rivals=("label",), published=True),),
-    "defaults": (Layout("One setting at a time changed from its default", ("label",)),),
-}  # fmt: skip
+def _described(name: str) -> tuple[Layout, ...]:
+    """Those of a table's yaml."""
+    layouts: list[dict[str, Any]] = described("table", name).get("layouts", [])
+    named: dict[str, Callable[[Any], Any]] = {"rows": tuple, "rivals": tuple, "only": KINDS.__getitem__}
+    return tuple(Layout(**{key: named.get(key, _same)(value) for key, value in layout.items()}) for layout in layouts)
+
+
+def _same(value: Any) -> Any:
+    return value
+
+
+KINDS = {"in full": _in_full, "stepwise": _stepwise}
+LAYOUTS = {
+    name: _described(name)
+    for name in sorted(options("table"), key=lambda name: (described("table", name)["order"], name))
+    if "layouts" in described("table", name)
+}
 WORDS = {"setting": "", "label": "setting", "lambda_z": "lambda z", "lambda_phi": "lambda phi", "shots": "observations"}

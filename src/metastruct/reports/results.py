@@ -19,6 +19,7 @@ from typing import Any
 import numpy as np
 
 from metastruct.evaluation.facts import ERRORS, facts
+from metastruct.reports.methods import stepwise
 
 LIMIT = 10.0  # an error of a rollout above it has diverged
 
@@ -80,7 +81,7 @@ class Run:
     @property
     def adapted_in_full(self) -> bool:
         """Did the adaptation take all of its steps? (The table of shots cuts the gradient's short.)"""
-        return self["adaptation"] != "gradient" or self["steps"] == "300"
+        return not stepwise(self["adaptation"]) or self["steps"] == "300"
 
 
 @dataclass(frozen=True)

@@ -9,6 +9,7 @@ import numpy as np
 
 from metastruct.evaluation.facts import ERRORS, Facts, facts, headings
 from metastruct.reports.layout import WORDS, Layout
+from metastruct.reports.methods import with_codes
 from metastruct.reports.published import NOTE, beside
 from metastruct.reports.results import Results, groups, is_number, spread
 
@@ -88,8 +89,8 @@ class Sheet:
         seconds = {row: spread([float(r["training_seconds"]) for r in those.runs])[0] for row, those in by_row.items()}
         commits = sorted({run["commit"] for run in results.runs})
         seeds = min(cell.seeds for cell in cells.values()), max(cell.seeds for cell in cells.values())
-        steps = {int(run["training_steps"]) for run in results.runs if run["learner"] == "auto_decoding"}
-        baselines = any(run["learner"] != "auto_decoding" for run in results.runs)
+        steps = {int(run["training_steps"]) for run in results.runs if with_codes(run["learner"])}
+        baselines = any(not with_codes(run["learner"]) for run in results.runs)
         told = commits, seeds, sorted(steps), baselines
         rows, errors = list(by_row), results.errors
         return cls(results.name, layout, errors, rows, columns, cells, theirs, sizes, seconds, *told)

@@ -12,12 +12,12 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
-RESULTS_VERSION = 1  # raise it when a change of code changes the numbers of an unchanged configuration
+from metastruct.facts import facts_of
+
+RESULTS_VERSION = 2  # raise it when a change of code changes the numbers of an unchanged configuration
 
 Tree = Mapping[str, Any]
-PIECES = ("system", "net", "modulation", "dynamics", "learner", "objective", "optimizer")
-OPTIONAL = ("bracket", "start")  # pieces that a run need not have
-DATA = ("seed", "trajectories", "horizon", "points", "tolerance", "noise")
+PIECES = ("system", "net", "modulation", "dynamics", "bracket", "learner", "objective", "optimizer")
 
 
 def digest(content: object) -> str:
@@ -35,12 +35,18 @@ def _pick(tree: Tree, *names: str) -> dict[str, Any]:
     return {name: tree[name] for name in names}
 
 
+def _only_measured(cfg: Tree) -> tuple[str, ...]:
+    """The settings of the data that no training depends on."""
+    return tuple(facts_of("data", cfg["data"]["name"]).only_measured)
+
+
 def training_settings(cfg: Tree) -> dict[str, Any]:
     """The part of a resolved configuration that the trained model depends on."""
+    data, left_out = cfg["data"], _only_measured(cfg)
     return {
         **_pick(cfg, *PIECES, "locality", "seed"),
-        **{name: cfg[name] for name in OPTIONAL if cfg.get(name)},  # keys of runs without one do not change
-        "data": _pick(cfg["data"], *DATA, "train_tasks"),
+        **({"start": cfg["start"]} if cfg.get("start") else {}),  # a system's own is in its name
+        "data": {name: value for name, value in data.items() if name not in left_out},
         "steps": cfg["trainer"]["steps"],
         "results": RESULTS_VERSION,
     }
@@ -54,7 +60,7 @@ def evaluation_settings(cfg: Tree) -> dict[str, Any]:
         **_pick(cfg, "adaptation", "integrator", "shots"),
         "training": training_settings(cfg),
         "evaluation": evaluation | ({} if named is None else {"metrics": named}),  # all of them change no key
-        "data": _pick(cfg["data"], "test_tasks", "support_trajectories"),
+        "data": _pick(cfg["data"], *_only_measured(cfg)),
     }
 
 

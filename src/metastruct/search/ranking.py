@@ -29,7 +29,7 @@ class Plan:
 
 def next_job(rows: Sequence[Row], system: str, learner: str, plan: Plan) -> Job | None:
     """What this method does next: screen another trial, take a finalist to the whole budget, or nothing."""
-    share = plan.screen if plan.screen < 1 and learner != "scratch" else 1.0
+    share = plan.screen if plan.screen < 1 and METHODS[learner].trains else 1.0
     screening = Job(system, learner, 0, SEEDS[0], int(plan.budget * share))
     own = [row for row in rows if row.system == system and row.learner == learner]
     done = {(row.trial, row.seed, row.budget) for row in own}

@@ -1,21 +1,28 @@
 """What is searched: for each method, laws from which settings of its training and of its adaptation are drawn.
 
-A method's stream number fixes its draws: trial 7 of a method has the same settings whatever else is searched. All
-modulations share one stream, so that a trial means the same settings for each of them, and one setting can be chosen
-for all.
+The fact `search` of a yaml declares them: `training` and `adaptation` are each a list of spaces, of which a trial draws
+one; a space gives a setting its choices, a list, or log-uniform bounds, "1e-3 to 2e-2". A learner that brings its own
+modulation is a method; the others give their spaces to every modulation with a code, which may declare its own.
+
+The number `stream` fixes the draws of a method: trial 7 has the same settings whatever else is searched. Modulations
+share one stream, so that a trial means the same settings for each of them, and one setting can be chosen for all.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 
+from metastruct.facts import by_default, facts_of, in_order
+from metastruct.reports.methods import MODULATIONS as PUBLISHED
+from metastruct.reports.methods import SVD, stem, with_codes
+
 Draw = Callable[[np.random.Generator], Any]
-Space = dict[str, Draw]  # setting -> law
+Space = Mapping[str, Draw]  # setting -> law
 
 
 def choice(*values: Any) -> Draw:
@@ -27,6 +34,14 @@ def between(low: float, high: float) -> Draw:
     return lambda rng: float(f"{math.exp(rng.uniform(math.log(low), math.log(high))):.3g}")
 
 
+def law(declared: str | Sequence[Any]) -> Draw:
+    """Of choices, or of bounds such as "1e-3 to 2e-2"."""
+    if isinstance(declared, str):
+        low, _, high = declared.partition(" to ")
+        return between(float(low), float(high))
+    return choice(*declared)
+
+
 @dataclass(frozen=True)
 class Method:
     """What train.py is told, and the spaces; where there are several, a trial draws from one of them."""
@@ -35,6 +50,15 @@ class Method:
     trainings: tuple[Space, ...]
     adaptations: tuple[Space, ...]
     stream: int
+    trains: bool = True
+
+    @classmethod
+    def declared(cls, overrides: Sequence[str], facts: Mapping[str, Any], trains: bool = True) -> Method:
+        """With the spaces of a fact `search`."""
+        parts = ("training", "adaptation")
+        spaces = ([{key: law(of) for key, of in space.items()} for space in facts.get(part, [{}])] for part in parts)
+        trainings, adaptations = spaces
+        return cls(tuple(overrides), tuple(trainings), tuple(adaptations), facts.get("stream", 0), trains)
 
     def training(self, trial: int) -> list[str]:
         """Overrides of a trial; trial 0 is the yaml as it stands."""
@@ -51,90 +75,30 @@ class Method:
         return [f"{key}={str(draw(rng)).lower()}" for key, draw in space.items()]
 
 
-BATCHES: Space = {"learner.task_batch": choice(5, 10, 20), "learner.point_batch": choice(16, 32, 64)}
-OUTER: Space = {"optimizer.base_rate": between(5e-4, 1e-2)}
-META: Space = {
-    "learner.inner_steps": choice(1, 3, 5, 10),
-    "learner.learn_rates": choice(True, False),
-    **BATCHES,
-    **OUTER,
-}
-DESCENT: Space = {
-    "adaptation": choice("descent"),
-    "adaptation.steps": choice(5, 10, 20, 50, 100),
-    "adaptation.rate_factor": choice(0.3, 1.0, 2.0),
-}
-ADAM: Space = {
-    "adaptation": choice("fine_tuning"),
-    "adaptation.steps": choice(30, 100, 300, 1000),
-    "adaptation.learning_rate": between(1e-4, 1e-2),
-}
-SGD: Space = ADAM | {"adaptation.optimizer": choice("sgd"), "adaptation.learning_rate": between(3e-3, 1.0)}
-ALONE: Space = {
-    "adaptation.steps": choice(500, 1000, 2000, 4000),
-    "adaptation.learning_rate": between(1e-3, 3e-2),
-}
-CODES: Space = {
-    "optimizer.base_rate": between(1e-3, 2e-2),
-    "optimizer.code_rate": between(3e-3, 1e-1),
-    "locality": choice("none", "weak", "default"),
-    "modulation.scale": choice(0.1, 0.3),
-}
-ON_CODES: Space = {
-    "adaptation": choice("gradient"),
-    "adaptation.steps": choice(300),
-    "adaptation.learning_rate": between(3e-3, 1e-1),
-}
+def words(modulation: str) -> list[str]:
+    """Of a modulation, with the rank that the paper gives it."""
+    methods = [method for method in PUBLISHED if stem(method) == modulation]
+    rank = methods[0].removeprefix(modulation).strip("()") if methods else ""
+    return [f"modulation={modulation}", *([f"rank={rank}"] if rank else [])]
 
 
 def schedule(codes: str) -> Method:
     """Both ways to treat the codes of a batch, as the table `initialisation` compares them."""
-    words = ("modulation=svd", "rank=5", "learner.schedule=alternating", "learner.task_batch=10")
-    return Method((*words, f"learner.codes={codes}"), ({"optimizer.code_rate": between(3e-3, 3e-1)},), (ON_CODES,), 6)
+    alternating = ("learner.schedule=alternating", "learner.task_batch=10", f"learner.codes={codes}")
+    method = Method.declared([*words(stem(SVD)), *alternating], SHARED)
+    return replace(method, trainings=({"optimizer.code_rate": between(3e-3, 3e-1)},), stream=6)
 
 
-def reptile(inner: str, rate: Draw) -> Space:
-    return BATCHES | {
-        "learner.inner_optimizer": choice(inner),
-        "learner.inner_rate": rate,
-        "learner.inner_steps": choice(5, 10, 20, 40),
-        "learner.outer_rate": between(0.1, 1.0),
-    }
-
-
-def modulation(*overrides: str, adaptation: Space = ON_CODES) -> Method:
-    return Method(overrides, (CODES,), (adaptation,), stream=5)
-
-
+SHARED = facts_of("learner", str(by_default()["learner"])).search  # of all modulations
 BASELINES = {
-    "anil": Method(
-        ("learner=anil",), (META | {"learner.inner_rate": between(2e-2, 1.0)},), (DESCENT, DESCENT, ADAM), stream=0
-    ),
-    "maml": Method(
-        ("learner=maml",), (META | {"learner.inner_rate": between(5e-3, 0.3)},), (DESCENT, DESCENT, ADAM), stream=1
-    ),
-    "pretrained": Method(
-        ("learner=pretrained",),
-        (OUTER | {"learner.point_batch": choice(16, 64), "learner.task_batch": choice(20, 60)},),
-        (ADAM, ADAM, SGD),
-        stream=2,
-    ),
-    "reptile": Method(
-        ("learner=reptile",),
-        (reptile("adam", between(3e-4, 1e-2)), reptile("sgd", between(1e-2, 0.3))),
-        (ADAM, ADAM, SGD),
-        stream=3,
-    ),
-    "scratch": Method(("learner=scratch",), ({},), (ALONE,), stream=4),
+    name: Method.declared([f"learner={name}"], facts_of("learner", name).search, facts_of("learner", name).trains)
+    for name in in_order("learner")
+    if not with_codes(name)
 }
 MODULATIONS = {
-    "svd": modulation("modulation=svd", "rank=5"),
-    "shift": modulation("modulation=shift"),
-    "rank_one": modulation("modulation=rank_one"),
-    "multi_rank": modulation("modulation=multi_rank", "rank=5"),
-    "full_weight": modulation("modulation=full_weight"),
-    "camel": modulation("modulation=camel", adaptation={"adaptation": choice("closed_form")}),  # exact
-    "geps": modulation("modulation=geps"),
+    name: Method.declared(words(name), SHARED | facts_of("modulation", name).search)
+    for name in in_order("modulation")
+    if facts_of("modulation", name).provides.get("code") == "numbers"
 }
-SCHEDULES = {"evolving": schedule("evolving"), "reset": schedule("reset")}
+SCHEDULES = {codes: schedule(codes) for codes in ("evolving", "reset")}
 METHODS = BASELINES | MODULATIONS | SCHEDULES

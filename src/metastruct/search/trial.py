@@ -9,6 +9,7 @@ from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from metastruct.evaluation.facts import ERRORS
+from metastruct.facts import facts_of
 from metastruct.search.space import METHODS, Method
 
 if TYPE_CHECKING:
@@ -81,8 +82,8 @@ def run(job: Job, outputs: str) -> Iterator[Row]:
     for variant, overrides in enumerate(job.method.adaptation(job.trial, VARIANTS)):
         began = time.perf_counter()
         config = checked(*shared, *overrides, f"outputs={outputs}")
-        closed = config.adaptation["name"] == "closed_form"
-        learned = Learned(model, learner.objective, start, prior(learner) if closed else None)
+        exact = facts_of("adaptation", config.adaptation["name"]).exactness > 0
+        learned = Learned(model, learner.objective, start, prior(learner) if exact else None)
         protocol = replace(build_protocol(config), metrics=build_metrics(ERRORS))
         pieces = component(config.adaptation), component(config.integrator)
         found = summary(evaluate(learned, protocol, *pieces, source))
@@ -116,12 +117,12 @@ def train(learner: Learner, budget: int) -> None:
 
 
 def prior(learner: Learner) -> Any:
-    """The Gaussian of the training codes."""
+    """What the training codes say of a new one."""
     from metastruct.assembly import Trained
 
-    codes = learner.codes.detach().double()
-    course = learner.courses[0]
-    return Trained(learner.model, codes, learner.seconds, course.history, course.diverged_at).prior()
+    course, noise = learner.courses[0], learner.unexplained()
+    told = learner.seconds, course.history, course.diverged_at
+    return Trained(learner.model, learner.codes.detach().double(), noise, *told).prior()
 
 
 def checked(*overrides: str) -> Config:

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from functools import cache
 from typing import Any
 
-from metastruct.facts import CONF
+from metastruct.facts import CONF, facts_of
 from metastruct.reports.tables import read_records
 from metastruct.runs.files import sum_file
 from metastruct.sweeps.bundle import Bundle
@@ -37,7 +37,7 @@ class Estimator:
 
     def training(self, job: Planned) -> float:
         """Seconds of the training of a job, zero where it is done."""
-        if job.learner == "scratch" or sum_file(job.training / "model.ckpt").exists():
+        if not facts_of("learner", job.learner).trains or sum_file(job.training / "model.ckpt").exists():
             return 0.0
         return job.outer_steps * self._typical(job, self.steps, recorded()[0], STEP)
 

@@ -1,7 +1,8 @@
 """A table or figure of the paper as the list of its runs: conf/table/NAME.yaml.
 
     title: what it shows
-    order: of the tables, when all are made
+    order: of the tables, when all are made and in the report
+    layouts, drawing: how the report lays it out, `metastruct.reports.layout`, and draws it, a function of reports.plots
     steps: the preset of outer steps, for the runs that do not say otherwise
     metrics: those that its records keep; left out: all that their yamls say are kept
     errors: of these, those that its sheet and its figures show, the last of which decides what is best; left out: the

@@ -2,7 +2,7 @@
 
 First without torch, so that an answer comes at once: the components are those of their yamls with values of the types
 of the defaults that they replace; values keep their laws; needs are met; the run fits into the machine. Then, where
-torch is imported anyway, `metastruct.assembly.rehearse` builds the model on the meta device. Every answer is one line:
+torch is imported anyway, `rehearsal` builds the model on the meta device. Every answer is one line:
 what was expected, what came, what to do.
 """
 

@@ -17,7 +17,7 @@ from metastruct.reports.claims.claim import (
     tally,
     together,
 )
-from metastruct.reports.methods import BASELINES, PAPER, SVD
+from metastruct.reports.methods import BASELINES, PAPER, PAPER_YAML, SVD, of_codes
 from metastruct.reports.results import Results
 from metastruct.reports.sources import Measured
 from metastruct.reports.statistics import ratio
@@ -66,13 +66,13 @@ def against_all(comparisons: Iterable[Comparison], trained: Callable[[Comparison
 
 
 def c2(measured: Measured) -> Finding:
-    tables = [measured[name] for name in ("main", "morse")]
+    tables = [measured[name] for name in PAPER_YAML["conservative"]]
     pairs = [(table, system) for table in tables for system in table.different("system")]
     return against_all(c for table, system in pairs for c in rivals(table.where(system=system), system))
 
 
 def c4(measured: Measured) -> Finding:
-    results = measured["shots"].those(lambda run: run["adaptation"] in ("gradient", "closed_form"))
+    results = measured["shots"].those(lambda run: run["adaptation"] in PAPER_YAML["adaptations"])
 
     def comparisons() -> Iterator[Comparison]:
         for system in results.different("system"):
@@ -93,8 +93,8 @@ def c4(measured: Measured) -> Finding:
 
 
 def c7(measured: Measured) -> Finding:
-    results = measured["multi_domain"]
-    codes = ("gradient", "levenberg_marquardt")  # what adapts a code; another adaptation has but one row
+    results = measured[PAPER_YAML["several"]]
+    codes = [*filter(of_codes, results.different("adaptation"))]  # another adaptation has but one row
 
     def comparisons() -> Iterator[Comparison]:
         others = results.those(lambda run: run["adaptation"] not in codes)
@@ -120,7 +120,7 @@ ACCURACY = (
         "SVD(5) has the lowest error on every system",
         "see above, on the conservative systems of this benchmark, against all methods, also those that the paper does "
         "not compare",
-        ("main", "morse"),
+        tuple(PAPER_YAML["conservative"]),
         c2,
     ),
     Claim(
@@ -135,7 +135,7 @@ ACCURACY = (
         "C7",
         "With one base for duffing, mass_spring and pendulum, SVD(5) is still best",
         "see above, over the test tasks of all domains",
-        ("multi_domain",),
+        (PAPER_YAML["several"],),
         c7,
     ),
 )

@@ -18,7 +18,7 @@ from metastruct.reports.claims.claim import (
     tally,
     together,
 )
-from metastruct.reports.methods import BASELINES, MODULATIONS, PAPER, SVD
+from metastruct.reports.methods import BASELINES, MODULATIONS, PAPER, PAPER_YAML, SVD
 from metastruct.reports.results import Results, groups, spread
 from metastruct.reports.sources import Cost, Measured
 from metastruct.reports.statistics import front, ratio
@@ -83,7 +83,7 @@ def c9(measured: Measured) -> Finding:
             f"{max(memory) / 2**20:.1f} MiB at most (seeds: {len(of_seeds)})"
         )
     ours = [costs[name] for name in MODULATIONS if name in costs]
-    theirs = [costs[name] for name in (*BASELINES, "pretrained") if name in costs]
+    theirs = [costs[name] for name in (*BASELINES, PAPER_YAML["control"]) if name in costs]
     if ours and theirs:
         verdicts = {told: _less(ours, theirs, quantity) for quantity, told in QUANTITIES.items()}
         whole = all(name in costs for name in (*MODULATIONS, *BASELINES))

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from metastruct.reports.claims.claim import HELD, NOT_HELD, UNDECIDED, Claim, Finding
-from metastruct.reports.methods import OF_WEIGHTS
+from metastruct.reports.methods import PAPER_YAML, of_weights
 from metastruct.reports.sources import Measured
 
-CLAIMED = ("reptile", "anil")
+CLAIMED: dict[str, Any] = PAPER_YAML["diverging"]
 
 
 def c8(measured: Measured) -> Finding:
-    oscillators = measured["dissipative"].where(system="damped_oscillator")
+    oscillators = measured["dissipative"].where(system=CLAIMED["system"])
     finding, shares = Finding(), {}
     for bracket in oscillators.different("dynamics"):
         for method in oscillators.where(dynamics=bracket).different("method"):
@@ -21,13 +23,13 @@ def c8(measured: Measured) -> Finding:
                 f"{method}, {bracket}: {sum(lost)} of {tasks} test tasks diverged "
                 f"(by seed {', '.join(map(str, lost))}), and {gone} of {len(runs)} trainings"
             )
-            if bracket == "generic(gnode)":
+            if bracket == CLAIMED["dynamics"]:
                 shares[method] = sum(lost) / tasks
-    claimed = [shares[name] for name in CLAIMED if name in shares]
-    modulations = [share for name, share in shares.items() if name not in OF_WEIGHTS]
+    claimed = [shares[name] for name in CLAIMED["methods"] if name in shares]
+    modulations = [share for name, share in shares.items() if not of_weights(name)]
     if any(share == 0 for share in claimed) or any(share > 0 for share in modulations):
         finding.verdict = NOT_HELD
-    elif len(claimed) == len(CLAIMED) and modulations and all(share > 0.5 for share in claimed):
+    elif len(claimed) == len(CLAIMED["methods"]) and modulations and all(share > 0.5 for share in claimed):
         finding.verdict = HELD
     else:
         finding.verdict = UNDECIDED

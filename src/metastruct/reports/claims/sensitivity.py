@@ -19,7 +19,7 @@ from metastruct.reports.claims.claim import (
     tally,
     together,
 )
-from metastruct.reports.methods import SVD
+from metastruct.reports.methods import SVD, stem
 from metastruct.reports.results import Results, groups
 from metastruct.reports.sources import Measured
 from metastruct.reports.statistics import DRAWS, LEVEL, SEED, Ratio, logs, ratio, redrawn
@@ -119,7 +119,7 @@ def c10(measured: Measured) -> Finding:
 def p31(measured: Measured) -> Finding:
     finding, verdicts = Finding(), []
     for system in measured["ranks"].different("system"):
-        of = measured["ranks"].where(system=system, modulation="svd")
+        of = measured["ranks"].where(system=system, modulation=stem(SVD))
         enough = measured.local_ranks.get(system)
         if enough is None or not of.where(rank=str(enough)):
             verdicts.append(UNDECIDED)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from importlib import import_module
+from inspect import signature
 from pathlib import Path
 
 import matplotlib
@@ -11,37 +13,22 @@ matplotlib.use("Agg")
 import matplotlib.pyplot as plt
 from matplotlib.figure import Figure
 
+from metastruct.facts import described
 from metastruct.reports.figures import STYLE, save
-from metastruct.reports.plots.curves import ranks, shots
-from metastruct.reports.plots.dots import dissipative, domains, methods, settings
-from metastruct.reports.plots.initialisation import initialisation
-from metastruct.reports.plots.locality import locality
-from metastruct.reports.plots.parameters import parameters
 from metastruct.reports.results import Results
 from metastruct.reports.sources import Measured
 
-DRAWINGS: dict[str, Callable[[Results], Figure]] = {
-    "main": methods,
-    "morse": methods,
-    "untuned": methods,
-    "dissipative": dissipative,
-    "shots": shots,
-    "locality": locality,
-    "initialisation": initialisation,
-    "parameters": parameters,
-    "multi_domain": domains,
-    "main_job": settings,
-    "defaults": settings,
-}
-
 
 def draw(results: Results, measured: Measured, folder: Path) -> list[Path]:
-    """Draw the figure of a table as PNG and PDF; nothing where it has none."""
-    drawing = DRAWINGS.get(results.name)
-    if drawing is None and results.name != "ranks":
+    """Draw the figure of a table, that of its yaml, as PNG and PDF; nothing where it has none."""
+    name: str | None = described("table", results.name).get("drawing")
+    if name is None:
         return []
+    module, _, function = name.partition(".")
+    drawing: Callable[..., Figure] = getattr(import_module(f"{__name__}.{module}"), function)
+    more = [measured.local_ranks] if "local_ranks" in signature(drawing).parameters else []
     with plt.rc_context(STYLE | {"figure.dpi": 160}):
-        figure = ranks(results, measured.local_ranks) if drawing is None else drawing(results)
+        figure = drawing(results, *more)
         paths = [folder / f"{results.name}.{kind}" for kind in ("png", "pdf")]
         save(figure, *paths)
     return paths

@@ -10,7 +10,8 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from metastruct.evaluation.facts import facts
-from metastruct.reports.methods import named
+from metastruct.facts import facts_of
+from metastruct.reports.methods import named, stepwise, usual
 from metastruct.reports.plots.look import QUIET, at, legend, logarithmic, look
 from metastruct.reports.results import Results, groups
 
@@ -22,13 +23,12 @@ def shots(results: Results) -> Figure:
     figure, axes = plt.subplots(len(systems), 2 * count, figsize=size, squeeze=False, layout="constrained")
     for row, system in enumerate(systems):
         of = results.where(system=system)
-        exact = {run["method"] for run in of.where(adaptation="closed_form").runs}
         full = of.those(
-            lambda run, exact=exact: (  # type: ignore[misc]
-                run.adapted_in_full and not (run["method"] in exact and run["adaptation"] == "gradient")
+            lambda run: (
+                run.adapted_in_full and (not stepwise(run["adaptation"]) or usual(run["modulation"], run["adaptation"]))
             )
         )
-        stepped = of.where(shots="200", adaptation="gradient")
+        stepped = of.where(shots="200").those(lambda run: stepwise(run["adaptation"]))
         for column, metric in enumerate(results.errors):
             for place, runs, setting, title in (
                 (column, full, "shots", "observations"),
@@ -73,10 +73,9 @@ def _curves(ax: Axes, results: Results, setting: str, metric: str, key: str = "m
             np.array([of_seeds(values) if len(values) else np.nan for values in errors])
             for of_seeds in (lambda values: np.exp(np.log(values).mean()), np.min, np.max)
         )
-        squares = adaptation == "levenberg_marquardt"
-        label = named(method) if "(" in method or key == "method" else {"svd": "SVD", "multi_rank": "MR"}[method]
-        ax.plot(x, centre, ls="--" if squares else "-", ms=4, lw=1.2, **look(method),
-                label=f"{label}, Levenberg-Marquardt" if squares else label)  # fmt: skip
+        other = facts_of("adaptation", adaptation).label
+        ax.plot(x, centre, ls="--" if other else "-", ms=4, lw=1.2, **look(method),
+                label=f"{named(method)}, {other}" if other else named(method))  # fmt: skip
         ax.fill_between(x, low, high, color=look(method)["color"], alpha=0.15, lw=0)
     logarithmic(ax)
     at(ax, [float(place) for place in results.different(setting)])

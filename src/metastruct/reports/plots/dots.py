@@ -10,11 +10,10 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from metastruct.evaluation.facts import facts
+from metastruct.facts import brings, facts_of
 from metastruct.reports.methods import named
 from metastruct.reports.plots.look import at, logarithmic, look
 from metastruct.reports.results import Results, Run, groups
-
-CHAIN = "damped_chain"
 
 
 def methods(results: Results) -> Figure:
@@ -29,10 +28,10 @@ def methods(results: Results) -> Figure:
 def dissipative(results: Results) -> Figure:
     """As `methods`, the bracket beside the method; the chains' errors against their length."""
     systems = results.different("system")
-    figure, axes, most = _panels(systems, results.those(lambda run: run["system"] != CHAIN), _with_bracket)
+    figure, axes, most = _panels(systems, results.those(lambda run: not _sized(run)), _with_bracket)
     for column, system in enumerate(systems):
         of = results.where(system=system)
-        if system == CHAIN:
+        if all(map(_sized, of.runs)):
             _against_length(axes[:, column], of)
         else:
             _column(axes[:, column], of, _with_bracket, system, most)
@@ -69,11 +68,18 @@ def _method(run: Run) -> str:
 
 
 def _adapted(run: Run) -> str:
-    return f"{named(run['method'])}{', LM' if run['adaptation'] == 'levenberg_marquardt' else ''}"
+    return ", ".join(filter(None, (named(run["method"]), facts_of("adaptation", run["adaptation"]).short)))
 
 
 def _with_bracket(run: Run) -> str:
-    return f"{named(run['method'])} {run['dynamics'].partition('(')[2].rstrip(')').replace('gnode', '')}".strip()
+    dynamics, _, bracket = run["dynamics"].rstrip(")").partition("(")
+    usual = brings("dynamics", dynamics).get("bracket", "")
+    return f"{named(run['method'])} {'' if bracket == usual else bracket}".strip()
+
+
+def _sized(run: Run) -> bool:
+    """Is it one of a system of several sizes?"""
+    return run["setting"].startswith("n = ")
 
 
 def _panels(columns: Sequence[str], results: Results, label: Callable[[Run], str]) -> tuple[Figure, np.ndarray, int]:
@@ -136,4 +142,4 @@ def _against_length(axes: np.ndarray, results: Results) -> None:
         at(ax, lengths)
         ax.set_xlabel("oscillators n")
         ax.set_ylabel(facts(metric).heading)
-    axes[0].set_title(f"{CHAIN}, {named(results.runs[0]['method'])}")
+    axes[0].set_title(f"{results.runs[0]['system']}, {named(results.runs[0]['method'])}")

@@ -27,14 +27,14 @@ def initialisation(results: Results) -> Figure:
 
 
 def _against(ax: Axes, results: Results, other: Pair, ours: Pair, beside: str, below: str) -> None:
-    points, metric = [], results.errors[-1]
+    points, metric, first = [], results.errors[-1], results.different("system")[0]
     for (system, method, _, _), of in groups(results, ("system", "method", "steps", "seed")).items():
         pair = of.where(**other), of.where(**ours)
         if not all(pair):
             continue
         point = [facts(metric).scale * runs.means(metric)[0] for runs in pair]
         points += point
-        hollow = {} if system == "pendulum" else {"markerfacecolor": "none"}
+        hollow = {} if system == first else {"markerfacecolor": "none"}
         ax.plot(*point, ls="", ms=5, label=f"{named(method)}, {system}", **look(method) | hollow)
     finite = [value for value in points if np.isfinite(value)] or [1.0]
     ends = 0.85 * min(finite), 1.15 * max(finite)

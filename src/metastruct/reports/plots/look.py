@@ -10,30 +10,19 @@ from matplotlib.axis import Axis
 from matplotlib.figure import Figure
 from matplotlib.ticker import FixedLocator, FuncFormatter, MaxNLocator, NullLocator
 
-from metastruct.reports.methods import OF_WEIGHTS
+from metastruct.reports.methods import facts, methods, of_weights, stem
 
-LOOK = {  # colours that differ in lightness too; baselines are dark and hollow
-    "svd": ("#08306b", "o"),
-    "shift": ("#e6550d", "s"),
-    "rank_one": ("#2b8c3e", "^"),
-    "multi_rank": ("#756bb1", "v"),
-    "full_weight": ("#a50f15", "D"),
-    "camel": ("#0f8599", "P"),
-    "geps": ("#8c6d31", "X"),
-    "maml": ("#000000", "<"),
-    "anil": ("#3d3d3d", ">"),
-    "reptile": ("#000000", "p"),
-    "pretrained": ("#3d3d3d", "h"),
-    "scratch": ("#000000", "*"),
-}
+SPARE = ("#1f77b4", "#ff7f0e", "#2ca02c", "#d62728", "#9467bd", "#8c564b", "#e377c2", "#bcbd22", "#17becf")
+MARKS = ("8", "d", "H", "*", "1", "2", "3", "4", "x", "+")
 QUIET = "#777777"
 
 
 def look(method: str) -> dict[str, Any]:
-    """Colour and marker of a method."""
-    stem = method.partition("(")[0]
-    colour, marker = LOOK.get(stem, ("#000000", "."))
-    return {"color": colour, "marker": marker} | ({"markerfacecolor": "white"} if stem in OF_WEIGHTS else {})
+    """Colour and marker of a method, those of its yaml or spare ones; methods without codes are hollow."""
+    own, known = facts(method), methods()
+    place = known.index(stem(method)) if stem(method) in known else len(known)
+    colour, marker = own.colour or SPARE[place % len(SPARE)], own.marker or MARKS[place % len(MARKS)]
+    return {"color": colour, "marker": marker} | ({"markerfacecolor": "white"} if of_weights(method) else {})
 
 
 def logarithmic(ax: Axes, names: str = "y") -> None:
