@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from metastruct.evaluation.adapted import Protocol
     from metastruct.evaluation.metric import Metric
     from metastruct.learners.learner import Learner
+    from metastruct.systems.system import System
 
 
 def factory(piece: Mapping[str, Any] | DictConfig) -> Callable[..., Any]:
@@ -63,6 +64,19 @@ def build_model(cfg: Config, scales: Scales) -> ModulatedModel:
         raise ConfigError(str(error)) from error
 
 
+def build_system(cfg: Config) -> System:
+    """The family of a configuration, with the start law that was chosen for it.
+
+    Raises:
+        ConfigError: a class refuses its settings, or the two do not go together.
+    """
+    system: System = component(cfg.system)
+    try:
+        return system if cfg.start is None else system.started_by(component(cfg.start))
+    except ValueError as error:
+        raise ConfigError(str(error)) from error
+
+
 def build_source(cfg: Config, note: Callable[[str], None]) -> Source:
     """The data of a configuration.
 
@@ -72,7 +86,7 @@ def build_source(cfg: Config, note: Callable[[str], None]) -> Source:
     Raises:
         ConfigError: a class refuses its settings.
     """
-    source: Source = component(cfg.data, system=component(cfg.system), folder=data_folder(cfg.outputs), note=note)
+    source: Source = component(cfg.data, system=build_system(cfg), folder=data_folder(cfg.outputs), note=note)
     return source
 
 

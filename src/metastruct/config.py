@@ -82,6 +82,7 @@ class Config:
     """Everything that `train.py` can be told."""
 
     system: Any = MISSING
+    start: Any = None
     modulation: Any = MISSING
     locality: Locality = field(default_factory=Locality)
     net: Any = MISSING

@@ -9,6 +9,7 @@ from metastruct.data import cache
 from metastruct.data.cache import cached_simulation
 from metastruct.systems.duffing import Duffing
 from metastruct.systems.mass_spring import MassSpring
+from metastruct.systems.starts.in_box import InBox
 
 RANGES = {"m": [0.5, 2.0], "k": [0.5, 2.0], "q0": [-0.5, 0.5]}
 SYSTEM = MassSpring(RANGES)
@@ -84,6 +85,7 @@ def test_a_damaged_file_is_noticed_and_made_again(tmp_path, simulations, damage)
         *({"tasks": 3}, {"trajectories": 3}, {"horizon": 2.0}, {"points": 6}, {"tolerance": 1e-9}, {"seed": 1}),
         *({"split": "test"}, {"system": MassSpring(RANGES | {"m": [0.5, 3.0]})}),
         {"system": Duffing({"alpha": [-1, 1], "beta": [1, 2]})},
+        {"system": SYSTEM.started_by(InBox([[-1, 1], [-1, 1]]))},
     ],
     ids=lambda other: next(iter(other)),
 )
@@ -96,7 +98,15 @@ def test_other_settings_are_another_file(tmp_path, simulations, other):
     assert len(simulations) == 2
 
 
-@pytest.mark.parametrize("module", ["mass_spring", "system", "simulate"])
+def test_another_setting_of_a_start_law_is_another_file(tmp_path, simulations):
+    boxes = [[-1, 1], [-1, 1]], [[-1, 1], [-1, 1 + 1e-15]]
+    first, second = (read(tmp_path, system=SYSTEM.started_by(InBox(box))) for box in boxes)
+    assert not equal(first, second)
+    assert equal(first, read(tmp_path, system=SYSTEM.started_by(InBox(boxes[0]))))
+    assert simulations == [0, 0]
+
+
+@pytest.mark.parametrize("module", ["mass_spring", "system", "starts.under_cap", "starts.start", "simulate"])
 def test_an_edit_of_the_law_or_of_how_starts_are_drawn_is_another_file(tmp_path, simulations, monkeypatch, module):
     read(tmp_path)
     source = cache.inspect.getsource

@@ -32,10 +32,10 @@ def cached_simulation(
         settings: arguments of `simulate` after the split.
         note: told what is being done, where that takes time or something is wrong.
     """
-    laws = (*system.laws, System)
-    sources = (*(sys.modules[law.__module__] for law in laws), simulation_module)
-    law = "".join(inspect.getsource(module) for module in sources)
-    key = digest([*(law.__name__ for law in system.laws), system.corners().tolist(), split, settings, law])
+    modules = dict.fromkeys(sys.modules[law.__module__] for law in (*system.laws, System))
+    source = "".join(inspect.getsource(module) for module in (*modules, simulation_module))
+    laws, starts = [law.__name__ for law in system.laws], [repr(start) for start in system.starts]
+    key = digest([laws, starts, system.corners().tolist(), split, settings, source])
     path = folder / f"{system.name}-{split}-{key}.npz"
     with locked(folder, lambda: note("waiting for another process that simulates")):
         content = read_checked(path)

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from metastruct.systems.system import System
 
 GIVEN = "system"  # what is studied is not exchanged for what goes with a piece
+KNOWN = ("structure", "canonical", "has_energy_cap")  # what a system says of itself
 
 
 def check_needs(cfg: DictConfig, system: System) -> None:
@@ -31,7 +32,7 @@ def chosen(cfg: DictConfig, system: System) -> Pieces:
     pieces: dict[str, Piece | None] = {}
     for group in COMPONENTS:
         settings: Any = None if cfg[group] is None else OmegaConf.to_container(cfg[group], resolve=True)
-        more = {"structure": system.structure, "canonical": system.canonical} if group == GIVEN else {}
+        more = {name: getattr(system, name) for name in KNOWN} if group == GIVEN else {}
         pieces[group] = None if settings is None else Piece(group, settings["name"], settings, more)
     return pieces
 
