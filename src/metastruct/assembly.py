@@ -31,8 +31,12 @@ if TYPE_CHECKING:
 
 def factory(piece: Mapping[str, Any] | DictConfig) -> Callable[..., Any]:
     """Makes what a group's yaml describes from the arguments that are still missing; errors as of `pieces.factory`."""
-    plain: Any = OmegaConf.to_container(piece, resolve=True) if isinstance(piece, DictConfig) else piece
-    return pieces.factory(plain)
+    return pieces.factory(plain(piece))
+
+
+def plain(piece: Mapping[str, Any] | DictConfig | None) -> Any:
+    """The settings of a piece without anything of OmegaConf."""
+    return OmegaConf.to_container(piece, resolve=True) if isinstance(piece, DictConfig) else piece
 
 
 def component(piece: Mapping[str, Any] | DictConfig, **more: Any) -> Any:
@@ -86,7 +90,9 @@ def build_source(cfg: Config, note: Callable[[str], None]) -> Source:
     Raises:
         ConfigError: a class refuses its settings.
     """
-    source: Source = component(cfg.data, system=build_system(cfg), folder=data_folder(cfg.outputs), note=note)
+    origin = {"system": plain(cfg.system), "start": plain(cfg.start)}
+    where = data_folder(cfg.outputs)
+    source: Source = component(cfg.data, system=build_system(cfg), origin=origin, folder=where, note=note)
     return source
 
 

@@ -80,6 +80,7 @@ class DampedChain(System):
         numbers = range(1, oscillators + 1)
         self.state_names = (*(f"q{i}" for i in numbers), *(f"p{i}" for i in numbers), "S")
         self.parameter_names = ("k", *(f"gamma{i}" for i in numbers))
+        self.not_negative = self.parameter_names
         self.grid_axes = (0, oscillators)
         self.start = ChainStarts(oscillators)
         if "gamma" in parameters:

@@ -25,6 +25,7 @@ class DampedOscillator(System):
     state_names = ("q", "p", "S")
     parameter_names = ("k", "gamma")
     positive = ("k",)
+    not_negative = ("gamma",)
     structure = "metriplectic"
     canonical = False
     start = UnderEnergyCap()

@@ -46,6 +46,7 @@ class System(ABC):
     state_names: tuple[str, ...]
     parameter_names: tuple[str, ...]
     positive: tuple[str, ...] = ()  # the parameters that must be above zero
+    not_negative: tuple[str, ...] = ()  # those that may be zero as well, such as a friction
     structure: str  # "conservative", "metriplectic" or "general"
     canonical: bool  # are the coordinates (q, p), positions first?
     start: Start  # where initial states lie, unless a user chooses another law
@@ -58,16 +59,21 @@ class System(ABC):
                 "give each a [low, high] range in system.parameters"
             )
         try:
-            self.ranges = np.array([[float(end) for end in parameters[name]] for name in self.parameter_names])
+            self.ranges = np.array([[number(end) for end in parameters[name]] for name in self.parameter_names])
         except (TypeError, ValueError):
             raise ValueError(
                 f"each range of {self.name} must be two numbers [low, high], got {dict(parameters)}"
             ) from None
         if self.ranges.ndim != 2 or self.ranges.shape[1:] != (2,) or not (self.ranges[:, 0] <= self.ranges[:, 1]).all():
             raise ValueError(f"each range of {self.name} must be [low, high] with low <= high, got {dict(parameters)}")
+        if not np.isfinite(self.ranges).all():
+            raise ValueError(f"each range of {self.name} must be finite, got {dict(parameters)}")
         for name in self.positive:
             if not float(parameters[name][0]) > 0:
                 raise ValueError(f"{name} of {self.name} must be above 0, got the range {list(parameters[name])}")
+        for name in self.not_negative:
+            if not float(parameters[name][0]) >= 0:
+                raise ValueError(f"{name} of {self.name} must be 0 or more, got the range {list(parameters[name])}")
 
     @property
     def state_dim(self) -> int:
@@ -183,6 +189,17 @@ class System(ABC):
     def sample_starts(self, generator: np.random.Generator, mu: Array, count: int) -> Array:
         """`[count, state]` initial states of one member mu `[parameters]`."""
         return self.start.sample(self, generator, mu, count)
+
+
+def number(value: object) -> float:
+    """An end of a range.
+
+    Raises:
+        TypeError: it is no number.
+    """
+    if isinstance(value, bool) or not isinstance(value, int | float | np.number):
+        raise TypeError(f"must be a number, got {value!r}")
+    return float(value)
 
 
 def columns(mu: Array) -> list[Array]:
