@@ -13,6 +13,7 @@ import torch
 from torch.utils._python_dispatch import TorchDispatchMode
 
 from metastruct.assembly import build_learner, component
+from metastruct.config import Trainer
 from metastruct.learners.learner import Learner
 from metastruct.learners.replicas import together
 from metastruct.runs.files import locked
@@ -152,7 +153,7 @@ def test_a_replica_that_diverges_leaves_the_others_alone(make, words):
         assert torch.equal(tensor[[0, 2]], whole.own()[name][[0, 2]]), name
 
 
-SETTINGS = {"accelerator": "cpu", "checkpoint_seconds": 0.0}
+SETTINGS = Trainer(accelerator="cpu", checkpoint_seconds=0.0)
 
 
 def breaks_at(learner: Learner, replica: int, at: int) -> Learner:
