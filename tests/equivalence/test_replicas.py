@@ -176,7 +176,8 @@ def test_one_that_diverges_is_stopped_alone_and_named(make, tmp_path, monkeypatc
     maker = make(f"learner={'maml' if may_diverge else 'auto_decoding'}")
     monkeypatch.setattr("metastruct.training.together", lambda learners: breaks_at(together(learners), 1, 10))
     folders = made(maker, tmp_path)
-    failed = train_together(folders, SETTINGS)
+    trainings, failed = train_together(folders, SETTINGS)
+    assert trainings == set(folders)
     contents = [trained(folder) for folder in folders]
     kept = [content and torch.load(io.BytesIO(content), weights_only=True) for content in contents]
     for seed in (0, 2):
