@@ -129,8 +129,8 @@ def foreign(path: Path) -> str | None:
     """Why a checkpoint does not belong to the training of its folder, or None."""
     try:
         content = torch.load(path, map_location="cpu", weights_only=True)
-        layout, training = content["learner"]["layout"], content.get("training")
-    except (RuntimeError, UnpicklingError, EOFError, KeyError, TypeError):
+        layout, training = content["learner"].get("layout"), content.get("training")
+    except (RuntimeError, UnpicklingError, EOFError, KeyError, TypeError, AttributeError):
         return "holds something else"
     if layout != LAYOUT:
         return "was written by another version"

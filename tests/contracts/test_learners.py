@@ -10,6 +10,7 @@ import pytest
 import torch
 
 from metastruct.assembly import build_model, component
+from metastruct.config import Trainer
 from metastruct.data.observations import Recordings
 from metastruct.dynamics.dynamics import Scales
 from metastruct.learners.learner import Diverged, Learner
@@ -129,6 +130,7 @@ def test_learning_rates_fall_to_zero_after_a_warm_up(make):
     assert 0 < factors[-1] < 1e-3
 
 
+@pytest.mark.parametrize("make", ["some_tasks"], indirect=True)  # the noisier batches of the two
 def test_loss_falls_on_an_easy_family(make):
     learner = make(steps=150, quick=True)
     losses = [float(learner.outer_update(step)) for step in range(150)]
@@ -136,7 +138,7 @@ def test_loss_falls_on_an_easy_family(make):
 
 
 def test_training_ends_at_its_last_step_and_is_done_once(make, tmp_path):
-    settings = {"accelerator": "cpu", "checkpoint_seconds": 1000.0}
+    settings = Trainer(accelerator="cpu", checkpoint_seconds=1000.0)
     learner = make(steps=5)
     content = torch.load(io.BytesIO(train(learner, tmp_path, settings, None)), weights_only=True)
     assert content["outer_step"] == 5
@@ -151,7 +153,7 @@ def test_training_ends_at_its_last_step_and_is_done_once(make, tmp_path):
 
 
 def test_a_loss_that_is_not_finite_stops_the_training_and_names_the_outer_step(make, tmp_path):
-    settings = {"accelerator": "cpu", "checkpoint_seconds": 0.0}
+    settings = Trainer(accelerator="cpu", checkpoint_seconds=0.0)
     learner = make()
     learner.observations[:, learner.widths["states"] :] = float("nan")
     if learner.may_diverge:

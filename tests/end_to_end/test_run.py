@@ -18,7 +18,6 @@ import pytest
 import torch
 import yaml
 
-from metastruct import command
 from metastruct.config import ConfigError, dynamics_name, groups
 from metastruct.experiment import run
 from metastruct.facts import CONF
@@ -292,8 +291,6 @@ def train(tiny_words, tmp_path, monkeypatch, capfd):
     """train.py in this process: exit code, what it printed, what it complained about."""
 
     def call(*words: str) -> tuple[int, str, str]:
-        monkeypatch.setattr(command, "failures", [])
-        monkeypatch.setattr(command, "notes", set())
         monkeypatch.setenv("TMPDIR", str(tmp_path / "temporary"))
         flags = [word for word in words if word.startswith("-")]
         settings = [word for word in words if word not in flags]
@@ -345,8 +342,8 @@ def shared(tmp_path_factory) -> Path:
 TWO_STEPS = ("trainer.steps=2", "evaluation.steps=2", "integrator.step_size=0.1")
 
 
-def test_every_modulation_runs_with_every_net_and_dynamics(tiny, shared, arrangement, any_modulation):
-    cfg = tiny(shared, f"modulation={any_modulation}", *arrangement.overrides, *TWO_STEPS)
+def test_every_modulation_runs_with_every_net_and_dynamics(tiny, shared, arrangement, modulation):
+    cfg = tiny(shared, f"modulation={modulation}", *arrangement.overrides, *TWO_STEPS)
     try:
         validate(cfg)
     except ConfigError as refusal:

@@ -13,6 +13,7 @@ import torch
 from torch.utils._python_dispatch import TorchDispatchMode
 
 from metastruct.assembly import build_learner, component
+from metastruct.config import Trainer
 from metastruct.learners.learner import Learner
 from metastruct.learners.replicas import together
 from metastruct.runs.files import locked
@@ -152,7 +153,7 @@ def test_a_replica_that_diverges_leaves_the_others_alone(make, words):
         assert torch.equal(tensor[[0, 2]], whole.own()[name][[0, 2]]), name
 
 
-SETTINGS = {"accelerator": "cpu", "checkpoint_seconds": 0.0}
+SETTINGS = Trainer(accelerator="cpu", checkpoint_seconds=0.0)
 
 
 def breaks_at(learner: Learner, replica: int, at: int) -> Learner:
@@ -175,7 +176,8 @@ def test_one_that_diverges_is_stopped_alone_and_named(make, tmp_path, monkeypatc
     maker = make(f"learner={'maml' if may_diverge else 'auto_decoding'}")
     monkeypatch.setattr("metastruct.training.together", lambda learners: breaks_at(together(learners), 1, 10))
     folders = made(maker, tmp_path)
-    failed = train_together(folders, SETTINGS)
+    trainings, failed = train_together(folders, SETTINGS)
+    assert trainings == set(folders)
     contents = [trained(folder) for folder in folders]
     kept = [content and torch.load(io.BytesIO(content), weights_only=True) for content in contents]
     for seed in (0, 2):

@@ -139,9 +139,10 @@ def test_a_forced_job_begins_anew_once_and_not_after_every_timeout(cluster, jobs
     forced = Job((*jobs[0].overrides, "force=true"), jobs[0].folder, training)
     finish(forced)
     training.mkdir()
+    (training / "model.ckpt").write_text("of an earlier time")
     launch([[forced], [jobs[1]]], wait=False)
     assert not forced.run.metrics.exists()
-    assert not training.exists()
+    assert not (training / "model.ckpt").exists()
     assert begun_anew(forced).overrides == jobs[0].overrides
     assert ticket(forced).read_text().strip() == "1_0"
 
