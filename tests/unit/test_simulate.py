@@ -80,3 +80,19 @@ def test_a_law_that_leaves_the_finite_numbers_is_an_error_that_names_the_system(
     runaway.vector_field = lambda x, mu: x**2
     with pytest.raises(RuntimeError, match=r"mass_spring stopped at t = 0\.\d"), np.errstate(all="ignore"):
         integrate(runaway, np.full((1, 1, 2), 2.0), np.ones((1, 3)), np.linspace(0, 5, 11), 1e-10)
+
+
+def test_a_law_that_is_not_finite_at_a_start_is_refused_and_looks_for_no_step_for_ever():
+    lawless = copy.copy(SYSTEM)
+    lawless.vector_field = lambda x, mu: np.where(x > 1, np.nan, 0.0)
+    starts = np.array([[[0.0, 0.0], [0.0, 0.5]], [[0.0, 0.0], [2.0, 0.0]]])
+    with pytest.raises(ValueError, match=r"law of mass_spring is not finite at the start \[2\.0, 0\.0\] .*m = 3\.00"):
+        integrate(lawless, starts, np.array([[1.0, 1, 0], [3.0, 1, 0]]), np.linspace(0, 1, 3), 1e-8)
+    assert np.isfinite(integrate(lawless, starts[:1], np.ones((1, 3)), np.linspace(0, 1, 3), 1e-8)).all()
+
+
+def test_an_integrator_that_gives_up_in_its_first_step_says_so():
+    steep = copy.copy(SYSTEM)
+    steep.vector_field = lambda x, mu: np.where(x == 0, 1.0, np.nan)
+    with pytest.raises(RuntimeError, match="mass_spring stopped at t = 0:"):
+        integrate(steep, np.zeros((1, 1, 2)), np.ones((1, 3)), np.linspace(0, 1, 3), 1e-8)

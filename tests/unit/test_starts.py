@@ -60,6 +60,17 @@ def test_a_cap_that_no_start_can_meet_is_an_error_that_says_all_of_it_and_comes_
     assert "\n" not in str(refused.value)
 
 
+def test_a_cap_below_the_lowest_energy_whose_box_has_no_real_ends_is_refused_as_well():
+    class Sunken(Pendulum):
+        def energy_cap(self, mu):
+            return np.full(len(mu), -1.0)
+
+    system = Sunken({"m": [1, 1], "l": [1, 1], "q0": [0, 0]})
+    refused = pytest.raises(ValueError, match=r"pendulum \(m = 1\.00.*energy cap -1, got 0 in 0 draws.*start=in_box")
+    with np.errstate(invalid="ignore"), refused:
+        system.sample_starts(np.random.default_rng(0), system.corners()[0], 3)
+
+
 def test_a_cap_that_is_rarely_met_is_met():
     rare = copy.copy(PENDULUM)
     rare.energy_cap = lambda mu: np.full(len(mu), 0.01)

@@ -38,6 +38,7 @@ def integrate(system: System, starts: Array, mu: Array, times: Array, tolerance:
     """States `[tasks, trajectories, times, state]` at `times` from starts `[tasks, trajectories, state]` at times[0].
 
     Raises:
+        ValueError: the law is not finite at a start.
         RuntimeError: the integrator gave up (the message names the system and the time it reached).
     """
     shape = starts.shape
@@ -46,11 +47,19 @@ def integrate(system: System, starts: Array, mu: Array, times: Array, tolerance:
     def law(_: float, flat: Array) -> Array:
         return system.vector_field(flat.reshape(shape), mu).ravel()
 
+    lawless = np.argwhere(~np.isfinite(system.vector_field(starts, mu)).all(-1))
+    if len(lawless):  # the integrator would look for its first step for ever
+        task, trajectory = lawless[0]
+        raise ValueError(
+            f"the law of {system.name} is not finite at the start {starts[task, trajectory].tolist()} of the member "
+            f"{system.described(mu[[task]])[0]}; choose other starts or system.parameters"
+        )
     result = solve_ivp(
         law, (times[0], times[-1]), starts.ravel(), method="DOP853", t_eval=times, rtol=bound, atol=bound
     )
     if not result.success:
-        raise RuntimeError(f"simulating {system.name} stopped at t = {result.t[-1]:.3g}: {result.message}")
+        reached = [times[0], *result.t][-1]  # no instant at all where it gave up in its first step
+        raise RuntimeError(f"simulating {system.name} stopped at t = {reached:.3g}: {result.message}")
     return np.moveaxis(result.y.reshape(*shape, len(times)), -1, -2)
 
 

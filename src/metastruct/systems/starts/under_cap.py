@@ -30,12 +30,13 @@ class UnderEnergyCap(Start):
         """As of `Start`.
 
         Raises:
-            ValueError: `DRAWS` candidates for each start were not enough.
+            ValueError: `DRAWS` candidates for each start were not enough, or the box is not finite.
         """
         mu = mu[None]
         starts, drawn = np.empty((0, system.state_dim)), 0
+        nowhere = not np.isfinite(system.cap_box(mu)).all()  # such as the root of a cap below the lowest energy
         while len(starts) < count:
-            if drawn >= DRAWS * count:
+            if nowhere or drawn >= DRAWS * count:
                 raise ValueError(
                     f"{system.name} ({system.described(mu)[0]}) must have {count} starts under its energy cap "
                     f"{system.energy_cap(mu)[0]:.4g}, got {len(starts)} in {drawn} draws; see to energy_cap and "
