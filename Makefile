@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 READY := .venv/.ready
 
-.PHONY: help setup train test lint benchmark reproduce report clean
+.PHONY: help setup train test torture lint benchmark reproduce report clean
 
 help: ## this list
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -20,6 +20,9 @@ train: $(READY) ## the main job: meta-train on pendulums, adapt to ten new ones 
 
 test: $(READY) ## all tests
 	$(BIN)/python -m pytest
+
+torture: $(READY) ## what takes longer: kills, commands that race, every pair of pieces (a quarter of an hour)
+	$(BIN)/python -m pytest -m torture
 
 lint: $(READY) ## style, types and the layers between packages
 	$(BIN)/ruff check .

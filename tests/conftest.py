@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 SMALL = {"net.width": 6, "net.depth": 3, "modulation.code_dim": 3}
 
 
-_configuration = lru_cache(maxsize=64)(config.composed)
+_configuration = lru_cache(maxsize=512)(config.composed)  # Hydra takes 0.1 s
 
 
 def configuration(*overrides: str) -> DictConfig:
@@ -82,18 +82,31 @@ class Arrangement:
 def arrangements() -> list[Arrangement]:
     """Every net, dynamics and bracket of conf/ that validation lets pass, each with the first system that does."""
     found = []
-    for dynamics, net, bracket in product(groups()["dynamics"], groups()["net"], [None, *groups()["bracket"]]):
-        for system in groups()["system"]:
-            arrangement = Arrangement(system, net, dynamics, bracket)
-            try:
-                cfg = configuration(*arrangement.overrides)
-                validate(cfg)
-            except ConfigError:
-                continue
-            if bracket or cfg.bracket is None:  # not the default bracket twice
+    for dynamics, net in product(groups()["dynamics"], groups()["net"]):
+        usual = configuration(f"dynamics={dynamics}").bracket
+        for bracket in [None] if usual is None else groups()["bracket"]:
+            for system in groups()["system"]:
+                arrangement = Arrangement(system, net, dynamics, bracket)
+                try:
+                    validate(configuration(*arrangement.overrides))
+                except ConfigError:
+                    continue
                 found.append(arrangement)
-            break
+                break
     return found
+
+
+def default_arrangement() -> Arrangement:
+    """That of conf/train.yaml."""
+    cfg = configuration()
+    return next(a for a in arrangements() if (a.net, a.dynamics) == (cfg.net.name, cfg.dynamics.name))
+
+
+def crossed(ones: list, one: object, others: list, other: object) -> list:
+    """Every pair; those with neither `one` nor `other` in them, of which each half is tested without, are torture."""
+    rare = pytest.mark.torture
+    pairs = product(ones, others)
+    return [(a, b) if a == one or b == other else pytest.param(a, b, marks=rare) for a, b in pairs]
 
 
 @pytest.fixture(scope="session")
@@ -123,7 +136,14 @@ def accepted() -> Callable[[str, str], tuple[str, ...]]:
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     """`arrangement` and `any_<group>` stand for everything that conf/ holds of them."""
-    if "arrangement" in metafunc.fixturenames:
+    if {"arrangement", "variant"} <= {*metafunc.fixturenames}:
+        first, *_ = variants = [*metafunc.module.VARIANTS]
+        pairs = crossed(arrangements(), default_arrangement(), variants, first)
+        metafunc.parametrize(("arrangement", "variant"), pairs, ids=str, scope="module")
+    elif {"arrangement", "modulation"} <= {*metafunc.fixturenames}:
+        pairs = crossed(arrangements(), default_arrangement(), groups()["modulation"], configuration().modulation.name)
+        metafunc.parametrize(("arrangement", "modulation"), pairs, ids=str, scope="module")
+    elif "arrangement" in metafunc.fixturenames:
         metafunc.parametrize("arrangement", arrangements(), ids=str, scope="module")
     for group in (
         "modulation",

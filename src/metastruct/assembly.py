@@ -26,12 +26,17 @@ if TYPE_CHECKING:
     from metastruct.evaluation.adapted import Protocol
     from metastruct.evaluation.metric import Metric
     from metastruct.learners.learner import Learner
+    from metastruct.systems.system import System
 
 
 def factory(piece: Mapping[str, Any] | DictConfig) -> Callable[..., Any]:
     """Makes what a group's yaml describes from the arguments that are still missing; errors as of `pieces.factory`."""
-    plain: Any = OmegaConf.to_container(piece, resolve=True) if isinstance(piece, DictConfig) else piece
-    return pieces.factory(plain)
+    return pieces.factory(plain(piece))
+
+
+def plain(piece: Mapping[str, Any] | DictConfig | None) -> Any:
+    """The settings of a piece without anything of OmegaConf."""
+    return OmegaConf.to_container(piece, resolve=True) if isinstance(piece, DictConfig) else piece
 
 
 def component(piece: Mapping[str, Any] | DictConfig, **more: Any) -> Any:
@@ -63,6 +68,19 @@ def build_model(cfg: Config, scales: Scales) -> ModulatedModel:
         raise ConfigError(str(error)) from error
 
 
+def build_system(cfg: Config) -> System:
+    """The family of a configuration, with the start law that was chosen for it.
+
+    Raises:
+        ConfigError: a class refuses its settings, or the two do not go together.
+    """
+    system: System = component(cfg.system)
+    try:
+        return system if cfg.start is None else system.started_by(component(cfg.start))
+    except ValueError as error:
+        raise ConfigError(str(error)) from error
+
+
 def build_source(cfg: Config, note: Callable[[str], None]) -> Source:
     """The data of a configuration.
 
@@ -72,7 +90,9 @@ def build_source(cfg: Config, note: Callable[[str], None]) -> Source:
     Raises:
         ConfigError: a class refuses its settings.
     """
-    source: Source = component(cfg.data, system=component(cfg.system), folder=data_folder(cfg.outputs), note=note)
+    origin = {"system": plain(cfg.system), "start": plain(cfg.start)}
+    where = data_folder(cfg.outputs)
+    source: Source = component(cfg.data, system=build_system(cfg), origin=origin, folder=where, note=note)
     return source
 
 

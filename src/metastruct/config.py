@@ -82,6 +82,7 @@ class Config:
     """Everything that `train.py` can be told."""
 
     system: Any = MISSING
+    start: Any = None
     modulation: Any = MISSING
     locality: Locality = field(default_factory=Locality)
     net: Any = MISSING
@@ -96,7 +97,7 @@ class Config:
     trainer: Trainer = field(default_factory=Trainer)
     logger: Logger = field(default_factory=Logger)
     data: Any = MISSING
-    rank: int | None = None
+    rank: int | None = lawful("at least 1", None)
     shots: int = lawful("at least 1", 200)
     seed: int = lawful(SEED, 0)
     replicas: int = lawful("at least 1", 1)

@@ -12,7 +12,7 @@ from metastruct.modulation.full_weight import FullUpdate
 from metastruct.nets.activation import ACTIVATIONS
 from metastruct.nets.net import Net
 from metastruct.nets.site import ShiftUpdate
-from metastruct.validation.values import SITE_TAGS
+from metastruct.validation.values import sites
 
 STATE, TASKS, POINTS = 4, 3, 2
 
@@ -85,10 +85,10 @@ def nested(net: Net, x: torch.Tensor, updates: dict) -> torch.Tensor:
     return torch.autograd.grad(net(x, updates).sum(), x, create_graph=True)[0]
 
 
-def test_sites_have_names_of_their_own_and_known_tags(potential):
+def test_sites_have_names_of_their_own_and_known_tags(potential, any_net):
     names = [site.name for site in potential.sites]
     assert len(set(names)) == len(names)
-    assert {site.tag for site in potential.sites} <= set(SITE_TAGS)
+    assert {site.tag for site in potential.sites} <= set(sites("net", any_net))
 
 
 def test_every_site_changes_the_net_of_its_task_only(potential, x):

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import copy
+from collections.abc import Sequence
 
 import numpy as np
 import pytest
+from scipy.optimize import minimize
 
 from metastruct.assembly import component
 from metastruct.config import groups
@@ -48,6 +50,13 @@ def metriplectic(system: System) -> System:
     return system
 
 
+@pytest.fixture(scope="module")
+def capped(family: System) -> System:
+    if not family.has_energy_cap:
+        pytest.skip(f"{family.name} has no energy cap")
+    return family
+
+
 def members(system: System, count: int = 6, seed: int = 0) -> Array:
     """Parameters `[tasks, parameters]`: both corners of the ranges and random members."""
     generator = np.random.default_rng(seed)
@@ -75,17 +84,75 @@ def visited(system: System, mu: Array, horizon: float = 2.0) -> Array:
 
 
 def relative_drift(system: System, mu: Array, x0: Array, horizon: float) -> Array:
-    """Largest change of energy along trajectories over the energy cap, `[tasks]`."""
+    """Largest change of energy along trajectories over its spread among their starts, `[tasks]`."""
     paths = integrate(system, x0, mu, np.linspace(0, horizon, 50), 1e-10)
     energy = system.energy(paths.reshape(len(mu), -1, system.state_dim), mu).reshape(paths.shape[:-1])
-    return np.abs(energy - energy[..., :1]).max(axis=(1, 2)) / np.abs(system.energy_cap(mu))
+    return np.abs(energy - energy[..., :1]).max(axis=(1, 2)) / np.ptp(energy[..., 0], axis=1)
+
+
+def least_energy(system: System, member: Array, x: Array, free: Sequence[int]) -> tuple[float, Array]:
+    """The least energy near a state `[state]` when only the free components may move, and the state that has it."""
+
+    def moved(values: Array) -> Array:
+        state = x.copy()
+        state[list(free)] = values
+        return state
+
+    lowest = minimize(
+        lambda values: system.energy(moved(values)[None, None], member)[0, 0], x[list(free)], method="BFGS"
+    )
+    return lowest.fun, moved(lowest.x)
+
+
+def reached(system: System, mu: Array, axis: int, free: Sequence[int]) -> Array:
+    """How far a component can go under the energy cap, `[tasks, 2]`, the other free ones being where energy is least.
+
+    Components that are not free stay at the centre of the system's box. The walk begins at a start and follows the
+    least energy in steps that are small enough not to leave a well, so that neither the size of the box nor the number
+    of dimensions matters.
+    """
+    others, result = [other for other in free if other != axis], np.empty((len(mu), 2))
+    for task, member in enumerate(mu[:, None]):
+        cap, (box,), (start,) = system.energy_cap(member)[0], system.box(member), starts(system, member, 1)[0]
+        centre, step = box.mean(-1), np.ptp(box[axis]) / 40
+        for side, sign in enumerate((-1, 1)):
+            x, stride = np.where(np.isin(range(len(centre)), free), start, centre), step
+            while stride > 1e-5 * step and abs(x[axis] - centre[axis]) < 100 * step:
+                further = x.copy()
+                further[axis] += sign * stride
+                energy, further = least_energy(system, member, further, others)
+                x, stride = (further, stride) if energy <= cap else (x, stride / 2)
+            result[task, side] = x[axis]
+    return result
 
 
 def test_it_declares_what_it_is(system):
-    assert system.structure in ("conservative", "metriplectic")
+    assert system.structure in ("conservative", "metriplectic", "general")
     assert isinstance(system.canonical, bool)
     assert system.state_dim == len(set(system.state_names))
     assert len(system.ranges) == len(set(system.parameter_names))
+
+
+def test_it_gives_what_its_structure_needs_and_no_more(system):
+    assert system.has_energy == (system.structure in ("conservative", "metriplectic"))
+    for capability in ("entropy", "poisson", "friction"):
+        assert system.gives(capability) == (system.structure == "metriplectic")
+    assert system.gives("energy_cap") == system.gives("cap_box")
+    assert system.has_energy or not system.has_energy_cap
+
+
+def test_it_says_in_one_line_what_it_does_not_give(system):
+    mu = members(system)
+    x = starts(system, mu)
+    for capability in ("energy", "entropy", "poisson", "friction"):
+        if not system.gives(capability):
+            with pytest.raises(TypeError, match=f"{system.name} is {system.structure} and gives no .*; ask") as refused:
+                getattr(system, capability)(x, mu)
+            assert "\n" not in str(refused.value)
+    for capability in ("energy_cap", "cap_box"):
+        if not system.gives(capability):
+            with pytest.raises(TypeError, match=f"{system.name} is {system.structure} and gives no .*; ask"):
+                getattr(system, capability)(mu)
 
 
 def test_canonical_coordinates_come_in_pairs(canonical):
@@ -134,14 +201,6 @@ def test_energy_is_not_constant_when_a_sign_of_the_field_is_wrong(canonical, hal
     wrong.vector_field = lambda x, mu: signs * canonical.vector_field(x, mu)
     mu = members(canonical)
     assert relative_drift(wrong, mu, starts(canonical, mu), horizon=0.2).min() > 1e-2
-
-
-def test_a_conservative_system_says_in_one_line_that_it_has_no_entropy_and_no_matrices(conservative):
-    mu = members(conservative)
-    x = starts(conservative, mu)
-    for oracle in (conservative.entropy, conservative.poisson, conservative.friction):
-        with pytest.raises(TypeError, match=f"{conservative.name} is conservative"):
-            oracle(x, mu)
 
 
 def test_vector_field_is_poisson_times_energy_gradient_plus_friction_times_entropy_gradient(metriplectic):
@@ -207,52 +266,91 @@ def test_starts_lie_in_the_box(system):
     assert (x <= high[:, None]).all()
 
 
-def test_starts_lie_under_the_energy_cap_and_reach_it(system):
-    mu = members(system)
-    energy = system.energy(starts(system, mu, count=2000), mu)
-    cap = system.energy_cap(mu)
-    if not np.isfinite(cap).all():
-        pytest.skip(f"{system.name} has no cap")
+def test_starts_without_a_cap_fill_their_box(system):
+    if system.has_energy_cap:
+        pytest.skip(f"{system.name} has a cap")
+    mu = members(system, count=3)
+    x, box = starts(system, mu, count=4000), system.box(mu)
+    width = np.diff(box, axis=-1)[..., 0]
+    assert (x.min(axis=1) - box[..., 0] < 0.05 * width).all()
+    assert (box[..., 1] - x.max(axis=1) < 0.05 * width).all()
+
+
+def test_starts_lie_under_the_energy_cap_and_reach_it(capped):
+    mu = members(capped)
+    energy = capped.energy(starts(capped, mu, count=2000), mu)
+    cap = capped.energy_cap(mu)
     assert (energy <= cap[:, None]).all()
     assert (energy.max(axis=1) > cap - 0.02 * (cap - energy.min(axis=1))).all()
 
 
-def test_starts_are_uniform_under_the_energy_cap(conservative):
-    # the mean of a uniform sample of the set, against that of the points of a grid that lie in it
-    if conservative.state_dim != 2:
-        pytest.skip("a grid needs a plane")
-    mu = members(conservative, count=3)
-    sample = starts(conservative, mu, count=4000)
-    points, inside = fine_grid(conservative, mu)
-    width = np.diff(conservative.box(mu), axis=-1)[..., 0]
-    for task in range(len(mu)):
-        for moment in (1, 2):
-            grid = (points[task][inside[task]] / width[task]) ** moment
-            np.testing.assert_allclose(((sample[task] / width[task]) ** moment).mean(0), grid.mean(0), atol=0.03)
+def moments(sample: Array, reference: Array) -> Array:
+    """Mean and mean square of each component that varies, in units of the spread of a reference that has (0, 1)."""
+    free = np.ptp(reference, axis=0) > 0
+    unit = ((sample - reference.mean(0)) / np.where(free, reference.std(0), 1.0))[:, free]
+    return np.stack([unit.mean(0), (unit**2).mean(0)])
 
 
-def fine_grid(system: System, mu: Array) -> tuple[Array, Array]:
-    """Points `[tasks, points, 2]` of a grid over 1.2 times the system's box, and which of them are under the cap."""
-    box = system.box(mu)
-    centre, half = box.mean(-1), 0.6 * np.diff(box, axis=-1)[..., 0]
-    unit = np.stack(np.meshgrid(*[np.linspace(-1, 1, 481)] * 2, indexing="ij"), axis=-1).reshape(-1, 2)
-    points = centre[:, None] + half[:, None] * unit
-    return points, system.energy(points, mu) <= system.energy_cap(mu)[:, None]
+def under_cap(system: System, mu: Array, scale: float, count: int = 400_000) -> Array:
+    """Points that are uniform in what is under the cap of one member, of a box that is so much larger than its own."""
+    box = system.box(mu[None])
+    centre, half = box.mean(-1), scale * np.diff(box, axis=-1)[..., 0] / 2
+    points = centre + half * np.random.default_rng(3).uniform(-1, 1, size=(1, count, system.state_dim))
+    return points[system.energy(points, mu[None]) <= system.energy_cap(mu[None])[:, None]]
 
 
-def test_box_is_the_tight_bounding_box_of_the_set_under_the_energy_cap(conservative):
-    if conservative.state_dim != 2:
-        pytest.skip("a grid needs a plane")
-    mu = members(conservative)
-    points, inside = fine_grid(conservative, mu)
-    box = conservative.box(mu)
-    width = box[..., 1] - box[..., 0]
-    low = np.where(inside[..., None], points, np.inf).min(axis=1)
-    high = np.where(inside[..., None], points, -np.inf).max(axis=1)
-    assert (box[..., 0] - 1e-12 <= low).all()
-    assert (high <= box[..., 1] + 1e-12).all()
-    assert ((low - box[..., 0]) / width < 0.01).all()
-    assert ((box[..., 1] - high) / width < 0.01).all()
+def test_starts_are_uniform_under_the_energy_cap(capped):
+    mu = members(capped, count=3)
+    for sample, member in zip(starts(capped, mu, count=4000), mu, strict=True):
+        uniform = under_cap(capped, member, scale=1.2)
+        assert len(uniform) > 10_000
+        mean, square = moments(sample, uniform)
+        assert np.abs(mean).max() < 0.08
+        assert np.abs(square - 1).max() < 0.08
+
+
+def test_starts_that_avoid_the_energy_cap_are_seen_not_to_be_uniform(capped):
+    (mu,) = members(capped, count=3)[2:]
+    (sample,) = starts(capped, mu[None], count=4000)
+    lower = sample[np.argsort(capped.energy(sample[None], mu[None])[0])][:2000]
+    _, square = moments(lower, under_cap(capped, mu, scale=1.2))
+    assert np.abs(square - 1).max() > 0.08
+
+
+def varied(system: System) -> list[int]:
+    """The components in which starts differ."""
+    return np.flatnonzero(np.diff(system.box(members(system)), axis=-1)[..., 0].max(0)).tolist()
+
+
+def holds(box: Array, extent: Array) -> bool:
+    """Does a box `[tasks, 2]` of one component hold what is reached in it?"""
+    beyond = (box - extent) * [1, -1]
+    return bool((beyond < 1e-4 * np.diff(extent)).all())
+
+
+def test_the_box_holds_every_state_under_the_energy_cap(capped):
+    mu, free = members(capped, count=4), varied(capped)
+    for axis in free:
+        assert holds(capped.box(mu)[:, axis], reached(capped, mu, axis, free))
+
+
+@pytest.mark.parametrize("side", [0, 1], ids=["low", "high"])
+def test_a_box_that_is_too_small_in_one_component_is_seen(capped, side):
+    free = varied(capped)
+    (mu,) = members(capped, count=3)[2:, None]
+    for axis in free:
+        small, extent = copy.copy(capped), reached(capped, mu, axis, free)
+        box = capped.cap_box(mu)
+        box[:, axis, side] = extent[:, side] + 0.03 * np.diff(extent)[:, 0] * (1, -1)[side]
+        small.cap_box = lambda mu, box=box: box
+        assert not holds(small.box(mu)[:, axis], reached(small, mu, axis, free))
+
+
+def test_the_evaluation_box_is_tight_in_the_plane_of_the_grid(capped):
+    mu = members(capped, count=4)
+    for axis in capped.grid_axes:
+        extent = reached(capped, mu, axis, capped.grid_axes)
+        assert (np.abs(capped.grid_box(mu)[:, axis] - extent) < 1e-3 * np.diff(extent)).all()
 
 
 def test_simulation_agrees_with_the_exact_solution(system):
@@ -269,10 +367,11 @@ def test_simulation_agrees_with_the_exact_solution(system):
 def test_members_do_not_depend_on_their_batch_mates(system):
     mu = members(system)
     x = starts(system, mu)
-    for law in (system.vector_field, system.energy):
+    laws = [getattr(system, name) for name in ("energy", "entropy", "poisson", "friction") if system.gives(name)]
+    for law in (system.vector_field, *laws):
         alone = np.concatenate([law(x[k : k + 1], mu[k : k + 1]) for k in range(len(mu))])
         np.testing.assert_allclose(law(x, mu), alone, rtol=1e-13, atol=1e-13)
-    for size in (system.box, system.energy_cap):
+    for size in (system.box, system.grid_box, *((system.energy_cap, system.cap_box) if system.has_energy_cap else ())):
         alone = np.concatenate([size(mu[k : k + 1]) for k in range(len(mu))])
         np.testing.assert_allclose(size(mu), alone, rtol=1e-13, atol=1e-13)
 

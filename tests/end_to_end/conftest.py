@@ -15,6 +15,7 @@ import pytest
 from omegaconf import DictConfig, OmegaConf
 
 from metastruct.facts import CONF
+from metastruct.sweeps.table import configured
 
 PATIENCE = 1200  # seconds; a busy machine takes its time to import
 
@@ -39,15 +40,15 @@ TINY = (
 
 
 @pytest.fixture(scope="session")
-def tiny(composed) -> Callable[..., DictConfig]:
+def tiny() -> Callable[..., DictConfig]:
     """The configuration of a run of a second, in an outputs folder of its own."""
 
     def configuration(outputs: Path, *overrides: str) -> DictConfig:
-        groups = [word for word in overrides if "." not in word.split("=")[0]]
-        settings = [word for word in overrides if word not in groups]
-        chosen = composed(*groups)
-        shrunk = [word for word in TINY if "." not in word or OmegaConf.select(chosen, word.split("=")[0]) is not None]
-        return composed(*shrunk, *groups, *settings, f"outputs={outputs}")
+        words = [word for word in TINY if "." not in word]
+        chosen = configured(*words, *overrides)  # which composes once for all choices of the same pieces
+        shrunk = [word for word in TINY if word not in words]
+        known = [word for word in shrunk if OmegaConf.select(chosen, word.split("=")[0]) is not None]
+        return configured(*words, *known, *overrides, f"outputs={outputs}")
 
     return configuration
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import runpy
 import subprocess
 import sys
 
@@ -57,12 +58,41 @@ MISTAKES = {
 }
 
 
+@pytest.fixture
+def typed(tmp_path, monkeypatch, capfd):
+    """train.py in this process and an empty folder: exit code, what it printed, what it complained about."""
+
+    def call(*words: str) -> tuple[int, str, str]:
+        monkeypatch.chdir(tmp_path)
+        for name in [name for name in os.environ if name.startswith(("WANDB", "HYDRA"))]:
+            monkeypatch.delenv(name)
+        monkeypatch.setenv("HOME", str(tmp_path))
+        monkeypatch.setattr(sys, "argv", [str(TRAIN), *words])
+        code = 0
+        try:
+            runpy.run_path(str(TRAIN), run_name="__main__")
+        except SystemExit as end:
+            code = end.code
+        printed = capfd.readouterr()
+        return code, printed.out, printed.err
+
+    yield call
+    assert list(tmp_path.iterdir()) == []
+
+
 @pytest.mark.parametrize("command", MISTAKES)
-def test_a_mistake_is_told_in_one_line_and_nothing_is_written(train, command):
+def test_a_mistake_is_told_in_one_line_and_nothing_is_written(typed, command):
+    code, printed, complaint = typed(*command.split())
+    assert (code, printed) == (2, "")
+    assert "Traceback" not in complaint
+    assert complaint.count("\n") == 1
+    assert complaint.startswith(f"error: {MISTAKES[command]}")
+
+
+@pytest.mark.parametrize("command", [*MISTAKES][:2])
+def test_a_mistake_is_told_so_by_a_process_of_its_own(train, command):
     done = train(*command.split())
-    assert done.returncode == 2
-    assert done.stdout == ""
-    assert "Traceback" not in done.stderr
+    assert (done.returncode, done.stdout) == (2, "")
     assert done.stderr.count("\n") == 1
     assert done.stderr.startswith(f"error: {MISTAKES[command]}")
 

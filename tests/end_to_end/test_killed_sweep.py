@@ -1,4 +1,4 @@
-"""A sweep that is killed ten times at random moments and then finished. Run with `pytest -m slow`."""
+"""A sweep that is killed ten times at random moments and then finished. Run with `make torture`."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ import pytest
 
 from metastruct.facts import CONF
 
-pytestmark = pytest.mark.slow
+pytestmark = pytest.mark.torture
 
 KILLS = 10
 SWEEP = ("table=morse", "slots=2", "with=trainer.steps=2000", "with=trainer.checkpoint_seconds=0.2")

@@ -142,6 +142,7 @@ def holder_of(path: Path) -> int | None:
     return None
 
 
+@pytest.mark.torture
 def test_two_commands_at_once_share_the_runs_and_do_none_twice(start, tmp_path):
     both = [start(tmp_path, "table=morse", "slots=1", "seeds=0", "steps=200") for _ in range(2)]
     said = [process.communicate(timeout=1200)[0] for process in both]
@@ -152,7 +153,10 @@ def test_two_commands_at_once_share_the_runs_and_do_none_twice(start, tmp_path):
     assert len(rows(tmp_path / "reference" / "morse" / "runs.csv")) == 7
 
 
-@pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL])
+TORTURE = [pytest.param(how, marks=pytest.mark.torture) for how in (signal.SIGTERM, signal.SIGKILL)]
+
+
+@pytest.mark.parametrize("how", [signal.SIGINT, *TORTURE])
 def test_a_sweep_that_is_ended_leaves_no_process_behind(start, wait_until, tmp_path, how):
     process = start(tmp_path, "table=morse", "slots=2", "seeds=0", *(f"with={word}" for word in LONG))
     wait_until(lambda: len([*tmp_path.glob("training/*/step-*.ckpt")]) >= 2)
@@ -185,7 +189,7 @@ GpuPool(slots=2).launch([[first], others], signal_all)
 
 
 def test_only_the_command_hears_a_signal_of_the_batch_system(tiny_words, tmp_path):
-    command = [sys.executable, "-c", SIGNALLED, *tiny_words, "trainer.steps=2000"]
+    command = [sys.executable, "-c", SIGNALLED, *tiny_words, "trainer.steps=600"]
     done = subprocess.run(
         command, cwd=tmp_path, start_new_session=True, capture_output=True, text=True, timeout=600, check=True
     )

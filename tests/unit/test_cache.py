@@ -1,14 +1,21 @@
 from __future__ import annotations
 
+import copy
+import io
 from dataclasses import astuple
 
 import numpy as np
 import pytest
+from omegaconf import OmegaConf
 
 from metastruct.data import cache
 from metastruct.data.cache import cached_simulation
+from metastruct.facts import options
+from metastruct.runs.files import write_checked
+from metastruct.runs.keys import digest
 from metastruct.systems.duffing import Duffing
 from metastruct.systems.mass_spring import MassSpring
+from metastruct.systems.starts.in_box import InBox
 
 RANGES = {"m": [0.5, 2.0], "k": [0.5, 2.0], "q0": [-0.5, 0.5]}
 SYSTEM = MassSpring(RANGES)
@@ -28,8 +35,9 @@ def simulations(monkeypatch) -> list[int]:
     return done
 
 
-def read(folder, system=SYSTEM, split="train", notes=None, **settings):
-    return cached_simulation(folder, system, split, SETTINGS | settings, [].append if notes is None else notes.append)
+def read(folder, system=SYSTEM, split="train", notes=None, origin=None, **settings):
+    note = [].append if notes is None else notes.append
+    return cached_simulation(folder, system, origin or {}, split, SETTINGS | settings, note)
 
 
 def equal(one, other) -> bool:
@@ -84,6 +92,7 @@ def test_a_damaged_file_is_noticed_and_made_again(tmp_path, simulations, damage)
         *({"tasks": 3}, {"trajectories": 3}, {"horizon": 2.0}, {"points": 6}, {"tolerance": 1e-9}, {"seed": 1}),
         *({"split": "test"}, {"system": MassSpring(RANGES | {"m": [0.5, 3.0]})}),
         {"system": Duffing({"alpha": [-1, 1], "beta": [1, 2]})},
+        {"system": SYSTEM.started_by(InBox([[-1, 1], [-1, 1]]))},
     ],
     ids=lambda other: next(iter(other)),
 )
@@ -96,7 +105,81 @@ def test_other_settings_are_another_file(tmp_path, simulations, other):
     assert len(simulations) == 2
 
 
-@pytest.mark.parametrize("module", ["mass_spring", "system", "simulate"])
+def test_another_setting_of_a_start_law_is_another_file(tmp_path, simulations):
+    boxes = [[-1, 1], [-1, 1]], [[-1, 1], [-1, 1 + 1e-15]]
+    first, second = (read(tmp_path, system=SYSTEM.started_by(InBox(box))) for box in boxes)
+    assert not equal(first, second)
+    assert equal(first, read(tmp_path, system=SYSTEM.started_by(InBox(boxes[0]))))
+    assert simulations == [0, 0]
+
+
+class Heavy(MassSpring):
+    """A user's family with a setting beside the ranges of its parameters."""
+
+    def __init__(self, parameters, gravity: float):
+        super().__init__(parameters)
+        self.gravity = gravity
+
+    def vector_field(self, x, mu):
+        return super().vector_field(x, mu) - self.gravity * np.array([0.0, 1.0])
+
+
+def test_another_setting_of_a_constructor_is_another_file(tmp_path, simulations):
+    first, second = (read(tmp_path, Heavy(RANGES, g), origin={"gravity": g}) for g in (1.0, 9.0))
+    assert not equal(first, second)
+    assert simulations == [0, 0]
+
+
+def test_every_setting_of_every_system_and_of_the_data_is_in_the_key(composed):
+    for option in options("system"):
+        cfg = composed(f"system={option}")
+        for piece in (cfg.system, cfg.data):
+            settings = OmegaConf.to_container(piece, resolve=True)
+            for path in leaves({key: value for key, value in settings.items() if key not in ("_target_", "name")}):
+                before, after = ({"system": changed(settings, path, by)} for by in (0, 1))
+                assert digest(before) != digest(after), (option, path)
+
+
+def leaves(node, path=()) -> list[tuple]:
+    pairs = node.items() if isinstance(node, dict) else enumerate(node) if isinstance(node, list) else ()
+    return [leaf for key, value in pairs for leaf in leaves(value, (*path, key))] or [path]
+
+
+def changed(settings, path, by):
+    other = copy.deepcopy(settings)
+    *above, last = path
+    node = other
+    for key in above:
+        node = node[key]
+    node[last] = node[last] + by if isinstance(node[last], int | float) else f"{node[last]}{by}"
+    return other
+
+
+@pytest.mark.parametrize("what", ["shape", "times", "nan", "names", "integers"])
+def test_a_file_of_something_else_whose_sum_is_right_is_made_again(tmp_path, simulations, what):
+    first = read(tmp_path)
+    path = the_file(tmp_path)
+    arrays = {name: getattr(first, name).copy() for name in cache.FIELDS}
+    if what == "shape":
+        arrays["states"] = arrays["states"][:1]
+    elif what == "times":
+        arrays["times"] = 2 * arrays["times"]
+    elif what == "nan":
+        arrays["derivatives"][0] = np.nan
+    elif what == "names":
+        arrays = {"states": arrays["states"]}
+    else:
+        arrays["parameters"] = arrays["parameters"].astype(int)
+    buffer = io.BytesIO()
+    np.savez(buffer, **arrays)
+    write_checked(path, buffer.getvalue())
+    notes: list[str] = []
+    assert equal(first, read(tmp_path, notes=notes))
+    assert any("simulated again" in note for note in notes)
+    assert simulations == [0, 0]
+
+
+@pytest.mark.parametrize("module", ["mass_spring", "system", "starts.under_cap", "starts.start", "simulate"])
 def test_an_edit_of_the_law_or_of_how_starts_are_drawn_is_another_file(tmp_path, simulations, monkeypatch, module):
     read(tmp_path)
     source = cache.inspect.getsource

@@ -33,6 +33,7 @@ IN_BOTH = [
     *("net=separable", "net.width=32", "dynamics=unstructured", "learner.schedule=alternating", "locality=weak"),
     *("learner.point_batch=8", "locality.lambda_z=0.5", "optimizer.base_rate=0.1", "trainer.steps=10", "data.seed=1"),
     *("data.train_tasks=71", "data.trajectories=11", "data.horizon=5", "data.points=100", "data.tolerance=1e-9"),
+    *("start=in_box", "start=under_cap"),
 ]
 
 
@@ -84,6 +85,19 @@ def test_another_bracket_changes_both_keys(settings):
     first, second = (settings("system=damped_oscillator", f"bracket={name}") for name in ("gnode", "nms"))
     assert training_key(first) != training_key(second)
     assert evaluation_key(first) != evaluation_key(second)
+
+
+def test_another_box_of_the_starts_changes_both_keys(settings):
+    first, second = (settings("start=in_box", f"start.box=[[-1,1],[-1,{high}]]") for high in (1, 2))
+    assert training_key(first) != training_key(second)
+    assert evaluation_key(first) != evaluation_key(second)
+
+
+def test_a_system_that_starts_as_it_does_has_the_keys_of_a_configuration_without_starts(default):
+    before = {name: value for name, value in default.items() if name != "start"}
+    assert default["start"] is None
+    assert training_key(default) == training_key(before)
+    assert evaluation_key(default) == evaluation_key(before)
 
 
 def test_another_version_of_the_results_changes_both_keys(default, monkeypatch):

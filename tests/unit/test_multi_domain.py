@@ -8,12 +8,14 @@ import pytest
 from omegaconf import OmegaConf
 
 import metastruct
-from metastruct.assembly import build_source, component
+from metastruct.assembly import build_source, build_system, component
 from metastruct.config import ConfigError
 from metastruct.data.simulate import simulate
 from metastruct.experiment import run
 from metastruct.runs.keys import training_key
 from metastruct.systems.multi_domain import MultiDomain
+from metastruct.systems.pendulum import Pendulum
+from metastruct.systems.system import System
 from metastruct.validation import validate
 
 DOMAINS = ["duffing", "mass_spring", "pendulum"]
@@ -69,9 +71,15 @@ def test_every_domain_has_as_many_tasks_as_a_family_alone(composed, tmp_path):
         (["system.domains=[pendulum,pendulum]"], "two or more different domains"),
         (["system.domains=[pendulum,damped_oscillator]"], "equal state_dim, got pendulum with 2 and damped_osc"),
         (["system.domains=[pendulum,pendulm]"], "'pendulm', which is not known; did you mean pendulum"),
-        (["dynamics=generic"], "needs a metriplectic system, got 'multi_domain'"),
+        (["system.domains=[pendulum,van_der_pol]"], "equal structure, got pendulum with conservative and van_der_pol"),
+        (["start=in_box", "start.box=[[-1,1]]"], "start.box must hold .* q, p of .*, got 1"),
+        (
+            ["system.domains=[pendulum,lotka_volterra]", "start=under_cap"],
+            "needs a system with .* cap of it, got system=multi_domain",
+        ),
+        (["dynamics=generic"], "needs a metriplectic system, got system=multi_domain"),
         (["system.domains=[pendulum,multi_domain]"], "multi_domain, which is several families"),
-        (["system.domains=[damped_oscillator,{damped_chain:{oscillators:1}}]"], "metriplectic; use dynamics=generic"),
+        (["system.domains=[damped_oscillator,{damped_chain:{oscillators:1}}]"], "metriplectic.*; use dynamics=generic"),
         (["system.domains=pendulum"], r"must be a list such as \[duffing, pendulum\], got 'pendulum'"),
         (["system.domains=[pendulum,3]"], "holds names and .*, got 3"),
         (["system.domains=[pendulum,{duffing:3}]"], "holds names and .*, got .*duffing"),
@@ -98,6 +106,31 @@ def test_some_settings_of_a_domain_can_be_changed(composed):
     assert pendulum.ranges.tolist() == [[3, 4], [0.75, 1.25], [-0.5, 0.5]]
     assert duffing.ranges.tolist() == component(composed("system=duffing").system).ranges.tolist()
     assert training_key(as_dict(cfg)) != training_key(as_dict(composed("system=multi_domain")))
+
+
+@pytest.mark.parametrize("start", [(), ("start=in_box",), ("start=under_cap",)], ids=["own", "in_box", "under_cap"])
+def test_each_task_starts_and_is_measured_as_in_its_own_domain(composed, start):
+    words = ("system.domains=[duffing,{pendulum:{parameters:{m:[1,2]}}}]", *start)
+    union, mu = build_system(composed("system=multi_domain", *words)), np.array([[1, 1.5, 1, 0.2], [0, -0.5, 1, 0]])
+    alone = [build_system(composed(f"system={name}", *start)) for name in ("pendulum", "duffing")]
+    for task, (domain, own) in enumerate(zip(alone, (mu[0, 1:], mu[1, 1:3]), strict=True)):
+        for box in ("box", "grid_box"):
+            np.testing.assert_array_equal(getattr(union, box)(mu)[task], getattr(domain, box)(own[None])[0])
+        drawn = (
+            system.sample_starts(np.random.default_rng(0), each, 5)
+            for system, each in ((union, mu[task]), (domain, own))
+        )
+        np.testing.assert_array_equal(*drawn)
+
+
+def test_domains_of_unequal_capabilities_are_refused():
+    class Silent(Pendulum):
+        name = "silent"
+        energy = System.energy
+
+    ranges = {"m": [0.5, 1.5], "l": [0.75, 1.25], "q0": [-0.5, 0.5]}
+    with pytest.raises(ValueError, match="equal has_energy, got pendulum with True and silent with False"):
+        MultiDomain(["pendulum", "silent"], {"pendulum": Pendulum(ranges), "silent": Silent(ranges)})
 
 
 def test_the_configuration_resolves_in_place_as_hydra_prints_it(composed):

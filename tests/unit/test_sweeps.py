@@ -82,6 +82,17 @@ def test_every_study_of_a_table_can_be_built(every_table):
     assert all(callable(study.study) for study in studies)
 
 
+def test_every_word_of_every_table_makes_sense(every_table):
+    """In the first run of its table that says it."""
+    for one in every_table.values():
+        said: set[str] = set()
+        for job in one.jobs:
+            if not said.issuperset(job.label.split()):
+                said.update(job.label.split())
+                validate(job.settings)
+
+
+@pytest.mark.torture
 def test_every_setting_of_every_table_makes_sense(every_table):
     for one in every_table.values():
         for settings in {id(job.settings): job.settings for job in one.jobs}.values():

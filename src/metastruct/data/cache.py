@@ -5,48 +5,78 @@ from __future__ import annotations
 import inspect
 import io
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
+from zipfile import BadZipFile
 
 import numpy as np
 
 from metastruct.data import simulate as simulation_module
-from metastruct.data.simulate import Simulation, simulate
+from metastruct.data.simulate import Simulation, instants, simulate
 from metastruct.runs.files import locked, read_checked, write_checked
 from metastruct.runs.keys import digest
 from metastruct.systems.system import System
 
 SPLITS = {"train": 0, "test": 1}
+FOREIGN = ("abc", "builtins", "typing")  # modules of bases that decide nothing
 FIELDS = ("times", "states", "derivatives", "parameters")
 
 
 def cached_simulation(
-    folder: Path, system: System, split: str, settings: dict[str, Any], note: Callable[[str], None]
+    folder: Path,
+    system: System,
+    origin: Mapping[str, Any],
+    split: str,
+    settings: Mapping[str, Any],
+    note: Callable[[str], None],
 ) -> Simulation:
     """The simulation of one split, from the cache or made anew.
 
     Args:
         folder: where the files lie.
+        origin: every setting that made the system and its starts.
         split: "train" or "test".
         settings: arguments of `simulate` after the split.
         note: told what is being done, where that takes time or something is wrong.
     """
-    laws = (*system.laws, System)
-    sources = (*(sys.modules[law.__module__] for law in laws), simulation_module)
-    law = "".join(inspect.getsource(module) for module in sources)
-    key = digest([*(law.__name__ for law in system.laws), system.corners().tolist(), split, settings, law])
+    family = [law.__qualname__ for law in system.laws], system.corners().tolist(), repr(system.starts)
+    key = digest([origin, family, split, settings, source_of(system.laws)])
     path = folder / f"{system.name}-{split}-{key}.npz"
     with locked(folder, lambda: note("waiting for another process that simulates")):
         content = read_checked(path)
-        if content is not None:
-            with np.load(io.BytesIO(content)) as arrays:
-                return Simulation(*(arrays[name] for name in FIELDS))
+        known = None if content is None else read(content, system, settings)
+        if known is not None:
+            return known
         if path.exists():
-            note(f"{path.name} is damaged and is simulated again")
+            note(f"{path.name} is damaged, or holds something else, and is simulated again")
         note(f"simulating {settings['tasks']} {split} tasks of {system.name}")
         simulation = simulate(system, SPLITS[split], **settings)
         buffer = io.BytesIO()
         np.savez(buffer, **{name: getattr(simulation, name) for name in FIELDS})
         write_checked(path, buffer.getvalue())
         return simulation
+
+
+def read(content: bytes, system: System, settings: Mapping[str, Any]) -> Simulation | None:
+    """The simulation of these bytes; None where they are not one of this system with these settings."""
+    try:
+        with np.load(io.BytesIO(content)) as arrays:
+            simulation = Simulation(*(arrays[name] for name in FIELDS))
+    except (ValueError, KeyError, OSError, EOFError, BadZipFile):
+        return None
+    states = settings["tasks"], settings["trajectories"], settings["points"], system.state_dim
+    shapes = (settings["points"],), states, states, (settings["tasks"], len(system.parameter_names))
+    parts = [getattr(simulation, name) for name in FIELDS]
+    whole = all(
+        part.shape == shape and part.dtype == np.float64 and np.isfinite(part).all()
+        for part, shape in zip(parts, shapes, strict=True)
+    )
+    return simulation if whole and np.array_equal(simulation.times, instants(**settings)) else None
+
+
+def source_of(laws: Sequence[type]) -> str:
+    """The source of what makes a simulation: of these classes, of what they inherit, and of `simulate`."""
+    names = dict.fromkeys(ancestor.__module__ for law in laws for ancestor in law.__mro__)
+    modules = [sys.modules[name] for name in names if name not in FOREIGN]
+    return "".join(inspect.getsource(module) for module in (*modules, simulation_module))

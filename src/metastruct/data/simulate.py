@@ -64,7 +64,12 @@ def simulate(
     streams = [np.random.default_rng([seed, split, task]) for task in range(tasks)]
     parameters = np.stack([system.sample_parameters(stream, task) for task, stream in enumerate(streams)])
     starts = np.stack([system.sample_starts(s, mu, trajectories) for s, mu in zip(streams, parameters, strict=True)])
-    times = np.linspace(0.0, horizon, points)
+    times = instants(horizon, points)
     states = integrate(system, starts, parameters, times, tolerance)
     flat = states.reshape(tasks, -1, states.shape[-1])
     return Simulation(times, states, system.vector_field(flat, parameters).reshape(states.shape), parameters)
+
+
+def instants(horizon: float, points: int, **_: object) -> Array:
+    """Times `[points]` of a simulation, from 0 to the horizon."""
+    return np.linspace(0.0, horizon, points)

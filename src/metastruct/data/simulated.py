@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
+from typing import Any
 
 from metastruct.data.cache import SPLITS, cached_simulation
 from metastruct.data.noise import observed, spread
@@ -19,6 +20,7 @@ class Simulated(Source):
 
     Args:
         system: the family.
+        origin: every setting that made it and its starts.
         folder: of the cache.
         note: told about what takes time.
         seed: of members, starts and noise.
@@ -33,6 +35,7 @@ class Simulated(Source):
     def __init__(
         self,
         system: System,
+        origin: Mapping[str, Any],
         folder: Path,
         note: Callable[[str], None],
         seed: int,
@@ -54,7 +57,7 @@ class Simulated(Source):
         }
 
         def simulation(split: str, tasks: int) -> Simulation:
-            return cached_simulation(folder, system, split, shared | {"tasks": tasks * system.families}, note)
+            return cached_simulation(folder, system, origin, split, shared | {"tasks": tasks * system.families}, note)
 
         train, test = simulation("train", train_tasks), simulation("test", test_tasks)
         spreads = spread(train)

@@ -71,7 +71,7 @@ def queries(members: Sequence[Member]) -> tuple[Array, Array]:
     """Times `[instants]` or `[tasks, trajectories, instants]` and states `[tasks, trajectories, instants, state]`.
 
     One axis of times where all trajectories share it. Else shorter trajectories stay at their last instant, with states
-    of NaN: nobody knows them; so do trajectories that a member has fewer of than another.
+    of NaN: nobody knows them; nor any of the trajectories that a member has fewer of than another.
     """
     first = members[0].trajectories[0]
     every = [trajectory for member in members for trajectory in member.trajectories]
@@ -82,10 +82,8 @@ def queries(members: Sequence[Member]) -> tuple[Array, Array]:
     times = np.zeros((len(members), count, instants))
     states = np.full((*times.shape, first.states.shape[-1]), np.nan)
     for task, member in enumerate(members):
-        for number in range(count):
-            known = number < len(member.trajectories)
-            one = member.trajectories[number if known else 0]
-            times[task, number] = one.times[-1] if known else one.times[0]
-            times[task, number, : len(one) if known else 1] = one.times if known else one.times[:1]
-            states[task, number, : len(one) if known else 1] = one.states if known else one.states[:1]
+        for number, one in enumerate(member.trajectories):
+            times[task, number] = one.times[-1]
+            times[task, number, : len(one)] = one.times
+            states[task, number, : len(one)] = one.states
     return times, states

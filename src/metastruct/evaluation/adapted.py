@@ -130,6 +130,12 @@ class Adapted:
         """True states `[tasks, trajectories, times, state]`, NaN where a trajectory was not seen."""
         return self._query[1]
 
+    @property
+    def starts(self) -> Array:
+        """Of the query trajectories, `[tasks, trajectories, state]`; that of the first where a member has fewer."""
+        starts = self.query[:, :, 0]
+        return np.where(np.isnan(starts), starts[:, :1], starts)
+
     # The fit
 
     @cached_property
@@ -169,7 +175,7 @@ class Adapted:
         return self._rolled_out(self.integrator.finer())
 
     def _rolled_out(self, integrator: Integrator) -> Array:
-        flow, starts, times = self.flow, self._tensor(self.query[:, :, 0]), self._tensor(self.times)
+        flow, starts, times = self.flow, self._tensor(self.starts), self._tensor(self.times)
         with self._clock("rollout"):
             return rollout(flow, starts, times, integrator).cpu().numpy()
 
@@ -207,6 +213,16 @@ class Adapted:
         """States `[tasks, side, side, state]`."""
         return evaluation_grid(self.system, self.parameters, self.protocol.side, self.protocol.box_scale)
 
+    @property
+    def places(self) -> Array:
+        """Where what is learned is looked at, `[tasks, points, state]`: the grid, or the query states without a law.
+
+        What was not seen of a query is taken to be its start.
+        """
+        if self.source.law is not None:
+            return self.grid_points
+        return _points(np.where(np.isnan(self.query), self.starts[:, :, None], self.query))
+
     @cached_property
     def learned_field(self) -> Array:
         """dx/dt of the adapted members, as `grid`."""
@@ -226,14 +242,14 @@ class Adapted:
     @cached_property
     def learned_energy_range(self) -> Array:
         """Highest less lowest, `[tasks]`."""
-        return np.ptp(self._of_members(self.learned.model.dynamics.energy, _points(self.grid)), axis=1)
+        return np.ptp(self._of_members(self.learned.model.dynamics.energy, self.places), axis=1)
 
     @cached_property
     def degeneracies(self) -> dict[str, Array]:
         """How far identities of the dynamics are from zero, by name, `[tasks, points]`."""
         dynamics = self.learned.model.dynamics
         with torch.no_grad():
-            residuals = dynamics.degeneracies(self._tensor(_points(self.grid)), self.updates)
+            residuals = dynamics.degeneracies(self._tensor(self.places), self.updates)
         return {name: residual.cpu().numpy() for name, residual in residuals.items()}
 
     def arrays(self) -> dict[str, Array]:

@@ -23,8 +23,8 @@ def of_system(system: System | None) -> set[str]:
     """The needs that the true family meets; none where nobody knows it."""
     if system is None:
         return set()
-    energy = {"energy"} if getattr(system, "has_energy", True) else set()
-    return {"law"} | energy | ({"entropy"} if system.structure == "metriplectic" else set())
+    met = {"law": True, "energy": system.has_energy, "entropy": system.has_entropy}
+    return {need for need, holds in met.items() if holds}
 
 
 def of_dynamics(dynamics: type[Dynamics]) -> set[str]:

@@ -45,6 +45,7 @@ def training_settings(cfg: Tree) -> dict[str, Any]:
     data, left_out = cfg["data"], _only_measured(cfg)
     return {
         **_pick(cfg, *PIECES, "locality", "seed"),
+        **({"start": cfg["start"]} if cfg.get("start") else {}),  # a system's own is in its name
         "data": {name: value for name, value in data.items() if name not in left_out},
         "steps": cfg["trainer"]["steps"],
         "results": RESULTS_VERSION,

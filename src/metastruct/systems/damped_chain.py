@@ -14,7 +14,48 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
+from metastruct.systems.starts.under_cap import UnderEnergyCap
 from metastruct.systems.system import Array, System, canonical_matrix, centred_box, outer
+
+
+class ChainStarts(UnderEnergyCap):
+    """Uniform under the energy cap, by rejection from an ellipsoid: a box of many dimensions lies mostly above the cap.
+
+    The ellipsoid is p^2/2 + (2/pi^2) |q|^2 + (k/2) sum_i (q_i+1 - q_i)^2 <= n/2.
+
+    Args:
+        oscillators: n.
+    """
+
+    surplus = 8
+
+    def __init__(self, oscillators: int):
+        self.oscillators = oscillators
+
+    def candidates(self, system: System, generator: np.random.Generator, mu: Array, count: int) -> Array:
+        n = self.oscillators
+        differences = np.diff(np.eye(n), axis=0)
+        stiffness = 4 / np.pi**2 * np.eye(n) + mu[0, 0] * differences.T @ differences
+        to_positions = np.linalg.inv(np.linalg.cholesky(stiffness))  # q = z @ this has q^T stiffness q = |z|^2
+        z = generator.standard_normal((count, 2 * n))
+        radius = np.sqrt(2 * system.energy_cap(mu)) * generator.uniform(size=(count, 1)) ** (1 / (2 * n))
+        z *= radius / np.linalg.norm(z, axis=1, keepdims=True)
+        return np.concatenate([z[:, :n] @ to_positions, z[:, n:], np.zeros((count, 1))], axis=1)
+
+    def allowed(self, system: System, x: Array, mu: Array) -> Array:
+        inside: Array = (np.abs(x[:, : self.oscillators]) <= np.pi).all(1)
+        return super().allowed(system, x, mu) & inside
+
+    def grid_box(self, system: System, mu: Array) -> Array:
+        box, cap = self.box(system, mu), system.energy_cap(mu)
+        stiffness = mu[:, 0] * (self.oscillators > 1)
+        low, high = 0 * cap, box[:, 0, 1].copy()
+        for _ in range(60):  # bisection of 1 - cos q_1 + (k/2) q_1^2 = cap
+            middle = (low + high) / 2
+            below = 1 - np.cos(middle) + stiffness / 2 * middle**2 <= cap
+            low, high = np.where(below, middle, low), np.where(below, high, middle)
+        box[:, 0] = np.stack([-low, low], -1)
+        return box
 
 
 class DampedChain(System):
@@ -39,7 +80,9 @@ class DampedChain(System):
         numbers = range(1, oscillators + 1)
         self.state_names = (*(f"q{i}" for i in numbers), *(f"p{i}" for i in numbers), "S")
         self.parameter_names = ("k", *(f"gamma{i}" for i in numbers))
+        self.not_negative = self.parameter_names
         self.grid_axes = (0, oscillators)
+        self.start = ChainStarts(oscillators)
         if "gamma" in parameters:
             shared = {f"gamma{i}": parameters["gamma"] for i in numbers}
             parameters = shared | {name: ends for name, ends in parameters.items() if name != "gamma"}
@@ -76,40 +119,9 @@ class DampedChain(System):
     def energy_cap(self, mu: Array) -> Array:
         return np.full(len(mu), self.oscillators / 2)
 
-    def box(self, mu: Array) -> Array:
+    def cap_box(self, mu: Array) -> Array:
         # 1 - cos q >= 2 q^2/pi^2 for |q| <= pi
         cap = self.energy_cap(mu)
         ends = np.minimum(np.pi * np.sqrt(cap / 2), np.pi), np.sqrt(2 * cap), 0 * cap
         half = np.repeat(np.stack(ends, -1), [self.oscillators, self.oscillators, 1], axis=-1)
         return centred_box(np.zeros_like(half), half)
-
-    def grid_box(self, mu: Array) -> Array:
-        box, cap = self.box(mu), self.energy_cap(mu)
-        stiffness = mu[:, 0] * (self.oscillators > 1)
-        low, high = 0 * cap, box[:, 0, 1].copy()
-        for _ in range(60):  # bisection of 1 - cos q_1 + (k/2) q_1^2 = cap
-            middle = (low + high) / 2
-            below = 1 - np.cos(middle) + stiffness / 2 * middle**2 <= cap
-            low, high = np.where(below, middle, low), np.where(below, high, middle)
-        box[:, 0] = np.stack([-low, low], -1)
-        return box
-
-    def sample_starts(self, generator: np.random.Generator, mu: Array, count: int) -> Array:
-        """As of `System`, by rejection from an ellipsoid that holds the set: boxes of many dimensions are empty.
-
-        The ellipsoid is p^2/2 + (2/pi^2) |q|^2 + (k/2) sum_i (q_i+1 - q_i)^2 <= n/2.
-        """
-        n, mu = self.oscillators, mu[None]
-        differences = np.diff(np.eye(n), axis=0)
-        stiffness = 4 / np.pi**2 * np.eye(n) + mu[0, 0] * differences.T @ differences
-        to_positions = np.linalg.inv(np.linalg.cholesky(stiffness))  # q = z @ this has q^T stiffness q = |z|^2
-        starts = np.empty((0, self.state_dim))
-        while len(starts) < count:
-            z = generator.standard_normal((8 * count, 2 * n))
-            radius = np.sqrt(2 * self.energy_cap(mu)) * generator.uniform(size=(8 * count, 1)) ** (1 / (2 * n))
-            z *= radius / np.linalg.norm(z, axis=1, keepdims=True)
-            candidates = np.concatenate([z[:, :n] @ to_positions, z[:, n:], np.zeros((len(z), 1))], axis=1)
-            inside = self.energy(candidates[None], mu)[0] <= self.energy_cap(mu)[0]
-            inside &= (np.abs(candidates[:, :n]) <= np.pi).all(1)
-            starts = np.concatenate([starts, candidates[inside]])
-        return starts[:count]

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from metastruct.systems.starts.under_cap import UnderEnergyCap
 from metastruct.systems.system import Array, System, canonical_matrix, centred_box, columns, outer
 
 MASS = 1.0
@@ -24,8 +25,10 @@ class DampedOscillator(System):
     state_names = ("q", "p", "S")
     parameter_names = ("k", "gamma")
     positive = ("k",)
+    not_negative = ("gamma",)
     structure = "metriplectic"
     canonical = False
+    start = UnderEnergyCap()
 
     def vector_field(self, x: Array, mu: Array) -> Array:
         k, gamma = columns(mu)
@@ -51,7 +54,7 @@ class DampedOscillator(System):
     def energy_cap(self, mu: Array) -> Array:
         return (2 * LIBRATION - 1) * mu[:, 0]  # of E, whose lowest value at S = 0 is -k
 
-    def box(self, mu: Array) -> Array:
+    def cap_box(self, mu: Array) -> Array:
         k = mu[:, 0]
         angle, momentum = np.full_like(k, np.arccos(1 - 2 * LIBRATION)), np.sqrt(2 * MASS * 2 * LIBRATION * k)
         return centred_box(np.zeros((len(mu), 3)), np.stack([angle, momentum, 0 * k], -1))

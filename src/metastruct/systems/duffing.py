@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 from scipy.special import ellipj, ellipkinc
 
+from metastruct.systems.starts.under_cap import UnderEnergyCap
 from metastruct.systems.system import Array, System, centred_box, columns
 
 
@@ -17,6 +18,7 @@ class Duffing(System):
     positive = ("beta",)
     structure = "conservative"
     canonical = True
+    start = UnderEnergyCap()
 
     def vector_field(self, x: Array, mu: Array) -> Array:
         alpha, beta = columns(mu)
@@ -31,7 +33,7 @@ class Duffing(System):
     def energy_cap(self, mu: Array) -> Array:
         return np.ones(len(mu))
 
-    def box(self, mu: Array) -> Array:
+    def cap_box(self, mu: Array) -> Array:
         alpha, beta = mu.T
         cap = self.energy_cap(mu)
         amplitude = np.sqrt(turning_point_squared(cap, alpha, beta))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from metastruct.systems.starts.under_cap import UnderEnergyCap
 from metastruct.systems.system import Array, System, centred_box, columns
 
 
@@ -16,6 +17,7 @@ class MassSpring(System):
     positive = ("m", "k")
     structure = "conservative"
     canonical = True
+    start = UnderEnergyCap()
 
     def vector_field(self, x: Array, mu: Array) -> Array:
         m, k, q0 = columns(mu)
@@ -30,7 +32,7 @@ class MassSpring(System):
     def energy_cap(self, mu: Array) -> Array:
         return np.ones(len(mu))
 
-    def box(self, mu: Array) -> Array:
+    def cap_box(self, mu: Array) -> Array:
         m, k, q0 = mu.T
         cap = self.energy_cap(mu)
         return centred_box(np.stack([q0, 0 * q0], -1), np.stack([np.sqrt(2 * cap / k), np.sqrt(2 * m * cap)], -1))

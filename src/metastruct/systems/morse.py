@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from metastruct.systems.starts.under_cap import UnderEnergyCap
 from metastruct.systems.system import Array, System, columns
 
 BOUND = 0.6  # fraction of the depth of the well
@@ -21,6 +22,7 @@ class Morse(System):
     positive = ("D", "a")
     structure = "conservative"
     canonical = True
+    start = UnderEnergyCap()
 
     def vector_field(self, x: Array, mu: Array) -> Array:
         depth, a, q0 = columns(mu)
@@ -36,7 +38,7 @@ class Morse(System):
     def energy_cap(self, mu: Array) -> Array:
         return BOUND * mu[:, 0]
 
-    def box(self, mu: Array) -> Array:
+    def cap_box(self, mu: Array) -> Array:
         _, a, q0 = mu.T
         inner, outer = (q0 - np.log(1 + side * np.sqrt(BOUND)) / a for side in (1, -1))
         momentum = np.sqrt(2 * self.energy_cap(mu))

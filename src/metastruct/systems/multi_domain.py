@@ -5,16 +5,18 @@ A member's parameters are the index of its domain, then the domain's own paramet
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 
+from metastruct.systems.starts.start import Start
 from metastruct.systems.system import Array, System
 
 
 class MultiDomain(System):
-    """The union of families of equal dimension, structure and coordinates (METHOD section 4, claim C7).
+    """The union of families of equal dimension, structure, capabilities and coordinates (METHOD section 4, claim C7).
 
     Task k belongs to domain k modulo the number of domains, so that domains are equally many.
 
@@ -35,7 +37,7 @@ class MultiDomain(System):
         self.domains = [members[name] for name in names]
         first = self.domains[0]
         for other in self.domains[1:]:
-            for what in ("state_dim", "structure", "canonical", "grid_axes"):
+            for what in ("state_dim", "structure", "has_energy", "has_entropy", "canonical", "grid_axes"):
                 if getattr(other, what) != getattr(first, what):
                     raise ValueError(
                         f"multi_domain needs domains of equal {what}, got {first.name} with {getattr(first, what)} and "
@@ -55,6 +57,18 @@ class MultiDomain(System):
     @property
     def laws(self) -> tuple[type, ...]:
         return type(self), *(law for domain in self.domains for law in domain.laws)
+
+    @property
+    def starts(self) -> tuple[Start, ...]:
+        return tuple(start for domain in self.domains for start in domain.starts)
+
+    def gives(self, capability: str) -> bool:
+        return all(domain.gives(capability) for domain in self.domains)
+
+    def started_by(self, start: Start, count: int = 1) -> Self:
+        other = copy.copy(self)
+        other.domains = [domain.started_by(start, count) for domain in self.domains]
+        return other
 
     def domain_names(self, mu: Array) -> list[str]:
         return [self.domains[index].name for index in _index(mu)]
@@ -78,25 +92,22 @@ class MultiDomain(System):
         return self._by_domain(mu, lambda domain, rows, own: domain.vector_field(x[rows], own))
 
     def energy(self, x: Array, mu: Array) -> Array:
-        return self._by_domain(mu, lambda domain, rows, own: domain.energy(x[rows], own))
+        return self._if_given("energy", mu, lambda domain, rows, own: domain.energy(x[rows], own))
 
     def entropy(self, x: Array, mu: Array) -> Array:
-        if self.structure != "metriplectic":
-            return super().entropy(x, mu)
-        return self._by_domain(mu, lambda domain, rows, own: domain.entropy(x[rows], own))
+        return self._if_given("entropy", mu, lambda domain, rows, own: domain.entropy(x[rows], own))
 
     def poisson(self, x: Array, mu: Array) -> Array:
-        if self.structure != "metriplectic":
-            return super().poisson(x, mu)
-        return self._by_domain(mu, lambda domain, rows, own: domain.poisson(x[rows], own))
+        return self._if_given("poisson", mu, lambda domain, rows, own: domain.poisson(x[rows], own))
 
     def friction(self, x: Array, mu: Array) -> Array:
-        if self.structure != "metriplectic":
-            return super().friction(x, mu)
-        return self._by_domain(mu, lambda domain, rows, own: domain.friction(x[rows], own))
+        return self._if_given("friction", mu, lambda domain, rows, own: domain.friction(x[rows], own))
 
     def energy_cap(self, mu: Array) -> Array:
-        return self._by_domain(mu, lambda domain, rows, own: domain.energy_cap(own))
+        return self._if_given("energy_cap", mu, lambda domain, rows, own: domain.energy_cap(own))
+
+    def cap_box(self, mu: Array) -> Array:
+        return self._if_given("cap_box", mu, lambda domain, rows, own: domain.cap_box(own))
 
     def box(self, mu: Array) -> Array:
         return self._by_domain(mu, lambda domain, rows, own: domain.box(own))
@@ -117,6 +128,12 @@ class MultiDomain(System):
         padded = np.zeros((len(own), 1 + self.width))
         padded[:, 0], padded[:, 1 : 1 + own.shape[1]] = index, own
         return padded
+
+    def _if_given(self, capability: str, mu: Array, law: Callable[[System, Array, Array], Array]) -> Array:
+        """As of `_by_domain`, of a capability that the domains may lack."""
+        if not self.gives(capability):
+            raise self._lacks(capability)
+        return self._by_domain(mu, law)
 
     def _by_domain(self, mu: Array, law: Callable[[System, Array, Array], Array]) -> Array:
         """What a law says of all tasks, each domain's in one call: law(domain, its tasks, their own parameters)."""

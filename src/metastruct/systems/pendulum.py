@@ -8,6 +8,7 @@ from __future__ import annotations
 import numpy as np
 from scipy.special import ellipj, ellipkinc
 
+from metastruct.systems.starts.under_cap import UnderEnergyCap
 from metastruct.systems.system import Array, System, centred_box, columns
 
 GRAVITY = 6.0
@@ -23,6 +24,7 @@ class Pendulum(System):
     positive = ("m", "l")
     structure = "conservative"
     canonical = True
+    start = UnderEnergyCap()
 
     def vector_field(self, x: Array, mu: Array) -> Array:
         m, length, q0 = columns(mu)
@@ -38,7 +40,7 @@ class Pendulum(System):
         m, length, _ = mu.T
         return LIBRATION * 2 * m * GRAVITY * length
 
-    def box(self, mu: Array) -> Array:
+    def cap_box(self, mu: Array) -> Array:
         m, length, q0 = mu.T
         angle = np.full_like(q0, np.arccos(1 - 2 * LIBRATION))
         momentum = np.sqrt(2 * m * length**2 * self.energy_cap(mu))

@@ -4,22 +4,32 @@ A law is written once, for all tasks at a time: states are `[tasks, points, stat
 `columns(mu)` splits the parameters into `[tasks, 1]` arrays that broadcast against `[tasks, points]` coordinates.
 All quantities are non-dimensional. Nothing that learns ever reads mu.
 
-Initial states are uniform in the sublevel set {x : H(x; mu) <= E_cap(mu)}, by rejection from its bounding box; the same
-box, which depends on mu, is the evaluation box (METHOD section 5).
-
-A metriplectic system also gives its entropy S, its Poisson matrix L and its friction matrix M, oracles of the law:
+A family must give its vector field and name a start law; everything else is a capability, which `gives` tells of. A
+conservative system gives its energy E, a metriplectic one also its entropy S, its Poisson matrix L and its friction
+matrix M, oracles of the law; a general one gives none of them:
 
     dx/dt = L grad E + M grad S,   L = -L^T,   M = M^T >= 0,   L grad S = 0,   M grad E = 0
 """
 
 from __future__ import annotations
 
+import copy
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
+from typing import Self
 
 import numpy as np
 
-Array = np.ndarray
+from metastruct.systems.starts.start import Array, Start
+
+LACKS = {  # what a family says of a capability that it does not have, and who has it
+    "energy": ("energy", "a conservative or a metriplectic system"),
+    "entropy": ("entropy", "a metriplectic system"),
+    "poisson": ("Poisson matrix", "a metriplectic system"),
+    "friction": ("friction matrix", "a metriplectic system"),
+    "energy_cap": ("energy cap", "a system that starts under one"),
+    "cap_box": ("box of the states under an energy cap", "a system that starts under one"),
+}
 
 
 class System(ABC):
@@ -36,8 +46,10 @@ class System(ABC):
     state_names: tuple[str, ...]
     parameter_names: tuple[str, ...]
     positive: tuple[str, ...] = ()  # the parameters that must be above zero
-    structure: str  # "conservative" or "metriplectic"
+    not_negative: tuple[str, ...] = ()  # those that may be zero as well, such as a friction
+    structure: str  # "conservative", "metriplectic" or "general"
     canonical: bool  # are the coordinates (q, p), positions first?
+    start: Start  # where initial states lie, unless a user chooses another law
     grid_axes: tuple[int, int] = (0, 1)  # the components that the evaluation grid varies
 
     def __init__(self, parameters: Mapping[str, Sequence[float]]):
@@ -47,16 +59,21 @@ class System(ABC):
                 "give each a [low, high] range in system.parameters"
             )
         try:
-            self.ranges = np.array([[float(end) for end in parameters[name]] for name in self.parameter_names])
+            self.ranges = np.array([[number(end) for end in parameters[name]] for name in self.parameter_names])
         except (TypeError, ValueError):
             raise ValueError(
                 f"each range of {self.name} must be two numbers [low, high], got {dict(parameters)}"
             ) from None
         if self.ranges.ndim != 2 or self.ranges.shape[1:] != (2,) or not (self.ranges[:, 0] <= self.ranges[:, 1]).all():
             raise ValueError(f"each range of {self.name} must be [low, high] with low <= high, got {dict(parameters)}")
+        if not np.isfinite(self.ranges).all():
+            raise ValueError(f"each range of {self.name} must be finite, got {dict(parameters)}")
         for name in self.positive:
             if not float(parameters[name][0]) > 0:
                 raise ValueError(f"{name} of {self.name} must be above 0, got the range {list(parameters[name])}")
+        for name in self.not_negative:
+            if not float(parameters[name][0]) >= 0:
+                raise ValueError(f"{name} of {self.name} must be 0 or more, got the range {list(parameters[name])}")
 
     @property
     def state_dim(self) -> int:
@@ -69,8 +86,40 @@ class System(ABC):
 
     @property
     def laws(self) -> tuple[type, ...]:
-        """The classes whose source says what the members do."""
-        return (type(self),)
+        """The classes whose source says what the members do and where they start."""
+        return type(self), *self.start.laws
+
+    @property
+    def starts(self) -> tuple[Start, ...]:
+        """The start law of each family."""
+        return (self.start,)
+
+    def gives(self, capability: str) -> bool:
+        """Does it have a capability: energy, entropy, poisson, friction, energy_cap or cap_box?"""
+        return getattr(type(self), capability) is not getattr(System, capability)
+
+    @property
+    def has_energy(self) -> bool:
+        return self.gives("energy")
+
+    @property
+    def has_entropy(self) -> bool:
+        return self.gives("entropy")
+
+    @property
+    def has_energy_cap(self) -> bool:
+        return self.gives("energy_cap")
+
+    def started_by(self, start: Start, count: int = 1) -> Self:
+        """The same family with another start law, which can give so many starts of each member.
+
+        Raises:
+            ValueError: it cannot.
+        """
+        start.check(self, count)
+        other = copy.copy(self)
+        other.start = start.fitted(self)
+        return other
 
     def domain_names(self, mu: Array) -> list[str]:
         """The family of each member."""
@@ -89,59 +138,68 @@ class System(ABC):
     def vector_field(self, x: Array, mu: Array) -> Array:
         """dx/dt, `[tasks, points, state]`, at the states x of the members mu."""
 
-    @abstractmethod
     def energy(self, x: Array, mu: Array) -> Array:
-        """Total energy, `[tasks, points]`."""
-
-    @abstractmethod
-    def energy_cap(self, mu: Array) -> Array:
-        """Largest energy of an initial state, `[tasks]`; infinite where there is none."""
-
-    @abstractmethod
-    def box(self, mu: Array) -> Array:
-        """Box `[tasks, state, 2]` that bounds the initial states."""
-
-    def grid_box(self, mu: Array) -> Array:
-        """Box `[tasks, state, 2]` of the evaluation grid."""
-        return self.box(mu)
-
-    def on_grid(self, x: Array, mu: Array) -> Array:
-        """States x `[tasks, points, state]` of the grid, with the components beside `grid_axes` as the family wants."""
-        return x
-
-    def entropy(self, x: Array, mu: Array) -> Array:
-        """Total entropy, `[tasks, points]`.
+        """Total energy, `[tasks, points]`.
 
         Raises:
-            TypeError: the system is not metriplectic.
+            TypeError: the system has none.
         """
+        raise self._lacks("energy")
+
+    def entropy(self, x: Array, mu: Array) -> Array:
+        """Total entropy, `[tasks, points]`; errors as of `energy`."""
         raise self._lacks("entropy")
 
     def poisson(self, x: Array, mu: Array) -> Array:
-        """Poisson matrix L, `[tasks, points, state, state]`; errors as of `entropy`."""
-        raise self._lacks("Poisson matrix")
+        """Poisson matrix L, `[tasks, points, state, state]`; errors as of `energy`."""
+        raise self._lacks("poisson")
 
     def friction(self, x: Array, mu: Array) -> Array:
-        """Friction matrix M, `[tasks, points, state, state]`; errors as of `entropy`."""
-        raise self._lacks("friction matrix")
+        """Friction matrix M, `[tasks, points, state, state]`; errors as of `energy`."""
+        raise self._lacks("friction")
 
-    def _lacks(self, what: str) -> TypeError:
-        return TypeError(f"{self.name} is {self.structure} and gives no {what}; ask a metriplectic system")
+    def energy_cap(self, mu: Array) -> Array:
+        """Largest energy of an initial state, `[tasks]`; errors as of `energy`."""
+        raise self._lacks("energy_cap")
+
+    def cap_box(self, mu: Array) -> Array:
+        """Box `[tasks, state, 2]` that bounds the initial states under the energy cap; errors as of `energy`."""
+        raise self._lacks("cap_box")
+
+    def _lacks(self, capability: str) -> TypeError:
+        what, who = LACKS[capability]
+        return TypeError(f"{self.name} is {self.structure} and gives no {what}; ask {who}")
+
+    def box(self, mu: Array) -> Array:
+        """Box `[tasks, state, 2]` that bounds the initial states."""
+        return self.start.box(self, mu)
+
+    def grid_box(self, mu: Array) -> Array:
+        """Box `[tasks, state, 2]` of the evaluation grid."""
+        return self.start.grid_box(self, mu)
+
+    def on_grid(self, x: Array, mu: Array) -> Array:
+        """States x `[tasks, points, state]` of the grid, with the components beside `grid_axes` as the starts want."""
+        return self.start.on_grid(self, x, mu)
 
     def sample_parameters(self, generator: np.random.Generator, task: int | None = None) -> Array:
         """One member's mu, `[parameters]`, uniform and independent; `task`, its number, matters to several families."""
         return generator.uniform(self.ranges[:, 0], self.ranges[:, 1])
 
     def sample_starts(self, generator: np.random.Generator, mu: Array, count: int) -> Array:
-        """`[count, state]` initial states of one member mu `[parameters]`, uniform under its energy cap."""
-        mu = mu[None]
-        low, high = np.moveaxis(self.box(mu)[0], -1, 0)
-        starts = np.empty((0, self.state_dim))
-        while len(starts) < count:
-            candidates = generator.uniform(low, high, size=(4 * count, self.state_dim))
-            inside = self.energy(candidates[None], mu)[0] <= self.energy_cap(mu)[0]
-            starts = np.concatenate([starts, candidates[inside]])
-        return starts[:count]
+        """`[count, state]` initial states of one member mu `[parameters]`."""
+        return self.start.sample(self, generator, mu, count)
+
+
+def number(value: object) -> float:
+    """An end of a range.
+
+    Raises:
+        TypeError: it is no number.
+    """
+    if isinstance(value, bool) or not isinstance(value, int | float | np.number):
+        raise TypeError(f"must be a number, got {value!r}")
+    return float(value)
 
 
 def columns(mu: Array) -> list[Array]:

@@ -12,9 +12,28 @@ from __future__ import annotations
 
 import numpy as np
 
+from metastruct.systems.starts.start import Start
 from metastruct.systems.system import Array, System, canonical_matrix, columns, outer
 
 POSITIONS, MOMENTA, ENERGIES, GRID_ENERGY = (0.6, 1.4), (-1.0, 1.0), (1.0, 3.0), 2.0
+
+
+class GasStarts(Start):
+    """Uniform in q, p and the energies of both gases, from which their entropies follow."""
+
+    def sample(self, system: System, generator: np.random.Generator, mu: Array, count: int) -> Array:
+        q, p = generator.uniform(*POSITIONS, count), generator.uniform(*MOMENTA, count)
+        e1, e2 = generator.uniform(*ENERGIES, (2, count))
+        return np.stack([q, p, entropy_of(e1, q), entropy_of(e2, 2 - q)], axis=-1)
+
+    def box(self, system: System, mu: Array) -> Array:
+        # S_i rises with E_i and with q_i, and both q_i lie in the same interval, which is symmetric about 1
+        ends = [entropy_of(energy, position) for energy, position in zip(ENERGIES, POSITIONS, strict=True)]
+        return np.tile(np.array([POSITIONS, MOMENTA, ends, ends]), (len(mu), 1, 1))
+
+    def on_grid(self, system: System, x: Array, mu: Array) -> Array:
+        q, p = x[..., 0], x[..., 1]
+        return np.stack([q, p, entropy_of(GRID_ENERGY, q), entropy_of(GRID_ENERGY, 2 - q)], axis=-1)
 
 
 class TwoGasContainers(System):
@@ -26,6 +45,7 @@ class TwoGasContainers(System):
     positive = ("m", "a")
     structure = "metriplectic"
     canonical = False
+    start = GasStarts()
 
     def vector_field(self, x: Array, mu: Array) -> Array:
         m, a = columns(mu)
@@ -49,23 +69,6 @@ class TwoGasContainers(System):
         e1, e2 = energies(x)
         v = np.stack([0 * e1, 0 * e1, 3 / (2 * e1), -3 / (2 * e2)], axis=-1)
         return outer((a + 0 * e1, v))
-
-    def energy_cap(self, mu: Array) -> Array:
-        return np.full(len(mu), np.inf)
-
-    def box(self, mu: Array) -> Array:
-        # S_i rises with E_i and with q_i, and both q_i lie in the same interval, which is symmetric about 1
-        ends = [entropy_of(energy, position) for energy, position in zip(ENERGIES, POSITIONS, strict=True)]
-        return np.tile(np.array([POSITIONS, MOMENTA, ends, ends]), (len(mu), 1, 1))
-
-    def sample_starts(self, generator: np.random.Generator, mu: Array, count: int) -> Array:
-        q, p = generator.uniform(*POSITIONS, count), generator.uniform(*MOMENTA, count)
-        e1, e2 = generator.uniform(*ENERGIES, (2, count))
-        return np.stack([q, p, entropy_of(e1, q), entropy_of(e2, 2 - q)], axis=-1)
-
-    def on_grid(self, x: Array, mu: Array) -> Array:
-        q, p = x[..., 0], x[..., 1]
-        return np.stack([q, p, entropy_of(GRID_ENERGY, q), entropy_of(GRID_ENERGY, 2 - q)], axis=-1)
 
 
 def energies(x: Array) -> tuple[Array, Array]:

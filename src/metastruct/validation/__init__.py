@@ -22,6 +22,7 @@ from metastruct.validation.laws import check_laws
 from metastruct.validation.metrics import check_metrics
 from metastruct.validation.pairing import check_needs, check_rank
 from metastruct.validation.size import check_size
+from metastruct.validation.starts import check_start
 from metastruct.validation.types import check_component, check_fields, check_types
 from metastruct.validation.values import check_draws, check_machine, check_schedule, check_tags
 
@@ -57,6 +58,7 @@ def validate(cfg: DictConfig) -> None:
     check_tags(cfg)
     system = family(cfg)
     check_needs(cfg, system)
+    check_start(cfg, system)
     check_size(cfg, system)
     check_metrics(cfg)
     check_machine(cfg)

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from metastruct.systems.system import System
 
 GIVEN = "system"  # what is studied is not exchanged for what goes with a piece
+KNOWN = ("structure", "canonical", "has_energy_cap")  # what a system says of itself
 
 
 def check_needs(cfg: DictConfig, system: System) -> None:
@@ -31,7 +32,7 @@ def chosen(cfg: DictConfig, system: System) -> Pieces:
     pieces: dict[str, Piece | None] = {}
     for group in COMPONENTS:
         settings: Any = None if cfg[group] is None else OmegaConf.to_container(cfg[group], resolve=True)
-        more = {"structure": system.structure, "canonical": system.canonical} if group == GIVEN else {}
+        more = {name: getattr(system, name) for name in KNOWN} if group == GIVEN else {}
         pieces[group] = None if settings is None else Piece(group, settings["name"], settings, more)
     return pieces
 
@@ -91,7 +92,5 @@ def check_rank(cfg: DictConfig) -> None:
             f"leave rank out or use modulation={' or '.join(with_rank)}"
         )
     rank, width = cfg.modulation.get("rank"), cfg.net.get("width")
-    if rank is not None and rank < 1:
-        raise ConfigError(f"rank must be at least 1, got {rank}; leave it out for the default of the modulation")
     if rank is not None and width is not None and rank > width:
         raise ConfigError(f"rank must be at most net.width = {width}, got {rank}")

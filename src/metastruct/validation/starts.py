@@ -1,0 +1,23 @@
+"""Does the start law that a user chose go with the components of the system, and with what the data ask of it?"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from omegaconf import DictConfig
+
+from metastruct.assembly import component
+from metastruct.config import ConfigError
+
+if TYPE_CHECKING:
+    from metastruct.systems.system import System
+
+
+def check_start(cfg: DictConfig, system: System) -> None:
+    """Refuse a start law that cannot give as many starts of each member as there are trajectories."""
+    if cfg.start is None:
+        return
+    try:
+        system.started_by(component(cfg.start), cfg.data.get("trajectories", 1))
+    except ValueError as error:
+        raise ConfigError(str(error)) from None

@@ -1,0 +1,43 @@
+"""Runs on families without an energy, and on starts of one's own: what is measured is what there is, where it is."""
+
+from __future__ import annotations
+
+import csv
+
+import numpy as np
+import pytest
+
+from metastruct.assembly import build_system
+from metastruct.config import composed, groups
+from metastruct.evaluation.archive import Archive
+from metastruct.experiment import run
+
+GENERAL = [name for name in groups()["system"] if not build_system(composed(f"system={name}")).has_energy]
+
+
+def test_there_are_families_without_an_energy():
+    assert {"van_der_pol", "lorenz"} <= set(GENERAL)
+
+
+@pytest.mark.parametrize("name", [*GENERAL, "pendulum"])
+def test_a_family_runs_and_is_measured_by_what_it_has(tiny, tmp_path, name):
+    cfg = tiny(tmp_path, f"system={name}", "evaluation.figures=true")
+    folder, system = run(cfg), build_system(cfg)
+    with open(folder.records, newline="") as file:
+        measured = {row["metric"]: float(row["value"]) for row in csv.DictReader(file) if not row["component"]}
+    assert np.isfinite(measured["field_error"])
+    assert ("true_energy_drift" in measured) == system.has_energy
+    assert ("true_entropy_production" in measured) == system.has_entropy
+    assert (folder.figures / "phase_portrait.png").exists()
+
+
+def test_a_run_starts_and_is_measured_where_it_was_told_to(tiny, tmp_path):
+    box = [[-0.5, 0.7], [-0.25, 0.5]]
+    words = ("start=in_box", f"start.box={box}".replace(" ", ""))
+    archive, own = (Archive.load(run(tiny(tmp_path, *more)).evaluation) for more in (words, ()))
+    low, high = np.array(box).T
+    assert (archive.query[:, :, 0] >= low).all()
+    assert (archive.query[:, :, 0] <= high).all()
+    np.testing.assert_allclose(archive.grid.min((1, 2)), [low] * 2)
+    np.testing.assert_allclose(archive.grid.max((1, 2)), [high] * 2)
+    assert not (np.abs(own.query[:, :, 0]) <= 0.7).all()
