@@ -61,7 +61,13 @@ def in_order(group: str) -> tuple[str, ...]:
 
 @cache
 def described(group: str, name: str) -> Mapping[str, Any]:
-    """The whole yaml, nothing resolved."""
+    """The whole yaml, nothing resolved.
+
+    Raises:
+        ValueError: there is no such yaml in the group.
+    """
+    if name not in options(group):
+        raise ValueError(f"{group}={name} is not known; there is {', '.join(options(group))}")
     content: Any = OmegaConf.to_container(OmegaConf.load(CONF / group / f"{name}.yaml"))
     return content or {}
 

@@ -2,11 +2,13 @@
 
 Every write goes to a temporary file beside its target and is renamed over it. Checked files carry the SHA-256 of their
 content in a side file of the form that `sha256sum -c` reads; one that was truncated, altered or left without its sum
-reads as None.
+reads as None. A folder may come from a stranger: no lock is taken through a link, and `check_contained` finds what
+leads out of it.
 """
 
 from __future__ import annotations
 
+import errno
 import fcntl
 import hashlib
 import os
@@ -15,6 +17,7 @@ import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
+from typing import BinaryIO
 
 LOCK, CLAIM = ".lock", ".claim"
 
@@ -55,6 +58,22 @@ def read_checked(path: Path) -> bytes | None:
     return content if hashlib.sha256(content).hexdigest() == expected else None
 
 
+def check_contained(folder: Path) -> None:
+    """Does the folder hold files and folders alone, and no link that leads out of it?
+
+    Raises:
+        ValueError: names the first thing of another kind.
+    """
+    inside = folder.resolve()
+    for place, folders, files in os.walk(folder):
+        for name in [*folders, *files]:
+            path = Path(place, name)
+            if path.is_symlink() and not path.resolve().is_relative_to(inside):
+                raise ValueError(f"{path} must lie in its folder, got a link that leads out of it; put a copy there")
+            if path.exists() and not (path.is_file() or path.is_dir()):
+                raise ValueError(f"{path} must be a file or a folder, got a pipe or a device")
+
+
 def clear(folder: Path) -> None:
     """Remove what is in the folder, by whoever holds its lock; the locks themselves stay, or they would hold nobody."""
     for path in folder.iterdir():
@@ -66,6 +85,17 @@ def clear(folder: Path) -> None:
             path.unlink()
 
 
+def _lock_file(folder: Path, name: str) -> BinaryIO:
+    """The folder's lock, open for writing; nothing is written, through a link least of all."""
+    folder.mkdir(parents=True, exist_ok=True)
+    try:
+        return open(os.open(folder / name, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o644), "r+b")
+    except OSError as error:
+        if error.errno != errno.ELOOP:
+            raise
+        raise ValueError(f"{folder / name} must be a file, got a link; remove it") from None
+
+
 @contextmanager
 def locked(folder: Path, waiting: Callable[[], None]) -> Iterator[None]:
     """Hold the folder's lock; the operating system drops it when the process ends, however it ends.
@@ -73,8 +103,7 @@ def locked(folder: Path, waiting: Callable[[], None]) -> Iterator[None]:
     Args:
         waiting: called once if another process holds it.
     """
-    folder.mkdir(parents=True, exist_ok=True)
-    with open(folder / LOCK, "w") as file:
+    with _lock_file(folder, LOCK) as file:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
@@ -86,8 +115,7 @@ def locked(folder: Path, waiting: Callable[[], None]) -> Iterator[None]:
 @contextmanager
 def locked_if_free(folder: Path, name: str = LOCK) -> Iterator[bool]:
     """Hold the folder's lock unless another process does; says whether it is held."""
-    folder.mkdir(parents=True, exist_ok=True)
-    with open(folder / name, "w") as file:
+    with _lock_file(folder, name) as file:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:

@@ -60,9 +60,9 @@ class RunFolder:
             metrics = json.loads(self.metrics.read_text())
             with open(self.records, newline="") as file:
                 rows = sum(1 for _ in csv.DictReader(file))
-        except (OSError, ValueError):
+        except (OSError, ValueError, csv.Error, RecursionError):
             return None
-        return metrics if metrics.get("records") == rows else None
+        return metrics if isinstance(metrics, dict) and metrics.get("records") == rows else None
 
 
 def run_folder(cfg: Mapping[str, Any], method: str) -> RunFolder:
