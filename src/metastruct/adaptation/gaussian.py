@@ -48,7 +48,9 @@ def quadratic(residual: Residual, codes: Tensor, prior: Prior | None) -> Quadrat
     count = residual.observations.count
     loss = (values * values).sum(-1) / count
     points = residual.observations.states.shape[-2]
-    residuals = (values.shape[-1] // points) * torch.as_tensor(count, dtype=values.dtype).expand(len(values))
+    residuals = (values.shape[-1] // points) * torch.as_tensor(count, dtype=values.dtype, device=values.device).expand(
+        len(values)
+    )
     if prior is not None:
         weight = prior.weight(values)
         values, jacobian = values * weight, jacobian * weight[:, None]
