@@ -47,8 +47,9 @@ def call_of(folder: RunFolder, outputs: Path, device: str) -> tuple[int, Callabl
         raise FileNotFoundError(
             f"{folder.path} must hold the model of a finished run; python scripts/reproduce.py table=main makes it"
         )
-    config = replace(Run.read(folder).config, outputs=str(outputs))
-    trained = Trained.load(config, content)
+    run = Run.read(folder)
+    config = replace(run.config, outputs=str(outputs))
+    trained = Trained.load(config, content, run.training.name)
     objective = component(config.objective)
     support = build_source(config, print).support(config.shots, config.seed, objective.reads, objective.window)
     observed = support.of(slice(1)).to(device)

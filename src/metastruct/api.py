@@ -10,7 +10,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from pickle import UnpicklingError
 from typing import Any, Literal, overload
 
 import numpy as np
@@ -24,11 +23,13 @@ from metastruct.assembly import Trained, component
 from metastruct.config import register
 from metastruct.data.observations import Observations
 from metastruct.integrators.rollout import rollout
+from metastruct.model_file import Foreign
 from metastruct.nets.site import Updates
 from metastruct.run import Run, configuration_of
-from metastruct.runs.files import read_checked, sum_file
+from metastruct.runs.files import check_contained, is_locked, read_checked, sum_file
 from metastruct.runs.folder import RunFolder
-from metastruct.validation import adapted_by, best_adaptation
+from metastruct.validation import adapted_by, best_adaptation, check_read
+from metastruct.validation.rehearsal import rehearse
 
 Array = np.ndarray
 
@@ -44,19 +45,21 @@ def load(run_folder: str | Path) -> Model:
     for path in (folder.config, folder.model):
         if not path.exists():
             raise FileNotFoundError(f"{folder.path} holds no {path.name}; expected the folder of a finished run")
-    content = read_checked(folder.model)
-    if content is None:
-        raise ValueError(
-            f"{folder.model} does not have the sum in {sum_file(folder.model).name}; run its command again"
-        )
+    check_contained(folder.path)
     register()
     cfg = configuration_of(folder)
+    run = Run.of(cfg)
+    check_read(cfg)
+    rehearse(run.config)
+    content = read_checked(folder.model)
+    if content is None:
+        again = "run its command again with force=true"
+        then = "another command makes it now; wait for that" if is_locked(folder.path) else again
+        raise ValueError(f"{folder.model} does not have the sum in {sum_file(folder.model).name}; {then}")
     try:
-        return Model(cfg, Trained.load(Run.of(cfg).config, content))
-    except (RuntimeError, KeyError, TypeError, AttributeError, UnpicklingError, EOFError) as error:
-        raise ValueError(
-            f"{folder.model} does not hold the model that {folder.config.name} describes; run its command again"
-        ) from error
+        return Model(cfg, Trained.load(run.config, content, run.training.name))
+    except Foreign as problem:
+        raise ValueError(f"{folder.model} {problem}; run its command again with force=true") from None
 
 
 class Model:
@@ -246,23 +249,56 @@ class Member:
 
 
 def _floats(values: ArrayLike, expected: str) -> Array:
-    """The one door for numbers from outside: nothing that a conversion would drop is let through.
+    """The one door for numbers from outside: they come in unchanged, or not at all.
 
     Raises:
-        ValueError: the values are no real numbers, such as complex ones, or times with a unit of their own.
+        ValueError: the values are no real numbers, such as complex ones, or times with a unit of their own; or float64
+            does not hold all of their digits.
     """
-    if isinstance(values, np.ma.MaskedArray):
-        raise ValueError(f"{expected}, got a masked array; leave out what is masked")
+    if problem := _loses(values):
+        raise ValueError(f"{expected}, got {problem}")
     try:
         array = np.asarray(values)
-    except (TypeError, ValueError) as error:
-        raise ValueError(f"{expected}, got something else ({error})") from None
-    if array.dtype.kind == "O":
-        try:
-            array = array.astype(np.float64)
-        except (TypeError, ValueError) as error:
-            raise ValueError(f"{expected}, got something else ({error})") from None
-    if array.dtype.kind not in "iuf":
+        if array.dtype.kind == "O" and not all(_is_real(value) for value in array.flat):
+            raise TypeError("not all of it are real numbers")
+        floats = array.astype(np.float64)
+    except (TypeError, ValueError, OverflowError, RuntimeError, RecursionError) as error:
+        raise ValueError(f"{expected}, got something else ({' '.join(str(error).split())})") from None
+    if array.dtype.kind not in "iufO":
         kinds = {"c": "complex numbers", "b": "truth values", "m": "time spans with a unit", "M": "dates"}
         raise ValueError(f"{expected}, got {kinds.get(array.dtype.kind, 'something else')} ({array.dtype})")
-    return array.astype(np.float64)
+    if array.dtype.itemsize >= 8 and array.dtype != np.float64 and not _same(array, floats):
+        raise ValueError(f"{expected}, got {array.dtype} numbers with more digits than float64 holds")
+    return floats
+
+
+def _loses(values: Any, depth: int = 0) -> str | None:
+    """What numpy would drop of these without a word, a mask or a unit, or None."""
+    if isinstance(values, np.ma.MaskedArray):
+        return "a masked array; leave out what is masked"
+    if hasattr(values, "unit") or hasattr(values, "units"):
+        return "numbers with a unit of their own"
+    if isinstance(values, bool):
+        return "truth values"
+    if isinstance(values, list | tuple) and depth < 64:  # as many axes as an array of numpy can have
+        return next(filter(None, (_loses(value, depth + 1) for value in values)), None)
+    return None
+
+
+def _is_real(value: Any) -> bool:
+    return isinstance(value, int | float | np.integer | np.floating) and not isinstance(value, bool)
+
+
+def _same(array: Array, floats: Array) -> bool:
+    """Does float64 hold all digits of these integers or long floats?"""
+    if array.dtype.kind == "f":
+        return bool(((floats == array) | (np.isnan(floats) & np.isnan(array))).all())
+    pairs = zip(array.flat, floats.flat, strict=True)
+    small = array.dtype.kind in "iu" and not (np.abs(floats) > 2.0**53).any()
+    return small or all(_exact(one, float(other)) for one, other in pairs)
+
+
+def _exact(one: Any, other: float) -> bool:
+    """Is a number the float that was made of it? Integers compare as Python's own, which lose no digit."""
+    one = int(one) if isinstance(one, int | np.integer) else one
+    return one == other or (one != one and other != other)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -13,6 +12,7 @@ from omegaconf import DictConfig, OmegaConf
 from metastruct import pieces
 from metastruct.config import Config, ConfigError
 from metastruct.evaluation.facts import metrics, settings
+from metastruct.model_file import Foreign, check_numbers, contents
 from metastruct.runs.folder import data_folder
 
 if TYPE_CHECKING:
@@ -161,20 +161,30 @@ class Trained:
     diverged_at: int | None  # the outer step where the training loss ceased to be finite
 
     @classmethod
-    def load(cls, cfg: Config, content: bytes) -> Trained:
-        """From the configuration of a run and the bytes of its model file; nothing in the file is executed."""
-        import torch
+    def load(cls, cfg: Config, content: bytes, training: str) -> Trained:
+        """From the configuration of a run and the bytes of its model file; nothing in the file is executed.
 
+        Args:
+            training: the name of the training folder.
+
+        Raises:
+            Foreign: the file holds something else.
+        """
         from metastruct.dynamics.dynamics import Scales
 
-        kept = torch.load(io.BytesIO(content), weights_only=True, map_location="cpu")
+        kept = contents(content, training)
         names = ("state_mean", "state_std", "derivative_std", "input_mean", "input_std")
-        constants = {name: kept["model"].get(f"dynamics.{name}") for name in names}
-        model = build_model(cfg, Scales(**constants))
-        model.load_state_dict(kept["model"])
+        try:
+            model = build_model(cfg, Scales(**{name: kept["model"].get(f"dynamics.{name}") for name in names}))
+            check_numbers(kept, model)
+            model.load_state_dict(kept["model"])
+            history = [(int(step), float(loss)) for step, loss in kept["history"]]
+            seconds, diverged = float(kept["seconds"]), kept["diverged_at"]
+            diverged = None if diverged is None else int(diverged)
+        except (RuntimeError, TypeError, AttributeError, IndexError, KeyError) as error:
+            raise Foreign("does not hold the model that its configuration describes") from error
         noise = None if kept["noise"] is None else kept["noise"].double()
-        told = kept["seconds"], kept["history"], kept["diverged_at"]
-        return cls(model.double().eval(), kept["codes"].double(), noise, *told)
+        return cls(model.double().eval(), kept["codes"].double(), noise, seconds, history, diverged)
 
     def prior(self) -> Prior:
         """What the training tasks say of the code of a new one: the Gaussian of their codes, and what those leave."""

@@ -16,6 +16,7 @@ from omegaconf import DictConfig
 
 from metastruct.assembly import Trained, build_learner, build_protocol, build_source, component
 from metastruct.config import ConfigError
+from metastruct.model_file import Foreign
 from metastruct.run import Run
 from metastruct.runs.files import locked, write_atomically, write_checked
 from metastruct.runs.folder import RunFolder
@@ -134,9 +135,8 @@ def _made(run: Run, provenance: Provenance) -> dict[str, Any]:
     with _clock(seconds, "data"):
         source = build_source(config, note)
     logger = _logger(run)
-    content = _trained(run, source, logger)
+    content, trained = _trained(run, source, logger)
     write_checked(folder.model, content)
-    trained = Trained.load(config, content)
     if trained.diverged_at is not None:
         note(f"the training diverged at outer step {trained.diverged_at}: every test task counts as diverged")
     seconds["training"] = trained.seconds
@@ -180,17 +180,24 @@ def _logger(run: Run) -> WandbLogger | None:
     )
 
 
-def _trained(run: Run, source: Source, logger: WandbLogger | None) -> bytes:
-    """The model file of this training key: the one that is there, or a new one."""
+def _trained(run: Run, source: Source, logger: WandbLogger | None) -> tuple[bytes, Trained]:
+    """The model file of this training key, the one that is there or a new one, and what it holds."""
     from metastruct.tracking.console import note
-    from metastruct.training import train, trained
+    from metastruct.training import MODEL, discard, train, trained
 
     content = None if run.config.force else trained(run.training)
     if content is not None:
-        note(f"trained before, in {run.training}")
-        return content
+        try:
+            before = Trained.load(run.config, content, run.training.name)
+        except Foreign as problem:
+            note(f"{run.training / MODEL} {problem}; it is made again")
+            discard(run.training, content)
+        else:
+            note(f"trained before, in {run.training}")
+            return content, before
     learner = build_learner(run.config, source.recordings())
-    return train(learner, run.training, run.config.trainer, logger, run.config.force)
+    content = train(learner, run.training, run.config.trainer, logger, run.config.force)
+    return content, Trained.load(run.config, content, run.training.name)
 
 
 def _evaluated(run: Run, source: Source, trained: Trained) -> Evaluation:

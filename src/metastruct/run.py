@@ -9,11 +9,28 @@ from typing import Any
 
 import yaml
 from omegaconf import DictConfig, OmegaConf
-from omegaconf.errors import OmegaConfBaseException
+from omegaconf.errors import MissingMandatoryValue, OmegaConfBaseException
 
 from metastruct.config import COMPONENTS, Config, dynamics_name, method_name
 from metastruct.pieces import Refused, check_place, check_plain
 from metastruct.runs.folder import RunFolder, run_folder, training_folder
+
+LONGEST = 200_000  # bytes of a configuration, whose files have 3,000
+DEEPEST = 20
+
+
+class Plain(yaml.SafeLoader):
+    """Plain values, each written out: an alias of an alias would grow without bound."""
+
+    depth = 0
+
+    def compose_node(self, parent: Any, index: Any) -> Any:
+        if self.check_event(yaml.AliasEvent) or self.depth > DEEPEST:
+            raise yaml.YAMLError("an alias, or nested too deeply")
+        self.depth += 1
+        node = super().compose_node(parent, index)
+        self.depth -= 1
+        return node
 
 
 def configuration_of(folder: RunFolder) -> DictConfig:
@@ -22,12 +39,16 @@ def configuration_of(folder: RunFolder) -> DictConfig:
     Raises:
         Refused: it is no mapping of plain values.
     """
+    with folder.config.open("rb") as file:
+        text = file.read(LONGEST + 1)
+    if len(text) > LONGEST:
+        raise Refused(f"{folder.config} must be a configuration of at most {LONGEST:,} bytes, got a longer file")
     try:
-        content = yaml.safe_load(folder.config.read_text())
-    except (yaml.YAMLError, UnicodeDecodeError):
-        raise Refused(f"{folder.config} must be a configuration in YAML, got something else") from None
+        content = yaml.load(text, Plain)
+    except (yaml.YAMLError, ValueError, RecursionError):
+        content = None
     if not isinstance(content, dict):
-        raise Refused(f"{folder.config} must be a configuration in YAML, got something else")
+        raise Refused(f"{folder.config} must be a configuration in YAML without aliases and tags, got something else")
     try:
         for key, value in content.items():
             check_plain(str(key), value)
@@ -56,8 +77,11 @@ class Run:
         Raises:
             Refused: a piece is not the one that its name says, or one of its values is not plain.
         """
-        typed = OmegaConf.merge(OmegaConf.structured(Config), cfg)
-        config: Any = OmegaConf.to_object(typed)
+        try:
+            typed = OmegaConf.merge(OmegaConf.structured(Config), cfg)
+            config: Any = OmegaConf.to_object(typed)
+        except MissingMandatoryValue as error:
+            raise Refused(f"{error.full_key} is missing") from None
         for group in COMPONENTS:
             if getattr(config, group) is not None:
                 check_place(group, getattr(config, group))

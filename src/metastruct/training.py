@@ -20,6 +20,7 @@ from torch.utils.data import DataLoader, TensorDataset
 from metastruct.config import Trainer
 from metastruct.learners.learner import LAYOUT, Diverged, Learner
 from metastruct.learners.replicas import together
+from metastruct.model_file import Foreign, contents
 from metastruct.runs.files import clear, locked, locked_if_free, read_checked, write_checked
 from metastruct.runs.folder import group_folder
 from metastruct.tracking.alone import Alone
@@ -30,8 +31,23 @@ MODEL = "model.ckpt"
 
 
 def trained(folder: Path) -> bytes | None:
-    """The finished model of a training folder, or None."""
-    return read_checked(folder / MODEL)
+    """The finished model of a training folder, or None: of this training, which its file says, and of no other."""
+    content = read_checked(folder / MODEL)
+    if content is None:
+        return None
+    try:
+        contents(content, folder.name)
+    except Foreign as problem:
+        note(f"{folder / MODEL} {problem}; it is made again")
+        return None
+    return content
+
+
+def discard(folder: Path, content: bytes) -> None:
+    """Remove this model from a training folder, if it is still there when nobody trains in it."""
+    with locked(folder, lambda: note(f"waiting for another process that trains in {folder}")):
+        if read_checked(folder / MODEL) == content:
+            remove(folder / MODEL)
 
 
 def train(
@@ -85,6 +101,8 @@ def train_together(
         note(f"training {len(missing)} seeds together")
         group = group_folder(missing)
         group.mkdir(parents=True, exist_ok=True)
+        if again:
+            clear(group)
         fit(learner, group, settings, None)
         for folder, result in zip(missing, learner.cpu().results(), strict=True):
             try:
@@ -107,7 +125,7 @@ def keep(result: dict[str, Any], learner: Learner, folder: Path) -> bytes:
             "lower optimizer.base_rate and optimizer.code_rate"
         )
     buffer = io.BytesIO()
-    torch.save(result, buffer)
+    torch.save(result | {"training": folder.name}, buffer)
     write_checked(folder / MODEL, buffer.getvalue())
     for path in folder.glob("step-*.ckpt"):
         remove(path)

@@ -13,6 +13,7 @@ import metastruct
 from metastruct.assembly import Trained, build_learner, build_source
 from metastruct.config import groups
 from metastruct.experiment import run
+from metastruct.run import Run
 from metastruct.runs.folder import RunFolder
 
 SHOTS = [1, 2, 5, 10, 30, 100, 300]
@@ -31,7 +32,7 @@ def started(tiny, outputs):
     def job(*words: str) -> tuple[DictConfig, RunFolder, Trained]:
         cfg = tiny(outputs, *words)
         folder = run(cfg)
-        return cfg, folder, Trained.load(cfg, folder.model.read_bytes())
+        return cfg, folder, Trained.load(cfg, folder.model.read_bytes(), Run.of(cfg).training.name)
 
     return job
 
@@ -107,7 +108,7 @@ def test_fewer_training_tasks_need_no_other_word(composed, tmp_path, learner, ta
     folder = run(cfg)
     assert np.isfinite(metrics_of(folder)["field_error"]["per_task"]).all()
     if learner == "auto_decoding":
-        assert len(Trained.load(cfg, folder.model.read_bytes()).codes) == tasks
+        assert len(Trained.load(cfg, folder.model.read_bytes(), Run.of(cfg).training.name).codes) == tasks
 
 
 def test_all_tasks_is_the_same_batch_as_more_than_there_are(started):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import zipfile
+import zlib
 from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any, Self
@@ -14,6 +15,31 @@ from metastruct.runs.files import write_atomically
 
 Array = np.ndarray
 SITES = "singular_values/"  # before the name of each site in the file
+WORDS = ("state_names", "parameter_names", "test_members", "test_domains", "train_domains")
+SHAPES = {
+    "query": ("tasks", "trajectories", "instants", "states"),
+    "rollouts": ("tasks", "trajectories", "instants", "states"),
+    "state_names": ("states",),
+    "parameter_names": ("parameters",),
+    "test_members": ("tasks",),
+    "test_domains": ("tasks",),
+    "test_parameters": ("tasks", "parameters"),
+    "test_codes": ("tasks", "codes"),
+    "trace": ("steps", "tasks"),
+    "grid_axes": ("axes",),
+    "train_domains": ("training tasks",),
+    "train_parameters": ("training tasks", "parameters"),
+    "train_codes": ("coded tasks", "codes"),
+    "grid": ("tasks", "side", "side", "states"),
+    "learned_field": ("tasks", "side", "side", "states"),
+    "true_field": ("tasks", "side", "side", "states"),
+    "true_energy": ("tasks", "trajectories", "instants"),
+    "true_energy_range": ("tasks",),
+    "learned_energy": ("tasks", "trajectories", "instants"),
+    "learned_energy_range": ("tasks",),
+    "true_entropy": ("tasks", "trajectories", "instants"),
+    "learned_entropy": ("tasks", "trajectories", "instants"),
+}
 
 
 @dataclass(frozen=True)
@@ -78,7 +104,7 @@ class Archive:
         try:
             with np.load(content) as stored:
                 arrays = dict(stored)
-        except (ValueError, TypeError, EOFError, zipfile.BadZipFile):
+        except (ValueError, TypeError, EOFError, OSError, RuntimeError, MemoryError, zipfile.BadZipFile, zlib.error):
             raise ValueError(f"{path} must be a whole archive of arrays, got something else; {again}") from None
         sites = {name.removeprefix(SITES): arrays.pop(name) for name in [*arrays] if name.startswith(SITES)}
         known = {each.name for each in fields(cls)} - {"singular_values"}
@@ -87,7 +113,31 @@ class Archive:
             problems = {"lacks": missing, "holds": sorted(set(arrays) - known)}
             told = " and ".join(f"{word} {', '.join(names)}" for word, names in problems.items() if names)
             raise ValueError(f"{path} must be the evaluation of a run of this version, and it {told}; {again}")
-        return cls(**arrays, singular_values=sites)
+        archive = cls(**arrays, singular_values=sites)
+        if problem := archive._problem():
+            raise ValueError(f"{path} must be the evaluation of a run, and {problem}; {again}")
+        return archive
+
+    def _problem(self) -> str | None:
+        """The first array whose kind or shape is not that of the others, or None."""
+        sizes: dict[str, int] = {"axes": 2, "pair": 2}
+        for name, axes in SHAPES.items():
+            array = getattr(self, name)
+            if array is None:
+                continue
+            if array.dtype.kind not in ("U" if name in WORDS else "biuf"):
+                return f"{name} holds {array.dtype}"
+            if array.ndim != len(axes):
+                return f"{name} must have {len(axes)} axes, got {array.ndim}"
+            for axis, size in zip(axes, array.shape, strict=True):
+                if sizes.setdefault(axis, size) != size:
+                    return f"{name} must have {sizes[axis]} {axis}, got {size}"
+        if self.times.shape not in (self.query.shape[2:3], self.query.shape[:3]):
+            return f"times must be those of the query, got the shape {list(self.times.shape)}"
+        plane = self.grid_axes
+        if plane.dtype.kind not in "iu" or not ((plane >= 0) & (plane < sizes["states"])).all():
+            return f"grid_axes must be two of {sizes['states']} components, got {plane.tolist()}"
+        return None
 
     @classmethod
     def _required(cls) -> list[str]:

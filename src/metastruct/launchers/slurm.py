@@ -63,6 +63,7 @@ class Slurm(Launcher):
         folder: str = "outputs/slurm",
         extra: Mapping[str, Any] | None = None,
     ):
+        one_line(partition=partition, folder=folder, extra=extra)
         at_least(0, gpus_per_node=gpus_per_node, max_num_timeout=max_num_timeout)
         at_least(0, whole=False, mem_gb=mem_gb)
         at_least(1, cpus_per_task=cpus_per_task, timeout_min=timeout_min, array_parallelism=array_parallelism)
@@ -133,6 +134,22 @@ class Slurm(Launcher):
             for job, number in numbers.items():
                 write_atomically(ticket(job), number + "\n")
         return numbers
+
+
+def one_line(**settings: Any) -> None:
+    """Refuse what would end a line of a batch script and begin another, at any depth of these settings.
+
+    Raises:
+        ValueError: names the setting.
+    """
+    for name, value in settings.items():
+        if isinstance(value, Mapping):
+            one_line(**{f"{name}, {number}": key for number, key in enumerate(value)})
+            one_line(**{f"{name}.{str(key)!r}": inner for key, inner in value.items()})
+        elif isinstance(value, list | tuple):
+            one_line(**{f"{name}[{number}]": inner for number, inner in enumerate(value)})
+        elif isinstance(value, str) and not value.isprintable():
+            raise ValueError(f"{name} must be one line of printable letters, got {value!r}")
 
 
 class Element:

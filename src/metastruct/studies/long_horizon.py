@@ -25,11 +25,11 @@ from metastruct.integrators.flow import Flow
 from metastruct.reports.long_horizon import ORBITS, write_study
 from metastruct.reports.tables import as_csv, read_records
 from metastruct.run import Run, configuration_of
-from metastruct.runs.files import locked, read_checked, write_atomically, write_checked
+from metastruct.runs.files import check_contained, locked, read_checked, write_atomically, write_checked
 from metastruct.runs.folder import RunFolder
 from metastruct.runs.keys import digest
 from metastruct.tracking.console import console, note
-from metastruct.validation import validate
+from metastruct.validation import check_read
 
 
 @dataclass(frozen=True)
@@ -83,8 +83,14 @@ class LongHorizon:
                 yield name, steps, store / f"{run.path.name}-{name}-{steps}-{key}.csv"
 
     def _parts(self, run: RunFolder, store: Path) -> Iterator[Path]:
-        """The files of a run's cells, measured where they are missing."""
-        cfg, adapted = configuration_of(run), None
+        """The files of a run's cells, measured where they are missing; a run that cannot be read is left out."""
+        try:
+            check_contained(run.path)
+            cfg, adapted = configuration_of(run), None
+            Run.of(cfg)
+        except (ValueError, OSError) as error:
+            note(f"{run.path.name} is left out: {error}")
+            return
         for name, steps, part in self._cells(run, store):
             if read_checked(part) is None:
                 integrator = integrator_for(cfg, name)
@@ -110,7 +116,8 @@ class LongHorizon:
         content = read_checked(run.model)
         if content is None:
             raise ValueError(f"{run.model} is missing or damaged; train.py with force=true makes it again")
-        trained, system = Trained.load(Run.of(cfg).config, content), component(cfg.system)
+        asked = Run.of(cfg)
+        trained, system = Trained.load(asked.config, content, asked.training.name), component(cfg.system)
         archive = Archive.load(run.evaluation)
         if archive.learned_energy_range is None:
             raise ValueError(f"a study of energies needs dynamics that have one, got dynamics={cfg.dynamics.name}")
@@ -129,10 +136,9 @@ class LongHorizon:
 def integrator_for(cfg: DictConfig, name: str) -> Any:
     """The integrator, or None with a note where the model does not have what it needs."""
     cfg = cfg.copy()
-    cfg.rank = None  # which the resolved settings of the modulation hold already
     cfg.integrator = settings_of("integrator", name)
     try:
-        validate(cfg)
+        check_read(cfg)
     except ConfigError as refusal:
         note(f"left out: {refusal}")
         return None

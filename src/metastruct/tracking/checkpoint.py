@@ -39,6 +39,7 @@ class Checkpoints(Callback):
 
     def save(self, trainer: Trainer, learner: Any) -> None:
         temporary = self.folder / ".writing"
+        temporary.unlink(missing_ok=True)  # which may be a link
         trainer.save_checkpoint(temporary)
         write_checked(self.folder / f"step-{learner.outer_step:09d}.ckpt", temporary.read_bytes())
         temporary.unlink()

@@ -36,6 +36,12 @@ def validate(cfg: DictConfig) -> None:
     Raises:
         ConfigError: names the key and the fix.
     """
+    check(cfg)
+    check_machine(cfg)
+
+
+def check(cfg: DictConfig) -> None:
+    """The same, but for what the machine must have."""
     known = [setting.name for setting in fields(Config)]
     try:
         OmegaConf.to_container(cfg, resolve=True)
@@ -61,7 +67,13 @@ def validate(cfg: DictConfig) -> None:
     check_start(cfg, system)
     check_size(cfg, system)
     check_metrics(cfg)
-    check_machine(cfg)
+
+
+def check_read(cfg: DictConfig) -> None:
+    """Check a resolved configuration of a run folder, which need not run on this machine; errors as of `validate`."""
+    cfg = cfg.copy()
+    cfg.rank = None  # which the settings of the modulation hold already
+    check(cfg)
 
 
 def family(cfg: DictConfig) -> System:

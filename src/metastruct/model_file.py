@@ -1,0 +1,74 @@
+"""The model file of a training: it says of which training it is, and is read as what a stranger may have written.
+
+A file whose sum is right may hold anything. Only tensors and plain values are read of it, and they must have the names,
+the shapes and the kinds of numbers that the configuration beside it asks for.
+"""
+
+from __future__ import annotations
+
+import io
+import warnings
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from metastruct.dynamics.model import ModulatedModel
+
+FLOATS = ("torch.float32", "torch.float64")
+
+
+class Foreign(ValueError):
+    """A model file is not what the training that is asked for left."""
+
+
+def contents(content: bytes, training: str) -> dict[str, Any]:
+    """What the bytes of a model file hold; nothing in them is executed.
+
+    Args:
+        training: the name of its training folder, which holds its key.
+
+    Raises:
+        Foreign: they hold something else, or the model of another training.
+    """
+    import torch
+
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # of formats that are none of ours
+            kept = torch.load(io.BytesIO(content), weights_only=True, map_location="cpu")
+    except Exception:  # whatever torch makes of the bytes of a stranger
+        raise Foreign("holds no model") from None
+    if not isinstance(kept, dict) or not {"model", "codes", "noise", "seconds", "history", "diverged_at"} <= {*kept}:
+        raise Foreign("holds no model")
+    if kept.get("training") != training:
+        raise Foreign(f"is not of the training {training}, it says {str(kept.get('training'))[:80]!r}")
+    return kept
+
+
+def check_numbers(kept: Mapping[str, Any], model: ModulatedModel) -> None:
+    """Are these the numbers of this model?
+
+    Raises:
+        Foreign: names those that are not.
+    """
+    import torch
+
+    expected = model.state_dict()
+    if not isinstance(kept["model"], dict) or {*kept["model"]} != {*expected}:
+        raise Foreign("does not hold the model that its configuration describes: it has other parts")
+    shapes: dict[str, tuple[int | None, ...]] = {name: tuple(part.shape) for name, part in expected.items()}
+    parts = kept["model"] | {"codes": kept["codes"]} | ({} if kept["noise"] is None else {"noise": kept["noise"]})
+    shapes |= {"codes": (None, model.code_dim), "noise": (None,)}
+    for name, part in parts.items():
+        plain = isinstance(part, torch.Tensor) and part.layout == torch.strided and str(part.dtype) in FLOATS
+        if not plain or part.ndim != len(shapes[name]) or not part.numel():
+            raise Foreign(f"does not hold the model that its configuration describes: {name} is something else")
+        if any(wanted not in (None, there) for wanted, there in zip(shapes[name], part.shape, strict=True)):
+            raise Foreign(
+                f"does not hold the model that its configuration describes: {name} must have the shape "
+                f"{list(shapes[name])}, got {list(part.shape)}"
+            )
+        if name == "noise" and (part < 0).any():
+            raise Foreign("holds a variance below zero")
+        if kept["diverged_at"] is None and not part.isfinite().all():
+            raise Foreign(f"holds numbers in {name} that are not finite, and does not say that its training diverged")
