@@ -167,3 +167,28 @@ def test_a_job_that_timed_out_too_often_says_so(tmp_path):
     log = tmp_path / "4_1" / "4_1_0_log.err"
     log.write_text("INFO - Job not requeued because: timed-out too many times.\nTraceback\n")
     assert "job 4_1 left the queue: timed-out too many times; see" in lost(Job((), tmp_path / "run"), "4_1", tmp_path)
+
+
+SECOND_LINES = {
+    "partition": {"partition": "gpu\nrm -rf ~"},
+    "partition with a return": {"partition": "gpu\rrm -rf ~"},
+    "folder": {"folder": "logs\ntouch owned"},
+    "a value of extra": {"extra": {"slurm_qos": "low\ntouch owned"}},
+    "a key of extra": {"extra": {"slurm_qos\ntouch owned": "low"}},
+    "a line of extra": {"extra": {"slurm_setup": ["module load x", "x\ntouch owned"]}},
+    "deep in extra": {"extra": {"slurm_additional_parameters": {"mail\ntouch owned": "me"}}},
+}
+
+
+@pytest.mark.parametrize("settings", SECOND_LINES.values(), ids=SECOND_LINES)
+def test_a_setting_that_would_add_a_line_to_the_script_is_refused_in_one(cluster, jobs, settings):
+    with pytest.raises(ValueError, match="one line of printable letters") as refused:
+        Slurm(**{"folder": "logs", **settings})
+    assert "\n" not in str(refused.value)
+
+
+def test_words_that_a_shell_would_read_stay_words(cluster, jobs):
+    launch([[jobs[0]]], wait=False, partition="gpu; touch owned", extra={"slurm_qos": "$(touch owned)"})
+    script = (cluster / "submitted.sh").read_text()
+    assert "#SBATCH --partition='gpu; touch owned'\n" in script
+    assert "#SBATCH --qos='$(touch owned)'\n" in script
