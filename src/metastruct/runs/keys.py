@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from metastruct.facts import facts_of
@@ -17,7 +17,26 @@ from metastruct.facts import facts_of
 RESULTS_VERSION = 2  # raise it when a change of code changes the numbers of an unchanged configuration
 
 Tree = Mapping[str, Any]
-PIECES = ("system", "net", "modulation", "dynamics", "bracket", "learner", "objective", "optimizer")
+
+# Where every setting belongs, by its group or in full; the more exact name decides. What is named nowhere is in the
+# training key, so that a setting that nobody thought of repeats too much and not too little.
+TRAINING, MEASUREMENT, NEITHER = "training", "measurement", "neither"
+PLACES = {
+    "trainer": NEITHER,  # the machinery
+    "trainer.steps": TRAINING,
+    "adaptation": MEASUREMENT,
+    "integrator": MEASUREMENT,
+    "shots": MEASUREMENT,
+    "evaluation": MEASUREMENT,
+    "evaluation.figures": NEITHER,
+    "rank": NEITHER,  # the modulation holds it, where it takes one
+    "logger": NEITHER,
+    "outputs": NEITHER,
+    "tag": NEITHER,
+    "force": NEITHER,
+    "replicas": NEITHER,
+}
+OPTIONAL = ("start", "evaluation.metrics")  # in a key only where they are set; keys of runs without them stay
 
 
 def digest(content: object) -> str:
@@ -25,43 +44,58 @@ def digest(content: object) -> str:
     return hashlib.sha256(json.dumps(content, sort_keys=True, default=str).encode()).hexdigest()[:8]
 
 
+def place(setting: str, measured: Sequence[str] = ()) -> str:
+    """Which key a setting such as `trainer.steps` is in: that of the training, which the other holds, or of measuring.
+
+    Args:
+        measured: settings of the data that no training depends on.
+    """
+    group, _, name = setting.partition(".")
+    if group == "data" and name in measured:
+        return MEASUREMENT
+    return PLACES.get(setting, PLACES.get(group, TRAINING))
+
+
 def in_a_key(setting: str) -> bool:
-    """Does a key depend on a setting such as `trainer.steps`?"""
-    outside = ("logger", "outputs", "tag", "force", "replicas", "trainer")
-    return setting == "trainer.steps" or (setting.split(".")[0] not in outside and setting != "evaluation.figures")
+    """Does a key depend on a setting, as it is written on a command line?"""
+    return setting == "rank" or place(setting) != NEITHER
 
 
-def _pick(tree: Tree, *names: str) -> dict[str, Any]:
-    return {name: tree[name] for name in names}
+def _placed(cfg: Tree, wanted: str) -> dict[str, Any]:
+    """The settings of a configuration that belong to a place, in its form."""
+    measured = tuple(facts_of("data", cfg["data"]["name"]).only_measured)
+    kept: dict[str, Any] = {}
+    for group, value in cfg.items():
+        if f"{group}." in SPLIT:
+            inner = {
+                name: own
+                for name, own in value.items()
+                if place(f"{group}.{name}", measured) == wanted and not _unset(f"{group}.{name}", own)
+            }
+            kept |= {group: inner} if inner or group == "data" else {}
+        elif place(group) == wanted and not _unset(group, value):
+            kept[group] = value
+    return kept
 
 
-def _only_measured(cfg: Tree) -> tuple[str, ...]:
-    """The settings of the data that no training depends on."""
-    return tuple(facts_of("data", cfg["data"]["name"]).only_measured)
+def _unset(setting: str, value: Any) -> bool:
+    return setting in OPTIONAL and value is None
+
+
+# Groups whose settings are in several places
+SPLIT = {"data.", *(f"{setting.partition('.')[0]}." for setting in PLACES if "." in setting)}
 
 
 def training_settings(cfg: Tree) -> dict[str, Any]:
     """The part of a resolved configuration that the trained model depends on."""
-    data, left_out = cfg["data"], _only_measured(cfg)
-    return {
-        **_pick(cfg, *PIECES, "locality", "seed"),
-        **({"start": cfg["start"]} if cfg.get("start") else {}),  # a system's own is in its name
-        "data": {name: value for name, value in data.items() if name not in left_out},
-        "steps": cfg["trainer"]["steps"],
-        "results": RESULTS_VERSION,
-    }
+    kept = _placed(cfg, TRAINING)
+    trainer = kept.pop("trainer")
+    return kept | trainer | {"results": RESULTS_VERSION}
 
 
 def evaluation_settings(cfg: Tree) -> dict[str, Any]:
     """The part of a resolved configuration that the metrics depend on."""
-    evaluation = {name: value for name, value in cfg["evaluation"].items() if name not in ("figures", "metrics")}
-    named = cfg["evaluation"].get("metrics")
-    return {
-        **_pick(cfg, "adaptation", "integrator", "shots"),
-        "training": training_settings(cfg),
-        "evaluation": evaluation | ({} if named is None else {"metrics": named}),  # all of them change no key
-        "data": _pick(cfg["data"], *_only_measured(cfg)),
-    }
+    return {"training": training_settings(cfg)} | _placed(cfg, MEASUREMENT)
 
 
 def training_key(cfg: Tree) -> str:
