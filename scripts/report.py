@@ -22,7 +22,10 @@ def main() -> None:
     from metastruct.sweeps.table import digests, errors
 
     began = time.perf_counter()
-    path = report(folder, partial(print, flush=True), digests(), errors())
+    try:
+        path = report(folder, partial(print, flush=True), digests(), errors())
+    except (ValueError, OSError) as error:
+        parser.error(" ".join(str(error).split()))
     print(f"{path}, {time.perf_counter() - began:.0f} s")
 
 

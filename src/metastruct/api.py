@@ -94,15 +94,18 @@ class Model:
         y, derivatives = self._observations(dxdt, "dxdt")
         if points != derivatives:
             raise ValueError(f"states and dxdt must have as many points, got {points} and {derivatives}")
-        cfg = adapted_by(self._cfg, adaptation or best_adaptation(self._cfg))
+        name = best_adaptation(self._cfg) if adaptation is None else adaptation
+        cfg = adapted_by(self._cfg, name)
         known = set(cfg.adaptation) - {"_target_", "name"}
         unknown = set(settings) - known
         if unknown:
             raise ValueError(f"adapt takes the settings {', '.join(sorted(known))}, got {', '.join(sorted(unknown))}")
+        plain = {key: value.item() if isinstance(value, np.generic) else value for key, value in settings.items()}
+        cfg = adapted_by(self._cfg, name, plain)
         start = self._trained.start(1, self._cfg.evaluation.start)
         observations = Observations(torch.from_numpy(x)[None], torch.from_numpy(y)[None])
         pieces = component(cfg.objective), observations, start, self._trained.prior()
-        fit = component(cfg.adaptation, **settings).fit(self._trained.model, *pieces)
+        fit = component(cfg.adaptation).fit(self._trained.model, *pieces)
         return Member(self._cfg, self._trained, fit.codes, fit.trace[:, 0].numpy(), fit.covariance)
 
     def _observations(self, values: ArrayLike | Sequence[ArrayLike], name: str) -> tuple[Array, list[int]]:

@@ -181,7 +181,9 @@ class Trained:
             history = [(int(step), float(loss)) for step, loss in kept["history"]]
             seconds, diverged = float(kept["seconds"]), kept["diverged_at"]
             diverged = None if diverged is None else int(diverged)
-        except (RuntimeError, TypeError, AttributeError, IndexError, KeyError) as error:
+        except (ConfigError, Foreign):
+            raise
+        except (RuntimeError, TypeError, ValueError, AttributeError, IndexError, KeyError) as error:
             raise Foreign("does not hold the model that its configuration describes") from error
         noise = None if kept["noise"] is None else kept["noise"].double()
         return cls(model.double().eval(), kept["codes"].double(), noise, seconds, history, diverged)

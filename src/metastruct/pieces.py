@@ -72,7 +72,7 @@ def check_plain(where: str, value: Any, group: str = "*") -> None:
     if isinstance(value, Mapping):
         for key, inner in value.items():
             if key == "_target_":
-                if inner not in targets(group):
+                if not isinstance(inner, str) or inner not in targets(group):
                     raise Refused(f"{where}._target_ must be a class that conf/ names in its place, got {inner!r}")
             elif not isinstance(key, str) or key.startswith("_"):
                 raise Refused(f"{where} may hold names of settings, got {key!r}")
@@ -105,9 +105,9 @@ def class_of(target: Any) -> Any:
     Raises:
         Refused: conf/ does not name it.
     """
-    if target not in targets():
+    if not isinstance(target, str) or target not in targets():
         raise Refused(f"_target_ must be a class that conf/ names, got {target!r}")
-    module, _, name = str(target).rpartition(".")
+    module, _, name = target.rpartition(".")
     return getattr(import_module(module), name)
 
 

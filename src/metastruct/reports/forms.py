@@ -14,6 +14,7 @@ from metastruct.runs.files import write_atomically
 
 SPECIAL = {"&": r"\&", "%": r"\%", "$": r"\$", "#": r"\#", "_": r"\_", "{": r"\{", "}": r"\}", "±": r"$\pm$",
            "~": r"\textasciitilde{}", "^": r"\textasciicircum{}", "\\": r"\textbackslash{}"}  # fmt: skip
+QUOTED = {"&": "&amp;", "<": "&lt;", ">": "&gt;", "|": "&#124;", "*": "&#42;", "`": "&#96;", "](": "]&#40;"}
 Mark = Callable[[str], str]
 
 
@@ -32,8 +33,8 @@ def csv(sheet: Sheet) -> str:
 
 
 def markdown(sheet: Sheet) -> str:
-    heads = [*sheet.heads(), "parameters", "training, s"]
-    body = _lines(sheet, str, lambda text: f"**{text}**", lambda text: f" *(published {text})*")
+    heads = [quoted(head) for head in [*sheet.heads(), "parameters", "training, s"]]
+    body = _lines(sheet, quoted, lambda text: f"**{text}**", lambda text: f" *(published {text})*")
     return _markdown(heads, body, sheet.notes)
 
 
@@ -53,7 +54,8 @@ def write_lines(folder: Path, lines: Sequence[Mapping[str, Any]], title: str, no
     told = [{name: _rounded(value) for name, value in line.items()} for line in lines]
     heads, body = [*told[0]], [[*line.values()] for line in told]
     write_atomically(folder / "table.csv", as_csv(lines))
-    write_atomically(folder / "table.md", _markdown(heads, body, [note] if note else []))
+    said = [[quoted(text) for text in line] for line in body]
+    write_atomically(folder / "table.md", _markdown([*map(quoted, heads)], said, [note] if note else []))
     safe = [[escaped(text) for text in line] for line in body]
     caption = f"{title}. {note}".strip()
     write_atomically(folder / "table.tex", _latex([*map(escaped, heads)], safe, 1, caption, folder.name))
@@ -108,8 +110,17 @@ def _lines(sheet: Sheet, safe: Mark, bold: Mark, published: Mark) -> list[list[s
     return told
 
 
+def quoted(text: str) -> str:
+    """For Markdown: one line without markup, of HTML least of all."""
+    text = " ".join(text.split())
+    for mark, word in QUOTED.items():
+        text = text.replace(mark, word)
+    return text
+
+
 def escaped(text: str) -> str:
     """For LaTeX."""
+    text = " ".join(text.split()) if "\n" in text or "\r" in text else text
     text = "".join(SPECIAL.get(letter, letter) for letter in text)
     return re.sub(
         r"\blambda (z|phi)\b", lambda found: rf"$\lambda_{{{found[1].replace('phi', chr(92) + 'phi')}}}$", text

@@ -110,6 +110,6 @@ def _table(markdown: str) -> str:
 
 
 def _inline(text: str) -> str:
-    text = html.escape(text)
+    text = re.sub(r"&amp;(#\d+|amp|lt|gt);", r"&\1;", html.escape(text))  # which `forms.quoted` wrote
     text = re.sub(r"\*\*(.+?)\*\*", r"<strong>\1</strong>", text)
     return re.sub(r"\*(.+?)\*", r"<em>\1</em>", text)

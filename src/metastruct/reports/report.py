@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import csv
 import json
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from pathlib import Path
+from typing import TypeVar
 
 from metastruct.evaluation.facts import ERRORS
 from metastruct.reports import forms
@@ -13,13 +16,14 @@ from metastruct.reports.layout import LAYOUTS
 from metastruct.reports.long_horizon import write_study
 from metastruct.reports.page import Section, page
 from metastruct.reports.plots import draw
-from metastruct.reports.results import Results, read
+from metastruct.reports.results import Results, check_columns, read
 from metastruct.reports.sheet import Sheet, short
 from metastruct.reports.sources import OTHERS, Measured, command, costs, local_ranks, write_searched
 from metastruct.reports.tables import PORTRAIT
-from metastruct.runs.files import write_atomically
+from metastruct.runs.files import check_contained, write_atomically
 
 Say = Callable[[str], None]
+Made = TypeVar("Made")
 REWRITTEN = {"long_horizon": write_study, "search": write_searched}  # from their records, where there are any
 
 
@@ -36,21 +40,32 @@ def report(
         say: told about every step.
         yamls: digests of the tables' yamls as they are now; a table that was collected under another is not complete.
         errors: the metrics that tables ask for, where those are not the usual ones.
+
+    Raises:
+        ValueError: a link leads out of the folder.
     """
+    for name in (*LAYOUTS, *OTHERS):
+        if (folder / name).is_dir():
+            check_contained(folder / name, folder)
     now, asked = yamls or {}, errors or {}
     tables = ((name, _read(folder / name, now.get(name), asked.get(name, ERRORS), say)) for name in LAYOUTS)
     found = {name: results for name, results in tables if results}
-    measured = Measured(found, costs(folder / "adaptation_cost"), local_ranks(folder / "local_rank"))
+    measured = Measured(
+        found,
+        _made(costs, folder / "adaptation_cost", say) or {},
+        _made(local_ranks, folder / "local_rank", say) or {},
+    )
     sections = []
     for name, layouts in LAYOUTS.items():
         if name in found:
             say(f"{name}: {found[name].progress}")
-            sections.append(_written(found[name], measured, folder / name))
+            section = _made(partial(_written, found[name], measured), folder / name, say)
+            sections.append(section or Section(name, layouts[0].title, missing=command(name)))
         else:
             say(f"{name}: not there yet, {command(name)}")
             sections.append(Section(name, layouts[0].title, missing=command(name)))
     for name, (title, made_by) in OTHERS.items():
-        section = _other(folder / name, name, title)
+        section = _made(partial(_other, name=name, title=title), folder / name, say)
         if section is None:
             say(f"{name}: not there yet, {made_by}")
         sections.append(section or Section(name, title, missing=made_by))
@@ -64,11 +79,24 @@ def report(
 
 
 def _read(folder: Path, yaml: str | None, errors: Sequence[str], say: Say) -> Results | None:
+    def reading(place: Path) -> Results | None:
+        results = read(place, yaml, errors)
+        if results is not None:
+            check_columns(results)
+        return results
+
+    return _made(reading, folder, say)
+
+
+def _made(reading: Callable[[Path], Made | None], folder: Path, say: Say) -> Made | None:
+    """What is made of a folder; None where its files, which may be anybody's, are not what they should be."""
     try:
-        return read(folder, yaml, errors)
+        return reading(folder)
     except ValueError as error:
-        say(f"{folder.name}: {error}")
-        return None
+        say(f"{folder.name}: {' '.join(str(error).split())}")
+    except (LookupError, TypeError, AttributeError, ArithmeticError, RecursionError, csv.Error) as error:
+        say(f"{folder.name} holds something else than its records ({type(error).__name__}: {error})")
+    return None
 
 
 def _written(results: Results, measured: Measured, folder: Path) -> Section:

@@ -21,6 +21,9 @@ import numpy as np
 from metastruct.evaluation.facts import ERRORS, facts
 from metastruct.reports.methods import stepwise
 
+NUMBERS = ("seed", "base_parameters", "hypernetwork_parameters", "training_steps", "training_seconds")
+WORDS = ("run", "label", "system", "method", "learner", "modulation", "dynamics", "lambda_z", "lambda_phi", "shots",
+         "steps", "adaptation", "training_diverged_at", "commit", "machine")  # fmt: skip
 LIMIT = 10.0  # an error of a rollout above it has diverged
 
 Row = dict[str, str]
@@ -170,6 +173,22 @@ def read(folder: Path, yaml: str | None = None, errors: Sequence[str] = ERRORS) 
     told = provenance(folder)
     outdated = yaml is not None and told.get("yaml", yaml) != yaml
     return Results(folder.name, tuple(runs), told.get("of"), outdated)
+
+
+def check_columns(results: Results) -> None:
+    """Do the runs have what tables, figures and claims ask of them?
+
+    Raises:
+        ValueError: names the column that one has not.
+    """
+    for run in results.runs:
+        for name in (*NUMBERS, *WORDS):
+            if run.settings.get(name) is None or (name in NUMBERS and not is_number(run.settings[name])):
+                expected = "a number" if name in NUMBERS else "a word"
+                raise ValueError(
+                    f"runs.csv must have {expected} in the column {name} of every line, got "
+                    f"{str(run.settings.get(name))[:80]!r}"
+                )
 
 
 def provenance(folder: Path) -> dict[str, Any]:

@@ -58,13 +58,18 @@ def read_checked(path: Path) -> bytes | None:
     return content if hashlib.sha256(content).hexdigest() == expected else None
 
 
-def check_contained(folder: Path) -> None:
+def check_contained(folder: Path, within: Path | None = None) -> None:
     """Does the folder hold files and folders alone, and no link that leads out of it?
+
+    Args:
+        within: a folder around it that links may lead to, and that it must lie in itself.
 
     Raises:
         ValueError: names the first thing of another kind.
     """
-    inside = folder.resolve()
+    inside = (within or folder).resolve()
+    if not folder.resolve().is_relative_to(inside):
+        raise ValueError(f"{folder} must lie in its folder, got a link that leads out of it; put a copy there")
     for place, folders, files in os.walk(folder):
         for name in [*folders, *files]:
             path = Path(place, name)

@@ -9,6 +9,7 @@ what was expected, what came, what to do.
 from __future__ import annotations
 
 import copy
+from collections.abc import Mapping
 from dataclasses import fields
 from typing import TYPE_CHECKING, Any
 
@@ -17,7 +18,7 @@ from omegaconf.errors import InterpolationResolutionError
 
 from metastruct.config import COMPONENTS, OPTIONAL, Config, ConfigError, closest
 from metastruct.facts import facts_of, options, settings_of
-from metastruct.pieces import factory
+from metastruct.pieces import check_plain, factory
 from metastruct.validation.laws import check_laws
 from metastruct.validation.metrics import check_metrics
 from metastruct.validation.pairing import check_needs, check_rank
@@ -91,19 +92,28 @@ def family(cfg: DictConfig) -> System:
     return system
 
 
-def adapted_by(cfg: DictConfig, name: str) -> DictConfig:
+def adapted_by(cfg: DictConfig, name: str, settings: Mapping[str, Any] | None = None) -> DictConfig:
     """The configuration with another adaptation, at its own defaults where it is not the one that is there.
 
+    Args:
+        settings: of the adaptation, instead of those.
+
     Raises:
-        ConfigError: there is no such adaptation, or it does not go with the rest.
+        ConfigError: there is no such adaptation, it does not go with the rest, or a setting breaks its law.
     """
     if name not in options("adaptation"):
         raise ConfigError(f"adaptation={name} is not known; {closest(name, [*options('adaptation')])}")
-    if name == cfg.adaptation.name:
+    if name == cfg.adaptation.name and not settings:
         return cfg
     other = copy.deepcopy(cfg)
-    other.adaptation = settings_of("adaptation", name)
-    check_needs(other, family(other))
+    if name != cfg.adaptation.name:
+        other.adaptation = settings_of("adaptation", name)
+        check_needs(other, family(other))
+    for key, value in (settings or {}).items():
+        check_plain(f"adaptation.{key}", value)
+        other.adaptation[key] = value
+    check_types(other, "adaptation")
+    check_laws(other)
     return other
 
 
