@@ -264,7 +264,9 @@ def _floats(values: ArrayLike, expected: str) -> Array:
         array = np.asarray(values)
         if array.dtype.kind == "O" and not all(_is_real(value) for value in array.flat):
             raise TypeError("not all of it are real numbers")
-        floats = array.astype(np.float64)
+        if array.dtype.kind in "iufO":
+            with np.errstate(over="ignore"):  # what overflows does not keep its digits, see below
+                floats = array.astype(np.float64)
     except (TypeError, ValueError, OverflowError, RuntimeError, RecursionError) as error:
         raise ValueError(f"{expected}, got something else ({' '.join(str(error).split())})") from None
     if array.dtype.kind not in "iufO":
@@ -276,20 +278,24 @@ def _floats(values: ArrayLike, expected: str) -> Array:
 
 
 def _loses(values: Any, depth: int = 0) -> str | None:
-    """What numpy would drop of these without a word, a mask or a unit, or None."""
+    """What numpy would drop of these without a word, a mask, a unit or digits, or None."""
     if isinstance(values, np.ma.MaskedArray):
         return "a masked array; leave out what is masked"
     if hasattr(values, "unit") or hasattr(values, "units"):
         return "numbers with a unit of their own"
-    if isinstance(values, bool):
+    if isinstance(values, bool | np.bool):
         return "truth values"
+    if isinstance(values, np.timedelta64):
+        return "time spans with a unit"
+    if isinstance(values, int | np.integer) and abs(int(values)) > 2**53:  # among floats it would become one
+        return None if abs(int(values)) < 2**1023 and int(float(values)) == int(values) else "integers of more digits"
     if isinstance(values, list | tuple) and depth < 64:  # as many axes as an array of numpy can have
         return next(filter(None, (_loses(value, depth + 1) for value in values)), None)
     return None
 
 
 def _is_real(value: Any) -> bool:
-    return isinstance(value, int | float | np.integer | np.floating) and not isinstance(value, bool)
+    return isinstance(value, int | float | np.integer | np.floating) and not isinstance(value, bool | np.timedelta64)
 
 
 def _same(array: Array, floats: Array) -> bool:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from decimal import Decimal
 from fractions import Fraction
+from typing import Any
 
 import numpy as np
 import pytest
@@ -29,16 +30,23 @@ KINDS = st.one_of(
 SHAPES = arrays.array_shapes(min_dims=0, max_dims=4, min_side=0, max_side=4)
 
 
+def taken(values: Any) -> tuple[np.ndarray | None, str]:
+    """As floats, or why they are refused."""
+    try:
+        return _floats(values, "x must be numbers"), ""
+    except ValueError as error:
+        return None, str(error)
+
+
 @settings(max_examples=300, deadline=None)
 @given(st.data())
 def test_what_comes_in_is_unchanged_or_refused_in_one_line(data):
     dtype = data.draw(KINDS)
     array = data.draw(arrays.arrays(dtype, data.draw(SHAPES)))
-    try:
-        floats = _floats(array, "x must be numbers")
-    except ValueError as error:
-        assert str(error).startswith("x must be numbers, got ")
-        assert "\n" not in str(error)
+    floats, refusal = taken(array)
+    if floats is None:
+        assert refusal.startswith("x must be numbers, got ")
+        assert "\n" not in refusal
         assert dtype.kind not in "iuf" or dtype.itemsize >= 8  # smaller ones fit
         return
     assert dtype.kind in "iuf"
@@ -54,10 +62,9 @@ def test_what_comes_in_is_unchanged_or_refused_in_one_line(data):
 @given(st.lists(st.one_of(st.integers(), st.floats(), st.booleans(), st.none(), st.text(max_size=2)), max_size=5))
 def test_lists_too(values):
     plain = all(isinstance(value, int | float) and not isinstance(value, bool) for value in values)
-    try:
-        floats = _floats(values, "x must be numbers")
-    except ValueError as error:
-        assert "\n" not in str(error)
+    floats, refusal = taken(values)
+    if floats is None:
+        assert "\n" not in refusal
         assert not plain or any(isinstance(value, int) and abs(value) > 2**53 for value in values)
         return
     assert plain
@@ -65,7 +72,7 @@ def test_lists_too(values):
 
 
 def test_an_integer_among_floats_keeps_its_digits():
-    with pytest.raises(ValueError, match="more digits than float64 holds"):
+    with pytest.raises(ValueError, match="got integers of more digits"):
         _floats([2**53 + 1, 0.5], "x must be numbers")
 
 

@@ -1,0 +1,201 @@
+"""What is in no key changes no number, what is in one changes it, and neither does the machine around a run."""
+
+from __future__ import annotations
+
+import csv
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from dataclasses import fields
+from typing import Any
+
+import pytest
+import torch
+from omegaconf import DictConfig, OmegaConf
+
+from metastruct.config import Config
+from metastruct.experiment import run
+from metastruct.facts import CONF, options, settings_of
+from metastruct.runs.folder import RunFolder
+from metastruct.runs.keys import evaluation_key, in_a_key
+
+TRAIN = CONF.parent / "train.py"
+VALUES = {  # of every setting that is in no key: two that a user may choose
+    "trainer.name": None,
+    "trainer.steps_per_epoch": ("5", "20"),
+    "trainer.accelerator": ("cpu", "auto"),
+    "trainer.threads": ("1", "2"),
+    "trainer.checkpoint_seconds": ("0", "60"),
+    "logger.name": None,
+    "logger.mode": ("disabled", "offline"),
+    "logger.project": ("metastruct", "another"),
+    "evaluation.figures": ("false", "true"),
+    "outputs": None,  # every run of this file has its own
+    "tag": ("main", "another"),
+    "force": ("false", "true"),
+    "replicas": ("1", "2"),
+}
+EXACT = ("adaptation=gradient", "adaptation=levenberg_marquardt")
+
+
+def settings_there(cfg: DictConfig) -> list[str]:
+    """Every setting, of groups by their own."""
+    found: list[str] = []
+    for each in fields(Config):
+        value = cfg[each.name]
+        found += [f"{each.name}.{key}" for key in value] if isinstance(value, DictConfig) else [each.name]
+    return found
+
+
+def records_of(folder: RunFolder) -> list[dict[str, str]]:
+    with open(folder.records, newline="") as file:
+        return [{key: value for key, value in row.items() if key != "experiment"} for row in csv.DictReader(file)]
+
+
+def assert_close(ours: list[dict[str, str]], theirs: list[dict[str, str]]) -> None:
+    for one, another in zip(ours, theirs, strict=True):
+        assert one | {"value": ""} == another | {"value": ""}
+        expected = pytest.approx(float(another["value"]), rel=1e-6, abs=1e-9, nan_ok=True)
+        assert float(one["value"]) == expected, one["metric"]
+
+
+def test_every_setting_outside_of_keys_has_two_values_here(composed):
+    outside = {setting for setting in settings_there(composed()) if not in_a_key(setting)}
+    assert outside == {*VALUES}
+
+
+@pytest.fixture(scope="module")
+def usual(tiny, tmp_path_factory) -> dict[str, list]:
+    return {
+        adaptation: records_of(run(tiny(tmp_path_factory.mktemp("usual") / "outputs", adaptation)))
+        for adaptation in EXACT
+    }
+
+
+@pytest.mark.parametrize("adaptation", EXACT)
+@pytest.mark.parametrize("setting", [setting for setting, values in VALUES.items() if values])
+def test_a_setting_outside_of_keys_changes_no_record(tiny, usual, tmp_path, monkeypatch, setting, adaptation):
+    monkeypatch.setenv("WANDB_MODE", "offline")
+    monkeypatch.chdir(tmp_path)
+    threads = torch.get_num_threads()
+    if setting == "trainer.accelerator" and torch.cuda.is_available():
+        pytest.skip("a GPU has digits of its own")
+    for number, value in enumerate(VALUES[setting]):
+        folder = run(tiny(tmp_path / f"outputs{number}", adaptation, f"{setting}={value}"))
+        if setting == "replicas" and value != "1":  # in batched products, whose last digits are others
+            assert_close(records_of(folder), usual[adaptation])
+        else:
+            assert records_of(folder) == usual[adaptation]
+    torch.set_num_threads(threads)
+
+
+def other(value: Any, law: Any) -> Any:
+    """Another value of the same kind."""
+    if isinstance(value, bool):
+        return not value
+    if isinstance(value, int | float):
+        return value + 1
+    if isinstance(value, str):
+        return f"{value}x"
+    return None
+
+
+def test_every_setting_in_a_key_changes_it(composed):
+    cfg = composed()
+    plain: Any = OmegaConf.to_container(cfg, resolve=True)
+    before, seen = evaluation_key(plain), 0
+    for setting in settings_there(cfg):
+        if not in_a_key(setting) or setting == "rank":
+            continue
+        changed: Any = OmegaConf.to_container(cfg, resolve=True)
+        group, _, name = setting.partition(".")
+        place, key = (changed[group], name) if name else (changed, group)
+        if setting == "data.name":
+            continue  # the name of the only source
+        place[key] = other(place[key], None) if other(place[key], None) is not None else "something else"
+        assert evaluation_key(changed) != before, setting
+        seen += 1
+    assert seen > 50
+
+
+def test_the_rank_of_the_command_line_is_in_the_key_by_the_modulation(composed):
+    keys = {evaluation_key(OmegaConf.to_container(composed(f"rank={rank}"), resolve=True)) for rank in (2, 3)}
+    assert len(keys) == 2
+    assert "rank" in settings_of("modulation", "svd")
+    assert "svd" in options("modulation")
+
+
+# The machine around a run
+
+SURROUNDINGS = {
+    "a SLURM job of eight tasks": {
+        "SLURM_JOB_ID": "5", "SLURM_NTASKS": "8", "SLURM_JOB_NAME": "batch", "SLURM_PROCID": "3", "SLURM_LOCALID": "3",
+        "SLURM_NODEID": "1", "SLURM_NTASKS_PER_NODE": "4", "SLURM_JOB_NODELIST": "node[1-2]", "SLURM_NNODES": "2",
+    },
+    "an interactive SLURM shell": {"SLURM_JOB_ID": "5", "SLURM_NTASKS": "8", "SLURM_JOB_NAME": "bash"},
+    "torchrun": {
+        "RANK": "3", "LOCAL_RANK": "3", "WORLD_SIZE": "8", "GROUP_RANK": "0", "MASTER_ADDR": "127.0.0.1",
+        "MASTER_PORT": "1", "LOCAL_WORLD_SIZE": "8", "TORCHELASTIC_RUN_ID": "x", "NODE_RANK": "1",
+    },
+    "Open MPI": {"OMPI_COMM_WORLD_SIZE": "4", "OMPI_COMM_WORLD_RANK": "2", "OMPI_COMM_WORLD_LOCAL_RANK": "2"},
+    "MPICH": {"PMI_RANK": "2", "PMI_SIZE": "4", "MV2_COMM_WORLD_RANK": "2", "MPI_LOCALRANKID": "2"},
+    "LSF": {
+        "LSB_JOBID": "7", "LSB_DJOB_RANKFILE": "/nowhere", "JSM_NAMESPACE_RANK": "2", "JSM_NAMESPACE_LOCAL_RANK": "2",
+        "JSM_NAMESPACE_SIZE": "4", "LSB_HOSTS": "a b c d",
+    },
+    "Kubeflow and XLA": {"KUBERNETES_PORT": "tcp://127.0.0.1:443", "MASTER_ADDR": "a", "MASTER_PORT": "1",
+                         "WORLD_SIZE": "4", "RANK": "2", "XRT_TPU_CONFIG": "x"},
+}  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def foreign(tiny, tmp_path_factory) -> bytes:
+    """A checkpoint of another training, as Lightning leaves it in a job that is to end."""
+    from metastruct.training import fit
+
+    kept = {}
+
+    def keep(learner, folder, settings, logger):
+        fit(learner, folder, settings, logger)
+        learner.trainer.save_checkpoint(folder / "it")
+        kept["content"] = (folder / "it").read_bytes()
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("metastruct.training.fit", keep)
+        run(tiny(tmp_path_factory.mktemp("foreign") / "outputs", "system=duffing", "trainer.steps=15"))
+    return kept["content"]
+
+
+@pytest.mark.parametrize("variables", SURROUNDINGS.values(), ids=SURROUNDINGS)
+def test_the_environment_changes_no_record(tiny_words, bare_environment, usual, tmp_path, foreign, variables):
+    for place in (tmp_path, tmp_path / "tmp"):
+        place.mkdir(exist_ok=True)
+        for number in (0, 1, 7):
+            (place / f"hpc_ckpt_{number}.ckpt").write_bytes(foreign)
+    command = [sys.executable, str(TRAIN), *tiny_words, f"outputs={tmp_path / 'outputs'}"]
+    surroundings = bare_environment | variables | {"TMPDIR": str(tmp_path / "tmp")}
+    process = subprocess.run(command, env=surroundings, cwd=tmp_path, capture_output=True, text=True, timeout=300)
+    assert process.returncode == 0, process.stderr
+    (metrics,) = (tmp_path / "outputs").glob("*/metrics.json")
+    assert records_of(RunFolder(metrics.parent)) == usual["adaptation=gradient"]
+
+
+def test_a_signal_of_slurm_leaves_no_checkpoint_outside_of_the_training(tiny_words, bare_environment, tmp_path):
+    words = [*tiny_words, "trainer.steps=4000", "trainer.checkpoint_seconds=0", f"outputs={tmp_path / 'outputs'}"]
+    surroundings = bare_environment | SURROUNDINGS["a SLURM job of eight tasks"] | {"TMPDIR": str(tmp_path)}
+    process = subprocess.Popen(
+        [sys.executable, str(TRAIN), *words], env=surroundings, cwd=tmp_path, stdout=subprocess.DEVNULL
+    )
+    deadline = time.monotonic() + 120
+    while not list(tmp_path.glob("outputs/training/*/step-*.sha256")) and time.monotonic() < deadline:
+        time.sleep(0.01)
+    os.kill(process.pid, signal.SIGUSR1)
+    time.sleep(0.5)
+    process.kill()
+    process.wait()
+    assert list(tmp_path.glob("outputs/training/*/step-*.sha256"))
+    assert not list(tmp_path.rglob("hpc_ckpt*"))
+    shutil.rmtree(tmp_path / "outputs")
