@@ -60,6 +60,11 @@ def check_numbers(kept: Mapping[str, Any], model: ModulatedModel) -> None:
     parts = kept["model"] | {"codes": kept["codes"]} | ({} if kept["noise"] is None else {"noise": kept["noise"]})
     shapes |= {"codes": (None, model.code_dim), "noise": (None,)}
     for name, part in parts.items():
+        built = expected.get(name)
+        if built is not None and not built.is_floating_point():  # an index, which no training changes
+            if not (isinstance(part, torch.Tensor) and part.dtype == built.dtype and torch.equal(part, built)):
+                raise Foreign(f"does not hold the model that its configuration describes: {name} is another one")
+            continue
         plain = isinstance(part, torch.Tensor) and part.layout == torch.strided and str(part.dtype) in FLOATS
         if not plain or part.ndim != len(shapes[name]) or not part.numel():
             raise Foreign(f"does not hold the model that its configuration describes: {name} is something else")

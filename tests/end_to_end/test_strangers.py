@@ -332,6 +332,22 @@ def test_a_model_file_of_something_else_is_refused_in_one_line_and_made_again_in
     assert values_of(again.records) == values_of(first_run[0].records)
 
 
+def test_an_index_in_a_model_file_is_that_of_its_class(tiny, tmp_path):
+    folder = run(tiny(tmp_path / "outputs", "system=damped_oscillator")).path
+    metastruct.load(folder)
+    whole = (folder / "model.ckpt").read_bytes()
+    for change in (lambda t: t + 1000, lambda t: -1 - t, lambda t: t.double()):
+        sealed(folder / "model.ckpt", whole)
+
+        def changed(kept: dict, change: Callable = change) -> dict:
+            model = {name: t if t.is_floating_point() else change(t) for name, t in kept["model"].items()}
+            assert any(not t.is_floating_point() for t in kept["model"].values())
+            return kept | {"model": model}
+
+        sealed(folder / "model.ckpt", model_with(folder / "model.ckpt", changed))
+        refused(lambda: metastruct.load(folder))
+
+
 def values_of(records: Path) -> list[tuple]:
     with open(records, newline="") as file:
         return [(row["task"], row["component"], row["metric"], row["value"]) for row in csv.DictReader(file)]
