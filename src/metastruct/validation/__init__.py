@@ -54,10 +54,10 @@ def check(cfg: DictConfig) -> None:
     for group in (setting.name for setting in fields(Config) if isinstance(cfg[setting.name], DictConfig)):
         if group not in COMPONENTS:
             check_fields(cfg, group)
-    for component in COMPONENTS:
-        if component not in OPTIONAL or cfg[component] is not None:
-            check_component(cfg, component)
-            check_types(cfg, component)
+    pieces = [group for group in COMPONENTS if group not in OPTIONAL or cfg[group] is not None]
+    for group in pieces:
+        check_component(cfg, group)
+    check_types(cfg, *pieces)
     check_laws(cfg)
     check_draws(cfg)
     check_rank(cfg)

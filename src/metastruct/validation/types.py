@@ -36,11 +36,18 @@ def check_fields(cfg: DictConfig, group: str) -> None:
             raise ConfigError(f"{group}.{key} is missing; choose {group}= one of {', '.join(options(group))}")
 
 
-def check_types(cfg: DictConfig, group: str) -> None:
-    template = settings_of(group, cfg[group].name)
+def check_types(cfg: DictConfig, *groups: str) -> None:
+    """Has every setting of these pieces a value of the type of the default that it replaces?"""
     shadow: Any = OmegaConf.create(OmegaConf.to_container(cfg, resolve=False))
     shadow.rank = None
-    shadow[group] = template
+    for group in groups:
+        chosen, shadow[group] = shadow[group], settings_of(group, cfg[group].name)
+        _check_types(cfg, group, shadow)
+        shadow[group] = chosen
+
+
+def _check_types(cfg: DictConfig, group: str, shadow: Any) -> None:
+    template = shadow[group]
     known = [str(key) for key in template if key not in ("_target_", "name")]
     unknown = [str(key) for key in cfg[group] if key not in template]
     if unknown:
