@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import lru_cache
@@ -13,7 +14,10 @@ import pytest
 from omegaconf import DictConfig, OmegaConf
 
 from metastruct import config
-from metastruct.config import ConfigError, groups
+from metastruct.config import COMPONENTS, ConfigError, groups
+from metastruct.facts import brings, by_default
+from metastruct.needs import Piece, Unmet, unmet
+from metastruct.sweeps.table import configured
 from metastruct.validation import validate
 
 if TYPE_CHECKING:
@@ -22,7 +26,11 @@ if TYPE_CHECKING:
 SMALL = {"net.width": 6, "net.depth": 3, "modulation.code_dim": 3}
 
 
-_configuration = lru_cache(maxsize=512)(config.composed)  # Hydra takes 0.1 s
+@lru_cache(maxsize=512)
+def _configuration(*overrides: str) -> DictConfig:
+    """Composed once for all values of the same pieces, for Hydra takes its time; `test_config` holds both equal."""
+    plain = all(re.match(r"[\w.]+=", word) for word in overrides)
+    return configured(*overrides) if plain else config.composed(*overrides)
 
 
 def configuration(*overrides: str) -> DictConfig:
@@ -81,19 +89,27 @@ class Arrangement:
 @lru_cache
 def arrangements() -> list[Arrangement]:
     """Every net, dynamics and bracket of conf/ that validation lets pass, each with the first system that does."""
-    found = []
+    passing = []
     for dynamics, net in product(groups()["dynamics"], groups()["net"]):
         usual = configuration(f"dynamics={dynamics}").bracket
         for bracket in [None] if usual is None else groups()["bracket"]:
+            if unmet_without_system(net=net, dynamics=dynamics, bracket=bracket):
+                continue
             for system in groups()["system"]:
                 arrangement = Arrangement(system, net, dynamics, bracket)
                 try:
                     validate(configuration(*arrangement.overrides))
                 except ConfigError:
                     continue
-                found.append(arrangement)
+                passing.append(arrangement)
                 break
-    return found
+    return passing
+
+
+def unmet_without_system(**chosen: str | None) -> bool:
+    """Does a declared need of these pieces rule them out, whatever the system is? Far quicker than to compose them."""
+    pieces = {group: name and Piece.as_described(group, name) for group, name in chosen.items()}
+    return any(need.group in chosen for need in unmet(pieces))
 
 
 def default_arrangement() -> Arrangement:
@@ -117,15 +133,25 @@ def every_arrangement() -> list[Arrangement]:
 @lru_cache(maxsize=256)
 def beside(group: str, option: str) -> tuple[str, ...]:
     """The overrides of an option, with one of another group that goes with it where the default does not."""
-    companions = [f"{other}={name}" for other in ("learner", "modulation", "system", "net") for name in groups()[other]]
-    for companion in ((), *((word,) for word in companions if not word.startswith(f"{group}="))):
-        overrides = (*companion, f"{group}={option}")
+    others = [other for other in ("learner", "modulation", "system", "net") if other != group]
+    companions = [((other, name),) for other in others for name in groups()[other]]
+    for choices in sorted([(), *companions], key=lambda choices: len(unmet_by_default((*choices, (group, option))))):
+        overrides = tuple(f"{other}={name}" for other, name in (*choices, (group, option)))
         try:
             validate(configuration(*overrides))
         except ConfigError:
             continue
         return overrides
     raise AssertionError(f"nothing goes with {group}={option}")
+
+
+def unmet_by_default(choices: tuple[tuple[str, str], ...]) -> list[Unmet]:
+    """The declared needs that these options leave unmet beside what they bring and the defaults."""
+    if any(group not in COMPONENTS for group, _ in choices):
+        return []
+    options = by_default() | {other: name for choice in choices for other, name in brings(*choice).items()}
+    pieces = {group: name and Piece.as_described(group, name) for group, name in (options | dict(choices)).items()}
+    return [need for need in unmet({group: pieces.get(group) for group in COMPONENTS}) if need.group != "system"]
 
 
 @pytest.fixture(scope="session")

@@ -10,6 +10,7 @@ from omegaconf.errors import OmegaConfBaseException
 from metastruct.config import (
     ConfigError,
     closest,
+    composed,
     drop_unused_rank,
     dynamics_name,
     groups,
@@ -17,6 +18,7 @@ from metastruct.config import (
     takes_rank,
 )
 from metastruct.facts import CONF, settings_of
+from metastruct.sweeps.table import configured
 from metastruct.systems.pendulum import Pendulum
 from metastruct.validation import adapted_by, best_adaptation, validate
 
@@ -291,10 +293,19 @@ def test_the_largest_sizes_that_make_sense_are_accepted(composed, count):
         "ranks=3",
     ],
 )
-def test_the_schema_refuses_wrong_types_and_names_that_are_not_settings(composed, override):
+def test_the_schema_refuses_wrong_types_and_names_that_are_not_settings(override):
     with pytest.raises((HydraException, OmegaConfBaseException)) as refused:
         composed(override)
     assert override.split("=")[0].split(".")[-1] in f"{refused.value} {refused.value.__cause__}"
+
+
+VALUES = ("shots=7", "data.noise=1e-3", "net.activation=tanh", "force=true", "rank=null", "modulation.tags=[hidden]",
+          "start=in_box start.box=[[-1,1.5],[-2,2]]", "system.parameters.m=[1,2]", "tag='a, b'", "seed=0")  # fmt: skip
+
+
+@pytest.mark.parametrize("command", VALUES)
+def test_a_value_that_is_set_without_hydra_is_what_hydra_makes_of_it(command):
+    assert configured(*command.split(maxsplit=1)) == composed(*command.split(maxsplit=1))
 
 
 def test_near_matches_are_suggested_and_otherwise_all_there_is():
