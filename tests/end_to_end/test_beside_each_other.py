@@ -11,18 +11,20 @@ import itertools
 import os
 import random
 import shutil
-import subprocess
-import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
+from subprocess import CompletedProcess
 
 import pytest
+from omegaconf import OmegaConf
+from processes import begin
 
 from metastruct.experiment import run
 from metastruct.facts import CONF
 
 ROOT = CONF.parent
-LONG = ("trainer.steps=400", "trainer.steps_per_epoch=5", "trainer.checkpoint_seconds=0")
+LONG = ("trainer.steps=60", "trainer.steps_per_epoch=3", "trainer.checkpoint_seconds=0")
 LOAD = """
 import sys, glob, metastruct
 for path in glob.glob(sys.argv[1] + "/pendulum-*-seed0-*"):
@@ -32,31 +34,46 @@ for path in glob.glob(sys.argv[1] + "/pendulum-*-seed0-*"):
         print(f"error: {error}", file=sys.stderr)
         raise SystemExit(1)
 """
+REPRODUCE = """
+import sys, pathlib
+from metastruct.sweeps import command, table
+table.CONF = pathlib.Path(sys.argv[1])
+raise SystemExit(command.main(sys.argv[2:]))
+"""
+TABLE = {"title": "Two seeds", "order": 1, "blocks": [{"seeds": [0, 1], "cross": [["system=pendulum rank=5"]]}]}
 KINDS = ("run", "shots", "force", "replicas", "replicas with force", "sweep", "reproduce", "report", "load")
+LEAVES = {  # the seed 0, that with other shots and the seed 1, as `alone` has them
+    **{kind: [0] for kind in ("run", "force")},
+    "shots": [1],
+    **{kind: [0, 2] for kind in ("replicas", "replicas with force", "sweep", "reproduce")},
+    **{kind: [] for kind in ("report", "load")},
+}
 DELAYS = int(os.environ.get("METASTRUCT_DELAYS", "1"))
+LATEST = 2.0  # seconds from one command to the next; a run takes one or two
 
 
 @pytest.fixture(scope="module")
-def command_of(tiny_words):
+def command_of(tiny_words, tmp_path_factory) -> Callable[[str, Path], list[str | Path]]:
     """The words of each kind of command."""
+    tables = tmp_path_factory.mktemp("tables")
+    (tables / "table").mkdir()
+    OmegaConf.save(TABLE, tables / "table" / "main_job.yaml")
 
-    def words(kind: str, outputs: Path) -> list[str]:
-        train = [sys.executable, str(ROOT / "train.py")]
-        tail = [*tiny_words, *LONG, f"outputs={outputs}"]
+    def words(kind: str, outputs: Path) -> list[str | Path]:
+        train, tail = ROOT / "train.py", [*tiny_words, *LONG, f"outputs={outputs}"]
         small = [f"with={word}" for word in (*tiny_words, *LONG) if word != "logger=none"]
         places = [f"outputs={outputs}", f"reference={outputs / 'reference'}"]
         return {
-            "run": [*train, *tail],
-            "shots": [*train, *tail, "shots=9"],
-            "force": [*train, *tail, "force=true"],
-            "replicas": [*train, *tail, "replicas=2"],
-            "replicas with force": [*train, *tail, "replicas=2", "force=true"],
-            "sweep": [*train, "-m", *tail, "seed=0,1"],
-            "reproduce": [sys.executable, str(ROOT / "scripts" / "reproduce.py"), "table=main_job", "seeds=0", *places,
-                          *small],
-            "report": [sys.executable, str(ROOT / "scripts" / "report.py"), str(outputs / "reference")],
-            "load": [sys.executable, "-c", LOAD, str(outputs)],
-        }[kind]  # fmt: skip
+            "run": [train, *tail],
+            "shots": [train, *tail, "shots=9"],
+            "force": [train, *tail, "force=true"],
+            "replicas": [train, *tail, "replicas=2"],
+            "replicas with force": [train, *tail, "replicas=2", "force=true"],
+            "sweep": [train, "-m", *tail, "seed=0,1"],
+            "reproduce": ["-c", REPRODUCE, tables, "table=main_job", *places, *small],
+            "report": [ROOT / "scripts" / "report.py", outputs / "reference"],
+            "load": ["-c", LOAD, outputs],
+        }[kind]
 
     return words
 
@@ -74,19 +91,55 @@ def values(outputs: Path) -> dict[str, list[tuple[str, ...]]]:
     return found
 
 
-def ended(words: list[str], cwd: Path) -> subprocess.Popen[str]:
-    surroundings = {name: text for name, text in os.environ.items() if not name.startswith(("WANDB", "HYDRA"))}
-    return subprocess.Popen(words, cwd=cwd, env=surroundings, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
-
-
 @pytest.fixture(scope="module")
-def alone(tiny, tmp_path_factory) -> tuple[Path, dict]:
-    """The outputs of the runs by themselves, one after another."""
+def alone(tiny, tmp_path_factory) -> tuple[Path, dict[str, list[tuple[str, ...]]]]:
+    """The outputs of the runs by themselves, one after another, and what they measured."""
     outputs = tmp_path_factory.mktemp("alone") / "outputs"
     (outputs / "reference").mkdir(parents=True)
-    for words in ((), ("shots=9",), ("seed=1",)):
-        run(tiny(outputs, *LONG, *words))
-    return outputs, values(outputs)
+    names = [run(tiny(outputs, *LONG, *words)).path.name for words in ((), ("shots=9",), ("seed=1",))]
+    measured = values(outputs)
+    return outputs, {name: measured[name] for name in names}
+
+
+@pytest.fixture
+def together(command_of, alone, bare_environment, tmp_path) -> Callable[[tuple[str, ...], float, bool], None]:
+    """Starts commands so many seconds from each other, in an empty outputs folder or that of the runs alone."""
+
+    def tried(kinds: tuple[str, ...], delay: float, there: bool) -> None:
+        outputs, (before, expected) = tmp_path / "outputs", alone
+        if there:
+            shutil.copytree(before, outputs)
+        else:
+            (outputs / "reference").mkdir(parents=True)
+        commands = []
+        for kind in kinds:
+            commands.append((kind, begin(command_of(kind, outputs), tmp_path, bare_environment)))
+            time.sleep(delay)
+        for kind, command in commands:
+            check_end(kind, command.result(), (kinds, delay, there))
+        measured = values(outputs)
+        names = [*expected]
+        assert {*measured} <= {*names}
+        assert {*measured} >= {names[number] for kind in kinds for number in LEAVES[kind]}
+        for name, rows in measured.items():
+            same = close(rows, expected[name]) if "replicas" in " ".join(kinds) else rows == expected[name]
+            assert same, (kinds, delay, there, name)
+            assert (outputs / name / "metrics.json").exists(), (kinds, delay, there, name)
+        assert not list(outputs.rglob(".writing"))
+
+    return tried
+
+
+def check_end(kind: str, done: CompletedProcess[str], case: object) -> None:
+    """With its result, or one clear line."""
+    told = [line for line in done.stderr.splitlines() if line.strip()]
+    for word in ("Traceback", "Checkpoint file not found", ".writing", "Errno"):
+        assert word not in done.stdout + done.stderr, (case, kind, done.stderr)
+    if kind == "load":
+        assert done.returncode in (0, 1), (case, told)
+        assert len(told) == done.returncode, (case, told)
+    else:
+        assert done.returncode == 0, (case, kind, done.stdout, done.stderr)
 
 
 def close(ours: list[tuple[str, ...]], theirs: list[tuple[str, ...]]) -> bool:
@@ -96,44 +149,16 @@ def close(ours: list[tuple[str, ...]], theirs: list[tuple[str, ...]]) -> bool:
     return named and all(one == pytest.approx(other, rel=1e-3, abs=1e-6, nan_ok=True) for one, other in pairs)
 
 
-def together(command_of, alone, tmp_path: Path, pair: tuple[str, ...], delay: float) -> None:
-    outputs = tmp_path / "outputs"
-    if {"load", "force"} & {*pair}:  # there is something to load and to force
-        shutil.copytree(alone[0], outputs)
-    else:
-        (outputs / "reference").mkdir(parents=True)
-    processes = []
-    for kind in pair:
-        processes.append((kind, ended(command_of(kind, outputs), tmp_path)))
-        time.sleep(delay)
-    for kind, process in processes:
-        said, complaint = process.communicate(timeout=900)
-        told = [line for line in complaint.splitlines() if line.strip()]
-        assert "Traceback" not in said + complaint, (pair, delay, kind, complaint)
-        for word in ("Checkpoint file not found", ".writing", "Errno"):
-            assert word not in said + complaint, (pair, delay, kind, complaint)
-        if kind == "load":
-            assert process.returncode in (0, 1)
-            assert len(told) <= 1, told
-        else:
-            assert process.returncode == 0, (pair, delay, kind, said, complaint)
-    for name, measured in values(outputs).items():
-        assert measured
-        if name in alone[1]:
-            same = close(measured, alone[1][name]) if "replicas" in " ".join(pair) else measured == alone[1][name]
-            assert same, (pair, delay, name)
-        assert (outputs / name / "metrics.json").exists() or "load" in pair, (pair, delay, name)
-    assert not list(outputs.rglob(".writing"))
-
-
-def test_forced_runs_take_nothing_from_others(command_of, alone, tmp_path):
-    together(command_of, alone, tmp_path, ("force", "shots", "replicas with force"), 0.4)
+@pytest.mark.parametrize("there", [False, True])
+def test_forced_runs_take_nothing_from_others(together, there):
+    together(("force", "shots", "replicas with force"), 0.4, there)
 
 
 @pytest.mark.torture
 @pytest.mark.parametrize("number", range(DELAYS))
 @pytest.mark.parametrize("pair", itertools.combinations_with_replacement(KINDS, 2), ids=" beside ".join)
-def test_every_pair_of_commands_ends_well_at_any_delay(command_of, alone, tmp_path, pair, number):
+def test_every_pair_of_commands_ends_well_at_any_delay(together, pair, number):
     draw = random.Random(f"{pair}{number}")
     order = pair if draw.random() < 0.5 else pair[::-1]
-    together(command_of, alone, tmp_path, order, draw.uniform(0.0, 6.0))
+    reads = {"load", "force", "replicas with force"} & {*pair}  # so that there must be something, now and then
+    together(order, draw.uniform(0.0, LATEST), bool(reads) and draw.random() < 0.5)
