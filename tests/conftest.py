@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import lru_cache
 from itertools import product
@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 from omegaconf import DictConfig, OmegaConf
+from pairs import crossed, effect, separately
 
 from metastruct import config
 from metastruct.config import COMPONENTS, ConfigError, groups
@@ -21,6 +22,8 @@ from metastruct.sweeps.table import configured
 from metastruct.validation import validate
 
 if TYPE_CHECKING:
+    from _pytest.mark import ParameterSet
+
     from metastruct.data.observations import Recordings
 
 SMALL = {"net.width": 6, "net.depth": 3, "modulation.code_dim": 3}
@@ -29,7 +32,7 @@ SMALL = {"net.width": 6, "net.depth": 3, "modulation.code_dim": 3}
 @lru_cache(maxsize=512)
 def _configuration(*overrides: str) -> DictConfig:
     """Composed once for all values of the same pieces, for Hydra takes its time; `test_config` holds both equal."""
-    plain = all(re.match(r"[\w.]+=", word) for word in overrides)
+    plain = all(re.fullmatch(r"[\w.]+=(?!.*(nan|inf))[\w.,/\[\]-]*", word) for word in overrides)
     return configured(*overrides) if plain else config.composed(*overrides)
 
 
@@ -118,11 +121,21 @@ def default_arrangement() -> Arrangement:
     return next(a for a in arrangements() if (a.net, a.dynamics) == (cfg.net.name, cfg.dynamics.name))
 
 
-def crossed(ones: list, one: object, others: list, other: object) -> list:
-    """Every pair; those with neither `one` nor `other` in them, of which each half is tested without, are torture."""
-    rare = pytest.mark.torture
-    pairs = product(ones, others)
-    return [(a, b) if a == one or b == other else pytest.param(a, b, marks=rare) for a, b in pairs]
+def different(variants: dict[str, dict[str, object]]) -> Iterator[ParameterSet]:
+    """Every modulation in every arrangement and variant of its settings; what changes nothing is not tested twice.
+
+    The first variant in every arrangement, and every variant in the default arrangement; the others are torture.
+    """
+    first, *_ = variants
+    seen = set()
+    for modulation in groups()["modulation"]:
+        for case in crossed(arrangements(), default_arrangement(), [*variants], first):
+            arrangement, variant = case.values[0]
+            place = modulation, str(arrangement)
+            what = *place, effect(modulation, arrangement.net, arrangement.dynamics, variants[variant])
+            if what not in seen:
+                seen.add(what)
+                yield pytest.param(modulation, arrangement, variant, marks=case.marks)
 
 
 @pytest.fixture(scope="session")
@@ -163,12 +176,11 @@ def accepted() -> Callable[[str, str], tuple[str, ...]]:
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     """`arrangement` and `any_<group>` stand for everything that conf/ holds of them."""
     if {"arrangement", "variant"} <= {*metafunc.fixturenames}:
-        first, *_ = variants = [*metafunc.module.VARIANTS]
-        pairs = crossed(arrangements(), default_arrangement(), variants, first)
-        metafunc.parametrize(("arrangement", "variant"), pairs, ids=str, scope="module")
+        cases = [*different(metafunc.module.VARIANTS)]
+        metafunc.parametrize(("any_modulation", "arrangement", "variant"), cases, ids=str, scope="module")
     elif {"arrangement", "modulation"} <= {*metafunc.fixturenames}:
         pairs = crossed(arrangements(), default_arrangement(), groups()["modulation"], configuration().modulation.name)
-        metafunc.parametrize(("arrangement", "modulation"), pairs, ids=str, scope="module")
+        metafunc.parametrize(("arrangement", "modulation"), separately(pairs), ids=str, scope="module")
     elif "arrangement" in metafunc.fixturenames:
         metafunc.parametrize("arrangement", arrangements(), ids=str, scope="module")
     for group in (
@@ -182,7 +194,7 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
         "adaptation",
         "experiment",
     ):
-        if f"any_{group}" in metafunc.fixturenames:
+        if f"any_{group}" in metafunc.fixturenames and "variant" not in metafunc.fixturenames:
             metafunc.parametrize(f"any_{group}", groups()[group], scope="module")
 
 

@@ -7,6 +7,7 @@ from collections.abc import Callable
 
 import pytest
 import torch
+from pairs import crossed
 
 from metastruct.assembly import build_learner, component
 from metastruct.config import groups
@@ -23,16 +24,19 @@ def optimizer(composed, any_optimizer) -> Optimizer:
     return component(composed(f"optimizer={any_optimizer}").optimizer, **RATES)
 
 
-@pytest.fixture(scope="module", params=[name for name in groups()["learner"] if name != "scratch"])
-def make(request, small, oscillators, any_optimizer) -> Callable[..., Learner]:
+LEARNERS = [name for name in groups()["learner"] if name != "scratch"]
+
+
+@pytest.fixture(scope="module", params=crossed(LEARNERS, "auto_decoding", groups()["optimizer"], "adam"), ids="-".join)
+def make(request, small, oscillators) -> Callable[..., Learner]:
     """Makes a learner of a few units in float64, ready to step."""
-    recordings = oscillators(TASKS, 30)
+    recordings, (learner_name, optimizer_name) = oscillators(TASKS, 30), request.param
 
     def made(seed: int = 0, batch: int = 2, **settings: object) -> Learner:
         frame = {"learner__task_batch": batch, "learner__point_batch": 4, "trainer__steps": 60, "seed": seed}
         frame |= {"modulation__scale": 0.3, "trainer__threads": 1}
         frame |= {f"optimizer__{name}": value for name, value in RATES.items()}
-        cfg = small(f"learner={request.param}", f"optimizer={any_optimizer}", **frame | settings)
+        cfg = small(f"learner={learner_name}", f"optimizer={optimizer_name}", **frame | settings)
         learner = build_learner(cfg, recordings).double()
         learner.configure_optimizers()
         return learner

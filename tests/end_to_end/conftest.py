@@ -35,7 +35,13 @@ TINY = (
         "shots=10",
         "learner.task_batch=4",
     ),
-    *("evaluation.steps=5", "evaluation.grid=11", "evaluation.figures=false", "logger=none"),
+    *(
+        "evaluation.steps=5",
+        "evaluation.grid=11",
+        "evaluation.figures=false",
+        "logger=none",
+        "integrator.step_size=0.05",
+    ),
 )
 
 

@@ -2,7 +2,7 @@
 
 A command is the words after `python`, a script with its words or `-c` and code. It has its own folder, environment,
 output and group of processes, as if a shell had started it; alone what a module reads when it is imported is the
-server's, so that tests of imports and of variables that Lightning reads there start Python itself.
+server's, but for the rank that Lightning reads there.
 """
 
 from __future__ import annotations
@@ -14,11 +14,14 @@ import signal
 import sys
 import tempfile
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from multiprocessing import get_context
 from multiprocessing.process import BaseProcess
 from pathlib import Path
 from subprocess import CompletedProcess, TimeoutExpired
+
+from lightning.fabric.utilities.rank_zero import _get_rank, rank_zero_only
 
 from metastruct.launchers import gpu_pool
 
@@ -51,7 +54,8 @@ class Command:
 
     def end(self, how: int) -> None:
         """Send a signal to the command and whatever it started."""
-        os.killpg(self.process.pid or 0, how)
+        with suppress(ProcessLookupError):
+            os.killpg(self.process.pid or 0, how)
         self.process.join()
 
 
@@ -73,8 +77,10 @@ def become(words: list[str], cwd: Path, environment: Mapping[str, str], said: Pa
     sys.stdin = open(os.devnull)  # noqa: SIM115 (it lasts as long as the process)
     os.environ.clear()
     os.environ.update(environment)
+    tempfile.tempdir = None
     os.chdir(cwd)
     signal.signal(signal.SIGINT, signal.default_int_handler)
+    rank_zero_only.rank = _get_rank() or 0  # type: ignore[attr-defined] # as when it is imported
     gpu_pool.get_context = lambda _: get_context("fork")  # type: ignore[assignment] # of what is imported already
     if words[0] == "-c":
         sys.argv = ["-c", *words[2:]]

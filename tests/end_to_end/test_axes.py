@@ -103,8 +103,8 @@ def test_reset_codes_end_within_reach_of_zero_and_evolving_ones_beyond(started):
 def test_fewer_training_tasks_need_no_other_word(composed, tmp_path, learner, tasks):
     words = ("logger=none", f"outputs={tmp_path}", "data.test_tasks=1", "data.points=10", "data.horizon=1", "shots=5")
     short = ("trainer.steps=2", "evaluation.steps=2", "adaptation.steps=2", "evaluation.grid=11", "net.width=8")
-    figures = "evaluation.figures=false"
-    cfg = composed(f"learner={learner}", f"data.train_tasks={tasks}", *words, *short, figures)
+    more = ("evaluation.figures=false", "integrator.step_size=0.1")
+    cfg = composed(f"learner={learner}", f"data.train_tasks={tasks}", *words, *short, *more)
     folder = run(cfg)
     assert np.isfinite(metrics_of(folder)["field_error"]["per_task"]).all()
     if learner == "auto_decoding":

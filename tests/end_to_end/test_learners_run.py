@@ -24,6 +24,7 @@ TINY = {
     "adaptation__steps": 3,
     "evaluation__grid": 11,
     "evaluation__steps": 3,
+    "integrator__step_size": 0.05,
     "trainer__steps": 2,
     "trainer__accelerator": "cpu",
     "shots": 10,

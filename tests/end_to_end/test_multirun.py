@@ -6,6 +6,7 @@ import subprocess
 import sys
 
 import pytest
+from processes import begin
 
 from metastruct.facts import CONF
 
@@ -15,9 +16,9 @@ TRAIN = CONF.parent / "train.py"
 @pytest.fixture
 def sweep(tiny_words, tmp_path, bare_environment):
     def run(*words: str) -> subprocess.CompletedProcess[str]:
-        command = [sys.executable, str(TRAIN), "-m", *tiny_words, *words]
-        where = {"cwd": tmp_path, "env": bare_environment | {"TMPDIR": str(tmp_path)}}
-        return subprocess.run(command, **where, capture_output=True, text=True, timeout=900, check=False)
+        return begin(
+            [TRAIN, "-m", *tiny_words, *words], tmp_path, bare_environment | {"TMPDIR": str(tmp_path)}
+        ).result()
 
     return run
 

@@ -9,12 +9,14 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from dataclasses import fields
 from typing import Any
 
 import pytest
 import torch
 from omegaconf import DictConfig, OmegaConf
+from processes import begin
 
 from metastruct.config import Config
 from metastruct.experiment import run
@@ -69,23 +71,23 @@ def test_every_setting_outside_of_keys_has_two_values_here(composed):
 
 @pytest.fixture(scope="module")
 def usual(tiny, tmp_path_factory) -> dict[str, list]:
-    return {
-        adaptation: records_of(run(tiny(tmp_path_factory.mktemp("usual") / "outputs", adaptation)))
-        for adaptation in EXACT
-    }
+    """The records with the first value of every setting."""
+    first = [f"{setting}={values[0]}" for setting, values in VALUES.items() if values]
+    outputs = tmp_path_factory.mktemp("usual") / "outputs"
+    return {adaptation: records_of(run(tiny(outputs, adaptation, *first))) for adaptation in EXACT}
 
 
-@pytest.mark.parametrize("adaptation", EXACT)
 @pytest.mark.parametrize("setting", [setting for setting, values in VALUES.items() if values])
-def test_a_setting_outside_of_keys_changes_no_record(tiny, usual, tmp_path, monkeypatch, setting, adaptation):
+def test_a_setting_outside_of_keys_changes_no_record(tiny, usual, tmp_path, monkeypatch, setting):
     monkeypatch.setenv("WANDB_MODE", "offline")
     monkeypatch.chdir(tmp_path)
     threads = torch.get_num_threads()
     if setting == "trainer.accelerator" and torch.cuda.is_available():
         pytest.skip("a GPU has digits of its own")
-    for number, value in enumerate(VALUES[setting]):
-        folder = run(tiny(tmp_path / f"outputs{number}", adaptation, f"{setting}={value}"))
-        if setting == "replicas" and value != "1":  # in batched products, whose last digits are others
+    first = [f"{other}={values[0]}" for other, values in VALUES.items() if values and other != setting]
+    for adaptation in EXACT:
+        folder = run(tiny(tmp_path / "outputs", adaptation, *first, f"{setting}={VALUES[setting][1]}"))
+        if setting == "replicas":  # in batched products, whose last digits are others
             assert_close(records_of(folder), usual[adaptation])
         else:
             assert records_of(folder) == usual[adaptation]
@@ -169,14 +171,37 @@ def foreign(tiny, tmp_path_factory) -> bytes:
     return kept["content"]
 
 
+@pytest.fixture
+def around(foreign, bare_environment, tmp_path) -> Callable[[dict[str, str]], dict[str, str]]:
+    """The environment with these variables, amid foreign checkpoints."""
+
+    def made(variables: dict[str, str]) -> dict[str, str]:
+        for place in (tmp_path, tmp_path / "tmp"):
+            place.mkdir(exist_ok=True)
+            for number in (0, 1, 7):
+                (place / f"hpc_ckpt_{number}.ckpt").write_bytes(foreign)
+        return bare_environment | variables | {"TMPDIR": str(tmp_path / "tmp")}
+
+    return made
+
+
 @pytest.mark.parametrize("variables", SURROUNDINGS.values(), ids=SURROUNDINGS)
-def test_the_environment_changes_no_record(tiny_words, bare_environment, usual, tmp_path, foreign, variables):
-    for place in (tmp_path, tmp_path / "tmp"):
-        place.mkdir(exist_ok=True)
-        for number in (0, 1, 7):
-            (place / f"hpc_ckpt_{number}.ckpt").write_bytes(foreign)
+def test_the_environment_changes_no_record(tiny_words, around, usual, tmp_path, variables):
+    words = [TRAIN, *tiny_words, f"outputs={tmp_path / 'outputs'}"]
+    done = begin(words, tmp_path, around(variables)).result()
+    assert done.returncode == 0, done.stderr
+    (metrics,) = (tmp_path / "outputs").glob("*/metrics.json")
+    assert records_of(RunFolder(metrics.parent)) == usual["adaptation=gradient"]
+
+
+FIRST, *OTHERS = SURROUNDINGS
+PYTHONS = [FIRST, *(pytest.param(name, marks=pytest.mark.torture) for name in OTHERS)]
+
+
+@pytest.mark.parametrize("name", PYTHONS)
+def test_nor_does_it_where_python_starts_anew(tiny_words, around, usual, tmp_path, name):
     command = [sys.executable, str(TRAIN), *tiny_words, f"outputs={tmp_path / 'outputs'}"]
-    surroundings = bare_environment | variables | {"TMPDIR": str(tmp_path / "tmp")}
+    surroundings = around(SURROUNDINGS[name])
     process = subprocess.run(command, env=surroundings, cwd=tmp_path, capture_output=True, text=True, timeout=300)
     assert process.returncode == 0, process.stderr
     (metrics,) = (tmp_path / "outputs").glob("*/metrics.json")
@@ -186,16 +211,13 @@ def test_the_environment_changes_no_record(tiny_words, bare_environment, usual, 
 def test_a_signal_of_slurm_leaves_no_checkpoint_outside_of_the_training(tiny_words, bare_environment, tmp_path):
     words = [*tiny_words, "trainer.steps=4000", "trainer.checkpoint_seconds=0", f"outputs={tmp_path / 'outputs'}"]
     surroundings = bare_environment | SURROUNDINGS["a SLURM job of eight tasks"] | {"TMPDIR": str(tmp_path)}
-    process = subprocess.Popen(
-        [sys.executable, str(TRAIN), *words], env=surroundings, cwd=tmp_path, stdout=subprocess.DEVNULL
-    )
+    command = begin([TRAIN, *words], tmp_path, surroundings)
     deadline = time.monotonic() + 120
     while not list(tmp_path.glob("outputs/training/*/step-*.sha256")) and time.monotonic() < deadline:
         time.sleep(0.01)
-    os.kill(process.pid, signal.SIGUSR1)
+    os.kill(command.process.pid, signal.SIGUSR1)
     time.sleep(0.5)
-    process.kill()
-    process.wait()
+    command.end(signal.SIGKILL)
     assert list(tmp_path.glob("outputs/training/*/step-*.sha256"))
     assert not list(tmp_path.rglob("hpc_ckpt*"))
     shutil.rmtree(tmp_path / "outputs")

@@ -5,11 +5,9 @@ from __future__ import annotations
 import csv
 import io
 import json
-import os
 import runpy
 import shutil
 import signal
-import subprocess
 import sys
 import time
 from pathlib import Path
@@ -17,6 +15,7 @@ from pathlib import Path
 import pytest
 import torch
 import yaml
+from processes import begin
 
 from metastruct.config import ConfigError, dynamics_name, groups
 from metastruct.experiment import run
@@ -192,16 +191,14 @@ def killed(tiny_words, bare_environment, tmp_path_factory) -> Path:
     """The outputs of a run that was killed with SIGKILL in the middle of its training."""
     outputs = tmp_path_factory.mktemp("killed")
     words = [*tiny_words, *LONG, "trainer.checkpoint_seconds=0", f"outputs={outputs}"]
-    process = subprocess.Popen(
-        [sys.executable, str(TRAIN), *words], env=bare_environment, stdout=subprocess.DEVNULL, cwd=outputs
-    )
+    command = begin([TRAIN, *words], outputs, bare_environment)
     deadline = time.monotonic() + 120
-    while process.poll() is None and time.monotonic() < deadline:
+    while command.process.is_alive() and time.monotonic() < deadline:
         if list(outputs.glob("training/*/step-0000000[2-9]*.ckpt.sha256")):
             break
         time.sleep(0.002)
-    os.kill(process.pid, signal.SIGKILL)
-    assert process.wait() == -signal.SIGKILL, "it ended before it was killed"
+    command.end(signal.SIGKILL)
+    assert command.process.exitcode == -signal.SIGKILL, "it ended before it was killed"
     assert not (the_training(outputs) / "model.ckpt").exists()
     return outputs
 

@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from processes import begin
 
 from metastruct.facts import CONF
 
@@ -19,17 +20,8 @@ def tracked(tiny_words, bare_environment, tmp_path_factory) -> tuple[subprocess.
     """A run of a person who never heard of Weights & Biases, and its outputs folder."""
     home, here = tmp_path_factory.mktemp("home"), tmp_path_factory.mktemp("here")
     words = [word for word in tiny_words if not word.startswith(("logger", "evaluation.figures"))]
-    result = subprocess.run(
-        [sys.executable, str(TRAIN), *words, "tag=shots", "outputs=results"],
-        env=bare_environment | {"HOME": str(home)},
-        cwd=here,
-        stdin=subprocess.DEVNULL,
-        capture_output=True,
-        text=True,
-        timeout=180,
-        check=False,
-    )
-    return result, here
+    command = begin([TRAIN, *words, "tag=shots", "outputs=results"], here, bare_environment | {"HOME": str(home)})
+    return command.result(), here
 
 
 def test_a_run_passes_without_an_account_and_without_a_question(tracked):

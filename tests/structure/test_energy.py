@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 import torch
+from pairs import crossed
 
 from metastruct.config import groups
 from metastruct.dynamics.model import ModulatedModel
@@ -14,8 +15,9 @@ TASKS, POINTS = 3, 6
 HAMILTONIANS = ("mlp", "separable")
 
 
-@pytest.fixture(scope="module", params=groups()["modulation"])
-def modulation(request) -> str:
+@pytest.fixture(scope="module", params=crossed(groups()["modulation"], "svd", HAMILTONIANS, "mlp"), ids="-".join)
+def pair(request) -> tuple[str, str]:
+    """A modulation and the net of a Hamiltonian."""
     return request.param
 
 
@@ -24,17 +26,16 @@ def state_dim(request) -> int:
     return request.param
 
 
-@pytest.fixture(scope="module", params=HAMILTONIANS)
-def hamiltonian(request, small, random_model, modulation, state_dim) -> ModulatedModel:
-    cfg = small(
-        f"modulation={modulation}", "dynamics=hamiltonian", f"net={request.param}", net__width=8, modulation__rank=3
-    )
+@pytest.fixture(scope="module")
+def hamiltonian(small, random_model, pair, state_dim) -> ModulatedModel:
+    modulation, net = pair
+    cfg = small(f"modulation={modulation}", "dynamics=hamiltonian", f"net={net}", net__width=8, modulation__rank=3)
     return random_model(cfg, state_dim=state_dim, gain=3.0)
 
 
 @pytest.fixture(scope="module")
-def unstructured(small, random_model, modulation, state_dim) -> ModulatedModel:
-    cfg = small(f"modulation={modulation}", "dynamics=unstructured", "net=mlp", net__width=8, modulation__rank=3)
+def unstructured(small, random_model, pair, state_dim) -> ModulatedModel:
+    cfg = small(f"modulation={pair[0]}", "dynamics=unstructured", "net=mlp", net__width=8, modulation__rank=3)
     return random_model(cfg, state_dim=state_dim, gain=3.0)
 
 
@@ -132,15 +133,15 @@ def velocity_change(model: ModulatedModel) -> float:
     return float(((after - before).abs().max() / before.abs().max()).detach())
 
 
-def test_only_a_separable_net_has_velocities_that_do_not_depend_on_the_position(small, random_model, modulation):
+def test_only_a_separable_net_has_velocities_that_do_not_depend_on_the_position(small, random_model, any_modulation):
     for net, separates in (("separable", True), ("mlp", False)):
-        cfg = small(f"modulation={modulation}", f"net={net}", net__width=8, modulation__rank=3)
+        cfg = small(f"modulation={any_modulation}", f"net={net}", net__width=8, modulation__rank=3)
         change = velocity_change(random_model(cfg, state_dim=4, gain=3.0))
         assert change == 0 if separates else change > 1e-2
 
 
-def test_forces_of_a_separable_net_do_not_depend_on_the_momentum(small, random_model, modulation):
-    model = random_model(small(f"modulation={modulation}", "net=separable", modulation__rank=3), state_dim=4)
+def test_forces_of_a_separable_net_do_not_depend_on_the_momentum(small, random_model, any_modulation):
+    model = random_model(small(f"modulation={any_modulation}", "net=separable", modulation__rank=3), state_dim=4)
     x, codes = states_and_codes(model)
     moved = x.clone()
     moved[..., 2:] += 0.7

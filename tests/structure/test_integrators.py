@@ -276,6 +276,7 @@ def test_energy_projection_keeps_a_learned_energy_and_rk4_does_not(small, random
         assert energy_change(RK4(1.0), flow, STARTS, 0.3, 300).max() > 1e-8
 
 
+@pytest.mark.torture
 def test_energy_projection_keeps_the_energy_of_a_generic_net_over_ten_thousand_steps_and_rk4_does_not(
     small, random_model
 ):

@@ -100,10 +100,10 @@ def test_every_setting_of_every_table_makes_sense(every_table):
 
 
 def test_a_run_has_the_folder_that_train_py_gives_to_its_words(every_table):
-    """A sample, for Hydra takes its time: the first run of each table and two others."""
+    """A sample, for Hydra takes its time: the last run of each table and another."""
     draw = random.Random(0)
     for one in every_table.values():
-        for job in [one.jobs[0], *draw.sample(one.jobs, 2)]:
+        for job in {one.jobs[-1], draw.choice(one.jobs)}:
             cfg = composed(*job.overrides)
             settings = OmegaConf.to_container(cfg, resolve=True)
             assert run_folder(settings, method_name(cfg)).path == job.folder, job.label
