@@ -10,10 +10,10 @@ from scipy.optimize import least_squares
 from metastruct.adaptation.adaptation import Prior
 from metastruct.adaptation.closed_form import ClosedForm
 from metastruct.adaptation.error_bars import energy_difference, error_bar
-from metastruct.adaptation.gaussian import Residual, screened
 from metastruct.adaptation.gradient import GradientDescent
-from metastruct.adaptation.jacobian import with_jacobian
+from metastruct.adaptation.jacobian import Residual, with_jacobian
 from metastruct.adaptation.levenberg_marquardt import LevenbergMarquardt
+from metastruct.adaptation.screening import screened
 from metastruct.data.observations import Observations
 from metastruct.modulation.low_rank import DiagonalUpdate
 from metastruct.objectives.derivatives import Derivatives

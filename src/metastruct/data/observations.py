@@ -54,8 +54,8 @@ class Observations:
         return self._map(lambda values: values[tasks])
 
     def at(self, points: Tensor) -> Observations:
-        """Those at some points `[points]`, the same of every task."""
-        return self._map(lambda values: values[:, points])
+        """Those at some points of each task, `[tasks, points]`."""
+        return self._map(lambda values: values[torch.arange(len(points), device=points.device)[:, None], points])
 
     def apart(self, window: int) -> Observations:
         """Every window of every task as a task of its own, in their order."""
