@@ -48,7 +48,6 @@ def quadratic(residual: Residual, codes: Tensor, prior: Prior | None) -> Quadrat
     cost, loss = misfit(residual, values, codes, prior)
     observations = residual.observations
     each = values.shape[-1] // observations.states.shape[-2]
-    count = torch.as_tensor(observations.count, dtype=values.dtype, device=values.device)
     if prior is not None:
         weight = prior.weight(values)
         values, jacobian = values * weight, jacobian * weight[:, None]
@@ -56,7 +55,7 @@ def quadratic(residual: Residual, codes: Tensor, prior: Prior | None) -> Quadrat
     curvature = jacobian.mT @ jacobian
     if prior is not None:
         gradient, curvature = gradient + (codes - prior.mean) @ prior.precision, curvature + prior.precision
-    return Quadratic(cost, gradient, curvature, loss, each * count.expand(len(values)))
+    return Quadratic(cost, gradient, curvature, loss, torch.full_like(loss, each) * observations.count)
 
 
 def misfit(residual: Residual, values: Tensor, codes: Tensor, prior: Prior | None) -> tuple[Tensor, Tensor]:

@@ -76,9 +76,8 @@ class LevenbergMarquardt(Adaptation):
             trace.append(at.loss)
             near[active] = self._near(at.rows(active), prior)
             active = active[~near[active] & (damping[active] < LARGEST_DAMPING)]
-        if len(trace) <= self.steps:
-            codes, loss = _last_step(residual, codes, at, near, prior)
-            trace += [loss] * (self.steps + 1 - len(trace))
+        codes, loss = _last_step(residual, codes, at, near, prior)
+        trace = [*trace, *[at.loss] * self.steps][: self.steps] + [loss]
         return Fit(codes, torch.stack(trace), posterior(at, prior), near)
 
     def _near(self, at: Quadratic, prior: Prior | None) -> Tensor:
