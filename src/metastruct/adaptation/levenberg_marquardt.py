@@ -77,8 +77,8 @@ class LevenbergMarquardt(Adaptation):
             near[active] = self._near(at.rows(active), prior)
             active = active[~near[active] & (damping[active] < LARGEST_DAMPING)]
         codes, loss = _last_step(residual, codes, at, near, prior)
-        trace = [*trace, *[at.loss] * self.steps][: self.steps] + [loss]
-        return Fit(codes, torch.stack(trace), posterior(at, prior), near)
+        before = trace[: self.steps] + [at.loss] * (self.steps - len(trace))
+        return Fit(codes, torch.stack([*before, loss]), posterior(at, prior), near)
 
     def _near(self, at: Quadratic, prior: Prior | None) -> Tensor:
         """Tasks `[tasks]` that are finite and one step from their minimum."""
