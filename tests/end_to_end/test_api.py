@@ -14,6 +14,8 @@ import pytest
 import torch
 
 import metastruct
+from metastruct.adaptation.adaptation import Fit
+from metastruct.api.fields import Fields
 from metastruct.assembly import component
 from metastruct.experiment import run
 
@@ -174,8 +176,8 @@ def test_run_measured_what_the_interface_gives(first_run, model):
     """The codes of the evaluation, used by hand, have the rollouts of the evaluation."""
     with np.load(first_run[0].evaluation) as arrays:
         codes, times, query, rollouts = (arrays[name] for name in ("test_codes", "times", "query", "rollouts"))
-    for task in range(2):
-        member = metastruct.Member(model._cfg, model._trained, torch.from_numpy(codes[task : task + 1]), np.zeros(1))
+    fit = Fit(torch.from_numpy(codes), torch.zeros(1, len(codes)))
+    for task, member in enumerate(metastruct.Members(Fields(model._trained, model._prior, model._integrator, fit))):
         np.testing.assert_allclose(member.rollout(query[task, :, 0], times), rollouts[task], rtol=1e-8, atol=1e-9)
 
 
