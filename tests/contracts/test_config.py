@@ -163,7 +163,7 @@ MISTAKES = {
     "modulation=camel modulation.tags=[hidden]": r"closed_form needs .*tags \[output\]",
     "adaptation=levenberg_marquardt adaptation.tolerance=0": r"adaptation\.tolerance must be above 0",
     "adaptation=levenberg_marquardt adaptation.damping=-1": r"adaptation\.damping must be above 0",
-    "adaptation=levenberg_marquardt adaptation.screening=-1": r"adaptation\.screening must be 0 or more",
+    "adaptation=levenberg_marquardt adaptation.starts=-1": r"adaptation\.starts must be 0 or more",
     "adaptation=levenberg_marquardt adaptation.steps=0": r"adaptation\.steps must be at least 1",
     "dynamics=generic": r"generic needs a metriplectic system, .* .*conservative.*; use dynamics=hamil",
     "system=lorenz dynamics=generic": r"generic needs a metriplectic .*general.*; use dynamics=unstructured",

@@ -211,7 +211,7 @@ def test_observations_that_make_no_sense_are_refused(model, arguments):
 
 @pytest.mark.parametrize("settings", [{"step": 3}, {"name": "x"}, {"_target_": "os.system"}])
 def test_a_setting_that_is_not_known_is_refused_with_those_that_are(model, settings):
-    with pytest.raises(ValueError, match=r"adapt takes the settings damping, screening, steps, tolerance, got"):
+    with pytest.raises(ValueError, match=r"adapt takes the settings damping, screening, starts, steps, tolerance, got"):
         model.adapt(GOOD, GOOD, **settings)
 
 

@@ -169,7 +169,7 @@ def evaluation(learner, data: Source, shots: int = 100, names=None) -> Evaluatio
     start = prior.mean.expand(len(data.test), -1)
     protocol = Protocol(shots, 0, 12, 1.0, build_metrics(metrics() if names is None else names), names is not None)
     learned = Learned(learner.model, Derivatives(), start, prior)
-    return evaluate(learned, protocol, LevenbergMarquardt(20, screening=0), RK4(0.02), data)
+    return evaluate(learned, protocol, LevenbergMarquardt(20, starts=0), RK4(0.02), data)
 
 
 def test_new_members_are_met_and_measured_without_a_law(trained):

@@ -15,7 +15,7 @@ from metastruct.data.observations import Observations
 from metastruct.objectives.derivatives import Derivatives
 from metastruct.objectives.objective import Objective
 
-CODE, LENGTHS = 3, [3, 40, 9, 17, 8, 1, 24]
+CODE, LENGTHS = 3, [3, 80, 9, 17, 8, 1, 24]
 OBJECTIVE = Derivatives()
 
 
@@ -63,13 +63,13 @@ def test_a_ragged_batch_begins_and_ends_where_each_task_alone_does(curved, prior
     observations = ragged(curved, window=objective.window)
     start = prior.mean.expand(len(LENGTHS), -1)
     with torch.no_grad():
-        together = screened(Residual(curved, objective, observations), start, prior, 8)
+        together = screened(Residual(curved, objective, observations), start, prior, 16, 8)
     fit = LevenbergMarquardt(20).fit(curved, objective, observations, start, prior)
     assert fit.converged.sum() >= len(LENGTHS) - 1
     for task, length in enumerate(LENGTHS):
         single = alone(observations, task, length * objective.window)
         with torch.no_grad():
-            begin = screened(Residual(curved, objective, single), start[:1], prior, 8)
+            begin = screened(Residual(curved, objective, single), start[:1], prior, 16, 8)
         torch.testing.assert_close(begin[0], together[task], rtol=0, atol=0)
         one = LevenbergMarquardt(20).fit(curved, objective, single, start[:1], prior)
         torch.testing.assert_close(one.codes[0], fit.codes[task], rtol=1e-9, atol=1e-10)
@@ -82,7 +82,7 @@ def test_what_fills_up_would_move_the_starts_if_it_counted(curved, prior):
     observations, start = ragged(curved), prior.mean.expand(len(LENGTHS), -1)
     with torch.no_grad():
         right, wrong = (
-            screened(Residual(curved, OBJECTIVE, each), start, prior, 8)
+            screened(Residual(curved, OBJECTIVE, each), start, prior, 16, 8)
             for each in (observations, replace(observations, mask=None))
         )
     assert (right != wrong).any(-1).sum() >= len(LENGTHS) // 2
@@ -90,8 +90,8 @@ def test_what_fills_up_would_move_the_starts_if_it_counted(curved, prior):
 
 def test_points_of_a_glimpse_are_spread_over_those_that_a_task_has():
     lengths = torch.tensor(LENGTHS)
-    mask = torch.arange(40) < lengths[:, None]
-    x = torch.arange(40.0).expand(len(LENGTHS), -1)[..., None]
+    mask = torch.arange(80) < lengths[:, None]
+    x = torch.arange(80.0).expand(len(LENGTHS), -1)[..., None]
     few, share = glimpse(Observations(x, mask=mask), 1, 8)
     for task, length in enumerate(LENGTHS):
         seen = few.states[task, few.mask[task], 0].tolist()
@@ -119,5 +119,5 @@ def test_the_misfit_of_a_few_points_weighs_as_that_of_all(curved):
         y = curved.vector_field(x, codes[[1, 1]])
         mask = torch.arange(400) < torch.tensor([[400], [1]])
         residual = Residual(curved, OBJECTIVE, Observations(x, y, mask=mask))
-        chosen = screened(residual, codes[:1].expand(2, -1), prior, 8)
+        chosen = screened(residual, codes[:1].expand(2, -1), prior, 16, 8)
     torch.testing.assert_close(chosen, codes[[1, 0]])

@@ -62,6 +62,19 @@ class Prior:
         """C^-1 `[code, code]`."""
         return torch.linalg.inv(self.covariance)
 
+    @cached_property
+    def spread(self) -> Tensor:
+        """The codes, each as far as can be from the mean and from those before it, in standard deviations of C."""
+        order, nearest = list[Tensor](), self._distances(self.mean)
+        for _ in self.codes:
+            order.append(nearest.argmax())
+            nearest = torch.minimum(nearest, self._distances(self.codes[order[-1]]))
+        return self.codes[torch.stack(order)]
+
+    def _distances(self, centre: Tensor) -> Tensor:
+        offset = self.codes - centre
+        return (offset @ self.precision * offset).sum(-1)
+
     def weight(self, residual: Tensor) -> Tensor:
         """1/s of each residual of `[tasks, residuals]`, `[residuals]`."""
         return self.noise.rsqrt().repeat(residual.shape[-1] // len(self.noise))

@@ -22,7 +22,7 @@ from metastruct.dynamics.model import ModulatedModel
 from metastruct.objectives.objective import Objective
 
 LIGHT = 600
-PORTIONS = {"cpu": 2_048, "cuda": 131_072}  # points whose activations fit into a cache, or fill a device
+PORTIONS = {"cpu": 1_024, "cuda": 131_072}  # points whose activations fit into a cache, or fill a device
 Function = Callable[[Tensor], Tensor]  # codes [tasks, code] -> values [tasks, ...], no task aware of another's code
 
 

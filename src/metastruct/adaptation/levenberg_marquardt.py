@@ -10,18 +10,22 @@ and is not linearised again. `screening` says where a task begins.
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import torch
 from torch import Tensor
 
 from metastruct.adaptation.adaptation import Adaptation, Fit, Prior, frozen
 from metastruct.adaptation.gaussian import Quadratic, misfit, posterior, quadratic, solve
 from metastruct.adaptation.jacobian import Residual
-from metastruct.adaptation.screening import screened
+from metastruct.adaptation.screening import glimpse, screened
 from metastruct.data.observations import Observations
 from metastruct.dynamics.model import ModulatedModel
 from metastruct.objectives.objective import Objective
 
 LARGEST_DAMPING = 1e12
+MANY = 0.25  # share of its points below which a task is fitted to few of them first
+ROUGH = 3.0  # tolerance of the fit to few points, for those of all of them lie further from its minimum
 
 
 class LevenbergMarquardt(Adaptation):
@@ -34,14 +38,16 @@ class LevenbergMarquardt(Adaptation):
         tolerance: distance to the minimum from which one step is enough, in standard deviations of the posterior
             (without a prior: of the least-squares estimate).
         damping: first lambda.
-        screening: points of a task on which the training codes are compared with the start; 0: begin at the start.
+        starts: training codes that are compared with the start; 0: begin at the start.
+        screening: points of a task on which they are compared. A rough fit to twice as many comes first where a task
+            has many more, for steps on few points are cheap.
 
     Source: Marquardt (1963), An algorithm for least-squares estimation of nonlinear parameters.
     """
 
-    def __init__(self, steps: int, tolerance: float = 3e-2, damping: float = 1e-3, screening: int = 8):
+    def __init__(self, steps: int, tolerance: float = 0.1, damping: float = 1e-3, starts: int = 16, screening: int = 8):
         self.steps, self.tolerance = steps, tolerance
-        self.damping, self.screening = damping, screening
+        self.damping, self.starts, self.screening = damping, starts, screening
 
     def fit(
         self,
@@ -54,15 +60,20 @@ class LevenbergMarquardt(Adaptation):
         residual = Residual(model, objective, observations)
         with frozen(model), torch.no_grad():
             codes = start.detach().clone()
-            if prior is not None and self.screening:
-                codes = screened(residual, codes, prior, self.screening)
-            return self._fit(residual, codes, prior)
+            if prior is not None and self.starts:
+                codes = screened(residual, codes, prior, self.starts, self.screening)
+                few, share = glimpse(observations, objective.window, 2 * self.screening)
+                many = (share < MANY).nonzero()[:, 0]
+                if len(many):
+                    rough = replace(residual, observations=few).of(many)
+                    codes[many] = self._fit(rough, codes[many], prior, ROUGH).codes
+            return self._fit(residual, codes, prior, self.tolerance)
 
-    def _fit(self, residual: Residual, codes: Tensor, prior: Prior | None) -> Fit:
+    def _fit(self, residual: Residual, codes: Tensor, prior: Prior | None, tolerance: float) -> Fit:
         at = quadratic(residual, codes, prior)
         damping = torch.full_like(at.cost, self.damping)
         trace = [at.loss]
-        near = self._near(at, prior)
+        near = _near(at, prior, tolerance)
         active = (at.finite() & ~near).nonzero()[:, 0]
         while len(active) and len(trace) <= self.steps:
             here = at.rows(active)
@@ -74,17 +85,18 @@ class LevenbergMarquardt(Adaptation):
             codes[active[better]] = candidate[better]
             at = at.put(active[better], there.rows(better))
             trace.append(at.loss)
-            near[active] = self._near(at.rows(active), prior)
+            near[active] = _near(at.rows(active), prior, tolerance)
             active = active[~near[active] & (damping[active] < LARGEST_DAMPING)]
         codes, loss = _last_step(residual, codes, at, near, prior)
         before = trace[: self.steps] + [at.loss] * (self.steps - len(trace))
         return Fit(codes, torch.stack([*before, loss]), posterior(at, prior), near)
 
-    def _near(self, at: Quadratic, prior: Prior | None) -> Tensor:
-        """Tasks `[tasks]` that are finite and one step from their minimum."""
-        squared_decrement = -(at.gradient * solve(at.curvature, -at.gradient)).sum(-1)
-        variance = 1.0 if prior is not None else 2 * at.cost / at.residuals
-        return at.finite() & (squared_decrement <= self.tolerance**2 * variance)
+
+def _near(at: Quadratic, prior: Prior | None, tolerance: float) -> Tensor:
+    """Tasks `[tasks]` that are finite and one step from their minimum."""
+    squared_decrement = -(at.gradient * solve(at.curvature, -at.gradient)).sum(-1)
+    variance = 1.0 if prior is not None else 2 * at.cost / at.residuals
+    return at.finite() & (squared_decrement <= tolerance**2 * variance)
 
 
 def _last_step(

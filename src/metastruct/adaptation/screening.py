@@ -1,7 +1,8 @@
 """Where a fit begins: steps as large as Gauss-Newton's end in the nearest valley, which need not be the deepest.
 
 The codes of the training tasks lie in every valley of the family. So a task begins at the most probable of its start
-and of those codes, judged by a few of its own observations whose misfit stands for that of all of them.
+and of some of those codes, far from each other, judged by a few of its own observations whose misfit stands for that of
+all of them.
 """
 
 from __future__ import annotations
@@ -16,11 +17,11 @@ from metastruct.adaptation.jacobian import Residual, portion
 from metastruct.data.observations import Observations
 
 
-def screened(residual: Residual, start: Tensor, prior: Prior, count: int) -> Tensor:
-    """For each task the most probable of its start and the training codes, from about `count` of its points."""
+def screened(residual: Residual, start: Tensor, prior: Prior, starts: int, count: int) -> Tensor:
+    """For each task the most probable of its start and of so many training codes, from about `count` of its points."""
     few, share = glimpse(residual.observations, residual.objective.window, count)
     tasks, points = few.states.shape[:2]
-    candidates = torch.cat([start[None], prior.codes[:, None].expand(-1, tasks, -1)])
+    candidates = torch.cat([start[None], prior.spread[:starts, None].expand(-1, tasks, -1)])
     misfits = []
     for codes in candidates.split(max(1, portion(start.device) // (tasks * points))):
         values = replace(residual, observations=few.repeated(len(codes)))(codes.flatten(0, 1))
