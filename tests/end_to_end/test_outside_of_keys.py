@@ -180,7 +180,7 @@ def test_the_environment_changes_no_record(tiny_words, bare_environment, usual, 
     process = subprocess.run(command, env=surroundings, cwd=tmp_path, capture_output=True, text=True, timeout=300)
     assert process.returncode == 0, process.stderr
     (metrics,) = (tmp_path / "outputs").glob("*/metrics.json")
-    assert records_of(RunFolder(metrics.parent)) == usual["adaptation=gradient"]
+    assert records_of(RunFolder(metrics.parent)) == usual["adaptation=levenberg_marquardt"]
 
 
 def test_a_signal_of_slurm_leaves_no_checkpoint_outside_of_the_training(tiny_words, bare_environment, tmp_path):
