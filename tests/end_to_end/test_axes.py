@@ -153,7 +153,8 @@ def test_so_many_steps_are_taken_as_are_asked_for(started, steps):
 
 @pytest.mark.parametrize(("word", "norm"), [("zero", 0), ("mean", 1)])
 def test_adaptation_begins_where_it_is_told(started, word, norm):
-    _, folder, trained = started("adaptation=gradient", "evaluation.steps=1", "adaptation.learning_rate=1e-9", f"evaluation.start={word}")
+    tiny_step = ("adaptation=gradient", "evaluation.steps=1", "adaptation.learning_rate=1e-9")
+    _, folder, trained = started(*tiny_step, f"evaluation.start={word}")
     mean = trained.codes.mean(0)
     assert mean.abs().max() > 1e-3
     with np.load(folder.evaluation) as arrays:
