@@ -37,6 +37,7 @@ SMALL = (
 FEW = "adaptation.steps=20"
 RUNS = {
     "svd": (FEW,),
+    "gradient": ("adaptation=gradient", FEW),
     "interrupted": (FEW,),  # of the same settings: killed at a checkpoint, then resumed
     "alternating": ("learner.schedule=alternating", "learner.task_batch=3", "modulation=shift", FEW),
     "full_weight": ("system=duffing", "modulation=full_weight", "adaptation=levenberg_marquardt"),

@@ -118,3 +118,12 @@ def providing(group: str, word: str, value: Any = True) -> str:
 def ranked(modulation: str) -> bool:
     """Is the rank of this modulation that of the command line, so that it belongs to the name of the method?"""
     return "${rank}" in str(described("modulation", modulation).get("rank"))
+
+
+def basis(words: Sequence[str]) -> tuple[str, ...]:
+    """The adaptation of experiment=paper, which the tables rest on, where the words of a command leave it open."""
+    chosen = {group: option for group, _, option in (word.partition("=") for word in words)}
+    bringing = [(group, chosen[group]) for group in ("modulation", "learner") if group in chosen]
+    if "adaptation" in chosen or any("adaptation" in brings(group, option) for group, option in bringing):
+        return ()
+    return (f"adaptation={brings('experiment', 'paper')['adaptation']}",)

@@ -72,7 +72,7 @@ MISTAKES = {
     "modulation.rank=many": r"modulation\.rank must be an integer",
     "learner.task_batch=some": r"learner\.task_batch must be an integer",
     "integrator.step_size=[1]": r"integrator\.step_size must be a number",
-    "adaptation.learning_rate=fast": r"adaptation\.learning_rate must be a number",
+    "adaptation=gradient adaptation.learning_rate=fast": r"adaptation\.learning_rate must be a number",
     "system.parameters.m=3": r"system\.parameters\.m must be a list",
     # rank
     "rank=0": "rank must be at least 1, got 0",
@@ -114,7 +114,7 @@ MISTAKES = {
     "locality.lambda_z=-1": r"locality\.lambda_z must be 0 or more",
     "locality.lambda_phi=-1": r"locality\.lambda_phi must be 0 or more",
     "integrator.step_size=0": r"integrator\.step_size must be above 0",
-    "adaptation.learning_rate=0": r"adaptation\.learning_rate must be above 0",
+    "adaptation=gradient adaptation.learning_rate=0": r"adaptation\.learning_rate must be above 0",
     "adaptation.steps=0": r"adaptation\.steps must be at least 1",
     "seed=-1": "seed must be 0 or more",
     "seed=100000000000000000000": "seed must be",
@@ -165,7 +165,7 @@ MISTAKES = {
     "modulation=camel modulation.tags=[hidden]": r"closed_form needs .*tags \[output\]",
     "adaptation=levenberg_marquardt adaptation.tolerance=0": r"adaptation\.tolerance must be above 0",
     "adaptation=levenberg_marquardt adaptation.damping=-1": r"adaptation\.damping must be above 0",
-    "adaptation=levenberg_marquardt adaptation.screening=-1": r"adaptation\.screening must be 0 or more",
+    "adaptation=levenberg_marquardt adaptation.starts=-1": r"adaptation\.starts must be 0 or more",
     "adaptation=levenberg_marquardt adaptation.steps=0": r"adaptation\.steps must be at least 1",
     "dynamics=generic": r"generic needs a metriplectic system, .* .*conservative.*; use dynamics=hamil",
     "system=lorenz dynamics=generic": r"generic needs a metriplectic .*general.*; use dynamics=unstructured",
@@ -316,7 +316,7 @@ def test_near_matches_are_suggested_and_otherwise_all_there_is():
 def test_camel_brings_its_own_adaptation_and_leaves_the_choice(composed):
     assert composed("modulation=camel").adaptation.name == "closed_form"
     assert composed("modulation=camel", "adaptation=gradient").adaptation.name == "gradient"
-    assert composed("modulation=svd").adaptation.name == "gradient"
+    assert composed("modulation=svd").adaptation.name == "levenberg_marquardt"
 
 
 def test_camel_takes_levenberg_marquardt_where_the_dynamics_has_no_closed_form(composed):

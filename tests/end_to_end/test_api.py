@@ -2,20 +2,27 @@
 
 from __future__ import annotations
 
+import copy
 import hashlib
 import io
 import pickle
 import shutil
 import zipfile
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
+from scipy.integrate import solve_ivp
 
 import metastruct
+from metastruct.adaptation.adaptation import Fit
+from metastruct.api.fields import Fields
 from metastruct.assembly import component
+from metastruct.data.observations import whole
 from metastruct.experiment import run
+from metastruct.objectives.objective import Objective
 
 MU = np.array([[1.0, 1.0, 0.2]])
 
@@ -65,7 +72,6 @@ def test_more_steps_fit_better_and_the_settings_of_the_run_stay(model, observati
 
 
 def test_default_is_levenberg_marquardt_whatever_the_run_used(model, observations, member):
-    assert model._cfg.adaptation.name == "gradient"
     named = model.adapt(*observations, adaptation="levenberg_marquardt")
     np.testing.assert_array_equal(named.code, member.code)
     assert member.covariance.shape == (2, 2)
@@ -174,9 +180,161 @@ def test_run_measured_what_the_interface_gives(first_run, model):
     """The codes of the evaluation, used by hand, have the rollouts of the evaluation."""
     with np.load(first_run[0].evaluation) as arrays:
         codes, times, query, rollouts = (arrays[name] for name in ("test_codes", "times", "query", "rollouts"))
-    for task in range(2):
-        member = metastruct.Member(model._cfg, model._trained, torch.from_numpy(codes[task : task + 1]), np.zeros(1))
+    fit = Fit(torch.from_numpy(codes), torch.zeros(1, len(codes)))
+    for task, member in enumerate(metastruct.Members(Fields(model._trained, model._prior, model._integrator, fit))):
         np.testing.assert_allclose(member.rollout(query[task, :, 0], times), rollouts[task], rtol=1e-8, atol=1e-9)
+
+
+@pytest.fixture(scope="module")
+def lively(model) -> metastruct.Model:
+    """The same, as if its training tasks had been far from each other: their codes rule their fields."""
+    network, generator = copy.deepcopy(model._trained.model), torch.Generator().manual_seed(0)
+    with torch.no_grad():
+        network.modulation.hypernetwork.weight.mul_(20)
+    codes = torch.randn(30, 2, generator=generator, dtype=torch.float64)
+    noise = torch.full((2,), 1e-7, dtype=torch.float64)
+    return metastruct.Model(model._cfg, replace(model._trained, model=network, codes=codes, noise=noise))
+
+
+@pytest.fixture(scope="module")
+def ragged(tiny, first_run) -> list[tuple[np.ndarray, np.ndarray]]:
+    """Observations of members of very different sizes."""
+    system, rng = component(tiny(first_run[1]).system), np.random.default_rng(1)
+    mu = np.stack([system.sample_parameters(rng, number) for number in range(7)])
+    counts = [40, 1, 300, 7, 90, 40, 3]
+    states = [system.sample_starts(rng, one, count) for one, count in zip(mu, counts, strict=True)]
+    return [(x, system.vector_field(x[None], one[None])[0]) for x, one in zip(states, mu, strict=True)]
+
+
+def test_many_members_are_as_many_single_ones_whoever_stands_beside_them(lively, ragged, monkeypatch):
+    members = lively.adapt_many(ragged)
+    monkeypatch.setattr("metastruct.api.model.TOGETHER", 100)
+    apart = lively.adapt_many(ragged)
+    for number, (states, dxdt) in enumerate(ragged):
+        alone = lively.adapt(states, dxdt)
+        for one in (members[number], apart[number]):
+            np.testing.assert_allclose(one.code, alone.code, rtol=1e-9, atol=1e-10)
+            np.testing.assert_allclose(one.covariance, alone.covariance, rtol=1e-8, atol=1e-12)
+            np.testing.assert_allclose(one.losses, alone.losses, rtol=1e-8, atol=1e-14)
+            assert one.converged == alone.converged
+    assert np.abs(np.diff(members.codes, axis=0)).max(axis=1).min() > 1e-3  # the control: no two are the same
+    assert members.std.shape == members.codes.shape == (7, 2)
+
+
+def test_members_answer_together_as_each_alone(lively, ragged, monkeypatch):
+    members, rng = lively.adapt_many(ragged), np.random.default_rng(0)
+    monkeypatch.setattr("metastruct.api.fields.TOGETHER", 12)
+    times = [0.0, 0.1, 0.3]
+    for shape in ((7, 2), (7, 3, 2), (1, 2), (7, 2, 40, 2)):
+        x = rng.normal(size=shape)
+        field, (mean, std) = members.vector_field(x), members.vector_field(x, std=True)
+        paths, energies = members.rollout(x, times), members.energy(x)
+        assert paths.shape == (7, *shape[1:-1], 3, 2)
+        for number, member in enumerate(members):
+            place = x[number if len(x) > 1 else 0]
+            np.testing.assert_allclose(field[number], member.vector_field(place), rtol=1e-9, atol=1e-12)
+            np.testing.assert_allclose(mean[number], member.vector_field(place), rtol=1e-9, atol=1e-12)
+            np.testing.assert_allclose(std[number], member.vector_field(place, std=True)[1], rtol=1e-7, atol=1e-12)
+            np.testing.assert_allclose(paths[number], member.rollout(place, times), rtol=1e-8, atol=1e-10)
+            np.testing.assert_allclose(energies[number], member.energy(place), rtol=1e-9, atol=1e-10)
+
+
+def test_members_are_a_sequence(lively, ragged):
+    members = lively.adapt_many(ragged)
+    assert len(members) == len([*members]) == 7
+    np.testing.assert_array_equal(members[-1].code, members.codes[6])
+    np.testing.assert_array_equal(members[1:4].codes, members.codes[1:4])
+    assert members.losses.shape == (7, 21)
+    with pytest.raises(IndexError):
+        members[7]
+    with pytest.raises(ValueError, match=r"must have the shape \[7, \.\.\., 2\], or \[1, \.\.\., 2\] .* got \[3, 2\]"):
+        members.vector_field(np.zeros((3, 2)))
+    gradient = lively.adapt_many(ragged, "gradient", steps=3)
+    assert gradient.covariances is None
+    assert gradient[0].converged is gradient.converged is None
+    with pytest.raises(ValueError, match="adaptation='levenberg_marquardt'"):
+        gradient.std  # noqa: B018
+
+
+@pytest.mark.parametrize(
+    ("observations", "message"),
+    [
+        ([], "at least one member, got none"),
+        ([(np.ones((3, 2)), np.ones((3, 2))), (np.ones((3, 2)), np.ones((2, 2)))], r"member 1: .* as many points"),
+        ([{"states": np.ones((3, 2)), "dx": np.ones((3, 2))}], "member 0: observations must be"),
+        ([(np.ones((3, 2)),)], "member 0: objective=derivatives reads dxdt, got none"),
+        ([(np.ones((3, 2)), np.ones((3, 2)), np.ones(3))], "member 0: observations must be .* got 3 parts"),
+    ],
+)
+def test_observations_of_many_that_make_no_sense_name_the_member(model, observations, message):
+    with pytest.raises(ValueError, match=message):
+        model.adapt_many(observations)
+
+
+def test_a_mapping_names_the_parts(lively, ragged):
+    named = [{"dxdt": dxdt, "states": states} for states, dxdt in ragged]
+    np.testing.assert_array_equal(lively.adapt_many(named).codes, lively.adapt_many(ragged).codes)
+
+
+def test_the_function_of_a_member_is_its_field_in_the_shapes_of_scipy(member):
+    function, x = member.as_function(), np.random.default_rng(0).normal(size=(6, 2))
+    np.testing.assert_allclose(function(0.0, x[0]), member.vector_field(x[0]), rtol=1e-10)
+    np.testing.assert_allclose(function(0.0, x.T), member.vector_field(x).T, rtol=1e-10)
+    path = solve_ivp(function, (0, 1), x[0], rtol=1e-9, atol=1e-9, vectorized=True)
+    np.testing.assert_allclose(path.y[:, -1], member.rollout(x[0], [0.0, 1.0])[-1], rtol=1e-4, atol=1e-4)
+
+
+def test_settings_of_an_adaptation_are_settled_once(model, observations, monkeypatch):
+    model.adapt(*observations, tolerance=0.05)
+
+    def refuse(*_):
+        raise AssertionError("configuration is read again")
+
+    monkeypatch.setattr("metastruct.api.model.adapted_by", refuse)
+    model.adapt(*observations, tolerance=0.05)
+    with pytest.raises(AssertionError):
+        model.adapt(*observations, tolerance=0.06)
+
+
+class Middle(Objective):
+    """The field at the middle of three consecutive samples against their slope; reads times and no derivatives."""
+
+    reads, window = ("states", "times", "inputs"), 3
+
+    def residual(self, model, observations, codes):
+        x, t = (values.unflatten(-2, (-1, 3)) for values in (observations.states, observations.times))
+        slope = (x[..., 2, :] - x[..., 0, :]) / (t[..., 2, :] - t[..., 0, :])
+        residual = (model.vector_field(x[..., 1, :], codes) - slope) / model.dynamics.derivative_std
+        if observations.mask is not None:
+            residual = residual * observations.mask.unflatten(-1, (-1, 3))[..., :1]
+        return residual.repeat_interleave(3, -2).flatten(-2)
+
+
+def test_borders_and_times_of_trajectories_reach_an_objective_that_reads_them(lively, monkeypatch):
+    """Every window is one of a single trajectory, and none is left out; joined ones, the control, have one more."""
+    times = [np.linspace(0, 0.2, 6), 5 + np.cumsum(np.full(7, 0.03))]
+    paths = [np.random.default_rng(k).normal(size=(len(t), 2)) for k, t in enumerate(times)]
+    monkeypatch.setattr(lively, "_objective", Middle())
+    inside = {(*t[i : i + 3],) for t in times for i in range(len(t) - 2)}
+
+    def windows(*given: np.ndarray) -> set[tuple[float, ...]]:
+        asked = lively._observed([paths, np.concatenate(paths)][len(given) == 1], times=[*given])
+        seen = whole([asked], Middle.reads, 3).times[0, :, 0].unflatten(0, (-1, 3))
+        return {(*window.tolist(),) for window in seen}
+
+    assert windows(*times) <= inside
+    assert {instant for window in windows(*times) for instant in window} == {*np.concatenate(times)}
+    assert windows(np.concatenate(times)) - inside
+    first, second = (lively.adapt(paths, times=[factor * t for t in times]) for factor in (1, 2))
+    assert np.abs(first.code - second.code).max() > 1e-3  # they are not only carried along
+    with pytest.raises(ValueError, match=r"reads times, got none; give times="):
+        lively.adapt(paths)
+    with pytest.raises(ValueError, match="at least the 3 samples of a window, got 2"):
+        lively.adapt([paths[0], paths[1][:2]], times=[times[0], times[1][:2]])
+    with pytest.raises(ValueError, match="times of a trajectory must increase"):
+        lively.adapt(paths, times=[times[0][::-1], times[1]])
+    with pytest.raises(ValueError, match="inputs are for a model that was trained with inputs"):
+        lively.adapt(paths, times=times, inputs=[np.ones((6, 1)), np.ones((7, 1))])
 
 
 GOOD = np.zeros((5, 2))
@@ -209,7 +367,7 @@ def test_observations_that_make_no_sense_are_refused(model, arguments):
 
 @pytest.mark.parametrize("settings", [{"step": 3}, {"name": "x"}, {"_target_": "os.system"}])
 def test_a_setting_that_is_not_known_is_refused_with_those_that_are(model, settings):
-    with pytest.raises(ValueError, match=r"adapt takes the settings damping, screening, steps, tolerance, got"):
+    with pytest.raises(ValueError, match=r"adapt takes the settings damping, screening, starts, steps, tolerance, got"):
         model.adapt(GOOD, GOOD, **settings)
 
 

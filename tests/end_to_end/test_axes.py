@@ -145,7 +145,7 @@ def test_one_observation_is_enough_for_every_adaptation(accepted, started, adapt
 
 @pytest.mark.parametrize("steps", [1, 3, 300])
 def test_so_many_steps_are_taken_as_are_asked_for(started, steps):
-    _, folder, _ = started(f"evaluation.steps={steps}")
+    _, folder, _ = started("adaptation=gradient", f"evaluation.steps={steps}")
     with np.load(folder.evaluation) as arrays:
         assert len(arrays["trace"]) == steps + 1
     assert metrics_of(folder)["steps"] == steps
@@ -153,7 +153,8 @@ def test_so_many_steps_are_taken_as_are_asked_for(started, steps):
 
 @pytest.mark.parametrize(("word", "norm"), [("zero", 0), ("mean", 1)])
 def test_adaptation_begins_where_it_is_told(started, word, norm):
-    _, folder, trained = started("evaluation.steps=1", "adaptation.learning_rate=1e-9", f"evaluation.start={word}")
+    tiny_step = ("adaptation=gradient", "evaluation.steps=1", "adaptation.learning_rate=1e-9")
+    _, folder, trained = started(*tiny_step, f"evaluation.start={word}")
     mean = trained.codes.mean(0)
     assert mean.abs().max() > 1e-3
     with np.load(folder.evaluation) as arrays:

@@ -205,7 +205,7 @@ def test_nor_does_it_where_python_starts_anew(tiny_words, around, usual, tmp_pat
     process = subprocess.run(command, env=surroundings, cwd=tmp_path, capture_output=True, text=True, timeout=300)
     assert process.returncode == 0, process.stderr
     (metrics,) = (tmp_path / "outputs").glob("*/metrics.json")
-    assert records_of(RunFolder(metrics.parent)) == usual["adaptation=gradient"]
+    assert records_of(RunFolder(metrics.parent)) == usual["adaptation=levenberg_marquardt"]
 
 
 def test_a_signal_of_slurm_leaves_no_checkpoint_outside_of_the_training(tiny_words, bare_environment, tmp_path):

@@ -26,7 +26,7 @@ IN_THE_EVALUATION_ONLY = [
         "evaluation.grid=20",
         "evaluation.box_scale=1.5",
     ),
-    *("adaptation.learning_rate=0.1", "integrator.step_size=0.01", "data.test_tasks=3", "data.support_trajectories=2"),
+    *("adaptation.tolerance=0.01", "integrator.step_size=0.01", "data.test_tasks=3", "data.support_trajectories=2"),
 ]
 IN_BOTH = [
     *("seed=1", "rank=3", "system=duffing", "system.parameters.m=[1,2]", "modulation=shift", "modulation.code_dim=4"),

@@ -10,17 +10,17 @@ from scipy.optimize import least_squares
 from metastruct.adaptation.adaptation import Prior
 from metastruct.adaptation.closed_form import ClosedForm
 from metastruct.adaptation.error_bars import energy_difference, error_bar
-from metastruct.adaptation.gaussian import Residual, screened
 from metastruct.adaptation.gradient import GradientDescent
-from metastruct.adaptation.jacobian import with_jacobian
+from metastruct.adaptation.jacobian import Residual, with_jacobian
 from metastruct.adaptation.levenberg_marquardt import LevenbergMarquardt
+from metastruct.adaptation.screening import screened
 from metastruct.data.observations import Observations
 from metastruct.modulation.low_rank import DiagonalUpdate
 from metastruct.objectives.derivatives import Derivatives
 
 TASKS, POINTS, CODE = 4, 15, 3
 OBJECTIVE = Derivatives()
-TIGHT = LevenbergMarquardt(60, tolerance=1e-10, screening=0)
+TIGHT = LevenbergMarquardt(60, tolerance=1e-10, starts=0)
 
 
 def draws(*shape: int, seed: int = 1) -> torch.Tensor:
@@ -191,11 +191,11 @@ def test_screening_chooses_the_training_code_that_made_the_data(curved):
     with torch.no_grad():
         y = curved.vector_field(x, codes[[3, 0, 11, 7]])
         residual = Residual(curved, OBJECTIVE, Observations(x, y))
-        chosen = screened(residual, torch.zeros(TASKS, CODE, dtype=torch.float64), prior, 8)
+        chosen = screened(residual, torch.zeros(TASKS, CODE, dtype=torch.float64), prior, 16, 8)
         torch.testing.assert_close(chosen, codes[[3, 0, 11, 7]])
         own = draws(TASKS, CODE, seed=9)
         residual = Residual(curved, OBJECTIVE, Observations(x, curved.vector_field(x, own)))
-        torch.testing.assert_close(screened(residual, own, prior, 8), own)
+        torch.testing.assert_close(screened(residual, own, prior, 16, 8), own)
 
 
 def test_screening_reaches_a_valley_that_the_start_does_not(curved):
@@ -207,7 +207,7 @@ def test_screening_reaches_a_valley_that_the_start_does_not(curved):
     mean = prior.mean.expand(30, -1)
     observations = Observations(x, y)
     without, screening = (
-        LevenbergMarquardt(20, screening=n).fit(curved, OBJECTIVE, observations, mean, prior) for n in (0, 8)
+        LevenbergMarquardt(20, starts=n).fit(curved, OBJECTIVE, observations, mean, prior) for n in (0, 16)
     )
     assert screening.trace[-1].max() < 1e-3
     assert without.trace[-1].max() > 1e-2

@@ -10,6 +10,7 @@ import torch
 from omegaconf import OmegaConf
 
 from metastruct.adaptation.adaptation import Prior
+from metastruct.adaptation.gradient import GradientDescent
 from metastruct.adaptation.levenberg_marquardt import LevenbergMarquardt
 from metastruct.assembly import build_learner, build_metrics, build_model, component
 from metastruct.config import CONF
@@ -21,6 +22,7 @@ from metastruct.evaluation.adapted import Learned, Protocol
 from metastruct.evaluation.errors import relative_error
 from metastruct.evaluation.facts import facts, metrics
 from metastruct.evaluation.protocol import Evaluation, MetricRefused, evaluate
+from metastruct.evaluation.summary import summary
 from metastruct.integrators.flow import Flow
 from metastruct.integrators.rk4 import RK4
 from metastruct.integrators.rollout import rollout
@@ -169,7 +171,7 @@ def evaluation(learner, data: Source, shots: int = 100, names=None) -> Evaluatio
     start = prior.mean.expand(len(data.test), -1)
     protocol = Protocol(shots, 0, 12, 1.0, build_metrics(metrics() if names is None else names), names is not None)
     learned = Learned(learner.model, Derivatives(), start, prior)
-    return evaluate(learned, protocol, LevenbergMarquardt(20, screening=0), RK4(0.02), data)
+    return evaluate(learned, protocol, LevenbergMarquardt(20, starts=0), RK4(0.02), data)
 
 
 def test_new_members_are_met_and_measured_without_a_law(trained):
@@ -253,3 +255,17 @@ def test_a_member_that_was_replaced_is_the_same_otherwise():
     member = source().test[0]
     assert [len(one) for one in member.part(slice(2)).trajectories] == TEST[0][:2]
     assert member.part(slice(None)) == replace(member)
+
+
+def test_fits_that_did_not_converge_are_counted(trained):
+    """One step is not enough for any of them; gradient steps do not know."""
+    learner = trained[0]
+    prior = Prior.of(learner.codes.detach(), torch.full((2,), 1e-6, dtype=torch.float64))
+    start = (prior.mean + 2).expand(3, -1)
+    learned = Learned(learner.model, Derivatives(), start, prior)
+    protocol = Protocol(100, 0, 12, 1.0, build_metrics(["support_loss"]), True)
+    counts = [
+        summary(evaluate(learned, protocol, adaptation, RK4(0.02), source()))["unconverged_tasks"]
+        for adaptation in (LevenbergMarquardt(20), LevenbergMarquardt(1, starts=0), GradientDescent(3, 0.1))
+    ]
+    assert counts == [0, 3, None]

@@ -96,3 +96,14 @@ def test_an_integrator_that_gives_up_in_its_first_step_says_so():
     steep.vector_field = lambda x, mu: np.where(x == 0, 1.0, np.nan)
     with pytest.raises(RuntimeError, match="mass_spring stopped at t = 0:"):
         integrate(steep, np.zeros((1, 1, 2)), np.ones((1, 3)), np.linspace(0, 1, 3), 1e-8)
+
+
+def test_steps_without_end_are_bounded_and_the_member_is_named(monkeypatch):
+    """On the edge of its domain a law may turn round at every step, which no accuracy resolves and no failure ends."""
+    monkeypatch.setattr("metastruct.data.simulate.MOST", 3_000)
+    edgy = copy.copy(SYSTEM)
+    edgy.vector_field = lambda x, mu: np.where(x > 0, -1e8, 1.0) * (mu[:, None, :1] > 2)
+    starts, mu = np.full((2, 1, 2), 0.5), np.array([[1.0, 1, 0], [3.0, 1, 0]])
+    with pytest.raises(RuntimeError, match=r"mass_spring took 3,000 evaluations .* the member m = 3\.00.* from \[0\.5"):
+        integrate(edgy, starts, mu, np.linspace(0, 5, 3), 1e-8)
+    assert np.isfinite(integrate(edgy, starts[:1], mu[:1], np.linspace(0, 5, 3), 1e-8)).all()

@@ -13,6 +13,7 @@ from omegaconf import OmegaConf
 
 from metastruct.assembly import component
 from metastruct.config import ConfigError, composed, method_name
+from metastruct.facts import basis
 from metastruct.launchers.launcher import Launcher, Outcome
 from metastruct.runs.files import claimed, is_claimed, locked
 from metastruct.runs.folder import run_folder, training_folder
@@ -307,3 +308,27 @@ def test_planning_imports_nothing_heavy():
     check = f"import sys, metastruct.sweeps.command; print(*({heavy} & set(sys.modules)))"
     said = subprocess.run([sys.executable, "-c", check], capture_output=True, text=True, check=True)
     assert said.stdout.split() == []
+
+
+@pytest.mark.parametrize(
+    ("words", "adaptation"),
+    [
+        ("system=pendulum modulation=svd", ("adaptation=gradient",)),
+        ("system=pendulum", ("adaptation=gradient",)),
+        ("modulation=svd adaptation=levenberg_marquardt", ()),
+        ("modulation=camel", ()),
+        ("learner=maml trainer.steps=3", ()),
+    ],
+)
+def test_tables_name_the_adaptation_that_they_rest_on_where_their_words_leave_it_open(words, adaptation):
+    assert basis(words.split()) == adaptation
+
+
+def test_runs_of_a_table_keep_gradient_steps_whatever_the_default_is(tmp_path, composed):
+    assert composed("modulation=svd").adaptation.name != "gradient"
+    named = {job.label: job for job in table("main_job", tmp_path).jobs}
+    job = named["system=pendulum modulation=svd rank=5"]
+    assert "adaptation=gradient" in job.overrides
+    assert job.settings.adaptation.name == "gradient"
+    asked = table("main_job", tmp_path, ("adaptation=levenberg_marquardt",)).jobs
+    assert {job.settings.adaptation.name for job in asked} == {"levenberg_marquardt"}

@@ -14,6 +14,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, fields
+from functools import cached_property
 
 import torch
 from torch import Tensor, nn
@@ -56,6 +57,24 @@ class Prior:
             return cls(codes.mean(0), identity, noise, codes)
         return cls(codes.mean(0), torch.lerp(scatter, spread * identity, 1 / tasks), noise, codes)
 
+    @cached_property
+    def precision(self) -> Tensor:
+        """C^-1 `[code, code]`."""
+        return torch.linalg.inv(self.covariance)
+
+    @cached_property
+    def spread(self) -> Tensor:
+        """The codes, each as far as can be from the mean and from those before it, in standard deviations of C."""
+        order, nearest = list[Tensor](), self._distances(self.mean)
+        for _ in self.codes:
+            order.append(nearest.argmax())
+            nearest = torch.minimum(nearest, self._distances(self.codes[order[-1]]))
+        return self.codes[torch.stack(order)]
+
+    def _distances(self, centre: Tensor) -> Tensor:
+        offset = self.codes - centre
+        return (offset @ self.precision * offset).sum(-1)
+
     def weight(self, residual: Tensor) -> Tensor:
         """1/s of each residual of `[tasks, residuals]`, `[residuals]`."""
         return self.noise.rsqrt().repeat(residual.shape[-1] // len(self.noise))
@@ -72,11 +91,13 @@ class Fit:
         codes: `[tasks, code]`.
         trace: loss of each task before each step and at the end, `[steps + 1, tasks]`.
         covariance: of each code's posterior, `[tasks, code, code]`, or None where the adaptation has none.
+        converged: which tasks ended at a minimum `[tasks]`, or None where the adaptation does not know.
     """
 
     codes: Tensor
     trace: Tensor
     covariance: Tensor | None = None
+    converged: Tensor | None = None
 
 
 class Adaptation(ABC):

@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 
 from metastruct.adaptation.adaptation import Adaptation, Fit, Prior, frozen
-from metastruct.adaptation.gaussian import posterior, quadratic
+from metastruct.adaptation.gaussian import misfit, posterior, quadratic
 from metastruct.adaptation.jacobian import Residual
 from metastruct.data.observations import Observations
 from metastruct.dynamics.model import ModulatedModel
@@ -48,12 +48,12 @@ class ClosedForm(Adaptation):
             inverse = torch.linalg.pinv(torch.where(given[..., None], before.curvature, 0.0), hermitian=True)
             step = -(inverse @ torch.where(given, before.gradient, 0.0)[..., None])[..., 0]
             codes = start + step
-            after = quadratic(residual, codes, prior)
+            cost, loss = misfit(residual, residual(codes), codes, prior)
             predicted = before.cost + (before.gradient * step).sum(-1) / 2
-            off = (after.cost - predicted).abs() > AFFINE * before.cost + torch.finfo(codes.dtype).eps
+            off = (cost - predicted).abs() > AFFINE * before.cost + torch.finfo(codes.dtype).eps
             if off.any():
                 raise ValueError(
                     "the closed form needs a field that is affine in the code, got one that is not; "
                     "use an adaptation that takes steps"
                 )
-            return Fit(codes, torch.stack([before.loss, after.loss]), posterior(after, prior))
+            return Fit(codes, torch.stack([before.loss, loss]), posterior(before, prior), before.finite())

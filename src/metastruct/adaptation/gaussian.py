@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, fields
 
 import torch
 from torch import Tensor
@@ -45,39 +45,26 @@ class Quadratic:
 def quadratic(residual: Residual, codes: Tensor, prior: Prior | None) -> Quadratic:
     """Linearise at codes `[tasks, code]`; without a prior C^-1 is zero and s^2 one."""
     values, jacobian = residual.with_jacobian(codes)
-    count = residual.observations.count
-    loss = (values * values).sum(-1) / count
-    points = residual.observations.states.shape[-2]
-    residuals = (values.shape[-1] // points) * torch.as_tensor(count, dtype=values.dtype, device=values.device).expand(
-        len(values)
-    )
+    cost, loss = misfit(residual, values, codes, prior)
+    observations = residual.observations
+    each = values.shape[-1] // observations.states.shape[-2]
     if prior is not None:
         weight = prior.weight(values)
         values, jacobian = values * weight, jacobian * weight[:, None]
-    cost = (values * values).sum(-1) / 2
     gradient = (jacobian * values[..., None]).sum(1)
     curvature = jacobian.mT @ jacobian
     if prior is not None:
-        precision, offset = torch.linalg.inv(prior.covariance), codes - prior.mean
-        pull = offset @ precision
-        cost, gradient, curvature = cost + (pull * offset).sum(-1) / 2, gradient + pull, curvature + precision
-    return Quadratic(cost, gradient, curvature, loss, residuals)
+        gradient, curvature = gradient + (codes - prior.mean) @ prior.precision, curvature + prior.precision
+    return Quadratic(cost, gradient, curvature, loss, torch.full_like(loss, each) * observations.count)
 
 
-def screened(residual: Residual, start: Tensor, prior: Prior, count: int) -> Tensor:
-    """For each task the most probable of its start and the training codes, from about `count` of its points."""
-    observations, window = residual.observations, residual.objective.window
-    tasks, points = observations.states.shape[:2]
-    windows = torch.linspace(0, points // window - 1, min(-(-count // window), points // window)).long()
-    some = (windows[:, None] * window + torch.arange(window)).flatten().to(start.device)
-    codes = torch.cat([start[None], prior.codes[:, None].expand(-1, tasks, -1)])
-    every = replace(residual, observations=observations.at(some).repeated(len(codes)))
-    values = every(codes.flatten(0, 1)).unflatten(0, (len(codes), tasks))
-    offset = codes - prior.mean
-    cost = (values * prior.weight(values)).square().sum(-1) * (points / len(some))
-    cost = cost + (offset @ torch.linalg.inv(prior.covariance) * offset).sum(-1)
-    best = cost.nan_to_num(nan=torch.inf).argmin(0)
-    return codes[best, torch.arange(tasks, device=start.device)]
+def misfit(residual: Residual, values: Tensor, codes: Tensor, prior: Prior | None) -> tuple[Tensor, Tensor]:
+    """Cost and loss, as of `Quadratic`, of residuals `[tasks, residuals]` at codes, without derivatives."""
+    loss = (values * values).sum(-1) / residual.observations.count
+    if prior is None:
+        return (values * values).sum(-1) / 2, loss
+    weighted, offset = values * prior.weight(values), codes - prior.mean
+    return (weighted * weighted).sum(-1) / 2 + (offset @ prior.precision * offset).sum(-1) / 2, loss
 
 
 def solve(matrix: Tensor, vector: Tensor) -> Tensor:
@@ -92,5 +79,5 @@ def posterior(at: Quadratic, prior: Prior | None) -> Tensor | None:
     if prior is None:
         return None
     lost = ~at.finite()
-    curvature = torch.where(lost[:, None, None], torch.linalg.inv(prior.covariance), at.curvature)
+    curvature = torch.where(lost[:, None, None], prior.precision, at.curvature)
     return torch.linalg.inv(curvature)

@@ -2,26 +2,30 @@
 
 A step solves (H + lambda diag H) d = -g with the gradient g and the Gauss-Newton curvature H of the negative
 log-posterior (`adaptation`). A task whose cost falls takes the step and divides its damping lambda by ten; another
-stays and multiplies it by ten. A task is done when the Newton decrement sqrt(g^T H^-1 g), the distance to the minimum
-in standard deviations of the posterior, is below the tolerance (Boyd and Vandenberghe 2004, section 9.5.1).
-
-Steps that large end in the nearest valley, and from the mean code that is often not the deepest. So a task begins at
-the best of the start and the training codes, judged by its posterior at a few points.
+stays and multiplies it by ten. A task has converged when the Newton decrement sqrt(g^T H^-1 g), the distance to the
+minimum in standard deviations of the posterior, is below the tolerance (Boyd and Vandenberghe 2004, section 9.5.1). It
+leaves the batch then, and takes one last step without damping, which leaves the order of the square of that distance
+and is not linearised again. `screening` says where a task begins.
 """
 
 from __future__ import annotations
+
+from dataclasses import replace
 
 import torch
 from torch import Tensor
 
 from metastruct.adaptation.adaptation import Adaptation, Fit, Prior, frozen
-from metastruct.adaptation.gaussian import Quadratic, posterior, quadratic, screened, solve
+from metastruct.adaptation.gaussian import Quadratic, misfit, posterior, quadratic, solve
 from metastruct.adaptation.jacobian import Residual
+from metastruct.adaptation.screening import glimpse, screened
 from metastruct.data.observations import Observations
 from metastruct.dynamics.model import ModulatedModel
 from metastruct.objectives.objective import Objective
 
 LARGEST_DAMPING = 1e12
+MANY = 0.25  # share of its points below which a task is fitted to few of them first
+ROUGH = 3.0  # tolerance of the fit to few points, for those of all of them lie further from its minimum
 
 
 class LevenbergMarquardt(Adaptation):
@@ -31,17 +35,19 @@ class LevenbergMarquardt(Adaptation):
 
     Args:
         steps: largest number of steps, each one evaluation of the field and of its derivatives.
-        tolerance: distance to the minimum at which a task is done, in standard deviations of its posterior (without a
-            prior: of the least-squares estimate).
+        tolerance: distance to the minimum from which one step is enough, in standard deviations of the posterior
+            (without a prior: of the least-squares estimate).
         damping: first lambda.
-        screening: points of a task on which the training codes are compared with the start; 0: begin at the start.
+        starts: training codes that are compared with the start; 0: begin at the start.
+        screening: points of a task on which they are compared. A rough fit to twice as many comes first where a task
+            has many more, for steps on few points are cheap.
 
     Source: Marquardt (1963), An algorithm for least-squares estimation of nonlinear parameters.
     """
 
-    def __init__(self, steps: int, tolerance: float = 1e-3, damping: float = 1e-3, screening: int = 8):
+    def __init__(self, steps: int, tolerance: float = 0.1, damping: float = 1e-3, starts: int = 16, screening: int = 8):
         self.steps, self.tolerance = steps, tolerance
-        self.damping, self.screening = damping, screening
+        self.damping, self.starts, self.screening = damping, starts, screening
 
     def fit(
         self,
@@ -54,33 +60,50 @@ class LevenbergMarquardt(Adaptation):
         residual = Residual(model, objective, observations)
         with frozen(model), torch.no_grad():
             codes = start.detach().clone()
-            if prior is not None and self.screening:
-                codes = screened(residual, codes, prior, self.screening)
-            return self._fit(residual, codes, prior)
+            if prior is not None and self.starts:
+                codes = screened(residual, codes, prior, self.starts, self.screening)
+                few, share = glimpse(observations, objective.window, 2 * self.screening)
+                many = (share < MANY).nonzero()[:, 0]
+                if len(many):
+                    rough = replace(residual, observations=few).of(many)
+                    codes[many] = self._fit(rough, codes[many], prior, ROUGH).codes
+            return self._fit(residual, codes, prior, self.tolerance)
 
-    def _fit(self, residual: Residual, codes: Tensor, prior: Prior | None) -> Fit:
+    def _fit(self, residual: Residual, codes: Tensor, prior: Prior | None, tolerance: float) -> Fit:
         at = quadratic(residual, codes, prior)
         damping = torch.full_like(at.cost, self.damping)
         trace = [at.loss]
-        active = self._unfinished(at, prior).nonzero()[:, 0]
+        near = _near(at, prior, tolerance)
+        active = (at.finite() & ~near).nonzero()[:, 0]
         while len(active) and len(trace) <= self.steps:
             here = at.rows(active)
             ridge = damping[active, None] * here.curvature.diagonal(dim1=-2, dim2=-1)
-            step = solve(here.curvature + torch.diag_embed(ridge), -here.gradient)
-            candidate = codes[active] + step
+            candidate = codes[active] + solve(here.curvature + torch.diag_embed(ridge), -here.gradient)
             there = quadratic(residual.of(active), candidate, prior)
             better = there.finite() & (there.cost < here.cost)
             damping[active] *= torch.where(better, 0.1, 10.0).to(damping)
             codes[active[better]] = candidate[better]
             at = at.put(active[better], there.rows(better))
             trace.append(at.loss)
-            going = self._unfinished(at.rows(active), prior) & (damping[active] < LARGEST_DAMPING)
-            active = active[going]
-        trace += [at.loss] * (self.steps + 1 - len(trace))
-        return Fit(codes, torch.stack(trace), posterior(at, prior))
+            near[active] = _near(at.rows(active), prior, tolerance)
+            active = active[~near[active] & (damping[active] < LARGEST_DAMPING)]
+        codes, loss = _last_step(residual, codes, at, near, prior)
+        before = trace[: self.steps] + [at.loss] * (self.steps - len(trace))
+        return Fit(codes, torch.stack([*before, loss]), posterior(at, prior), near)
 
-    def _unfinished(self, at: Quadratic, prior: Prior | None) -> Tensor:
-        """Tasks `[tasks]` that are finite and not yet at their minimum."""
-        squared_decrement = -(at.gradient * solve(at.curvature, -at.gradient)).sum(-1)
-        variance = 1.0 if prior is not None else 2 * at.cost / at.residuals
-        return at.finite() & ~(squared_decrement <= self.tolerance**2 * variance)
+
+def _near(at: Quadratic, prior: Prior | None, tolerance: float) -> Tensor:
+    """Tasks `[tasks]` that are finite and one step from their minimum."""
+    squared_decrement = -(at.gradient * solve(at.curvature, -at.gradient)).sum(-1)
+    variance = 1.0 if prior is not None else 2 * at.cost / at.residuals
+    return at.finite() & (squared_decrement <= tolerance**2 * variance)
+
+
+def _last_step(
+    residual: Residual, codes: Tensor, at: Quadratic, near: Tensor, prior: Prior | None
+) -> tuple[Tensor, Tensor]:
+    """Codes after a step of those that are near, where it does not make them worse, and the losses `[tasks]`."""
+    candidate = torch.where(near[:, None], codes + solve(at.curvature, -at.gradient), codes)
+    cost, loss = misfit(residual, residual(candidate), candidate, prior)
+    better = near & (cost < at.cost)
+    return torch.where(better[:, None], candidate, codes), torch.where(better, loss, at.loss)

@@ -71,13 +71,6 @@ def ten_tasks(*overrides: str) -> float:
     return statistics.median(interleaved(adapt, rounds=15)[0])
 
 
-def one_task(*overrides: str) -> float:
-    """Milliseconds from numpy arrays to an adapted member."""
-    model, support = pendulum_support(*overrides)
-    states, derivatives = support.states[0].numpy(), support.derivatives[0].numpy()
-    return 1e3 * statistics.median(interleaved(lambda: model.adapt(states, derivatives), rounds=30)[0])
-
-
 def levenberg_over_gradient(metric: str, *overrides: str) -> float:
     """A metric after Levenberg-Marquardt over the same after 300 gradient steps, each the mean of 3 seeds."""
     from metastruct.reports.tables import read_records, seed_means

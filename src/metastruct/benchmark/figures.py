@@ -7,7 +7,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 
-from metastruct.benchmark.accuracy import PENDULUM, accuracy, coverage, levenberg_over_gradient, one_task, ten_tasks
+from metastruct.benchmark.accuracy import PENDULUM, accuracy, coverage, levenberg_over_gradient, ten_tasks
+from metastruct.benchmark.members import hundred_rollouts, one_member, thousand_members
 from metastruct.benchmark.processes import main_table, report_from_records, start_up, whole_process
 from metastruct.benchmark.steps import (
     batched_over_loop,
@@ -112,7 +113,11 @@ def adaptations(*overrides: str) -> list[Figure]:
     """Of Levenberg-Marquardt on pendulum, svd(5); `overrides` measure them on another training."""
     return [
         Figure("Levenberg-Marquardt, 10 tasks of 200 points", partial(ten_tasks, *overrides), 0.3, "s"),
-        Figure("Levenberg-Marquardt, one task, numpy to member", partial(one_task, *overrides), 50.0, "ms"),
+        Figure("one member of 200 observations, numpy to member", partial(one_member, *overrides), 10.0, "ms"),
+        Figure("a thousand members of 20 to 200 observations", partial(thousand_members, *overrides), 2.0, "s"),
+        Figure("the same of 200 observations each", partial(thousand_members, *overrides, fewest=200), unit="s"),
+        Figure("memory of a thousand members", partial(thousand_members, *overrides, memory=True), 500.0, "MB"),
+        Figure("a hundred rollouts of 200 instants over one", partial(hundred_rollouts, *overrides), 1.5),
         *(
             Figure(
                 f"Levenberg-Marquardt over gradient, {facts(metric).label}",

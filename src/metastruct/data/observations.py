@@ -54,8 +54,8 @@ class Observations:
         return self._map(lambda values: values[tasks])
 
     def at(self, points: Tensor) -> Observations:
-        """Those at some points `[points]`, the same of every task."""
-        return self._map(lambda values: values[:, points])
+        """Those at some points of each task, `[tasks, points]`."""
+        return self._map(lambda values: values[torch.arange(len(points), device=points.device)[:, None], points])
 
     def apart(self, window: int) -> Observations:
         """Every window of every task as a task of its own, in their order."""
@@ -143,12 +143,42 @@ def support(members: Sequence[Member], shots: int, seed: int, reads: Sequence[st
         np.random.default_rng([seed, 1, task]).permutation(count)[: max(1, shots // window)]
         for task, count in enumerate(counts)
     ]
-    most = max(map(len, picks))
-    padded = np.stack([np.pad(pick, (0, most - len(pick)), mode="edge") for pick in picks])
-    rows = starts[torch.from_numpy(first[:-1, None] + padded)][..., None] + torch.arange(window)
-    parts = {name: recordings.parts[name][rows.flatten(1)] for name in reads if name in recordings.parts}
+    rows = [starts.numpy()[before + pick] for before, pick in zip(first, picks, strict=False)]
+    return _gathered(recordings, rows, reads, window)
+
+
+def whole(members: Sequence[Member], reads: Sequence[str], window: int) -> Observations:
+    """All observations of each member in float64, filled up and masked where others have more.
+
+    Where an objective asks for windows, every trajectory is covered by as few as hold it, which overlap where its
+    length is no multiple of theirs.
+
+    Args:
+        reads: which parts of the observations are wanted.
+
+    Raises:
+        ValueError: a trajectory is shorter than a window.
+    """
+    recordings, row, rows = Recordings(members, torch.float64), 0, []
+    for lengths in recordings.lengths:
+        starts = []
+        for samples in lengths:
+            if samples < window:
+                raise ValueError(f"a trajectory must have at least the {window} samples of a window, got {samples}")
+            starts.append(row + np.linspace(0, samples - window, -(-samples // window)).round().astype(int))
+            row += samples
+        rows.append(np.concatenate(starts))
+    return _gathered(recordings, rows, reads, window)
+
+
+def _gathered(recordings: Recordings, firsts: Sequence[Array], reads: Sequence[str], window: int) -> Observations:
+    """The windows of each task that begin at the rows `firsts`, filled up where others have more, and masked."""
+    most = max(map(len, firsts))
+    padded = np.stack([np.pad(rows, (0, most - len(rows)), mode="edge") for rows in firsts])
+    rows = (torch.from_numpy(padded)[..., None] + torch.arange(window)).flatten(1)
+    parts = {name: recordings.parts[name][rows] for name in reads if name in recordings.parts}
     mask = None
-    if any(len(pick) < most for pick in picks):
-        known = torch.arange(most) < torch.tensor([[len(pick)] for pick in picks])
+    if any(len(rows) < most for rows in firsts):
+        known = torch.arange(most) < torch.tensor([[len(rows)] for rows in firsts])
         mask = known.repeat_interleave(window, -1)
     return Observations(**parts, mask=mask)

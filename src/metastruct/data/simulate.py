@@ -8,12 +8,15 @@ looser than N separate ones, and takes under a second where they take half a min
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import count
 
 import numpy as np
 from scipy.integrate import solve_ivp
 
 from metastruct.data.trajectory import Member, Trajectory
 from metastruct.systems.system import Array, System
+
+MOST = 300_000  # evaluations of the law for all members at once; a usual simulation takes some thousands
 
 
 @dataclass(frozen=True)
@@ -39,13 +42,22 @@ def integrate(system: System, starts: Array, mu: Array, times: Array, tolerance:
 
     Raises:
         ValueError: the law is not finite at a start.
-        RuntimeError: the integrator gave up (the message names the system and the time it reached).
+        RuntimeError: the integrator gave up, or takes no end of small steps, as it does on the edge of the domain of a
+            law (the message names the system and the time that it reached, and in that case the member).
     """
-    shape = starts.shape
+    shape, evaluations = starts.shape, count(1)
     bound = max(tolerance / np.sqrt(starts.size), 1e-13)
 
-    def law(_: float, flat: Array) -> Array:
-        return system.vector_field(flat.reshape(shape), mu).ravel()
+    def law(t: float, flat: Array) -> Array:
+        field = system.vector_field(flat.reshape(shape), mu)
+        if next(evaluations) > MOST:
+            task, trajectory, _ = np.unravel_index(np.nan_to_num(np.abs(field), nan=np.inf).argmax(), shape)
+            raise RuntimeError(
+                f"simulating {system.name} took {MOST:,} evaluations to reach t = {t:.3g} of {times[-1]:g}; fastest is "
+                f"the member {system.described(mu[[task]])[0]} from {starts[task, trajectory].tolist()}: choose other "
+                f"starts or system.parameters"
+            )
+        return field.ravel()
 
     lawless = np.argwhere(~np.isfinite(system.vector_field(starts, mu)).all(-1))
     if len(lawless):  # the integrator would look for its first step for ever

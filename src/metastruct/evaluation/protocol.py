@@ -28,13 +28,15 @@ class Evaluation:
 
     `values` holds one `[tasks]` array for each (metric, component), the component being empty for the whole state.
     `domains` names the family of each task, `diverged` says which rollouts left, `[tasks]`, None where no metric asked
-    for rollouts; `seconds` is the wall time of each phase, `adapted` what was measured.
+    for rollouts, `converged` which fits ended at a minimum, `[tasks]`, None where the adaptation does not know;
+    `seconds` is the wall time of each phase, `adapted` what was measured.
     """
 
     adapted: Adapted
     domains: list[str]
     values: dict[tuple[str, str], Array] = field(default_factory=dict)
     diverged: Array | None = None
+    converged: Array | None = None
     seconds: dict[str, float] = field(default_factory=dict)
 
 
@@ -56,6 +58,8 @@ def evaluate(
             result.values[name, component] = values
     if any(facts(name).rolled_out for name, _ in result.values):
         result.diverged = adapted.diverged
+    converged = adapted.fit.converged
+    result.converged = None if converged is None else converged.cpu().numpy()
     result.seconds = adapted.seconds | {"metrics": time.perf_counter() - began - sum(adapted.seconds.values())}
     return result
 

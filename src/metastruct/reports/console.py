@@ -34,6 +34,9 @@ def print_result(metrics: dict[str, Any], folder: Path) -> None:
                 table.add_row(f"  {domain}", _spread(own[metric], known), "-")
     lost = "-" if metrics["diverged_tasks"] is None else f"{metrics['diverged_tasks']} of {tasks}"
     table.add_row("diverged tasks", f"[bold red]{lost}[/bold red]" if metrics["diverged_tasks"] else lost, "-")
+    if (stuck := metrics.get("unconverged_tasks")) is not None:
+        told = f"{stuck} of {tasks}"
+        table.add_row("fits that did not converge", f"[bold red]{told}[/bold red]" if stuck else told, "-")
     if metrics.get("training_diverged_at") is not None:
         table.add_row("training", f"[bold red]DIVERGED at outer step {metrics['training_diverged_at']}[/bold red]", "-")
     counts, seconds = metrics["parameters"], metrics["seconds"]

@@ -6,7 +6,7 @@ from typing import Any
 
 from omegaconf import OmegaConf
 
-from metastruct.facts import CONF, Facts, brings, by_default, described, facts_of, in_order, options
+from metastruct.facts import CONF, Facts, brings, described, facts_of, in_order, options
 
 PAPER_YAML: dict[str, Any] = OmegaConf.to_container(OmegaConf.load(CONF / "paper.yaml"))  # type: ignore[assignment]
 SVD: str = PAPER_YAML["method"]
@@ -49,8 +49,8 @@ def methods() -> list[str]:
 
 
 def usual(modulation: str, adaptation: str) -> bool:
-    """Is it the adaptation that a modulation has by default?"""
-    return adaptation == brings("modulation", modulation).get("adaptation", by_default()["adaptation"])
+    """Is it the adaptation that a modulation has in the tables, which rest on experiment=paper?"""
+    return adaptation == brings("modulation", modulation).get("adaptation", brings("experiment", "paper")["adaptation"])
 
 
 def stepwise(adaptation: str) -> bool:

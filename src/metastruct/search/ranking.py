@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from metastruct.evaluation.facts import ERRORS
+from metastruct.facts import basis
 from metastruct.search.space import METHODS, MODULATIONS
 from metastruct.search.trial import Job, Row
 
@@ -79,8 +80,9 @@ def choose(rows: Sequence[Row]) -> dict[str, Any]:
         score, row = best_first([row for row in own if len(seeds[row.trial]) == most])[0]
         alike = [other for other in own if (other.trial, other.variant) == (row.trial, row.variant)]
         length = [f"trainer.steps={row.steps}"] if row.steps else []
+        words = [*METHODS[learner].overrides, *length, *row.training.split(), *row.adaptation.split()]
         chosen.setdefault(system, {})[learner] = {
-            "overrides": [*METHODS[learner].overrides, *length, *row.training.split(), *row.adaptation.split()],
+            "overrides": [*words, *basis(words)],
             "score": score if math.isfinite(score) else None,
             **{error: statistics.fmean(getattr(other, error) for other in alike) for error in ERRORS},
             "trial": row.trial,

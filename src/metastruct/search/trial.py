@@ -9,7 +9,7 @@ from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from metastruct.evaluation.facts import ERRORS
-from metastruct.facts import facts_of
+from metastruct.facts import basis, facts_of
 from metastruct.search.space import METHODS, Method
 
 if TYPE_CHECKING:
@@ -81,7 +81,7 @@ def run(job: Job, outputs: str) -> Iterator[Row]:
     start = learner.codes.detach().double().mean(0).expand(HELD_OUT, -1)
     for variant, overrides in enumerate(job.method.adaptation(job.trial, VARIANTS)):
         began = time.perf_counter()
-        config = checked(*shared, *overrides, f"outputs={outputs}")
+        config = checked(*shared, *basis([*shared, *overrides]), *overrides, f"outputs={outputs}")
         exact = facts_of("adaptation", config.adaptation["name"]).exactness > 0
         learned = Learned(model, learner.objective, start, prior(learner) if exact else None)
         protocol = replace(build_protocol(config), metrics=build_metrics(ERRORS))

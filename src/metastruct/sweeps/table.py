@@ -40,7 +40,7 @@ from metastruct.config import (
     names,
 )
 from metastruct.evaluation.facts import ERRORS, facts, metrics
-from metastruct.facts import CONF
+from metastruct.facts import CONF, basis
 from metastruct.launchers.launcher import Job
 from metastruct.runs.folder import run_folder, training_folder
 from metastruct.runs.keys import digest
@@ -128,7 +128,8 @@ def table(name: str, outputs: Path, extra: Sequence[str] = ()) -> Table:
     preset = [f"trainer.steps={content['steps']}"] if "steps" in content else []
     jobs: dict[Path, Planned] = {}
     for words, seeds in _expanded(content["blocks"]):
-        for job in planned(name, settled(*preset, *words, *extra), seeds, outputs):
+        every = settled(*preset, *words, *extra)
+        for job in planned(name, (*basis(every), *every), seeds, outputs, " ".join(every)):
             jobs.setdefault(job.folder, job)
         if extra:  # a yaml makes sense, as the tests see to
             validate(job.settings)
@@ -167,20 +168,31 @@ def settled(*words: str) -> tuple[str, ...]:
     return tuple({word.partition("=")[0]: word for word in words}.values())
 
 
-def planned(table: str, words: tuple[str, ...], seeds: Sequence[int], outputs: Path) -> Iterator[Planned]:
-    """The runs that train.py makes of these words, one a seed, found without running them."""
+def planned(
+    table: str, words: tuple[str, ...], seeds: Sequence[int], outputs: Path, label: str | None = None
+) -> Iterator[Planned]:
+    """The runs that train.py makes of these words, one a seed, found without running them.
+
+    Args:
+        label: what they are called; their words, unless told otherwise.
+    """
     cfg = configured(*words, f"seed={seeds[0]}", f"outputs={outputs}", f"tag={table}")
-    words, _ = with_a_rank_that_counts(cfg, words)
+    words, note = with_a_rank_that_counts(cfg, words)
+    label = " ".join(words) if label is None else label if note is None else " ".join(without_rank(label.split()))
     resolved: Any = OmegaConf.to_container(cfg, resolve=True)
     for seed in seeds:
         every = settled(*QUIET, *words, f"seed={seed}", f"outputs={outputs}", f"tag={table}")
-        yield Planned.of(cfg, resolved | {"seed": seed}, every, " ".join(words))  # nothing else depends on it
+        yield Planned.of(cfg, resolved | {"seed": seed}, every, label)  # nothing else depends on it
 
 
 def with_a_rank_that_counts(cfg: DictConfig, words: Sequence[str]) -> tuple[tuple[str, ...], str | None]:
     """The words without a rank that the modulation cannot take, nor cfg with it; and the note to print, or None."""
     note = drop_unused_rank(cfg)
-    return tuple(word for word in words if note is None or not word.startswith("rank=")), note
+    return tuple(words) if note is None else without_rank(words), note
+
+
+def without_rank(words: Sequence[str]) -> tuple[str, ...]:
+    return tuple(word for word in words if not word.startswith("rank="))
 
 
 def configured(*words: str) -> DictConfig:

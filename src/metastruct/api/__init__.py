@@ -1,0 +1,15 @@
+"""The Python interface: numpy in, numpy out, no Hydra.
+
+model = metastruct.load("outputs/pendulum-svd5-seed0-1a2b3c4d")
+member = model.adapt(states, dxdt)            # observations of one new member
+member.vector_field(x), member.energy(x), member.entropy(x), member.rollout(x0, times)
+field, std = member.vector_field(x, std=True)  # with the standard deviation of its error
+members = model.adapt_many([(states, dxdt), ...])  # thousands, of any sizes, in batched fits
+"""
+
+from metastruct.api.loading import load
+from metastruct.api.member import Member
+from metastruct.api.members import Members
+from metastruct.api.model import Model
+
+__all__ = ["Member", "Members", "Model", "load"]

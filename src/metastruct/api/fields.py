@@ -1,0 +1,114 @@
+"""What adapted members are made of: tensors `[members, points, state]` in and out."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from functools import cached_property
+
+import torch
+from torch import Tensor
+
+from metastruct.adaptation.adaptation import Fit, Prior, frozen
+from metastruct.adaptation.error_bars import energy_difference, error_bar
+from metastruct.assembly import Trained
+from metastruct.dynamics.folded import folded
+from metastruct.integrators.integrator import Integrator
+from metastruct.integrators.rollout import rollout
+from metastruct.integrators.signal import Signal
+from metastruct.nets.site import Updates
+
+TOGETHER = 16_384  # points that are looked at together, for their memory
+FOLDED_FROM = 32  # points of a member from which its own matrices pay
+
+
+@dataclass(frozen=True)
+class Fields:
+    """The fields of members that were fitted."""
+
+    trained: Trained
+    prior: Prior
+    integrator: Integrator
+    fit: Fit
+
+    def __len__(self) -> int:
+        return len(self.fit.codes)
+
+    def of(self, members: slice) -> Fields:
+        """Those of some members."""
+        fit = self.fit
+        covariance = None if fit.covariance is None else fit.covariance[members]
+        converged = None if fit.converged is None else fit.converged[members]
+        return replace(self, fit=Fit(fit.codes[members], fit.trace[:, members], covariance, converged))
+
+    @cached_property
+    def _factored(self) -> Updates:
+        with torch.no_grad():
+            return self.trained.model.modulation(self.fit.codes)
+
+    @cached_property
+    def _folded(self) -> Updates:
+        with torch.no_grad():
+            return folded(self._factored, self.trained.model.dynamics)
+
+    def updates(self, points: int) -> Updates:
+        """As they are fastest for so many points of each."""
+        return self._folded if len(self) == 1 or points >= FOLDED_FROM else self._factored
+
+    def vector_field(self, x: Tensor, inputs: Tensor | None = None) -> Tensor:
+        """dx/dt, as x."""
+        dynamics, updates = self.trained.model.dynamics, self.updates(x.shape[-2])
+        with torch.no_grad():
+            return dynamics.vector_field(x, updates, None if inputs is None else inputs.expand(*x.shape[:-1], -1))
+
+    def energy(self, x: Tensor) -> Tensor:
+        """`[members, points]`."""
+        with torch.no_grad():
+            return self.trained.model.dynamics.energy(x, self.updates(x.shape[-2]))
+
+    def entropy(self, x: Tensor) -> Tensor:
+        """`[members, points]`."""
+        with torch.no_grad():
+            return self.trained.model.dynamics.entropy(x, self.updates(x.shape[-2]))
+
+    def error_bar(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        """dx/dt and the standard deviation of its error, as x."""
+        with frozen(self.trained.model):
+            return error_bar(self.trained.model, x, self.fit.codes, self.covariance, self.prior)
+
+    def energy_difference(self, x: Tensor, y: Tensor) -> tuple[Tensor, Tensor]:
+        """E(x) - E(y) and the standard deviation of its error, `[members, points]`."""
+        with frozen(self.trained.model):
+            return energy_difference(self.trained.model, x, y, self.fit.codes, self.covariance, self.prior)
+
+    @property
+    def covariance(self) -> Tensor:
+        """Of the codes' posterior, `[members, code, code]`.
+
+        Raises:
+            ValueError: there is none.
+        """
+        if self.fit.covariance is None:
+            raise ValueError(
+                "error bars need the posterior of the code, which this adaptation does not have; "
+                "adapt with adaptation='levenberg_marquardt'"
+            )
+        return self.fit.covariance
+
+    def rollout(self, x: Tensor, times: Tensor, inputs: Tensor | None = None) -> Tensor:
+        """`[members, points, times, state]`, driven by inputs `[times, input]` that are joined by straight lines."""
+        signal = None if inputs is None else Signal(times, inputs)
+        return rollout(self.trained.model.dynamics.flow(self.updates(x.shape[-2]), signal), x, times, self.integrator)
+
+    def in_parts(self, function: Callable[..., Tensor | tuple[Tensor, ...]], *points: Tensor) -> tuple[Tensor, ...]:
+        """function(fields, *points) of some members at a time, so that memory has a bound."""
+        size = max(1, TOGETHER // max(1, points[0].shape[-2]))
+        if len(self) <= size:
+            values = function(self, *points)
+            return values if isinstance(values, tuple) else (values,)
+        parts = []
+        for first in range(0, len(self), size):
+            some = slice(first, first + size)
+            values = function(self.of(some), *(each[some] for each in points))
+            parts.append(values if isinstance(values, tuple) else (values,))
+        return tuple(torch.cat(list(part)) for part in zip(*parts, strict=True))

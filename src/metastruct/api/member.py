@@ -1,0 +1,141 @@
+"""One adapted member."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Literal, overload
+
+import numpy as np
+import torch
+from numpy.typing import ArrayLike
+from torch import Tensor
+
+from metastruct.api.fields import Fields
+from metastruct.api.numbers import Array, floats, instants_of, states_of
+
+
+class Member:
+    """An adapted member: a vector field, its energy, its entropy and its trajectories.
+
+    Attributes:
+        code: the fitted code `[code]`.
+        losses: support loss before each adaptation step and at the end, `[steps + 1]`.
+        covariance: of the code's posterior `[code, code]`, or None after an adaptation that has none.
+        converged: did the fit end at a minimum? None after an adaptation that does not know.
+    """
+
+    def __init__(self, fields: Fields):
+        fit = fields.fit
+        self._fields, self._size = fields, len(fields.trained.model.dynamics.state_mean)
+        self.code, self.losses = fit.codes[0].numpy(), fit.trace[:, 0].numpy()
+        self.covariance = None if fit.covariance is None else fit.covariance[0].numpy()
+        self.converged = None if fit.converged is None else bool(fit.converged[0])
+
+    @overload
+    def vector_field(self, x: ArrayLike, std: Literal[False] = ..., inputs: ArrayLike | None = ...) -> Array: ...
+    @overload
+    def vector_field(self, x: ArrayLike, std: Literal[True], inputs: None = ...) -> tuple[Array, Array]: ...
+    def vector_field(
+        self, x: ArrayLike, std: bool = False, inputs: ArrayLike | None = None
+    ) -> Array | tuple[Array, Array]:
+        """dx/dt `[..., state]` at the states x `[..., state]`; with `std` also the standard deviation of its error.
+
+        The error bar holds what the observations left open of the code and what no code could explain in training. It
+        is meant for states like those of the training data, not for an extrapolation.
+
+        Args:
+            inputs: what drives the member `[input]`, where it is driven.
+
+        Raises:
+            ValueError: the last axis of x is not the state, a number is not finite, or there is no posterior.
+        """
+        points, shape = self._points(x)
+        if std:
+            mean, deviation = (values.numpy().reshape(shape) for values in self._fields.error_bar(points))
+            return mean, deviation
+        return self._fields.vector_field(points, self._driving(inputs)).numpy().reshape(shape)
+
+    def energy(self, x: ArrayLike) -> Array:
+        """The learned energy `[...]` at the states x `[..., state]`, up to a constant; constant along rollouts.
+
+        Raises:
+            ValueError: the last axis of x is not the state, or a number is not finite.
+            TypeError: the dynamics has no energy.
+        """
+        points, shape = self._points(x)
+        return self._fields.energy(points).numpy().reshape(shape[:-1])
+
+    def entropy(self, x: ArrayLike) -> Array:
+        """The learned entropy `[...]` at the states x `[..., state]`, up to a constant; never falls along rollouts.
+
+        With dynamics=generic, E and S are known up to E -> b E, S -> S/b.
+
+        Raises:
+            ValueError: the last axis of x is not the state, or a number is not finite.
+            TypeError: the dynamics has no entropy.
+        """
+        points, shape = self._points(x)
+        return self._fields.entropy(points).numpy().reshape(shape[:-1])
+
+    def energy_difference(self, x: ArrayLike, y: ArrayLike) -> tuple[Array, Array]:
+        """E(x) - E(y) `[...]` and the standard deviation of its error; x and y `[..., state]` broadcast.
+
+        Only differences of a learned energy mean something. What no code could explain of the field counts as an error
+        of the slope that is the same all the way from y to x, which is the worst that it can be.
+
+        Raises:
+            ValueError: a shape is wrong, a number is not finite, or there is no posterior.
+            TypeError: the dynamics has no energy.
+        """
+        ends = np.broadcast_arrays(floats(x, "x must be numbers"), floats(y, "y must be numbers"))
+        (first, shape), (second, _) = self._points(ends[0]), self._points(ends[1], "y")
+        difference = self._fields.energy_difference(first, second)
+        mean, deviation = (values.numpy().reshape(shape[:-1]) for values in difference)
+        return mean, deviation
+
+    def rollout(self, x0: ArrayLike, times: ArrayLike, inputs: ArrayLike | None = None) -> Array:
+        """States `[..., times, state]` at the increasing times `[times]`, from x0 `[..., state]` at times[0].
+
+        The steps between two times are never longer than the `step_size` of the run's integrator.
+
+        Args:
+            inputs: what drives the member at these times `[times, input]`, joined by straight lines.
+
+        Raises:
+            ValueError: a shape is wrong, a number is not finite, or the times do not increase.
+        """
+        points, shape = self._points(x0, "x0")
+        instants = instants_of(times)
+        path = self._fields.rollout(points, torch.from_numpy(instants), self._driving(inputs, len(instants)))
+        return path.numpy().reshape(*shape[:-1], len(instants), shape[-1])
+
+    def as_function(self) -> Callable[[float, Array], Array]:
+        """f(t, y) = dx/dt as scipy calls it: y `[state]`, or `[state, n]` at once; numbers are not checked.
+
+        `solve_ivp(member.as_function(), (0, 10), x0, vectorized=True)`. Of a member that nothing drives.
+        """
+        dynamics, updates = self._fields.trained.model.dynamics, self._fields.updates(1)
+        self._driving(None)
+
+        def field(_: float, y: Array) -> Array:
+            x = torch.from_numpy(np.asarray(y, float))
+            with torch.inference_mode():
+                return dynamics.vector_field(x.reshape(len(x), -1).mT[None], updates)[0].mT.reshape(x.shape).numpy()
+
+        return field
+
+    def _points(self, x: ArrayLike, name: str = "x") -> tuple[Tensor, tuple[int, ...]]:
+        array = states_of(x, name, self._size)
+        return torch.from_numpy(np.ascontiguousarray(array).reshape(1, -1, self._size)), array.shape
+
+    def _driving(self, inputs: ArrayLike | None, *instants: int) -> Tensor | None:
+        """Inputs `[input]`, or one row an instant."""
+        size = len(getattr(self._fields.trained.model.dynamics, "input_mean", ()))
+        if inputs is None or not size:
+            if size or inputs is not None:
+                raise ValueError(f"this member is driven by {size} inputs, got {'some' if not size else 'none'}")
+            return None
+        values = states_of(inputs, "inputs", size)
+        if values.shape != (*instants, size):
+            raise ValueError(f"inputs must have the shape {[*instants, size]}, got {list(values.shape)}")
+        return torch.from_numpy(np.ascontiguousarray(values))

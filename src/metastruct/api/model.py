@@ -1,0 +1,169 @@
+"""A meta-trained model: what it needs to know of a new member, and how it adapts to one or to thousands."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import ArrayLike
+from omegaconf import DictConfig
+
+from metastruct.adaptation.adaptation import Adaptation, Fit
+from metastruct.api.fields import Fields
+from metastruct.api.member import Member
+from metastruct.api.members import Members
+from metastruct.api.numbers import pieces_of
+from metastruct.assembly import Trained, component
+from metastruct.data.observations import whole
+from metastruct.data.trajectory import Member as Observed
+from metastruct.data.trajectory import Trajectory
+from metastruct.validation import adapted_by, best_adaptation
+
+TOGETHER = 16_384  # points of a batched fit: its memory stays below a few hundred megabytes
+NAMES = {"derivatives": "dxdt", "times": "times", "inputs": "inputs"}  # of the parts that an objective reads
+PARTS = ("states", *NAMES.values())
+
+
+class Model:
+    """A meta-trained network that adapts to new members of its family."""
+
+    def __init__(self, cfg: DictConfig, trained: Trained):
+        self._cfg, self._trained = cfg, trained
+        self.system: str = cfg.system.name
+        self.state_dim = len(trained.model.dynamics.state_mean)
+        self._input_dim = len(getattr(trained.model.dynamics, "input_mean", ()))
+        self._objective, self._integrator = component(cfg.objective), component(cfg.integrator)
+        self._prior, self._best = trained.prior(), best_adaptation(cfg)
+        self._adaptations: dict[str, Adaptation] = {}
+
+    def adapt(
+        self,
+        states: ArrayLike | Sequence[ArrayLike],
+        dxdt: ArrayLike | Sequence[ArrayLike] | None = None,
+        adaptation: str | None = None,
+        *,
+        times: ArrayLike | Sequence[ArrayLike] | None = None,
+        inputs: ArrayLike | Sequence[ArrayLike] | None = None,
+        **settings: Any,
+    ) -> Member:
+        """Fit the code of one new member to observations of it; the network itself does not change.
+
+        Args:
+            states: states `[points, state]`, or a list of such arrays (several trajectories of the same member).
+            dxdt: their time derivatives, in the same form; not where the objective of the run needs none.
+            adaptation: "closed_form", "levenberg_marquardt" or "gradient"; None, whatever the run used, is the first of
+                these that the model allows. The first two come with error bars.
+            times: when they were seen, `[points]` or a list of such; where the objective asks for it.
+            inputs: what drove the member then, `[points, input]` or a list of such; where the model is driven.
+            settings: overrides of its settings, such as `steps=100`, or `learning_rate=0.01` of "gradient".
+
+        Raises:
+            ValueError: a shape is wrong, a number is not finite, there is no observation, or a setting or an
+                adaptation is unknown or does not go with the model.
+        """
+        observed = self._observed(states, dxdt, times, inputs)
+        return Members(self._fields([observed], self._adaptation(adaptation, settings)))[0]
+
+    def adapt_many(
+        self,
+        observations: Sequence[Sequence[Any] | Mapping[str, Any]],
+        adaptation: str | None = None,
+        **settings: Any,
+    ) -> Members:
+        """Fit the codes of many new members, each as `adapt` does it, in batches of members of about the same size.
+
+        Args:
+            observations: of each member `(states, dxdt)`, or a mapping of `states`, `dxdt`, `times`, `inputs`.
+            adaptation, settings: as of `adapt`, for all.
+
+        Raises:
+            ValueError: as of `adapt`, with the number of the member; or there is none.
+        """
+        chosen, members = self._adaptation(adaptation, settings), []
+        for number, one in enumerate(observations):
+            try:
+                members.append(self._observed(**_named(one)))
+            except ValueError as error:
+                raise ValueError(f"member {number}: {error}") from None
+        if not members:
+            raise ValueError("adapt_many needs the observations of at least one member, got none")
+        return Members(self._fields(members, chosen))
+
+    def _adaptation(self, name: str | None, settings: Mapping[str, Any]) -> Adaptation:
+        """The adaptation with these settings, which is settled once."""
+        name = self._best if name is None else name
+        plain = {key: value.item() if isinstance(value, np.generic) else value for key, value in settings.items()}
+        key = f"{name} {sorted(plain.items())}"
+        if key not in self._adaptations:
+            cfg = adapted_by(self._cfg, name)
+            known = set(cfg.adaptation) - {"_target_", "name"}
+            if unknown := set(settings) - known:
+                got = ", ".join(sorted(unknown))
+                raise ValueError(f"adapt takes the settings {', '.join(sorted(known))}, got {got}")
+            self._adaptations[key] = component(adapted_by(self._cfg, name, plain).adaptation)
+        return self._adaptations[key]
+
+    def _observed(self, states: Any, dxdt: Any = None, times: Any = None, inputs: Any = None) -> Observed:
+        """Observations of one member as trajectories, whose borders the objective keeps."""
+        given = {"states": states, "dxdt": dxdt, "times": times, "inputs": inputs}
+        for part in self._objective.reads:
+            if given.get(NAMES.get(part, part)) is None and (part != "inputs" or self._input_dim):
+                needed = NAMES.get(part, part)
+                raise ValueError(f"objective={self._cfg.objective.name} reads {needed}, got none; give {needed}=...")
+        if inputs is not None and not self._input_dim:
+            raise ValueError("inputs are for a model that was trained with inputs, which this one was not")
+        sizes = {"states": (self.state_dim,), "dxdt": (self.state_dim,), "times": (), "inputs": (self._input_dim,)}
+        parts = {name: pieces_of(values, name, *sizes[name]) for name, values in given.items() if values is not None}
+        counts = [len(piece) for piece in parts["states"]]
+        for name, pieces in parts.items():
+            if [len(piece) for piece in pieces] != counts:
+                other = [len(piece) for piece in pieces]
+                raise ValueError(f"states and {name} must have as many points, got {counts} and {other}")
+        parts.setdefault("times", [np.arange(count, dtype=float) for count in counts])
+        columns = [parts.get(name, [None] * len(counts)) for name in ("times", "states", "dxdt", "inputs")]
+        every: list[tuple[Any, ...]] = [*zip(*columns, strict=True)]
+        return Observed(tuple(Trajectory(*one) for one in every if len(one[0])))
+
+    def _fields(self, members: Sequence[Observed], adaptation: Adaptation) -> Fields:
+        """All of them adapted, those of about the same size together; none depends on the others."""
+        sizes = [sum(map(len, member.trajectories)) for member in members]
+        order = sorted(range(len(members)), key=sizes.__getitem__)
+        fits, batch = [], list[int]()
+        for place, number in enumerate(order):
+            batch.append(number)
+            following = sizes[order[place + 1]] if place + 1 < len(order) else TOGETHER
+            if (len(batch) + 1) * following > TOGETHER:
+                fits.append(self._fit([members[one] for one in batch], adaptation))
+                batch = []
+        if batch:
+            fits.append(self._fit([members[one] for one in batch], adaptation))
+        return Fields(self._trained, self._prior, self._integrator, joined(fits, order))
+
+    def _fit(self, members: Sequence[Observed], adaptation: Adaptation) -> Fit:
+        observations = whole(members, self._objective.reads, self._objective.window)
+        start = self._trained.start(len(members), self._cfg.evaluation.start)
+        return adaptation.fit(self._trained.model, self._objective, observations, start, self._prior)
+
+
+def _named(one: Sequence[Any] | Mapping[str, Any]) -> dict[str, Any]:
+    """The parts of an observation by name."""
+    parts = dict(one) if isinstance(one, Mapping) else dict(zip(PARTS, one, strict=False))
+    if "states" not in parts or set(parts) - set(PARTS) or (not isinstance(one, Mapping) and len(one) > 2):
+        raise ValueError(
+            f"observations must be (states, dxdt) or a mapping of {', '.join(PARTS)}, got "
+            f"{', '.join(map(str, parts)) if isinstance(one, Mapping) else f'{len(one)} parts'}"
+        )
+    return parts
+
+
+def joined(fits: Sequence[Fit], order: Sequence[int]) -> Fit:
+    """Fits one after another, of the tasks `order`, as one fit of the tasks in their own order."""
+    back = torch.tensor(order).argsort()
+
+    def gathered(name: str, axis: int = 0) -> Any:
+        parts = [getattr(fit, name) for fit in fits]
+        return None if parts[0] is None else torch.cat(parts, axis).index_select(axis, back)
+
+    return Fit(gathered("codes"), gathered("trace", 1), gathered("covariance"), gathered("converged"))

@@ -1,0 +1,122 @@
+"""The one door for numbers from outside: they come in unchanged, or not at all."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+Array = np.ndarray
+
+
+def states_of(values: ArrayLike, name: str, size: int) -> Array:
+    """States `[..., state]`.
+
+    Raises:
+        ValueError: the last axis is not the state, or a number is not finite.
+    """
+    array = floats(values, f"{name} must be numbers of shape [..., {size}]")
+    if array.ndim < 1 or array.shape[-1] != size:
+        raise ValueError(f"{name} must have the shape [..., {size}], got {list(array.shape)}")
+    if not np.isfinite(array).all():
+        raise ValueError(f"{name} must be finite, got NaN or infinite numbers")
+    return array
+
+
+def instants_of(values: ArrayLike) -> Array:
+    """Increasing times `[times]`.
+
+    Raises:
+        ValueError: they do not increase, or are not finite, or there is none.
+    """
+    instants = floats(values, "times must be numbers of shape [times]")
+    if instants.ndim != 1 or not len(instants):
+        raise ValueError(f"times must have the shape [times], got {list(instants.shape)}")
+    if not np.isfinite(instants).all() or (np.diff(instants) <= 0).any():
+        raise ValueError("times must be finite and increase")
+    return instants
+
+
+def pieces_of(values: ArrayLike | Sequence[ArrayLike], name: str, *sizes: int) -> list[Array]:
+    """One array `[points, *sizes]` for each trajectory, of one array or a list of such.
+
+    Raises:
+        ValueError: a shape is wrong, a number is not finite, or there is no observation.
+    """
+    axes = 1 + len(sizes)
+    several = isinstance(values, list | tuple) and np.ndim(values[0] if values else 0) == axes  # type: ignore[arg-type]
+    pieces: Any = values if several else (values,)
+    words = f"[{', '.join(['points', *map(str, sizes)])}]"
+    arrays = [floats(piece, f"{name} must be numbers of shape {words}") for piece in pieces]
+    for array in arrays:
+        if array.ndim != axes or array.shape[1:] != sizes:
+            raise ValueError(f"{name} must have the shape {words}, got {list(array.shape)}")
+    if not sum(map(len, arrays)):
+        raise ValueError(f"{name} must hold at least one observation {words}, got none")
+    if lost := sum(int((~np.isfinite(array)).sum()) for array in arrays):
+        raise ValueError(f"{name} must be finite, got {lost} NaN or infinite numbers")
+    return arrays
+
+
+def floats(values: ArrayLike, expected: str) -> Array:
+    """Numbers in float64.
+
+    Raises:
+        ValueError: the values are no real numbers, such as complex ones, or times with a unit of their own; or float64
+            does not hold all of their digits.
+    """
+    if problem := _loses(values):
+        raise ValueError(f"{expected}, got {problem}")
+    try:
+        array = np.asarray(values)
+        if array.dtype.kind == "O" and not all(_is_real(value) for value in array.flat):
+            raise TypeError("not all of it are real numbers")
+        if array.dtype.kind in "iufO":
+            with np.errstate(over="ignore"):  # what overflows does not keep its digits, see below
+                floats = array.astype(np.float64)
+    except (TypeError, ValueError, OverflowError, RuntimeError, RecursionError) as error:
+        raise ValueError(f"{expected}, got something else ({' '.join(str(error).split())})") from None
+    if array.dtype.kind not in "iufO":
+        kinds = {"c": "complex numbers", "b": "truth values", "m": "time spans with a unit", "M": "dates"}
+        raise ValueError(f"{expected}, got {kinds.get(array.dtype.kind, 'something else')} ({array.dtype})")
+    if array.dtype.itemsize >= 8 and array.dtype != np.float64 and not _same(array, floats):
+        raise ValueError(f"{expected}, got {array.dtype} numbers with more digits than float64 holds")
+    return floats
+
+
+def _loses(values: Any, depth: int = 0) -> str | None:
+    """What numpy would drop of these without a word, a mask, a unit or digits, or None."""
+    if isinstance(values, np.ma.MaskedArray):
+        return "a masked array; leave out what is masked"
+    if hasattr(values, "unit") or hasattr(values, "units"):
+        return "numbers with a unit of their own"
+    if isinstance(values, bool | np.bool):
+        return "truth values"
+    if isinstance(values, np.timedelta64):
+        return "time spans with a unit"
+    if isinstance(values, int | np.integer) and abs(int(values)) > 2**53:  # among floats it would become one
+        return None if abs(int(values)) < 2**1023 and int(float(values)) == int(values) else "integers of more digits"
+    if isinstance(values, list | tuple) and depth < 64:  # as many axes as an array of numpy can have
+        return next(filter(None, (_loses(value, depth + 1) for value in values)), None)
+    return None
+
+
+def _is_real(value: Any) -> bool:
+    return isinstance(value, int | float | np.integer | np.floating) and not isinstance(value, bool | np.timedelta64)
+
+
+def _same(array: Array, floats: Array) -> bool:
+    """Does float64 hold all digits of these integers or long floats?"""
+    if array.dtype.kind == "f":
+        return bool(((floats == array) | (np.isnan(floats) & np.isnan(array))).all())
+    pairs = zip(array.flat, floats.flat, strict=True)
+    small = array.dtype.kind in "iu" and not (np.abs(floats) > 2.0**53).any()
+    return small or all(_exact(one, float(other)) for one, other in pairs)
+
+
+def _exact(one: Any, other: float) -> bool:
+    """Is a number the float that was made of it? Integers compare as Python's own, which lose no digit."""
+    one = int(one) if isinstance(one, int | np.integer) else one
+    return one == other or (one != one and other != other)
