@@ -36,15 +36,18 @@ def ratio(numerator: Callable[[], object], denominator: Callable[[], object], ro
 
 
 def learner(*overrides: str) -> Any:
-    """A learner as train.py makes it, with its optimizers, ready for `outer_update`."""
+    """A learner as train.py makes it, with its optimizers, ready for `outer_update`, whose first call records it."""
     import torch
 
     from metastruct.assembly import build_learner, build_source
     from metastruct.config import composed
+    from metastruct.learners.recording import PATIENCE
     from metastruct.run import Run
 
     torch.set_num_threads(1)
     config = Run.of(composed(*overrides, f"outputs={OUTPUTS}")).config
     made: Any = build_learner(config, build_source(config, print).recordings())
     made.configure_optimizers()
+    for recording in made.recordings.values():
+        recording.calls = PATIENCE
     return made

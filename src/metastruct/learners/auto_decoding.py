@@ -11,6 +11,7 @@ that the base sees, and Adam does not feel the factor. The norms are not squared
 from __future__ import annotations
 
 import math
+from functools import partial
 from typing import Any
 
 import torch
@@ -19,6 +20,7 @@ from torch.optim import Optimizer
 
 from metastruct.data.batches import Batches
 from metastruct.learners.learner import Learner, own_gradients
+from metastruct.learners.recording import Recorded
 
 CHUNK = 256  # draws of a task at a time, where all are looked at
 
@@ -57,6 +59,8 @@ class AutoDecoding(Learner):
         updates = 1 if self.joint else inner_steps + outer_steps
         self.batches = Batches(self.seed, self.counts, self.task_batch, point_batch, updates)
         self.codes = nn.Parameter(torch.zeros(self.tasks, self.model.code_dim))
+        for base, code in ((True, True), (True, False), (False, True)):
+            self.recordings[base, code] = Recorded(partial(self._gradients, base=base, code=code))
 
     @property
     def evaluations(self) -> int:
@@ -100,8 +104,17 @@ class AutoDecoding(Learner):
 
     def _update(self, tasks: Tensor, points: Tensor, base: bool, code: bool) -> Tensor:
         """One gradient step of the base (with the hyper-network), of the codes of a batch, or of both."""
-        index = self._index(tasks)
-        codes = (self.codes.detach()[index] if self.lazy else self.codes.detach()).requires_grad_(code)
+        loss, *gradients = self.recordings[base, code](tasks, points)
+        self.codes.grad = self._by_codes(tasks, gradients.pop(0)) if code else None
+        for parameter, gradient in zip(self.base, gradients if base else [None] * len(self.base), strict=True):
+            parameter.grad = gradient
+        for rule in self.rules:
+            rule.step()
+        return loss
+
+    def _gradients(self, tasks: Tensor, points: Tensor, base: bool, code: bool) -> tuple[Tensor, ...]:
+        """The mean loss of a batch `[...]`, then the gradients of its codes and of the base, where wanted."""
+        codes = (self.codes.detach()[self._index(tasks)] if self.lazy else self.codes.detach()).requires_grad_(code)
         losses = self.loss_of(self.observed(tasks, points), codes)
         objective, wanted = losses.sum(-1), []
         if code:
@@ -111,18 +124,15 @@ class AutoDecoding(Learner):
             objective = objective + tasks.shape[-1] * self._locality_of_the_base()
             wanted += self.base
         # Fused Adam walks through memory: a gradient must lie in it as its parameter does.
-        gradients = (gradient.contiguous() for gradient in own_gradients(objective, wanted))
-        by_codes = next(gradients) if code else None
-        if by_codes is not None and self.lazy:
-            places = torch.stack(torch.broadcast_tensors(*index)).flatten(1)
-            values = by_codes.flatten(0, -2)
-            by_codes = torch.sparse_coo_tensor(places, values, self.codes.shape, check_invariants=False)
-        self.codes.grad = by_codes
-        for parameter in self.base:
-            parameter.grad = next(gradients) if base else None
-        for rule in self.rules:
-            rule.step()
-        return losses.detach().mean(-1)
+        gradients = [gradient.contiguous() for gradient in own_gradients(objective, wanted)]
+        return losses.detach().mean(-1), *gradients
+
+    def _by_codes(self, tasks: Tensor, gradient: Tensor) -> Tensor:
+        """The gradient of the codes of a batch as one of all codes, sparse where there are others."""
+        if not self.lazy:
+            return gradient
+        places = torch.stack(torch.broadcast_tensors(*self._index(tasks))).flatten(1)
+        return torch.sparse_coo_tensor(places, gradient.flatten(0, -2), self.codes.shape, check_invariants=False)
 
     def _locality_of_the_base(self) -> Tensor | float:
         """lambda_phi |phi|_2, one norm over the whole hyper-network, and the modulation's own penalty, `[...]`."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from collections.abc import Sequence
 from typing import Any
 
@@ -12,7 +13,8 @@ from torch.optim import Optimizer
 from metastruct.data.batches import Batches
 from metastruct.data.observations import Observations
 from metastruct.facts import providing
-from metastruct.learners.learner import Learner
+from metastruct.learners.learner import Learner, own_gradients
+from metastruct.learners.recording import Recorded
 from metastruct.modulation.weights import Weights
 
 
@@ -36,6 +38,7 @@ class Initialisation(Learner):
             )
         self.register_buffer("codes", torch.zeros(1, self.model.code_dim), persistent=False)
         self.batches = Batches(self.seed, self.counts, min(task_batch, self.tasks), point_batch, draws)
+        self.recordings["gradients"] = Recorded(self._gradients)
 
     @property
     def weights(self) -> Weights:
@@ -51,6 +54,21 @@ class Initialisation(Learner):
         self.rules = self.optimizer.over(self.trained, replicas=len(self.replicas))
         return self.rules
 
+    def outer_update(self, step: int) -> Tensor:
+        batch = self.batches[step]
+        loss, *gradients = self.recordings["gradients"](batch.tasks.to(self.device), batch.points.to(self.device))
+        self.step_along(gradients, step)
+        return loss
+
+    def _gradients(self, tasks: Tensor, points: Tensor) -> tuple[Tensor, ...]:
+        """The mean loss of a batch `[...]`, then the gradients of all that is trained."""
+        loss = self.outer_losses(*(self.observed(tasks, own) for own in points)).mean(-1)
+        return loss.detach(), *(gradient.contiguous() for gradient in own_gradients(loss, self.trained))
+
+    @abstractmethod
+    def outer_losses(self, *draws: Observations) -> Tensor:
+        """What an outer step descends on, `[..., tasks]`, from the observations of its draws, with its graph."""
+
     def drawn(self, step: int) -> list[Observations]:
         """The observations of each draw of an outer step."""
         batch = self.batches[step]
@@ -65,6 +83,6 @@ class Initialisation(Learner):
         """One step of the outer optimizer, at the rate of this outer step."""
         self.optimizer.anneal(self.rules, step, self.steps)
         for parameter, gradient in zip(self.trained, gradients, strict=True):
-            parameter.grad = None if gradient is None else gradient.contiguous()
+            parameter.grad = gradient
         for rule in self.rules:
             rule.step()

@@ -25,6 +25,7 @@ from torch import Tensor, nn
 from metastruct.data.batches import Batches
 from metastruct.data.observations import Observations, Recordings
 from metastruct.dynamics.model import ModulatedModel
+from metastruct.learners.recording import Recorded
 from metastruct.objectives.objective import Objective
 from metastruct.optimizers.optimizer import Optimizer
 
@@ -91,6 +92,14 @@ class Learner(LightningModule):
         self.outer_step = 0
         self.seconds = 0.0
         self.courses = [Course()]
+        self.recordings: dict[Any, Recorded] = {}
+
+    def _apply(self, *arguments: Any) -> Learner:
+        """What moves the numbers elsewhere, or into another precision, ends what was recorded of them."""
+        for recording in self.recordings.values():
+            recording.forget()
+        learner: Learner = super()._apply(*arguments)
+        return learner
 
     @property
     @abstractmethod

@@ -16,7 +16,6 @@ from torch import Tensor, nn
 from metastruct.adaptation.descent import descend
 from metastruct.data.observations import Observations
 from metastruct.learners.initialisation import Initialisation
-from metastruct.learners.learner import own_gradients
 
 
 class MAML(Initialisation):
@@ -41,14 +40,14 @@ class MAML(Initialisation):
         return (self.inner_steps + 1) * tasks * draws * self.objective.window
 
     def outer_update(self, step: int) -> Tensor:
-        losses = self.outer_losses(*self.drawn(step))
-        self.step_along(own_gradients(losses.mean(-1), self.trained), step)
+        loss = super().outer_update(step)
         if self.log_rates is not None:
             self.weights.rates.copy_(self.log_rates.detach().exp())
-        return losses.detach().mean(-1)
+        return loss
 
-    def outer_losses(self, support: Observations, query: Observations) -> Tensor:
-        """Losses `[..., tasks]` on the query draw after the inner steps on the support draw, with their graph."""
+    def outer_losses(self, *draws: Observations) -> Tensor:
+        """On the query draw after the inner steps on the support draw."""
+        support, query = draws
         rates = self.weights.rates if self.log_rates is None else self.log_rates.exp()
         codes = self.no_change(support)
         spread = self.weights.spread(rates)

@@ -12,9 +12,9 @@ import torch
 from torch import Tensor
 from torch.optim import Optimizer
 
-from metastruct.adaptation.adaptation import frozen
 from metastruct.data.observations import Observations
 from metastruct.learners.initialisation import Initialisation
+from metastruct.learners.recording import Recorded
 
 
 class Reptile(Initialisation):
@@ -29,6 +29,7 @@ class Reptile(Initialisation):
 
     def __init__(self, inner_steps: int, inner_rate: float, inner_optimizer: str, outer_rate: float, **frame: Any):
         super().__init__(draws=inner_steps, **frame)
+        self.recordings["inner"] = Recorded(self._inner)
         self.inner_rate, self.inner_optimizer, self.outer_rate = inner_rate, inner_optimizer, outer_rate
 
     @property
@@ -36,23 +37,32 @@ class Reptile(Initialisation):
         return math.prod(self.batches.shape) * self.objective.window
 
     def outer_update(self, step: int) -> Tensor:
-        codes, loss = self.adapted(self.drawn(step))
+        codes, loss = self._adapted(step)
         towards = {}
         for site, name, change in self.weights.by_tensor(codes):
             weight, bias = self.model.dynamics.parameters_of(site)
-            towards[weight if name == "change" else bias] = -change.mean(codes.dim() - 2)
+            towards[weight if name == "change" else bias] = -change.mean(codes.dim() - 2).contiguous()
         self.step_along([towards.get(parameter) for parameter in self.trained], step)
         return loss
 
-    def adapted(self, draws: list[Observations]) -> tuple[Tensor, Tensor]:
+    def _adapted(self, step: int) -> tuple[Tensor, Tensor]:
         """Codes `[..., tasks, code]` after one inner step on each draw, and the mean loss before the last of them."""
-        codes = self.no_change(draws[0]).requires_grad_()
+        batch = self.batches[step]
+        tasks = batch.tasks.to(self.device)
+        codes = self.codes.new_zeros(*tasks.shape, self.model.code_dim).requires_grad_()
         optimizer: Optimizer = torch.optim.SGD([codes], lr=self.inner_rate)
         if self.inner_optimizer == "adam":
             optimizer = torch.optim.Adam([codes], lr=self.inner_rate, betas=(0.0, 0.999))
-        with frozen(self.model):
-            for observations in draws:
-                losses = self.loss_of(observations, codes)
-                (codes.grad,) = torch.autograd.grad(losses.sum(), codes)
-                optimizer.step()
-        return codes.detach(), losses.detach().mean(-1)
+        for points in batch.points.to(self.device):
+            loss, codes.grad = self.recordings["inner"](tasks, points, codes.detach())
+            optimizer.step()
+        return codes.detach(), loss
+
+    def _inner(self, tasks: Tensor, points: Tensor, codes: Tensor) -> tuple[Tensor, Tensor]:
+        """The mean loss `[...]`, and the gradient of the codes."""
+        losses = self.loss_of(self.observed(tasks, points), codes.requires_grad_())
+        (gradient,) = torch.autograd.grad(losses.sum(), codes)
+        return losses.detach().mean(-1), gradient.contiguous()
+
+    def outer_losses(self, *draws: Observations) -> Tensor:
+        raise NotImplementedError("Reptile descends on no loss")

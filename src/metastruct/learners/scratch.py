@@ -6,6 +6,7 @@ from typing import Any
 
 from torch import Tensor
 
+from metastruct.data.observations import Observations
 from metastruct.learners.initialisation import Initialisation
 
 
@@ -23,5 +24,5 @@ class Scratch(Initialisation):
     def evaluations(self) -> int:
         return 0
 
-    def outer_update(self, step: int) -> Tensor:
+    def outer_losses(self, *draws: Observations) -> Tensor:
         raise RuntimeError("learner=scratch has nothing to train; call its adaptation")

@@ -1,0 +1,172 @@
+"""A recorded step is the step: the same operations, the same numbers bit by bit, and no look at a value."""
+
+from __future__ import annotations
+
+import copy
+
+import pytest
+import torch
+from torch.utils._python_dispatch import TorchDispatchMode
+
+from metastruct.assembly import build_learner, component
+from metastruct.config import Trainer
+from metastruct.learners import recording
+from metastruct.learners.learner import Learner
+from metastruct.learners.replicas import together
+from metastruct.training import fit
+
+STEPS = 4
+WORDS = {
+    "joint": ("modulation=svd",),
+    "some_tasks": ("modulation=svd", "learner.task_batch=3"),
+    "alternating": ("modulation=multi_rank", "learner.schedule=alternating", "learner.inner_steps=2"),
+    "reset": ("modulation=shift", "learner.schedule=alternating", "learner.codes=reset"),
+    "exact_bases": ("modulation=svd", "modulation.exact=true"),
+    "soap": ("modulation=svd", "optimizer=soap"),
+    "gnode": ("system=damped_oscillator", "modulation=svd"),
+    "nms": ("system=two_gas_containers", "bracket=nms", "modulation=full_weight"),
+}
+WAITS = {"_local_scalar_dense", "item", "nonzero", "masked_select", "is_nonzero", "_unique2"}
+
+
+@pytest.fixture(scope="module")
+def make(composed, small, oscillators):
+    """Makes a learner of some words, in float32 as in training."""
+
+    def made(*words: str, seeds: tuple[int, ...] = (0,)) -> Learner:
+        recordings = oscillators(5, 30, component(composed(*words).system).state_dim)
+        frame = {"learner__task_batch": 5, "learner__point_batch": 4, "trainer__steps": 40}
+        given = {word.partition("=")[0].replace(".", "__") for word in words}
+        learners = []
+        for seed in seeds:
+            cfg = small(*words, **{key: value for key, value in frame.items() if key not in given})
+            cfg.seed = seed
+            learners.append(build_learner(cfg, recordings).float())
+        learner = learners[0] if len(seeds) == 1 else together(learners)
+        learner.configure_optimizers()
+        return learner
+
+    return made
+
+
+def steps(learner: Learner, first: int = 0) -> list[torch.Tensor]:
+    """Losses, then all that is trained."""
+    losses = [learner.outer_update(step) for step in range(first, first + STEPS)]
+    return [*losses, *(parameter.detach().clone() for parameter in learner.parameters())]
+
+
+def assert_identical(ours: list[torch.Tensor], theirs: list[torch.Tensor]) -> None:
+    assert all(torch.equal(a, b) for a, b in zip(ours, theirs, strict=True))
+
+
+def assert_recorded_as_plain(monkeypatch, make) -> None:
+    plain = steps(make())
+    monkeypatch.setattr(recording, "PATIENCE", 1)
+    learner = make()
+    assert_identical(steps(learner), plain)
+    assert any(each.programs for each in learner.recordings.values())
+
+
+def test_every_learner_takes_the_same_steps_from_a_recording(monkeypatch, make, any_learner):
+    if any_learner == "scratch":
+        pytest.skip("trains nothing")
+    assert_recorded_as_plain(monkeypatch, lambda: make(f"learner={any_learner}"))
+
+
+@pytest.mark.parametrize("words", WORDS.values(), ids=WORDS)
+def test_every_protocol_takes_the_same_steps_from_a_recording(monkeypatch, make, words):
+    assert_recorded_as_plain(monkeypatch, lambda: make(*words))
+
+
+def test_seeds_side_by_side_take_the_same_steps_from_a_recording(monkeypatch, make):
+    assert_recorded_as_plain(monkeypatch, lambda: make("modulation=svd", seeds=(0, 1)))
+
+
+def test_what_is_recorded_ends_where_the_numbers_go_elsewhere(monkeypatch, make):
+    def in_both_precisions() -> list[torch.Tensor]:
+        learner = make("modulation=svd")
+        single = steps(learner)
+        learner.double().configure_optimizers()
+        return [*single, *steps(learner, STEPS)]
+
+    plain = in_both_precisions()
+    monkeypatch.setattr(recording, "PATIENCE", 0)
+    assert_identical(in_both_precisions(), plain)
+
+
+def test_a_copy_steps_alone(monkeypatch, make):
+    monkeypatch.setattr(recording, "PATIENCE", 0)
+    learner = make("modulation=svd")
+    learner.outer_update(0)
+    before = [parameter.detach().clone() for parameter in learner.parameters()]
+    other = copy.deepcopy(learner)
+    steps(other, 1)
+    assert_identical([parameter.detach() for parameter in learner.parameters()], before)
+    assert all((ours != theirs).any() for ours, theirs in zip(other.parameters(), before, strict=True))
+
+
+class Waits(TorchDispatchMode):
+    """What a device would have to be waited for."""
+
+    def __init__(self):
+        super().__init__()
+        self.names: list[str] = []
+
+    def __torch_dispatch__(self, func, types, args=(), kwargs=None):
+        name = func.overloadpacket.__name__
+        if name in WAITS or (name == "_to_copy" and (kwargs or {}).get("device") is not None):
+            self.names.append(name)
+        return func(*args, **(kwargs or {}))
+
+
+@pytest.mark.parametrize("patience", [0, 100], ids=["recorded", "plain"])
+@pytest.mark.parametrize("words", ["joint", "some_tasks", "soap", "gnode"])
+def test_a_step_waits_for_no_device(monkeypatch, make, words, patience):
+    monkeypatch.setattr(recording, "PATIENCE", patience)
+    learner = make(*WORDS[words])
+    steps(learner)
+    with Waits() as waits:
+        steps(learner, STEPS)
+    assert waits.names == []
+
+
+def test_a_look_at_a_value_is_seen():
+    with Waits() as waits:
+        float(torch.ones(()))
+    assert waits.names == ["_local_scalar_dense"]
+
+
+@pytest.mark.torture  # a compilation takes half a minute of a busy core
+@pytest.mark.parametrize("words", ["joint", "some_tasks"])
+def test_a_compiled_step_is_the_step_up_to_round_off(make, words):
+    ended = []
+    for compiled in (False, True):
+        learner = make(*WORDS[words]).double()
+        learner.configure_optimizers()
+        for each in learner.recordings.values():
+            if compiled:
+                each.compile()
+        ended.append(steps(learner))
+    for ours, theirs in zip(*ended, strict=True):
+        torch.testing.assert_close(ours, theirs, rtol=1e-9, atol=1e-11)
+
+
+@pytest.mark.parametrize(
+    ("setting", "count", "compiler", "expected"),
+    [
+        ("auto", recording.LONG, True, True),
+        ("auto", recording.LONG - 1, True, False),
+        ("auto", recording.LONG, False, False),
+        ("always", 1, True, True),
+        ("never", recording.LONG, True, False),
+    ],
+)
+def test_a_training_is_compiled_where_it_is_long_enough(
+    monkeypatch, make, tmp_path, setting, count, compiler, expected
+):
+    monkeypatch.setattr("metastruct.training.has_compiler", lambda: compiler)
+    monkeypatch.setattr("metastruct.training.LightningTrainer.fit", lambda *arguments, **more: None)
+    learner = make("modulation=svd")
+    learner.steps = count
+    fit(learner, tmp_path, Trainer(accelerator="cpu", checkpoint_seconds=0.0, compile=setting), None)
+    assert {each.compiled for each in learner.recordings.values()} == {expected}
