@@ -113,7 +113,7 @@ def build_learner(cfg: Config, recordings: Recordings) -> Learner:
         model=build_model(cfg, Scales.of(parts["states"], parts["derivatives"], parts.get("inputs"))),
         recordings=recordings,
         objective=component(cfg.objective),
-        steps=cfg.trainer.steps,
+        steps=cfg.trainer.steps or 0,  # a time decides, once the speed is known
         steps_per_epoch=cfg.trainer.steps_per_epoch,
         seed=cfg.seed,
         optimizer=component(cfg.optimizer),
@@ -178,15 +178,20 @@ class Trained:
             model = build_model(cfg, Scales(**{name: kept["model"].get(f"dynamics.{name}") for name in names}))
             check_numbers(kept, model)
             model.load_state_dict(kept["model"])
-            history = [(int(step), float(loss)) for step, loss in kept["history"]]
-            seconds, diverged = float(kept["seconds"]), kept["diverged_at"]
-            diverged = None if diverged is None else int(diverged)
+            return cls.of(model, kept)
         except (ConfigError, Foreign):
             raise
         except (RuntimeError, TypeError, ValueError, AttributeError, IndexError, KeyError) as error:
             raise Foreign("does not hold the model that its configuration describes") from error
-        noise = None if kept["noise"] is None else kept["noise"].double()
-        return cls(model.double().eval(), kept["codes"].double(), noise, seconds, history, diverged)
+
+    @classmethod
+    def of(cls, model: ModulatedModel, result: Mapping[str, Any]) -> Trained:
+        """A model that is trained, with the rest of what its learner gives as its result."""
+        history = [(int(step), float(loss)) for step, loss in result["history"]]
+        seconds, diverged = float(result["seconds"]), result["diverged_at"]
+        diverged = None if diverged is None else int(diverged)
+        noise = None if result["noise"] is None else result["noise"].double()
+        return cls(model.double().eval(), result["codes"].double(), noise, seconds, history, diverged)
 
     def prior(self) -> Prior:
         """What the training tasks say of the code of a new one: the Gaussian of their codes, and what those leave."""
