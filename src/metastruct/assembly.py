@@ -96,8 +96,11 @@ def build_source(cfg: Config, note: Callable[[str], None]) -> Source:
     return source
 
 
-def build_learner(cfg: Config, recordings: Recordings) -> Learner:
+def build_learner(cfg: Config, recordings: Recordings, scales: Scales | None = None) -> Learner:
     """The learner of a configuration with a new model, its seed set.
+
+    Args:
+        scales: of the model, instead of those of the recordings.
 
     Raises:
         ConfigError: a class refuses its settings.
@@ -108,9 +111,11 @@ def build_learner(cfg: Config, recordings: Recordings) -> Learner:
 
     torch.manual_seed(cfg.seed)
     parts = recordings.parts
+    if scales is None:
+        scales = Scales.of(parts["states"], parts["derivatives"], parts.get("inputs"))
     learner: Learner = component(
         cfg.learner,
-        model=build_model(cfg, Scales.of(parts["states"], parts["derivatives"], parts.get("inputs"))),
+        model=build_model(cfg, scales),
         recordings=recordings,
         objective=component(cfg.objective),
         steps=cfg.trainer.steps or 0,  # a time decides, once the speed is known

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from omegaconf import DictConfig
 
 from metastruct.assembly import Trained, build_learner, build_source
+from metastruct.config import Config
 from metastruct.measurement import archived, evaluated, written
 from metastruct.model_file import Foreign
 from metastruct.run import Run
@@ -55,10 +56,13 @@ def _single(run: Run, provenance: Provenance) -> RunFolder:
     metrics = None if force else folder.finished()
     if metrics is None:
         rehearse(run.config)
+        seconds: dict[str, float] = {}
+        with _clock(seconds, "data"):
+            source = _source(run.config)
         with locked(folder.path, lambda: note(f"waiting for another process that works in {folder.path}")):
             metrics = None if force else folder.finished()
             if metrics is None:
-                print_result(_made(run, provenance), folder.path)
+                print_result(_made(run, source, seconds, provenance), folder.path)
                 return folder
     note(f"finished before, on {metrics['date']}; force=true repeats it")
     if run.config.evaluation.figures and not folder.figures.exists():
@@ -112,21 +116,25 @@ def _forget(folder: RunFolder) -> None:
             folder.forget()
 
 
-def _made(run: Run, provenance: Provenance) -> dict[str, Any]:
+def _source(config: Config) -> Source:
+    """The data, which refuse what makes no sense while there is no run folder; sets the threads of all that follows."""
     import torch
 
+    from metastruct.tracking.console import note
+
+    if config.trainer.threads:  # of the evaluation as well: a run that only evaluates ends with the same digits
+        torch.set_num_threads(config.trainer.threads)
+    return build_source(config, note)
+
+
+def _made(run: Run, source: Source, seconds: dict[str, float], provenance: Provenance) -> dict[str, Any]:
     from metastruct.reports.figures import draw_all
     from metastruct.tracking.console import note, working
 
-    began = time.perf_counter()
+    began = time.perf_counter() - seconds["data"]
     config, folder = run.config, run.folder
-    seconds: dict[str, float] = {}
-    if config.trainer.threads:  # of the evaluation as well: a run that only evaluates ends with the same digits
-        torch.set_num_threads(config.trainer.threads)
     folder.forget()
     write_atomically(folder.config, run.as_yaml())
-    with _clock(seconds, "data"):
-        source = build_source(config, note)
     logger = _logger(run)
     content, trained = _trained(run, source, logger)
     write_checked(folder.model, content)
