@@ -96,8 +96,11 @@ def build_source(cfg: Config, note: Callable[[str], None]) -> Source:
     return source
 
 
-def build_learner(cfg: Config, recordings: Recordings) -> Learner:
+def build_learner(cfg: Config, recordings: Recordings, scales: Scales | None = None) -> Learner:
     """The learner of a configuration with a new model, its seed set.
+
+    Args:
+        scales: of the model, instead of those of the recordings.
 
     Raises:
         ConfigError: a class refuses its settings.
@@ -108,12 +111,14 @@ def build_learner(cfg: Config, recordings: Recordings) -> Learner:
 
     torch.manual_seed(cfg.seed)
     parts = recordings.parts
+    if scales is None:
+        scales = Scales.of(parts["states"], parts["derivatives"], parts.get("inputs"))
     learner: Learner = component(
         cfg.learner,
-        model=build_model(cfg, Scales.of(parts["states"], parts["derivatives"], parts.get("inputs"))),
+        model=build_model(cfg, scales),
         recordings=recordings,
         objective=component(cfg.objective),
-        steps=cfg.trainer.steps,
+        steps=cfg.trainer.steps or 0,  # a time decides, once the speed is known
         steps_per_epoch=cfg.trainer.steps_per_epoch,
         seed=cfg.seed,
         optimizer=component(cfg.optimizer),
@@ -178,15 +183,20 @@ class Trained:
             model = build_model(cfg, Scales(**{name: kept["model"].get(f"dynamics.{name}") for name in names}))
             check_numbers(kept, model)
             model.load_state_dict(kept["model"])
-            history = [(int(step), float(loss)) for step, loss in kept["history"]]
-            seconds, diverged = float(kept["seconds"]), kept["diverged_at"]
-            diverged = None if diverged is None else int(diverged)
+            return cls.of(model, kept)
         except (ConfigError, Foreign):
             raise
         except (RuntimeError, TypeError, ValueError, AttributeError, IndexError, KeyError) as error:
             raise Foreign("does not hold the model that its configuration describes") from error
-        noise = None if kept["noise"] is None else kept["noise"].double()
-        return cls(model.double().eval(), kept["codes"].double(), noise, seconds, history, diverged)
+
+    @classmethod
+    def of(cls, model: ModulatedModel, result: Mapping[str, Any]) -> Trained:
+        """A model that is trained, with the rest of what its learner gives as its result."""
+        history = [(int(step), float(loss)) for step, loss in result["history"]]
+        seconds, diverged = float(result["seconds"]), result["diverged_at"]
+        diverged = None if diverged is None else int(diverged)
+        noise = None if result["noise"] is None else result["noise"].double()
+        return cls(model.double().eval(), result["codes"].double(), noise, seconds, history, diverged)
 
     def prior(self) -> Prior:
         """What the training tasks say of the code of a new one: the Gaussian of their codes, and what those leave."""

@@ -58,10 +58,11 @@ class Evaluation:
 
 @dataclass
 class Trainer:
-    """Length and machinery of the meta-training; only `steps` changes results."""
+    """Length and machinery of the meta-training; only `steps` and `seconds`, of which one is given, change results."""
 
     name: str = MISSING
-    steps: int = lawful("at least 1")
+    steps: int | None = lawful("at least 1")
+    seconds: float | None = lawful("above 0", None)
     steps_per_epoch: int = lawful("at least 1")
     accelerator: str = lawful(("auto", "cpu", "cuda"))
     threads: int = lawful("0 or more")

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
+import copy
 import io
 import logging
-import shutil
 import warnings
-from collections.abc import Callable, Mapping
-from contextlib import ExitStack
+from collections.abc import Callable
 from pathlib import Path
 from pickle import UnpicklingError
 from typing import Any
@@ -18,12 +17,11 @@ from lightning.pytorch.loggers import Logger
 from torch.utils.data import DataLoader, TensorDataset
 
 from metastruct.config import Trainer
+from metastruct.duration import steps_within
 from metastruct.learners.learner import LAYOUT, Diverged, Learner
 from metastruct.learners.recording import LONG
-from metastruct.learners.replicas import together
 from metastruct.model_file import Foreign, contents
-from metastruct.runs.files import clear, locked, locked_if_free, read_checked, write_checked
-from metastruct.runs.folder import group_folder
+from metastruct.runs.files import clear, locked, read_checked, write_checked
 from metastruct.tracking.alone import Alone
 from metastruct.tracking.checkpoint import Checkpoints, last_good, remove
 from metastruct.tracking.console import TrainingProgress, note
@@ -75,46 +73,6 @@ def train(
         return keep(result, learner, folder)
 
 
-def train_together(
-    learners: Mapping[Path, Callable[[], Learner]], settings: Trainer, again: bool = False
-) -> tuple[set[Path], dict[Path, str]]:
-    """Train what is not trained yet as one; returns the trainings that were made, and why one left no model.
-
-    Each leaves what it would leave alone. What another process trains is left to it, and a training that would be
-    alone to whoever needs it. Checkpoints go to a folder of the group, until it has ended.
-
-    Args:
-        learners: makes the learner of each training folder; they differ in their seed alone.
-        settings: of the machinery.
-        again: begin anew where no other process is at work.
-    """
-    failed: dict[Path, str] = {}
-    with ExitStack() as locks:
-        free = [folder for folder in learners if locks.enter_context(locked_if_free(folder))]
-        missing = [folder for folder in free if again or trained(folder) is None]
-        if len(missing) < 2:
-            return set(), failed
-        learner = together([learners[folder]() for folder in missing])
-        if not learner.steps:
-            return set(), failed
-        for folder in missing:
-            if again:
-                clear(folder)
-        note(f"training {len(missing)} seeds together")
-        group = group_folder(missing)
-        group.mkdir(parents=True, exist_ok=True)
-        if again:
-            clear(group)
-        fit(learner, group, settings, None)
-        for folder, result in zip(missing, learner.cpu().results(), strict=True):
-            try:
-                keep(result, learner, folder)
-            except Diverged as error:
-                failed[folder] = str(error)
-        shutil.rmtree(group)
-    return set(missing), failed
-
-
 def keep(result: dict[str, Any], learner: Learner, folder: Path) -> bytes:
     """Write the model file of a finished training; returns its content.
 
@@ -157,8 +115,18 @@ def foreign(path: Path) -> str | None:
     return None if training == path.parent.name else f"is of the training {training}"
 
 
-def fit(learner: Learner, folder: Path, settings: Trainer, logger: Logger | None) -> None:
-    """Run Lightning's loop from the last good checkpoint of the folder, if there is one, to the last outer step."""
+def fit(
+    learner: Learner,
+    folder: Path,
+    settings: Trainer,
+    logger: Logger | None = None,
+    sample: Callable[[], Learner] | None = None,
+) -> None:
+    """Run Lightning's loop from the last good checkpoint of the folder, if there is one, to the last outer step.
+
+    Args:
+        sample: makes a learner of one seed, whose speed says how many outer steps a time allows; by default a copy.
+    """
     logging.getLogger("lightning.pytorch").setLevel(logging.ERROR)
     warnings.filterwarnings("ignore", module="lightning")
     trainer = LightningTrainer(
@@ -166,7 +134,7 @@ def fit(learner: Learner, folder: Path, settings: Trainer, logger: Logger | None
         devices=1,
         max_epochs=-1,
         logger=logger or False,
-        callbacks=[Checkpoints(folder, settings.checkpoint_seconds), TrainingProgress(learner.steps)],
+        callbacks=[Checkpoints(folder, settings.checkpoint_seconds), TrainingProgress()],
         log_every_n_steps=1,
         num_sanity_val_steps=0,
         enable_checkpointing=False,
@@ -184,6 +152,10 @@ def fit(learner: Learner, folder: Path, settings: Trainer, logger: Logger | None
     start = resumable(folder)
     if start is not None:
         note(f"going on from {start}")
+    elif settings.seconds is not None:
+        trial = copy.deepcopy(learner) if sample is None else sample()
+        learner.steps = steps_within(settings.seconds, trial.to(trainer.strategy.root_device))
+        note(f"{learner.steps} outer steps fit into trainer.seconds={settings.seconds:g}")
     try:
         trainer.fit(learner, tick, ckpt_path=start, weights_only=True)
     except SystemExit:  # what Lightning makes of an interrupt from the keyboard

@@ -161,8 +161,8 @@ def foreign(tiny, tmp_path_factory) -> bytes:
 
     kept = {}
 
-    def keep(learner, folder, settings, logger):
-        fit(learner, folder, settings, logger)
+    def keep(learner, folder, *more):
+        fit(learner, folder, *more)
         learner.trainer.save_checkpoint(folder / "it")
         kept["content"] = (folder / "it").read_bytes()
 

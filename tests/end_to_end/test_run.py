@@ -263,7 +263,7 @@ def test_a_run_that_stops_while_it_is_measured_ends_with_the_same_numbers(tiny, 
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patch:
-        patch.setattr("metastruct.experiment._written", killed_here)
+        patch.setattr("metastruct.experiment.written", killed_here)
         with pytest.raises(KeyboardInterrupt):
             run(tiny(tmp_path, *LONG))
     assert not list(tmp_path.glob("*/metrics.json"))

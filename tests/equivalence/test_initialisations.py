@@ -167,7 +167,7 @@ def test_learned_rates_are_those_of_the_model_that_is_saved(make):
 
 @pytest.mark.parametrize("optimizer", ["sgd", "adam"])
 def test_reptile_moves_towards_the_mean_of_weights_adapted_one_task_after_another(make, optimizer):
-    learner = make("reptile", learner__inner_optimizer=optimizer, learner__outer_rate=0.4)
+    learner = make("reptile", learner__inner_optimizer=optimizer, optimizer__base_rate=0.4)
     plain = Plain(learner)
     adapted: list[Weights] = []
     losses = []

@@ -42,3 +42,38 @@ def test_a_run_is_refused_by_its_rehearsal_without_a_folder(composed, tmp_path, 
     with pytest.raises(ConfigError, match=r"the model has [0-9,]+ parameters, whose training would take .* GiB"):
         run(cfg)
     assert not (tmp_path / "outputs").exists()
+
+
+REFUSED_BY_A_CLASS = {  # each a value that the bounds let pass where the class is told to refuse it
+    "metastruct.optimizers.adam.Adam": "optimizer.base_rate=0.0125",
+    "metastruct.learners.auto_decoding.AutoDecoding": "learner.point_batch=7",
+    "metastruct.data.simulated.Simulated": "data.horizon=3.5",
+    "metastruct.adaptation.gradient.GradientDescent": "adaptation.learning_rate=0.0125",
+    "metastruct.integrators.rk4.RK4": "integrator.step_size=0.0125",
+    "metastruct.modulation.svd.SVD": "modulation.scale=0.0125",
+    "metastruct.nets.mlp.MLP": "net.width=7",
+    "metastruct.objectives.derivatives.Derivatives": "objective=derivatives",
+    "metastruct.systems.pendulum.Pendulum": "system=pendulum",
+}
+
+
+@pytest.mark.parametrize("target", REFUSED_BY_A_CLASS)
+@pytest.mark.parametrize("replicas", [1, 2])
+def test_what_any_class_refuses_leaves_no_run_folder(composed, tmp_path, monkeypatch, target, replicas):
+    def refuses(self, *args, **settings):
+        raise ValueError("the class refuses it")
+
+    cfg = composed(REFUSED_BY_A_CLASS[target], "logger=none", f"replicas={replicas}", f"outputs={tmp_path / 'outputs'}")
+    validate(cfg)
+    monkeypatch.setattr("metastruct.experiment.validate", lambda cfg: None)
+    monkeypatch.setattr(f"{target}.__init__", refuses)
+    with pytest.raises(ConfigError, match="the class refuses it"):
+        run(cfg)
+    assert not [*(tmp_path / "outputs").glob("*-seed*"), *(tmp_path / "outputs").glob("training/*")]
+
+
+def test_what_only_the_rule_of_an_optimizer_refuses_is_refused_too(composed, monkeypatch):
+    config = Run.of(composed("optimizer.beta2=0.5")).config
+    config.optimizer["beta2"] = 1.5
+    with pytest.raises(ConfigError, match=r"optimizer=adam: Invalid beta"):
+        rehearse(config)

@@ -29,7 +29,7 @@ from metastruct.learners.recording import Recorded
 from metastruct.objectives.objective import Objective
 from metastruct.optimizers.optimizer import Optimizer
 
-LAYOUT = 3  # of what a checkpoint holds; raise it with that, and older ones are not gone on from
+LAYOUT = 4  # of what a checkpoint holds; raise it with that, and older ones are not gone on from
 
 
 class Diverged(RuntimeError):
@@ -51,7 +51,7 @@ class Learner(LightningModule):
         model: the modulated model to train.
         recordings: what is seen of the training tasks.
         objective: what they are fitted by.
-        steps: outer steps in all.
+        steps: outer steps in all; where a time decides, it is set before the training begins.
         steps_per_epoch: outer steps of one `training_step`.
         seed: of the batches.
         optimizer: how the outer steps follow their gradients.
@@ -139,17 +139,36 @@ class Learner(LightningModule):
         return self.objective.loss(self.model, observations, codes)
 
     def on_train_start(self) -> None:
-        self.trainer.should_stop = self.outer_step >= self.steps
+        self.trainer.should_stop = self.ended
 
     def training_step(self, batch: Any, batch_index: int) -> None:
-        began = time.perf_counter()
+        self.advance()
+        self.trainer.should_stop = self.ended
+        self.log_dict({"train/loss": self.loss, "outer_step": float(self.outer_step), **self.diagnostics()})
+
+    def advance(self) -> None:
+        """As many outer steps as an epoch has, and a look at their losses."""
+        began = self.clock()
         last = min(self.outer_step + self.steps_per_epoch, self.steps)
         losses = torch.stack([self.outer_update(step) for step in range(self.outer_step, last)])
         self._judge(losses, last)
         self.outer_step = last
-        self.seconds += time.perf_counter() - began
-        self.trainer.should_stop = last >= self.steps or all(course.diverged_at is not None for course in self.courses)
-        self.log_dict({"train/loss": self.loss, "outer_step": float(last), **self.diagnostics()})
+        self.seconds += self.clock() - began
+
+    def complete(self) -> None:
+        """All outer steps, without a trainer: nothing is logged, and nothing kept on the way."""
+        self.configure_optimizers()
+        while not self.ended:
+            self.advance()
+
+    @property
+    def ended(self) -> bool:
+        """Are all outer steps made, or has every replica diverged?"""
+        return self.outer_step >= self.steps or all(course.diverged_at is not None for course in self.courses)
+
+    def clock(self) -> float:
+        """Seconds of computing: of this thread on a CPU, where busy neighbours do not count, else of the wall."""
+        return time.thread_time() if self.device.type == "cpu" else time.perf_counter()
 
     def _judge(self, losses: Tensor, last: int) -> None:
         """Losses `[steps, ...]` up to an outer step into the history; a replica whose loss is not finite has diverged.
@@ -205,12 +224,12 @@ class Learner(LightningModule):
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         courses = [asdict(course) for course in self.courses]
-        own = {"outer_step": self.outer_step, "seconds": self.seconds, "courses": courses}
+        own = {"outer_step": self.outer_step, "steps": self.steps, "seconds": self.seconds, "courses": courses}
         checkpoint["learner"] = own | {"layout": LAYOUT}
 
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         kept = checkpoint["learner"]
-        self.outer_step, self.seconds = kept["outer_step"], kept["seconds"]
+        self.outer_step, self.steps, self.seconds = kept["outer_step"], kept["steps"], kept["seconds"]
         self.courses = [Course(**course) for course in kept["courses"]]
 
 

@@ -18,19 +18,18 @@ from metastruct.learners.recording import Recorded
 
 
 class Reptile(Initialisation):
-    """Nichol, Achiam and Schulman 2018, batched, the outer rate e falling to zero.
+    """Nichol, Achiam and Schulman 2018, batched; e is the base rate of optimizer=sgd, which falls to zero.
 
     Args:
         inner_steps: K.
         inner_rate: learning rate of the inner steps.
         inner_optimizer: "adam" without momentum, as the authors have it, or "sgd".
-        outer_rate: e at the beginning, the rate of optimizer=sgd.
     """
 
-    def __init__(self, inner_steps: int, inner_rate: float, inner_optimizer: str, outer_rate: float, **frame: Any):
+    def __init__(self, inner_steps: int, inner_rate: float, inner_optimizer: str, **frame: Any):
         super().__init__(draws=inner_steps, **frame)
         self.recordings["inner"] = Recorded(self._inner)
-        self.inner_rate, self.inner_optimizer, self.outer_rate = inner_rate, inner_optimizer, outer_rate
+        self.inner_rate, self.inner_optimizer = inner_rate, inner_optimizer
 
     @property
     def evaluations(self) -> int:

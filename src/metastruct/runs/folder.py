@@ -11,11 +11,13 @@ from __future__ import annotations
 import csv
 import json
 import re
+import shutil
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from metastruct.runs.files import sum_file
 from metastruct.runs.keys import digest, evaluation_key, training_key
 
 
@@ -63,6 +65,12 @@ class RunFolder:
         except (OSError, ValueError, csv.Error, RecursionError):
             return None
         return metrics if isinstance(metrics, dict) and metrics.get("records") == rows else None
+
+    def forget(self) -> None:
+        """Remove the results, by whoever holds the folder's lock; first metrics.json, which says that there are any."""
+        for path in (self.metrics, self.records, self.evaluation, self.model, sum_file(self.model)):
+            path.unlink(missing_ok=True)
+        shutil.rmtree(self.figures, ignore_errors=True)
 
 
 def run_folder(cfg: Mapping[str, Any], method: str) -> RunFolder:

@@ -24,6 +24,7 @@ TRAINING, MEASUREMENT, NEITHER = "training", "measurement", "neither"
 PLACES = {
     "trainer": NEITHER,  # the machinery
     "trainer.steps": TRAINING,
+    "trainer.seconds": TRAINING,
     "adaptation": MEASUREMENT,
     "integrator": MEASUREMENT,
     "shots": MEASUREMENT,
@@ -36,7 +37,8 @@ PLACES = {
     "force": NEITHER,
     "replicas": NEITHER,
 }
-OPTIONAL = ("start", "evaluation.metrics")  # in a key only where they are set; keys of runs without them stay
+# In a key only where they are set; keys of runs without them stay.
+OPTIONAL = ("start", "evaluation.metrics", "trainer.steps", "trainer.seconds")
 
 
 def digest(content: object) -> str:

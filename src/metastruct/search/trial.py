@@ -9,12 +9,11 @@ from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from metastruct.evaluation.facts import ERRORS
-from metastruct.facts import basis, facts_of
+from metastruct.facts import basis
 from metastruct.search.space import METHODS, Method
 
 if TYPE_CHECKING:
     from metastruct.config import Config
-    from metastruct.learners.learner import Learner
 
 HELD_OUT = 10  # training tasks
 VARIANTS = 4  # adaptations tried on each trained net
@@ -64,7 +63,7 @@ def run(job: Job, outputs: str) -> Iterator[Row]:
     """The rows of a job, one an adaptation."""
     import torch
 
-    from metastruct.assembly import build_learner, build_metrics, build_protocol, build_source, component
+    from metastruct.assembly import Trained, build_learner, build_metrics, build_protocol, build_source, component
     from metastruct.evaluation.adapted import Learned
     from metastruct.evaluation.protocol import evaluate
     from metastruct.evaluation.summary import summary
@@ -75,20 +74,23 @@ def run(job: Job, outputs: str) -> Iterator[Row]:
     config = checked(*shared, f"outputs={outputs}")
     source = build_source(config, print).held_out(HELD_OUT)
     learner = build_learner(config, source.recordings())
-    train(learner, job.budget)
+    learner.steps = max(1, job.budget // learner.evaluations) if learner.evaluations else 0
+    learner.complete()
+    (result,) = learner.results()
+    trained = Trained.of(learner.model, result)
     training_seconds = time.perf_counter() - began
-    model = learner.model.double().eval()
-    start = learner.codes.detach().double().mean(0).expand(HELD_OUT, -1)
     for variant, overrides in enumerate(job.method.adaptation(job.trial, VARIANTS)):
         began = time.perf_counter()
         config = checked(*shared, *basis([*shared, *overrides]), *overrides, f"outputs={outputs}")
-        exact = facts_of("adaptation", config.adaptation["name"]).exactness > 0
-        learned = Learned(model, learner.objective, start, prior(learner) if exact else None)
-        protocol = replace(build_protocol(config), metrics=build_metrics(ERRORS))
-        pieces = component(config.adaptation), component(config.integrator)
-        found = summary(evaluate(learned, protocol, *pieces, source))
-        errors = [found[metric]["mean"] for metric in ERRORS]
-        lost = found["diverged_tasks"]
+        errors: list[Any] = [None for _ in ERRORS]
+        lost = HELD_OUT
+        if trained.diverged_at is None:
+            start = trained.start(HELD_OUT, config.evaluation.start)
+            learned = Learned(trained.model, learner.objective, start, trained.prior())
+            protocol = replace(build_protocol(config), metrics=build_metrics(ERRORS))
+            pieces = component(config.adaptation), component(config.integrator)
+            measured = summary(evaluate(learned, protocol, *pieces, source))
+            errors, lost = [measured[metric]["mean"] for metric in ERRORS], measured["diverged_tasks"]
         good = not lost and all(error is not None for error in errors)
         means: Any = {name: math.nan if error is None else error for name, error in zip(ERRORS, errors, strict=True)}
         yield Row(
@@ -102,27 +104,6 @@ def run(job: Job, outputs: str) -> Iterator[Row]:
             score=math.sqrt(math.prod(errors)) if good else math.inf,
             seconds=training_seconds + time.perf_counter() - began,
         )
-
-
-def train(learner: Learner, budget: int) -> None:
-    """As many outer steps as the budget allows, without checkpoints; ends early where the loss is not finite."""
-    learner.steps = max(1, budget // learner.evaluations) if learner.evaluations else 0
-    learner.configure_optimizers()
-    for step in range(learner.steps):
-        loss = learner.outer_update(step)
-        if step % 50 == 0 or step == learner.steps - 1:
-            learner.courses[0].history.append((step, float(loss)))
-            if not math.isfinite(float(loss)):
-                return
-
-
-def prior(learner: Learner) -> Any:
-    """What the training codes say of a new one."""
-    from metastruct.assembly import Trained
-
-    course, noise = learner.courses[0], learner.unexplained()
-    told = learner.seconds, course.history, course.diverged_at
-    return Trained(learner.model, learner.codes.detach().double(), noise, *told).prior()
 
 
 def checked(*overrides: str) -> Config:

@@ -169,7 +169,7 @@ def provenance(table: Table, recorded: Mapping[Planned, Recorded], command: str)
         return sorted({line[name] for line in lines if line[name]})
 
     lines = [record.line for record in recorded.values()]
-    steps = sorted({str(job.outer_steps) for job in table.jobs}, key=int)
+    steps = sorted({str(job.outer_steps) for job in table.jobs if job.outer_steps is not None}, key=int)
     trained = {job.training: float(record.line["training_seconds"]) for job, record in recorded.items()}
     measured = sum(float(line["evaluation_seconds"] or 0.0) for line in lines)
     return {

@@ -39,6 +39,8 @@ class Estimator:
         """Seconds of the training of a job, zero where it is done."""
         if not facts_of("learner", job.learner).trains or sum_file(job.training / "model.ckpt").exists():
             return 0.0
+        if job.outer_steps is None:
+            return job.training_seconds or 0.0
         return job.outer_steps * self._typical(job, self.steps, recorded()[0], STEP)
 
     def evaluation(self, job: Planned) -> float:

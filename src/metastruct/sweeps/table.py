@@ -60,7 +60,8 @@ class Planned(Job):
     method: str
     learner: str
     dynamics: str
-    outer_steps: int
+    outer_steps: int | None
+    training_seconds: float | None  # where a time ends it
     settings: DictConfig = field(compare=False)  # of the first seed
 
     @classmethod
@@ -83,6 +84,7 @@ class Planned(Job):
             learner=cfg.learner.name,
             dynamics=dynamics_name(cfg),
             outer_steps=cfg.trainer.steps,
+            training_seconds=cfg.trainer.seconds,
             settings=cfg,
         )
 

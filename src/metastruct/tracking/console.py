@@ -30,8 +30,7 @@ def working(message: str) -> Iterator[None]:
 class TrainingProgress(Callback):
     """A live bar of outer steps with the current loss; plain lines now and then where there is no terminal."""
 
-    def __init__(self, steps: int):
-        self.steps = steps
+    def __init__(self) -> None:
         self.spoken = time.monotonic()
         columns = (TextColumn("training"), BarColumn(), MofNCompleteColumn(), TextColumn("loss {task.fields[loss]}"))
         self.bar = Progress(
@@ -40,14 +39,14 @@ class TrainingProgress(Callback):
 
     def on_fit_start(self, trainer: Trainer, learner: Any) -> None:
         self.bar.start()
-        self.task = self.bar.add_task("training", total=self.steps, completed=learner.outer_step, loss="-")
+        self.task = self.bar.add_task("training", total=learner.steps, completed=learner.outer_step, loss="-")
 
     def on_train_batch_end(self, trainer: Trainer, learner: Any, *_: Any) -> None:
         step, loss = learner.outer_step, learner.loss
         self.bar.update(self.task, completed=step, loss=f"{loss:.2e}")
         if not console.is_terminal and time.monotonic() - self.spoken > PLAIN_EVERY:
             self.spoken = time.monotonic()
-            note(f"training: outer step {step} of {self.steps}, loss {loss:.2e}")
+            note(f"training: outer step {step} of {learner.steps}, loss {loss:.2e}")
 
     def on_fit_end(self, trainer: Trainer, learner: Any) -> None:
         self.bar.stop()

@@ -1,14 +1,20 @@
-"""The second step of validation: the pieces are built, the model on the meta device, before anything is written.
+"""The second step of validation: every piece is built, the model on the meta device, before anything is written.
 
 Tensors of that device have shapes and no numbers, so a model of any size is built at once and no generator of random
-numbers moves; what its classes refuse is told as a mistake, and its parameters are counted instead of estimated.
+numbers moves; what its classes refuse is told as a mistake, and its parameters are counted instead of estimated. The
+learner gets two members that rest; the data themselves, which take time, are made after this and before the run folder.
 """
 
 from __future__ import annotations
 
-from metastruct.assembly import build_model, component
+from typing import TYPE_CHECKING
+
+from metastruct.assembly import build_learner, build_system, component
 from metastruct.config import Config, ConfigError
 from metastruct.validation.size import COPIES, SINGLE, memory
+
+if TYPE_CHECKING:
+    from metastruct.data.observations import Recordings
 
 
 def rehearse(config: Config) -> int:
@@ -21,11 +27,18 @@ def rehearse(config: Config) -> int:
 
     from metastruct.dynamics.dynamics import Scales
 
-    component(config.adaptation), component(config.integrator), component(config.objective)
-    size = component(config.system).state_dim
-    with torch.device("meta"):
-        model = build_model(config, Scales(*(torch.ones(size) for _ in range(3))))
-    count = sum(parameter.numel() for parameter in model.parameters())
+    component(config.adaptation), component(config.integrator)
+    size = build_system(config).state_dim
+    with torch.random.fork_rng(devices=[]), torch.device("meta"):
+        scales = Scales(*(torch.ones(size) for _ in range(3)))
+        learner = build_learner(config, resting(size, config.data.get("points", 2)), scales)
+    weight, code = (torch.nn.Parameter(torch.zeros(2, 2)) for _ in range(2))
+    try:
+        learner.optimizer.over([weight], code, lazy=True)
+        learner.optimizer.over([weight], code)
+    except ValueError as error:
+        raise ConfigError(f"optimizer={config.optimizer['name']}: {error}") from error
+    count = sum(parameter.numel() for parameter in learner.model.parameters())
     needed, there = COPIES * SINGLE * config.replicas * count, memory()
     if needed > there:
         raise ConfigError(
@@ -33,3 +46,15 @@ def rehearse(config: Config) -> int:
             f"has {there / 2**30:,.0f} GiB; choose a smaller net or modulation"
         )
     return count
+
+
+def resting(size: int, points: int) -> Recordings:
+    """Two members in one trajectory each, that do not move."""
+    import numpy as np
+    import torch
+
+    from metastruct.data.observations import Recordings
+    from metastruct.data.trajectory import Member, Trajectory
+
+    still = np.zeros((points, size))
+    return Recordings([Member((Trajectory(np.arange(float(points)), still, still),))] * 2, torch.float32)

@@ -29,6 +29,19 @@ def check_draws(cfg: DictConfig) -> None:
         )
 
 
+def check_length(cfg: DictConfig) -> None:
+    """Does a training end by its steps or by its time, and not by both?"""
+    steps, seconds = cfg.trainer.steps, cfg.trainer.seconds
+    if steps is None and seconds is None:
+        raise ConfigError("trainer.steps needs a number, got null; only trainer.seconds can stand in its place")
+    if steps is not None and seconds is not None:
+        raise ConfigError(
+            f"trainer.steps must be null where trainer.seconds={seconds:g} ends a training, got {steps}; leave one out"
+        )
+    if seconds is not None and not facts_of("learner", cfg.learner.name).trains:
+        raise ConfigError(f"trainer.seconds has no meaning for learner={cfg.learner.name}, which has no meta-training")
+
+
 def check_schedule(cfg: DictConfig) -> None:
     if cfg.learner.get("codes") == "reset" and cfg.learner.get("schedule") == "joint":
         raise ConfigError(
