@@ -149,7 +149,7 @@ def test_force_repeats_training_and_measuring_and_ends_with_the_same_numbers(tin
     assert numbers_of(folder) == numbers_of(first_run[0])
 
 
-@pytest.mark.parametrize("word", ["shots=5", "adaptation.steps=1", "evaluation.start=zero", "data.test_tasks=1"])
+@pytest.mark.parametrize("word", ["shots=5", "adaptation=gradient", "evaluation.start=zero", "data.test_tasks=1"])
 def test_other_ways_to_measure_do_not_train_again(tiny, copied, first_run, capsys, word):
     model = the_training(copied) / "model.ckpt"
     before = stamps(model)
