@@ -84,7 +84,7 @@ def test_metrics_hold_what_a_reader_needs(first_run):
         "learner": "auto_decoding",
         "seed": 0,
         "shots": 10,
-        "steps": 5,
+        "steps": 20,
         "dynamics": "hamiltonian",
     }
     for metric in ("field_error", "trajectory_error", "ssim", "energy_drift"):
@@ -148,7 +148,7 @@ def test_force_repeats_training_and_measuring_and_ends_with_the_same_numbers(tin
     assert numbers_of(folder) == numbers_of(first_run[0])
 
 
-@pytest.mark.parametrize("word", ["shots=5", "evaluation.steps=3", "evaluation.start=zero", "data.test_tasks=1"])
+@pytest.mark.parametrize("word", ["shots=5", "adaptation=gradient", "evaluation.start=zero", "data.test_tasks=1"])
 def test_other_ways_to_measure_do_not_train_again(tiny, copied, first_run, capsys, word):
     model = the_training(copied) / "model.ckpt"
     before = stamps(model)
