@@ -19,8 +19,8 @@ from torch.utils.data import DataLoader, TensorDataset
 from metastruct.config import Trainer
 from metastruct.duration import steps_within
 from metastruct.learners.learner import LAYOUT, Diverged, Learner
-from metastruct.learners.recording import LONG
 from metastruct.model_file import Foreign, contents
+from metastruct.recording import LONG
 from metastruct.runs.files import clear, locked, read_checked, write_checked
 from metastruct.tracking.alone import Alone
 from metastruct.tracking.checkpoint import Checkpoints, last_good, remove

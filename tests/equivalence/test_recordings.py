@@ -6,11 +6,12 @@ import copy
 
 import pytest
 import torch
+from torch.fx.experimental.proxy_tensor import make_fx
 from torch.utils._python_dispatch import TorchDispatchMode
 
+from metastruct import recording
 from metastruct.assembly import build_learner, component
 from metastruct.config import Trainer
-from metastruct.learners import recording
 from metastruct.learners.learner import Learner
 from metastruct.learners.replicas import together
 from metastruct.training import fit
@@ -134,6 +135,40 @@ def test_a_look_at_a_value_is_seen():
     with Waits() as waits:
         float(torch.ones(()))
     assert waits.names == ["_local_scalar_dense"]
+
+
+def operations(function, *tensors: torch.Tensor) -> list[str]:
+    """What is left of a function in a recording, which gives what the function gives."""
+    line = recording.lean(make_fx(function)(*tensors))
+    for ours, theirs in zip(line(*(each.clone() for each in tensors)), function(*tensors), strict=True):
+        assert torch.equal(ours, theirs)
+    return [node.target.overloadpacket.__name__ for node in line.graph.nodes if node.op == "call_function"]
+
+
+def test_a_recording_does_nothing_twice_and_nothing_idle():
+    def function(x):
+        return (x.detach().view(x.shape).exp() + x.exp(),)
+
+    assert operations(function, torch.ones(3, 2)) == ["exp", "add"]
+
+
+def test_a_recording_reads_again_what_was_written_into():
+    def function(x):
+        y = x.exp()
+        before = y.sin()
+        y.view(6).mul_(3.0)
+        z = x.exp()
+        return before + y.sin(), z
+
+    assert operations(function, torch.ones(3, 2)).count("sin") == 2
+
+
+def test_a_recording_draws_random_numbers_anew():
+    def function(x):
+        return (torch.rand_like(x) - torch.rand_like(x),)
+
+    line = recording.lean(make_fx(function)(torch.ones(3)))
+    assert (line(torch.ones(3))[0] != 0).all()
 
 
 @pytest.mark.torture  # a compilation takes half a minute of a busy core

@@ -49,7 +49,7 @@ def learner(*overrides: str) -> Any:
 
     from metastruct.assembly import build_learner, build_source
     from metastruct.config import composed
-    from metastruct.learners.recording import PATIENCE
+    from metastruct.recording import PATIENCE
     from metastruct.run import Run
 
     torch.set_num_threads(1)

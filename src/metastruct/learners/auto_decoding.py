@@ -20,7 +20,7 @@ from torch.optim import Optimizer
 
 from metastruct.data.batches import Batches
 from metastruct.learners.learner import Learner, own_gradients
-from metastruct.learners.recording import Recorded
+from metastruct.recording import Recorded
 
 CHUNK = 256  # draws of a task at a time, where all are looked at
 

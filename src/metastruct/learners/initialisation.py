@@ -14,8 +14,8 @@ from metastruct.data.batches import Batches
 from metastruct.data.observations import Observations
 from metastruct.facts import providing
 from metastruct.learners.learner import Learner, own_gradients
-from metastruct.learners.recording import Recorded
 from metastruct.modulation.weights import Weights
+from metastruct.recording import Recorded
 
 
 class Initialisation(Learner):

@@ -25,9 +25,9 @@ from torch import Tensor, nn
 from metastruct.data.batches import Batches
 from metastruct.data.observations import Observations, Recordings
 from metastruct.dynamics.model import ModulatedModel
-from metastruct.learners.recording import Recorded
 from metastruct.objectives.objective import Objective
 from metastruct.optimizers.optimizer import Optimizer
+from metastruct.recording import Recorded
 
 LAYOUT = 4  # of what a checkpoint holds; raise it with that, and older ones are not gone on from
 

@@ -14,7 +14,7 @@ from torch.optim import Optimizer
 
 from metastruct.data.observations import Observations
 from metastruct.learners.initialisation import Initialisation
-from metastruct.learners.recording import Recorded
+from metastruct.recording import Recorded
 
 
 class Reptile(Initialisation):
