@@ -21,6 +21,7 @@ OBJECTIVE = Derivatives()
 def cfg(small, any_adaptation, accepted):
     settings = {"evaluation__steps": STEPS, "locality__lambda_z": 1e-4, "modulation__scale": 0.3}
     settings |= {"adaptation__steps": STEPS, "adaptation__learning_rate": 0.03, "adaptation__rate_factor": 0.01}
+    settings |= {"adaptation__precision": "double"}
     return small(*accepted("adaptation", any_adaptation), **settings)
 
 

@@ -8,9 +8,12 @@ import pytest
 import torch
 from reference import LazyAdam, Reference, norm_of, numbers_of
 
+from metastruct import recording
+from metastruct.adaptation.adaptation import Fit
 from metastruct.adaptation.gradient import GradientDescent
 from metastruct.data.observations import Observations
 from metastruct.objectives.derivatives import Derivatives
+from metastruct.recording import recorded
 
 TASKS, POINTS, STEPS, RATE, LAMBDA_Z = 3, 6, 8, 0.05, 0.02
 METHODS = {"shift": 0, "full_weight": 0, "rank_one": 1, "multi_rank": 2, "svd": 2}
@@ -54,3 +57,34 @@ def test_a_larger_lambda_z_keeps_codes_nearer_to_zero(small, random_model):
         for weight in (0.0, 10.0)
     )
     assert (held.norm(dim=-1) < 0.5 * free.norm(dim=-1)).all()
+
+
+def fitted(small, random_model, precision: str, steps: int, optimizer: str = "adam") -> Fit:
+    model = random_model(small("modulation=svd"), gain=3.0)
+    generator = torch.Generator().manual_seed(1)
+    x, dxdt = torch.randn(2, TASKS, POINTS, 2, generator=generator, dtype=torch.float64)
+    start = torch.randn(TASKS, 3, generator=generator, dtype=torch.float64)
+    descent = GradientDescent(steps, RATE, LAMBDA_Z, optimizer, precision)
+    return descent.fit(model, Derivatives(), Observations(x, dxdt), start)
+
+
+@pytest.mark.parametrize("optimizer", ["adam", "sgd"])
+def test_steps_in_single_precision_are_those_in_double_up_to_its_round_off(small, random_model, optimizer):
+    single, double = (fitted(small, random_model, precision, STEPS, optimizer) for precision in ("single", "double"))
+    assert single.codes.dtype == single.trace.dtype == torch.float64
+    torch.testing.assert_close(single.codes, double.codes, rtol=1e-4, atol=1e-5)
+    torch.testing.assert_close(single.trace, double.trace, rtol=1e-4, atol=1e-5)
+    assert (single.codes != double.codes).all()
+
+
+@pytest.mark.parametrize("precision", ["single", "double"])
+def test_steps_from_a_recording_are_those_without_one(monkeypatch, small, random_model, precision):
+    made = []
+    monkeypatch.setattr(recording, "recorded", lambda *arguments: made.append(1) or recorded(*arguments))
+    plain = fitted(small, random_model, precision, STEPS)
+    assert not made
+    monkeypatch.setattr(recording, "PATIENCE", STEPS - 1)
+    replayed = fitted(small, random_model, precision, STEPS)
+    assert made
+    assert torch.equal(replayed.codes, plain.codes)
+    assert torch.equal(replayed.trace, plain.trace)

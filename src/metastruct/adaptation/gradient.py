@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+import copy
 import math
 from collections.abc import Callable
-from functools import partial
 
 import torch
 from torch import Tensor
@@ -13,6 +13,9 @@ from metastruct.adaptation.adaptation import Adaptation, Fit, Prior, frozen
 from metastruct.data.observations import Observations
 from metastruct.dynamics.model import ModulatedModel
 from metastruct.objectives.objective import Objective
+from metastruct.recording import Recorded
+
+PRECISIONS = {"single": torch.float32, "double": torch.float64}
 
 
 class GradientDescent(Adaptation):
@@ -26,11 +29,20 @@ class GradientDescent(Adaptation):
         learning_rate: first step size; it falls to zero along half a cosine.
         lambda_z: weight of the norm of a code.
         optimizer: "adam" or "sgd".
+        precision: of the steps and of the losses before them, "single" or "double"; that of the model at the end.
     """
 
-    def __init__(self, steps: int, learning_rate: float, lambda_z: float = 0.0, optimizer: str = "adam"):
+    def __init__(
+        self,
+        steps: int,
+        learning_rate: float,
+        lambda_z: float = 0.0,
+        optimizer: str = "adam",
+        precision: str = "double",
+    ):
         self.steps, self.learning_rate, self.lambda_z = steps, learning_rate, lambda_z
         self.optimizer = torch.optim.Adam if optimizer == "adam" else torch.optim.SGD
+        self.dtype = PRECISIONS[precision]
 
     def fit(
         self,
@@ -40,21 +52,35 @@ class GradientDescent(Adaptation):
         start: Tensor,
         prior: Prior | None = None,
     ) -> Fit:
-        with frozen(model):
-            return self._fit(partial(objective.loss, model, observations), start)
+        same = start.dtype == self.dtype
+        inside = model if same else copy.deepcopy(model).to(self.dtype)
+        seen = observations if same else observations.to(self.dtype)
 
-    def _fit(self, loss: Callable[[Tensor], Tensor], start: Tensor) -> Fit:
-        codes = start.detach().clone().requires_grad_()
-        optimizer = self.optimizer([codes], lr=self.learning_rate)
-        trace = []
+        def with_gradient(codes: Tensor) -> tuple[Tensor, Tensor]:
+            with torch.enable_grad():
+                codes = codes.detach().requires_grad_()
+                losses = objective.loss(inside, seen, codes)
+                total = losses.sum()
+                if self.lambda_z:
+                    total = total + self.lambda_z * torch.linalg.vector_norm(codes, dim=-1).sum()
+                (gradient,) = torch.autograd.grad(total, codes)
+            return losses.detach(), gradient.contiguous()
+
+        with frozen(inside):
+            codes, trace = self._descend(Recorded(with_gradient, self.steps), start.detach().to(self.dtype, copy=True))
+        with torch.no_grad():
+            codes = codes.to(start.dtype)
+            trace.append(objective.loss(model, observations, codes))
+        return Fit(codes, torch.stack([losses.to(start.dtype) for losses in trace]))
+
+    def _descend(
+        self, with_gradient: Callable[[Tensor], tuple[Tensor, ...]], codes: Tensor
+    ) -> tuple[Tensor, list[Tensor]]:
+        """Codes `[tasks, code]` after the steps, and the losses `[tasks]` before each of them."""
+        optimizer, trace = self.optimizer([codes], lr=self.learning_rate, fused=True), []
         for step in range(self.steps):
             optimizer.param_groups[0]["lr"] = self.learning_rate * (1 + math.cos(math.pi * step / self.steps)) / 2
-            with torch.enable_grad():
-                losses = loss(codes)
-                norms = torch.linalg.vector_norm(codes, dim=-1)
-                (codes.grad,) = torch.autograd.grad((losses + self.lambda_z * norms).sum(), codes)
+            losses, codes.grad = with_gradient(codes)
             optimizer.step()
-            trace.append(losses.detach())
-        with torch.no_grad():
-            trace.append(loss(codes))
-        return Fit(codes.detach(), torch.stack(trace))
+            trace.append(losses)
+        return codes, trace

@@ -45,9 +45,10 @@ class Observations:
         """Points of a task: one number for all, or `[..., tasks]`."""
         return self.states.shape[-2] if self.mask is None else self.mask.sum(-1)
 
-    def to(self, device: torch.device | str) -> Observations:
-        """On another device."""
-        return self._map(lambda values: values.to(device))
+    def to(self, place: torch.device | str | torch.dtype) -> Observations:
+        """On another device, or in another precision."""
+        numbers = isinstance(place, torch.dtype)
+        return self._map(lambda values: values if numbers and not values.is_floating_point() else values.to(place))
 
     def of(self, tasks: Tensor | slice) -> Observations:
         """Those of some tasks, without a leading axis of replicas."""
