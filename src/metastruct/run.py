@@ -11,7 +11,7 @@ import yaml
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import MissingMandatoryValue, OmegaConfBaseException
 
-from metastruct.config import COMPONENTS, Config, dynamics_name, method_name
+from metastruct.config import COMPONENTS, OPTIONAL, Config, dynamics_name, method_name
 from metastruct.pieces import Refused, check_place, check_plain
 from metastruct.runs.folder import RunFolder, run_folder, training_folder
 
@@ -49,12 +49,16 @@ def configuration_of(folder: RunFolder) -> DictConfig:
         content = None
     if not isinstance(content, dict):
         raise Refused(f"{folder.config} must be a configuration in YAML without aliases and tags, got something else")
-    try:
-        for key, value in content.items():
+    cfg: Any = OmegaConf.structured(Config)
+    for key, value in content.items():
+        try:
             check_plain(str(key), value)
-        return OmegaConf.merge(OmegaConf.structured(Config), content)  # type: ignore[return-value]
-    except (Refused, OmegaConfBaseException) as error:
-        raise Refused(f"{folder.config}: {str(error).splitlines()[0]}") from None
+            cfg = OmegaConf.merge(cfg, {key: value})
+        except Refused as error:
+            raise Refused(f"{folder.config}: {error}") from None
+        except OmegaConfBaseException as error:
+            raise Refused(f"{folder.config}: {error.full_key or key}: {str(error).splitlines()[0]}") from None
+    return cfg  # type: ignore[no-any-return]
 
 
 @dataclass(frozen=True)
@@ -80,12 +84,14 @@ class Run:
         try:
             typed = OmegaConf.merge(OmegaConf.structured(Config), cfg)
             config: Any = OmegaConf.to_object(typed)
+            for group in COMPONENTS:
+                if group not in OPTIONAL or getattr(config, group) is not None:
+                    check_place(group, getattr(config, group))
+            return cls(config, method_name(cfg), dynamics_name(cfg))
         except MissingMandatoryValue as error:
             raise Refused(f"{error.full_key} is missing") from None
-        for group in COMPONENTS:
-            if getattr(config, group) is not None:
-                check_place(group, getattr(config, group))
-        return cls(config, method_name(cfg), dynamics_name(cfg))
+        except OmegaConfBaseException as error:
+            raise Refused(f"{error.full_key}: {str(error).splitlines()[0]}") from None
 
     @classmethod
     def read(cls, folder: RunFolder) -> Run:
