@@ -13,7 +13,7 @@ from omegaconf.errors import MissingMandatoryValue, OmegaConfBaseException
 
 from metastruct.config import COMPONENTS, OPTIONAL, Config, dynamics_name, method_name
 from metastruct.pieces import Refused, check_place, check_plain
-from metastruct.runs.folder import RunFolder, run_folder, training_folder
+from metastruct.runs.folder import RunFolder, family_name, run_folder, training_folder
 
 LONGEST = 200_000  # bytes of a configuration, whose files have 3,000
 DEEPEST = 20
@@ -102,6 +102,11 @@ class Run:
     def settings(self) -> dict[str, Any]:
         """The same as a plain tree."""
         return asdict(self.config)
+
+    @property
+    def family(self) -> str:
+        """What is studied, as tables name it."""
+        return family_name(self.settings)
 
     @property
     def folder(self) -> RunFolder:

@@ -52,7 +52,7 @@ def test_the_configuration_of_a_run_gets_as_far_as_its_model(answer, written):
 @pytest.mark.parametrize("value", INSTEAD_OF_A_GROUP, ids=lambda value: "gone" if value is GONE else str(value))
 def test_a_group_that_is_something_else_is_named_in_one_line(answer, written, value):
     for group in COMPONENTS:
-        if written[group] is None or value in (GONE, None) and written[group] is None:
+        if written[group] is None or (value in (GONE, None) and written[group] is None):
             continue
         told = answer(group, value)
         assert "\n" not in told, (group, told)

@@ -68,7 +68,7 @@ def check(cfg: DictConfig) -> None:
     check_needs(cfg, system)
     check_start(cfg, system)
     check_size(cfg, system)
-    check_metrics(cfg)
+    check_metrics(cfg, system)
 
 
 def check_read(cfg: DictConfig) -> None:
@@ -78,12 +78,14 @@ def check_read(cfg: DictConfig) -> None:
     check(cfg)
 
 
-def family(cfg: DictConfig) -> System:
-    """The system of a configuration.
+def family(cfg: DictConfig) -> System | None:
+    """The system of a configuration; None where nobody knows the law.
 
     Raises:
         ConfigError: it refuses its settings.
     """
+    if cfg.system is None:
+        return None
     settings: Any = OmegaConf.to_container(cfg.system, resolve=True)
     try:
         system: System = factory(settings)()

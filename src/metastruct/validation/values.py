@@ -15,13 +15,18 @@ SITES = ("input", "hidden", "output")  # tags of the affine maps of a net that d
 
 
 def check_draws(cfg: DictConfig) -> None:
-    """Are there trajectories to ask, and as many observations as shots?"""
-    if not 1 <= cfg.data.support_trajectories < cfg.data.trajectories:
+    """Are there trajectories to ask, and as many observations as shots, as far as the settings of the data tell?"""
+    trajectories, support, points = (cfg.data.get(key) for key in ("trajectories", "support_trajectories", "points"))
+    if trajectories is None or support is None:
+        return
+    if not 1 <= support < trajectories:
         raise ConfigError(
-            f"data.support_trajectories must be from 1 to data.trajectories - 1 = {cfg.data.trajectories - 1}, so that "
-            f"query trajectories remain, got {cfg.data.support_trajectories}"
+            f"data.support_trajectories must be from 1 to data.trajectories - 1 = {trajectories - 1}, so that "
+            f"query trajectories remain, got {support}"
         )
-    available = cfg.data.support_trajectories * cfg.data.points
+    if points is None:
+        return
+    available = support * points
     if cfg.shots > available:
         raise ConfigError(
             f"shots must be at most {available}, the support set's data.support_trajectories * data.points, "
