@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 import yaml
 
+from metastruct import group, training
 from metastruct.config import ConfigError
 from metastruct.experiment import run
 from metastruct.learners.learner import Diverged
@@ -92,6 +93,36 @@ def test_a_training_that_fails_is_named_by_its_seed_in_one_line(tiny, tmp_path):
     with pytest.raises(Diverged, match=r"^seed 0: the training loss is not finite at outer step \d+ of 20; .*seed 1: "):
         run(tiny(tmp_path, "optimizer.base_rate=1e30", "replicas=2"))
     assert not list(tmp_path.glob("*/metrics.json"))
+
+
+def test_a_seed_that_diverges_when_it_is_repeated_loses_its_results_and_no_other_does(
+    tiny, together, tmp_path, monkeypatch
+):
+    shutil.copytree(together[0], tmp_path / "outputs")
+    keep = group.keep
+
+    def kept(result, learner, folder):
+        return keep(result | ({"diverged_at": 7} if "seed2" in folder.name else {}), learner, folder)
+
+    monkeypatch.setattr(group, "keep", kept)
+    with pytest.raises(Diverged, match=r"^seed 2: the training loss is not finite at outer step 7 of 20; .*code_rate$"):
+        run(tiny(tmp_path / "outputs", "seed=1", "replicas=3", "force=true"))
+    results = sorted(path.parent.name for path in (tmp_path / "outputs").glob("*/metrics.json"))
+    assert [name.split("-")[2] for name in results] == ["seed1", "seed3"]
+
+
+def test_a_seed_that_diverges_alone_keeps_nobody_from_ending(tiny, tmp_path, monkeypatch):
+    """With nothing to train together, seeds are single runs."""
+    keep = training.keep
+
+    def kept(result, learner, folder):
+        return keep(result | ({"diverged_at": 7} if "seed0" in folder.name else {}), learner, folder)
+
+    monkeypatch.setattr(training, "keep", kept)
+    monkeypatch.setattr(group, "train_seeds", lambda *_: (set(), {}))
+    with pytest.raises(Diverged, match=r"^seed 0: the training loss is not finite at outer step 7"):
+        run(tiny(tmp_path, "replicas=2"))
+    assert len(list(tmp_path.glob("*seed1*/metrics.json"))) == 1
 
 
 def test_the_number_of_seeds_must_be_positive(tiny, tmp_path):
