@@ -186,11 +186,16 @@ MOMENTS = {  # where a forced run with replicas is killed: at which call of what
 }
 
 
+USUAL = ("before anything is trained", "between two models", "between two seeds")
+
+
 class Killed(BaseException):
     """The end of a process."""
 
 
-@pytest.mark.parametrize("moment", MOMENTS)
+@pytest.mark.parametrize(
+    "moment", [name if name in USUAL else pytest.param(name, marks=pytest.mark.torture) for name in MOMENTS]
+)
 def test_a_forced_run_that_is_killed_anywhere_ends_alike_when_it_is_started_again(
     tiny, together, tmp_path, monkeypatch, moment
 ):
