@@ -1,6 +1,6 @@
 """Outer step of the working tree over that of another commit: python scripts/step_against.py REVISION [WORD ...]
 
-The packages of both live in one process, on one thread, and take turns; words are those of train.py. Ends with 1 where
+The packages of both live in one process, on one thread, whose time counts, and take turns; words are those of train.py. Ends with 1 where
 the median of the ratios is above the bar.
 """
 
@@ -43,12 +43,12 @@ class Side:
         sys.path.remove(str(tree / "src"))
 
     def seconds(self) -> float:
-        began = time.perf_counter()
+        began = time.thread_time()
         self.learner.outer_update(0)
-        return time.perf_counter() - began
+        return time.thread_time() - began
 
     def step(self) -> float:
-        """Seconds of one outer step."""
+        """Processor seconds of one outer step."""
         forget()
         sys.modules.update(self.modules)
         return self.seconds()

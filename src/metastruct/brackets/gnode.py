@@ -10,7 +10,7 @@ M grad S is minus the skew matrix Lambda^T D Lambda w times grad E: two small ma
 
 from __future__ import annotations
 
-from itertools import combinations, permutations
+from itertools import permutations
 from math import comb, sqrt
 
 import torch
@@ -65,7 +65,7 @@ class GNODE(Bracket):
 
     def start(self, by_entropy: Tensor, turning: Tensor) -> None:
         """xi = L ^ grad S/|grad S|^2 with the turning for L, in its old size."""
-        a, b, c = torch.tensor(list(combinations(range(len(by_entropy)), 3))).T
+        a, b, c = torch.combinations(torch.arange(len(by_entropy)), 3).T
         s = by_entropy
         xi = turning[a, b] * s[c] + turning[b, c] * s[a] + turning[c, a] * s[b]
         if xi.any():
@@ -81,31 +81,40 @@ class GNODE(Bracket):
         """xi as a matrix from pairs to components, `[..., 1 or tasks, state, pairs]`."""
         return self._dense("xi", updates).squeeze(-1)[..., self.index] * self.sign
 
+    def _v(self, by_energy: Tensor, updates: Updates) -> Tensor:
+        """V^T `[..., tasks, points, rank, state]`, row m is Lambda^m grad E."""
+        skew = self._dense("skew", updates)
+        turned = self.square(skew).flatten(-3, -2)
+        if turned.shape[-3] == 1:
+            rows = by_task(to_rows(by_energy) @ turned.squeeze(-3).mT, by_energy.shape[-3])
+        else:
+            rows = by_energy @ turned.mT
+        return rows.unflatten(-1, (skew.shape[-2], -1))
+
     def field(self, y: Tensor, by_energy: Tensor, by_entropy: Tensor, updates: Updates) -> Tensor:
-        wedge = self.wedge(by_energy, by_entropy)
-        xi, rows = self._xi(updates), to_rows(wedge)
-        reversible = wedge @ xi.mT if "xi" in updates else by_task(rows @ xi.squeeze(-3).mT, y.shape[-3])
-        skew, weight = updates.get("skew", PLAIN), updates.get("weight", PLAIN)
-        rates = weight.transpose(skew.linear(rows, self.skew), self.weight)
-        forces = skew.transpose(weight.linear(rates, self.weight), self.skew)
-        return reversible - self.contract(by_task(forces, y.shape[-3]), by_energy)
+        wedge, xi = self.wedge(by_energy, by_entropy), self._xi(updates)
+        reversible = wedge @ xi.mT if "xi" in updates else by_task(to_rows(wedge) @ xi.squeeze(-3).mT, y.shape[-3])
+        v, weight = self._v(by_energy, updates), self._dense("weight", updates)[..., None, :, :]
+        rates = weight @ (weight.mT @ (v @ by_entropy[..., None]))
+        return reversible + (v.mT @ rates).squeeze(-1)
 
     def poisson(self, y: Tensor, by_entropy: Tensor, updates: Updates) -> Tensor:
         return self.contract(self._xi(updates)[..., None, :, :], by_entropy[..., None, :])
 
     def friction(self, y: Tensor, by_energy: Tensor, updates: Updates) -> Tensor:
-        v = self.contract(self._dense("skew", updates)[..., None, :, :], by_energy[..., None, :])
+        v = self._v(by_energy, updates)
         half = self._dense("weight", updates)[..., None, :, :].mT @ v
         return half.mT @ half
 
 
 def antisymmetric(size: int, pairs: Tensor) -> tuple[Tensor, Tensor]:
     """Where xi_abc, b < c, lies among the triples, and its sign (zero where a is b or c), both `[state, pairs]`."""
+    triples = torch.combinations(torch.arange(size), 3)
     index = torch.zeros(size, size, size, dtype=torch.long)
     sign = torch.zeros(size, size, size)
-    for number, triple in enumerate(combinations(range(size), 3)):
-        for (i, a), (j, b), (k, c) in permutations(enumerate(triple)):
-            index[a, b, c] = number
-            sign[a, b, c] = (j - i) * (k - i) * (k - j) / 2
+    for i, j, k in permutations(range(3)):
+        places = triples[:, i], triples[:, j], triples[:, k]
+        index[places] = torch.arange(len(triples))
+        sign[places] = (j - i) * (k - i) * (k - j) / 2
     first, second = pairs
     return index[:, first, second], sign[:, first, second]
