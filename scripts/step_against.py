@@ -1,7 +1,7 @@
 """Outer step of the working tree over that of another commit: python scripts/step_against.py REVISION [WORD ...]
 
-The packages of both live in one process, on one thread, whose time counts, and take turns; words are those of train.py. Ends with 1 where
-the median of the ratios is above the bar.
+The packages of both live in one process, on one thread, whose processor time counts, and take turns; words are those
+of train.py. Ends with 1 where the median of the ratios is above the bar.
 """
 
 from __future__ import annotations

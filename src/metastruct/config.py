@@ -65,6 +65,7 @@ class Trainer:
     steps_per_epoch: int = lawful("at least 1")
     accelerator: str = lawful(("auto", "cpu", "cuda"))
     threads: int = lawful("0 or more")
+    compile: str = lawful(("auto", "always", "never"))
     checkpoint_seconds: float = lawful("0 or more")
 
 

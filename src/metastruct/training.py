@@ -19,6 +19,7 @@ from torch.utils.data import DataLoader, TensorDataset
 
 from metastruct.config import Trainer
 from metastruct.learners.learner import LAYOUT, Diverged, Learner
+from metastruct.learners.recording import LONG
 from metastruct.learners.replicas import together
 from metastruct.model_file import Foreign, contents
 from metastruct.runs.files import clear, locked, locked_if_free, read_checked, write_checked
@@ -26,6 +27,7 @@ from metastruct.runs.folder import group_folder
 from metastruct.tracking.alone import Alone
 from metastruct.tracking.checkpoint import Checkpoints, last_good, remove
 from metastruct.tracking.console import TrainingProgress, note
+from metastruct.validation.values import has_compiler
 
 MODEL = "model.ckpt"
 
@@ -176,6 +178,9 @@ def fit(learner: Learner, folder: Path, settings: Trainer, logger: Logger | None
     tick = DataLoader(TensorDataset(torch.zeros(1)), batch_size=None)  # the learner draws its own batches
     for path in folder.glob("hpc_ckpt_*"):
         path.unlink()
+    if settings.compile == "always" or (settings.compile == "auto" and learner.steps >= LONG and has_compiler()):
+        for recording in learner.recordings.values():
+            recording.compile()
     start = resumable(folder)
     if start is not None:
         note(f"going on from {start}")

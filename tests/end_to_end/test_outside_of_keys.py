@@ -28,6 +28,7 @@ VALUES = {  # of every setting that is in no key: two that a user may choose
     "trainer.steps_per_epoch": ("5", "20"),
     "trainer.accelerator": ("cpu", "auto"),
     "trainer.threads": ("1", "2"),
+    "trainer.compile": ("never", "auto"),
     "trainer.checkpoint_seconds": ("0", "60"),
     "logger.name": None,
     "logger.mode": ("disabled", "offline"),

@@ -61,7 +61,7 @@ def processes_with(mark: str) -> list[str]:
 
 def test_a_sweep_that_is_asked_to_end_leaves_no_process_behind(start, wait_until, tmp_path, monkeypatch):
     monkeypatch.setenv("METASTRUCT_TEST", str(tmp_path))
-    words = ("trainer.steps=1000000", "trainer.checkpoint_seconds=0.5")
+    words = ("trainer.steps=1000000", "trainer.compile=never", "trainer.checkpoint_seconds=0.5")
     process = start(tmp_path, "table=morse", "launcher=ray", *(f"with={word}" for word in words))
     monkeypatch.delenv("METASTRUCT_TEST")
     wait_until(lambda: [*tmp_path.glob("training/*/step-*.ckpt")])

@@ -23,7 +23,7 @@ from metastruct.sweeps import table as tables
 from metastruct.sweeps.collect import collect
 from metastruct.sweeps.command import main
 
-LONG = ("trainer.steps=1000000", "trainer.checkpoint_seconds=0.5")
+LONG = ("trainer.steps=1000000", "trainer.compile=never", "trainer.checkpoint_seconds=0.5")
 
 
 @pytest.fixture

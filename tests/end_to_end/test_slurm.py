@@ -85,7 +85,7 @@ def test_a_job_is_requeued_after_a_timeout_and_ends_with_the_same_numbers(job):
 
 
 def test_a_job_that_may_not_be_requeued_is_reported_with_the_reason(job):
-    endless = job("trainer.steps=10000000")
+    endless = job("trainer.steps=10000000", "trainer.compile=never")
     outcomes = launch([[endless]], timeout_min=2, max_num_timeout=0)  # SLURM may signal a minute too early
     assert "timed-out too many times" in outcomes[endless].error
 

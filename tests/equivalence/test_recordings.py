@@ -9,9 +9,11 @@ import torch
 from torch.utils._python_dispatch import TorchDispatchMode
 
 from metastruct.assembly import build_learner, component
+from metastruct.config import Trainer
 from metastruct.learners import recording
 from metastruct.learners.learner import Learner
 from metastruct.learners.replicas import together
+from metastruct.training import fit
 
 STEPS = 4
 WORDS = {
@@ -132,3 +134,39 @@ def test_a_look_at_a_value_is_seen():
     with Waits() as waits:
         float(torch.ones(()))
     assert waits.names == ["_local_scalar_dense"]
+
+
+@pytest.mark.torture  # a compilation takes half a minute of a busy core
+@pytest.mark.parametrize("words", ["joint", "some_tasks"])
+def test_a_compiled_step_is_the_step_up_to_round_off(make, words):
+    ended = []
+    for compiled in (False, True):
+        learner = make(*WORDS[words]).double()
+        learner.configure_optimizers()
+        for each in learner.recordings.values():
+            if compiled:
+                each.compile()
+        ended.append(steps(learner))
+    for ours, theirs in zip(*ended, strict=True):
+        torch.testing.assert_close(ours, theirs, rtol=1e-9, atol=1e-11)
+
+
+@pytest.mark.parametrize(
+    ("setting", "count", "compiler", "expected"),
+    [
+        ("auto", recording.LONG, True, True),
+        ("auto", recording.LONG - 1, True, False),
+        ("auto", recording.LONG, False, False),
+        ("always", 1, True, True),
+        ("never", recording.LONG, True, False),
+    ],
+)
+def test_a_training_is_compiled_where_it_is_long_enough(
+    monkeypatch, make, tmp_path, setting, count, compiler, expected
+):
+    monkeypatch.setattr("metastruct.training.has_compiler", lambda: compiler)
+    monkeypatch.setattr("metastruct.training.LightningTrainer.fit", lambda *arguments, **more: None)
+    learner = make("modulation=svd")
+    learner.steps = count
+    fit(learner, tmp_path, Trainer(accelerator="cpu", checkpoint_seconds=0.0, compile=setting), None)
+    assert {each.compiled for each in learner.recordings.values()} == {expected}

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import shutil
+
 from omegaconf import DictConfig, OmegaConf
 
 from metastruct.config import ConfigError
@@ -59,12 +62,19 @@ def sites(group: str, name: str) -> list[str]:
     return list(facts_of(group, name).provides.get("sites", SITES if group == "net" else ()))
 
 
+def has_compiler() -> bool:
+    """Is there what torch makes programs of a CPU with?"""
+    return any(map(shutil.which, (os.environ.get("CXX", "c++"), "g++", "clang++")))
+
+
 def check_machine(cfg: DictConfig) -> None:
     if cfg.trainer.accelerator == "cuda":
         import torch
 
         if not torch.cuda.is_available():
             raise ConfigError("trainer.accelerator=cuda needs a CUDA device and there is none; use auto or cpu")
+    if cfg.trainer.compile == "always" and not has_compiler():
+        raise ConfigError("trainer.compile=always needs a compiler of C++ and there is none; use auto or never")
     if cfg.logger.mode == "online" and not has_key():
         raise ConfigError(
             "logger.mode=online needs an API key in WANDB_API_KEY; use logger.mode=offline or set the key"
