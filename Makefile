@@ -32,6 +32,7 @@ lint: $(READY) ## style, types and the layers between packages
 
 benchmark: $(READY) ## the figures of merit, with their bars (the first time over an hour, for it trains)
 	$(BIN)/python scripts/benchmark.py --record
+	$(BIN)/python scripts/growth.py
 
 reproduce: $(READY) ## the tables of the paper, outputs/reference/ (hours on two cores; goes on where it stopped)
 	$(BIN)/python scripts/reproduce.py; ended=$$?; \

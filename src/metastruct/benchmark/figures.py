@@ -14,6 +14,7 @@ from metastruct.benchmark.steps import (
     generic_over_hamiltonian,
     maml_over_loop,
     replicas_over,
+    step_over_floor,
     step_over_products,
     svd_over_shift,
     trainer_over_bare,
@@ -22,6 +23,7 @@ from metastruct.benchmark.timing import WORDS
 from metastruct.evaluation.facts import ERRORS, facts
 from metastruct.facts import options
 from metastruct.launchers.gpu_pool import visible_gpus
+from metastruct.validation.values import has_compiler
 
 NO_BAR = math.inf
 
@@ -62,6 +64,15 @@ def steps() -> list[Figure]:
     """Of outer steps and the training around them."""
     listed = [
         Figure("outer step, svd(5) over shift", svd_over_shift, 1.5),
+        *(
+            Figure(
+                f"outer step over its FLOPs at the speed of a large product, {kind}",
+                partial(step_over_floor, made),
+                bar,
+            )
+            for kind, made, bar in (("as recorded", False, 3.0), ("compiled", True, 2.2))
+            if has_compiler() or not made
+        ),
         Figure("outer step over all its matrix products", partial(step_over_products, large=False), 1.6),
         Figure("outer step over its large matrix products", partial(step_over_products, large=True)),
         *(

@@ -11,6 +11,8 @@ from typing import Any
 
 from metastruct.benchmark.timing import WORDS, learner, ratio
 
+LARGE = 1024  # sides of a product that runs at full speed
+
 
 def made(words: str, *more: str) -> Any:
     """A learner of words of conf/benchmark.yaml."""
@@ -70,6 +72,27 @@ def step_over_products(large: bool) -> float:
             func(*args, **kwargs)
 
     return ratio(lambda: svd.outer_update(1), replay)
+
+
+def floating_operations(call: Callable[[], object]) -> int:
+    """Of all matrix products of a call: two for each number of the left factor and column of the right one."""
+    return sum(2 * args[-2].numel() * args[-1].shape[-1] for _, args, _ in recorded_products(call))
+
+
+def step_over_floor(compiled: bool) -> float:
+    """One outer step of svd(5) over its floating point operations at the speed of a large product."""
+    import torch
+
+    svd = made("low_rank")
+    svd.outer_update(0)  # which records it
+    operations = floating_operations(lambda: svd.outer_update(0))
+    if compiled:
+        for recording in svd.recordings.values():
+            recording.compile()
+    left, right = torch.randn(2, LARGE, LARGE)
+    block = range(20)  # a step follows a step, with what that left in the caches
+    over_large = ratio(lambda: [svd.outer_update(i) for i in block], lambda: left @ right, clock=time.thread_time)
+    return over_large / len(block) * 2 * LARGE**3 / operations
 
 
 def batched_over_loop() -> float:

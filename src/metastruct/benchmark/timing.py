@@ -15,7 +15,10 @@ OUTPUTS = CONF.parent / "outputs"
 WORDS: Any = OmegaConf.to_container(OmegaConf.load(CONF / "benchmark.yaml"), resolve=True)
 
 
-def interleaved(*calls: Callable[[], object], rounds: int = 60) -> list[list[float]]:
+Clock = Callable[[], float]
+
+
+def interleaved(*calls: Callable[[], object], rounds: int = 60, clock: Clock = time.perf_counter) -> list[list[float]]:
     """Seconds of each call, `rounds` times in turn, after a warm-up."""
     times: list[list[float]] = [[] for _ in calls]
     for call in calls:
@@ -23,15 +26,20 @@ def interleaved(*calls: Callable[[], object], rounds: int = 60) -> list[list[flo
             call()
     for _ in range(rounds):
         for call, taken in zip(calls, times, strict=True):
-            began = time.perf_counter()
+            began = clock()
             call()
-            taken.append(time.perf_counter() - began)
+            taken.append(clock() - began)
     return times
 
 
-def ratio(numerator: Callable[[], object], denominator: Callable[[], object], rounds: int = 60) -> float:
+def ratio(
+    numerator: Callable[[], object],
+    denominator: Callable[[], object],
+    rounds: int = 60,
+    clock: Clock = time.perf_counter,
+) -> float:
     """Median over rounds of one time over the other."""
-    first, second = interleaved(numerator, denominator, rounds=rounds)
+    first, second = interleaved(numerator, denominator, rounds=rounds, clock=clock)
     return statistics.median(a / b for a, b in zip(first, second, strict=True))
 
 
