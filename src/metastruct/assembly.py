@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from metastruct.evaluation.adapted import Protocol
     from metastruct.evaluation.metric import Metric
     from metastruct.learners.learner import Learner
+    from metastruct.objectives.objective import Objective
     from metastruct.systems.system import System
 
 
@@ -68,12 +69,14 @@ def build_model(cfg: Config, scales: Scales) -> ModulatedModel:
         raise ConfigError(str(error)) from error
 
 
-def build_system(cfg: Config) -> System:
-    """The family of a configuration, with the start law that was chosen for it.
+def build_system(cfg: Config) -> System | None:
+    """The family of a configuration, with the start law that was chosen for it; None where nobody knows the law.
 
     Raises:
         ConfigError: a class refuses its settings, or the two do not go together.
     """
+    if cfg.system is None:
+        return None
     system: System = component(cfg.system)
     try:
         return system if cfg.start is None else system.started_by(component(cfg.start))
@@ -103,21 +106,28 @@ def build_learner(cfg: Config, recordings: Recordings, scales: Scales | None = N
         scales: of the model, instead of those of the recordings.
 
     Raises:
-        ConfigError: a class refuses its settings.
+        ConfigError: a class refuses its settings, or the data lack what the objective asks of them.
     """
     import torch
 
     from metastruct.dynamics.dynamics import Scales
 
     torch.manual_seed(cfg.seed)
-    parts = recordings.parts
-    if scales is None:
-        scales = Scales.of(parts["states"], parts["derivatives"], parts.get("inputs"))
+    try:
+        scales = scales or Scales.of(*recordings.slopes(), recordings.parts.get("inputs"))
+    except ValueError as error:
+        raise ConfigError(str(error)) from error
+    objective = component(cfg.objective)
+    if lacking := [part for part in objective.requires if part not in recordings.parts]:
+        raise ConfigError(
+            f"objective={cfg.objective['name']} needs {' and '.join(lacking)}, which data={cfg.data['name']} does not "
+            f"have; it has {', '.join(recordings.parts)}"
+        )
     learner: Learner = component(
         cfg.learner,
         model=build_model(cfg, scales),
         recordings=recordings,
-        objective=component(cfg.objective),
+        objective=objective,
         steps=cfg.trainer.steps or 0,  # a time decides, once the speed is known
         steps_per_epoch=cfg.trainer.steps_per_epoch,
         seed=cfg.seed,
@@ -159,11 +169,25 @@ class Trained:
     """A meta-trained model in float64, with the codes of its training tasks and the history of its training."""
 
     model: ModulatedModel
+    objective: Objective
     codes: Tensor  # [tasks, code]
     noise: Tensor | None  # variance of each component of the residual that the codes leave, [components]
     seconds: float
     history: list[tuple[int, float]]  # outer step, training loss
     diverged_at: int | None  # the outer step where the training loss ceased to be finite
+
+    @classmethod
+    def of(cls, model: ModulatedModel, objective: Objective, result: Mapping[str, Any]) -> Trained:
+        """From a model, what it was fitted by, and one of the `Learner.results` of its training."""
+        return cls(
+            model=model.double().eval(),
+            objective=objective,
+            codes=result["codes"].double(),
+            noise=None if result["noise"] is None else result["noise"].double(),
+            seconds=float(result["seconds"]),
+            history=[(int(step), float(loss)) for step, loss in result["history"]],
+            diverged_at=None if result["diverged_at"] is None else int(result["diverged_at"]),
+        )
 
     @classmethod
     def load(cls, cfg: Config, content: bytes, training: str) -> Trained:
@@ -183,20 +207,11 @@ class Trained:
             model = build_model(cfg, Scales(**{name: kept["model"].get(f"dynamics.{name}") for name in names}))
             check_numbers(kept, model)
             model.load_state_dict(kept["model"])
-            return cls.of(model, kept)
+            return cls.of(model, component(cfg.objective), kept)
         except (ConfigError, Foreign):
             raise
         except (RuntimeError, TypeError, ValueError, AttributeError, IndexError, KeyError) as error:
             raise Foreign("does not hold the model that its configuration describes") from error
-
-    @classmethod
-    def of(cls, model: ModulatedModel, result: Mapping[str, Any]) -> Trained:
-        """A model that is trained, with the rest of what its learner gives as its result."""
-        history = [(int(step), float(loss)) for step, loss in result["history"]]
-        seconds, diverged = float(result["seconds"]), result["diverged_at"]
-        diverged = None if diverged is None else int(diverged)
-        noise = None if result["noise"] is None else result["noise"].double()
-        return cls(model.double().eval(), result["codes"].double(), noise, seconds, history, diverged)
 
     def prior(self) -> Prior:
         """What the training tasks say of the code of a new one: the Gaussian of their codes, and what those leave."""
@@ -204,10 +219,11 @@ class Trained:
 
         from metastruct.adaptation.adaptation import Prior
 
-        size = len(self.model.dynamics.state_mean)
         least = torch.finfo(torch.float32).eps ** 2
-        noise = torch.ones(size, dtype=self.codes.dtype) if self.noise is None else self.noise
-        return Prior.of(self.codes, noise.clamp_min(least))
+        size = len(self.model.dynamics.state_mean)
+        kinds = self.objective.components(size)
+        noise = torch.ones(kinds, dtype=self.codes.dtype) if self.noise is None else self.noise.clamp_min(least)
+        return Prior.of(self.codes, noise, self.objective.field_noise(noise, size))
 
     def start(self, tasks: int, where: str) -> Tensor:
         """Codes `[tasks, code]` where adaptation begins: "mean", the z_avg of the training codes, or "zero"."""

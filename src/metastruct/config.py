@@ -83,7 +83,7 @@ class Logger:
 class Config:
     """Everything that `train.py` can be told."""
 
-    system: Any = MISSING
+    system: Any = None
     start: Any = None
     modulation: Any = MISSING
     locality: Locality = field(default_factory=Locality)
@@ -117,6 +117,7 @@ def register() -> None:
     ConfigStore.instance().store(name="schema", node=Config)
     OmegaConf.register_new_resolver("given", lambda value, default: default if value is None else value, replace=True)
     OmegaConf.register_new_resolver("where", lambda name, wanted, yes, no: yes if name == wanted else no, replace=True)
+    OmegaConf.register_new_resolver("preferred", preferred, replace=True)
     OmegaConf.register_new_resolver("systems_named", systems_named, replace=True)
     OmegaConf.register_new_resolver("one_or_several", one_or_several, replace=True)
 
@@ -241,7 +242,13 @@ def _named(entry: Any) -> tuple[str, Any]:
 
 def one_or_several(one: Any, several: Any, *, _root_: DictConfig) -> Any:
     """The first of two defaults, or the second where the system is several families."""
-    return several if "domains" in _root_.system else one
+    return several if "domains" in (_root_.get("system") or {}) else one
+
+
+def preferred(setting: str, default: Any, *, _root_: DictConfig) -> Any:
+    """A default, or what the yaml of the system has learned better of such a setting."""
+    system = _root_.get("system")
+    return default if system is None else facts_of("system", system.name).prefers.get(setting, default)
 
 
 def closest(word: str, known: list[str]) -> str:

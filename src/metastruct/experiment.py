@@ -134,9 +134,9 @@ def _made(run: Run, source: Source, seconds: dict[str, float], provenance: Prove
     began = time.perf_counter() - seconds["data"]
     config, folder = run.config, run.folder
     folder.forget()
-    write_atomically(folder.config, run.as_yaml())
     logger = _logger(run)
     content, trained = _trained(run, source, logger)
+    write_atomically(folder.config, run.as_yaml())
     write_checked(folder.model, content)
     if trained.diverged_at is not None:
         note(f"the training diverged at outer step {trained.diverged_at}: every test task counts as diverged")
@@ -169,7 +169,7 @@ def _logger(run: Run) -> WandbLogger | None:
         return None
     from metastruct.tracking.wandb import wandb_logger
 
-    words = [config.system["name"], run.method, config.learner["name"], run.dynamics, f"seed{config.seed}"]
+    words = [run.family, run.method, config.learner["name"], run.dynamics, f"seed{config.seed}"]
     return wandb_logger(
         mode=config.logger.mode,
         project=config.logger.project,

@@ -8,6 +8,7 @@ values                  setting: its bounds, such as "at least 1 and below 8", o
 exactness, instead      of an adaptation: how exact a fit is, and who stands in where its needs are not met by default
 only_measured           of a data source: the settings that no training depends on
 trains                  of a learner: has it a meta-training?
+prefers                 of a system: settings that others have another default for
 search                  what a search of its settings draws: `metastruct.search.space`
 
 Facts are no settings: they never reach a configuration, its keys or a class. This module is light, for a mistake is
@@ -44,6 +45,7 @@ class Facts:
     instead: str | None = None
     only_measured: Sequence[str] = ()
     trains: bool = True
+    prefers: Mapping[str, Any] = field(default_factory=dict)
     search: dict[str, Any] = field(default_factory=dict)
 
 

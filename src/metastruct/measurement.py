@@ -28,7 +28,7 @@ def evaluated(run: Run, source: Source, trained: Trained) -> Evaluation:
     config, tasks = run.config, len(source.test)
     device = "cuda" if config.trainer.accelerator != "cpu" and torch.cuda.is_available() else "cpu"
     start = trained.start(tasks, config.evaluation.start).to(device)
-    learned = Learned(trained.model.to(device), component(config.objective), start, trained.prior().to(device))
+    learned = Learned(trained.model.to(device), trained.objective, start, trained.prior().to(device))
     pieces = component(config.adaptation), component(config.integrator)
     with working(f"adapting to {tasks} new tasks from {config.shots} observations each, then measuring"):
         try:
@@ -45,8 +45,8 @@ def archived(source: Source, trained: Trained, evaluation: Evaluation) -> Archiv
 
     codes = trained.codes.to(next(trained.model.parameters()).device)
     return Archive(
-        state_names=np.array(source.state_names),
-        parameter_names=np.array(source.parameter_names),
+        state_names=np.array(source.state_names, dtype=str),
+        parameter_names=np.array(source.parameter_names, dtype=str),
         test_members=np.array(source.described("test")),
         test_domains=np.array(evaluation.domains),
         train_domains=np.array(source.domains("train")),
@@ -68,7 +68,7 @@ def written(
     from metastruct.runs.records import write_records
 
     config, folder = run.config, run.folder
-    shared = {"system": config.system["name"], "method": run.method, "learner": config.learner["name"]}
+    shared = {"system": run.family, "method": run.method, "learner": config.learner["name"]}
     shared["seed"] = config.seed
     settings = {"dynamics": run.dynamics, "shots": config.shots, "steps": config.adaptation.get("steps", 1)}
     settings |= {"adaptation": config.adaptation["name"], "start": config.evaluation.start}

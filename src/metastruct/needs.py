@@ -13,6 +13,7 @@ from typing import Any
 from metastruct.facts import described, facts_of
 
 WHAT = "what"  # the words of a need for people
+STUDIED = "system"  # never exchanged for what goes with a piece; where nobody knows its law, nothing is asked of it
 
 
 @dataclass(frozen=True)
@@ -99,6 +100,8 @@ def unmet(pieces: Pieces) -> Iterator[Unmet]:
         for group, need in facts_of(piece.group, piece.name).needs.items():
             other = pieces.get(group)
             words = {word: value for word, value in need.items() if word != WHAT}
+            if other is None and group == STUDIED and words:
+                continue
             lacking = tuple(word for word, value in words.items() if other is None or not _meets(other, word, value))
             if other is None or lacking:
                 yield Unmet(piece, group, other, str(need.get(WHAT, f"a {group}")), lacking)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
 from functools import cached_property
 from pathlib import Path
@@ -11,9 +12,10 @@ import yaml
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import MissingMandatoryValue, OmegaConfBaseException
 
-from metastruct.config import COMPONENTS, Config, dynamics_name, method_name
+from metastruct.config import COMPONENTS, OPTIONAL, Config, dynamics_name, method_name
+from metastruct.facts import settings_of
 from metastruct.pieces import Refused, check_place, check_plain
-from metastruct.runs.folder import RunFolder, run_folder, training_folder
+from metastruct.runs.folder import RunFolder, family_name, run_folder, training_folder
 
 LONGEST = 200_000  # bytes of a configuration, whose files have 3,000
 DEEPEST = 20
@@ -52,9 +54,24 @@ def configuration_of(folder: RunFolder) -> DictConfig:
     try:
         for key, value in content.items():
             check_plain(str(key), value)
-        return OmegaConf.merge(OmegaConf.structured(Config), content)  # type: ignore[return-value]
+        return typed(content)
     except (Refused, OmegaConfBaseException) as error:
-        raise Refused(f"{folder.config}: {str(error).splitlines()[0]}") from None
+        raise Refused(f"{folder.config}: {misfit(content)}{str(error).splitlines()[0]}") from None
+
+
+def typed(content: Any) -> DictConfig:
+    """The same with the types of the schema."""
+    return OmegaConf.merge(OmegaConf.structured(Config), content)  # type: ignore[return-value]
+
+
+def misfit(content: Mapping[Any, Any]) -> str:
+    """The first group that does not fit into the schema, in front of why."""
+    for key, value in content.items():
+        try:
+            typed({key: value})
+        except OmegaConfBaseException:
+            return f"{str(key)!r} does not fit: "
+    return ""
 
 
 @dataclass(frozen=True)
@@ -78,13 +95,17 @@ class Run:
             Refused: a piece is not the one that its name says, or one of its values is not plain.
         """
         try:
-            typed = OmegaConf.merge(OmegaConf.structured(Config), cfg)
-            config: Any = OmegaConf.to_object(typed)
+            config: Any = OmegaConf.to_object(typed(cfg))
         except MissingMandatoryValue as error:
             raise Refused(f"{error.full_key} is missing") from None
         for group in COMPONENTS:
-            if getattr(config, group) is not None:
-                check_place(group, getattr(config, group))
+            piece = getattr(config, group)
+            if piece is None and group in OPTIONAL:
+                continue
+            check_place(group, piece)
+            for setting in map(str, settings_of(group, piece["name"])):
+                if setting not in piece:
+                    raise Refused(f"{group}.{setting} is missing")
         return cls(config, method_name(cfg), dynamics_name(cfg))
 
     @classmethod
@@ -96,6 +117,11 @@ class Run:
     def settings(self) -> dict[str, Any]:
         """The same as a plain tree."""
         return asdict(self.config)
+
+    @property
+    def family(self) -> str:
+        """What is studied, as tables name it."""
+        return family_name(self.settings)
 
     @property
     def folder(self) -> RunFolder:

@@ -50,7 +50,8 @@ def test_support_is_in_double_precision_nested_and_of_each_task_its_own(source):
 
 
 def test_support_and_query_are_of_different_trajectories(source):
-    times, states = source.query()
+    query = source.query()
+    times, states = query.times, query.states
     assert states.shape[0] == len(source.test)
     assert states.shape[-1] == len(source.state_names)
     assert times.shape in (states.shape[2:3], states.shape[:3])

@@ -17,6 +17,7 @@ from metastruct.config import CONF
 from metastruct.dynamics.dynamics import Scales
 from metastruct.integrators.flow import Flow
 from metastruct.integrators.integrator import Integrator
+from metastruct.integrators.rk4 import RK4
 from metastruct.integrators.rollout import rollout
 from metastruct.integrators.signal import Signal
 
@@ -195,11 +196,6 @@ def test_a_driven_flow_that_is_not_told_its_step_is_refused():
         driven(True).vector_field(STARTS)
 
 
-def test_a_driven_flow_wants_one_axis_of_times(make):
-    with pytest.raises(ValueError, match="one axis of times for all trajectories"):
-        rollout(driven(True), STARTS, TIMES.expand(1, 2, -1), make(0.05))
-
-
 def test_a_driven_flow_keeps_no_energy(make_model):
     flow = make_model().dynamics.flow({}, Signal(INSTANTS, VALUES))
     with pytest.raises(TypeError, match="the flow keeps none"):
@@ -247,3 +243,37 @@ def test_dynamics_that_nothing_may_drive_refuse_inputs_in_one_line(make_model, w
     ) as no:
         make_model(*words)
     assert "\n" not in str(no.value)
+
+
+# Trajectories with times of their own
+
+
+@pytest.mark.parametrize("held", [True, False])
+def test_driven_rollouts_with_times_of_their_own_are_as_many_single_ones(held):
+    generator = torch.Generator().manual_seed(0)
+    times = (0.05 + 0.3 * torch.rand(2, 3, 7, generator=generator, dtype=torch.float64)).cumsum(-1)
+    times[0, 1, 4:] = times[0, 1, 4]  # a trajectory that has ended
+    u = torch.randn(2, 3, 7, 1, generator=generator, dtype=torch.float64)
+    starts = torch.randn(2, 3, 2, generator=generator, dtype=torch.float64)
+
+    def field(x: torch.Tensor, inputs: torch.Tensor) -> torch.Tensor:
+        return torch.stack([x[..., 1], inputs[..., 0] - x[..., 0].sin()], -1)
+
+    scheme = RK4(0.02)
+    together = rollout(Flow(field, inputs=Signal(times, u, held)), starts, times, scheme)
+    for task, number in np.ndindex(2, 3):
+        t = times[task, number].unique()
+        signal = Signal(t, u[task, number, : len(t)], held)
+        alone = rollout(Flow(field, inputs=signal), starts[task, number][None, None], t, scheme)[0, 0]
+        torch.testing.assert_close(together[task, number, : len(t)], alone, rtol=1e-6, atol=1e-8)
+        still = rollout(
+            Flow(field, inputs=Signal(t, 0 * signal.values, held)), starts[task, number][None, None], t, scheme
+        )
+        assert (still[0, 0] - alone).abs().max() > 1e-2, "the inputs do nothing"
+
+
+def test_inputs_at_other_instants_than_those_of_each_trajectory_are_refused():
+    times = torch.arange(6.0).reshape(1, 2, 3)
+    flow = Flow(lambda x, u: u, inputs=Signal(torch.arange(3.0), torch.zeros(3, 1)))
+    with pytest.raises(ValueError, match=r"need inputs at the same times, got \[3\] instants for \[1, 2, 3\]"):
+        rollout(flow, torch.zeros(1, 2, 1), times, RK4(0.1))

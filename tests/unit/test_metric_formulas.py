@@ -119,20 +119,35 @@ def test_energy_drift_of_a_rollout_that_left_is_not_finite_for_that_task_alone()
     assert np.isfinite(energy_drift(energy, np.ones(3))).tolist() == [False, False, True]
 
 
+TIMES = np.arange(20.0)
+
+
+def test_entropy_production_does_not_take_the_end_of_a_trajectory_for_a_rest():
+    """An entropy that falls nowhere and rises everywhere; the first trajectory ends after three instants."""
+    entropy = np.array([[[0.0, 1.0, 3.0, 3.0], [1.0, 1.5, 5.0, 6.0]]])
+    times = np.array([[[0.0, 1.0, 2.0, 2.0], [0.0, 1.0, 2.0, 3.0]]])
+    np.testing.assert_allclose(entropy_production(entropy, times), [0.5 / 6])
+    assert entropy_production(entropy, TIMES[:4]) == 0
+
+
 def test_entropy_production_is_the_least_change_between_two_times_over_the_range():
     entropy = np.array([[[0.0, 1.0, 3.0], [1.0, 1.5, 5.0]], [[0.0, 2.0, 1.0], [0.0, 1.0, 2.0]]])
-    np.testing.assert_allclose(entropy_production(entropy), [0.5 / 5, -1 / 2])
+    np.testing.assert_allclose(entropy_production(entropy, TIMES[: entropy.shape[-1]]), [0.5 / 5, -1 / 2])
 
 
 def test_entropy_production_does_not_see_the_free_constant_nor_the_unit_of_the_entropy():
     entropy = np.random.default_rng(0).random((3, 4, 20))
-    np.testing.assert_allclose(entropy_production(7 * entropy + 100), entropy_production(entropy), rtol=1e-10)
+    np.testing.assert_allclose(
+        entropy_production(7 * entropy + 100, TIMES[: entropy.shape[-1]]),
+        entropy_production(entropy, TIMES[: entropy.shape[-1]]),
+        rtol=1e-10,
+    )
 
 
 def test_entropy_production_of_a_rollout_that_left_is_not_finite_for_that_task_alone():
     entropy = np.random.default_rng(0).random((3, 2, 5))
     entropy[0, 1, 3:], entropy[1, 0, 3:] = np.nan, np.inf
-    assert np.isfinite(entropy_production(entropy)).tolist() == [False, False, True]
+    assert np.isfinite(entropy_production(entropy, TIMES[: entropy.shape[-1]])).tolist() == [False, False, True]
 
 
 def test_a_component_that_vanishes_has_no_relative_error():

@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from metastruct.data.observations import Observations, Recordings, support
-from metastruct.data.trajectory import Member, Trajectory, queries
+from metastruct.data.trajectory import Member, Queries, Trajectory
 
 READS = ("states", "derivatives", "inputs", "times")
 EVEN, RAGGED = [[6] * 3] * 4, [[5, 1, 3], [4], [2, 7], [1, 1]]
@@ -193,7 +193,8 @@ def test_observations_of_tasks_at_points_and_repeated_keep_their_parts_together(
 def test_queries_of_equal_times_have_one_axis_of_them():
     times = np.array([0.0, 0.3, 1.0])
     members = [Member(tuple(Trajectory(times, np.full((3, 2), 10.0 * k + i)) for i in range(2))) for k in range(3)]
-    shared, states = queries(members)
+    queries = Queries.of(members)
+    shared, states = queries.times, queries.states
     np.testing.assert_array_equal(shared, times)
     assert states.shape == (3, 2, 3, 2)
     assert states[2, 1, 0, 0] == 21
@@ -201,7 +202,8 @@ def test_queries_of_equal_times_have_one_axis_of_them():
 
 def test_ragged_queries_stay_where_a_trajectory_has_ended_and_say_that_nobody_saw_it():
     members = members_of(RAGGED)
-    times, states = queries(members)
+    queries = Queries.of(members)
+    times, states = queries.times, queries.states
     assert times.shape == (4, 3, 7)
     assert states.shape == (4, 3, 7, 3)
     assert (np.diff(times) >= 0).all()

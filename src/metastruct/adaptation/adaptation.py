@@ -34,16 +34,18 @@ class Prior:
         noise: s^2 `[components]`, variance of each component of the residual; the components of a residual
             `[tasks, residuals]` follow each other, again and again.
         codes: of the training tasks `[tasks, code]`, where a search may begin.
+        field_noise: what the noise says of dx/dt `[state]`, as a variance in units of its spread.
     """
 
     mean: Tensor
     covariance: Tensor
     noise: Tensor
     codes: Tensor
+    field_noise: Tensor
 
     @classmethod
-    def of(cls, codes: Tensor, noise: Tensor) -> Prior:
-        """From training codes `[tasks, code]`.
+    def of(cls, codes: Tensor, noise: Tensor, field_noise: Tensor | None = None) -> Prior:
+        """From training codes `[tasks, code]`, and a noise that is of dx/dt itself, unless that is told apart.
 
         Their covariance is nearly singular where the code has more dimensions than the family; the share 1/tasks of it
         is spread over all directions, so that none is ruled out. One task alone says nothing: C is the identity.
@@ -53,9 +55,8 @@ class Prior:
         centred = codes - codes.mean(0)
         scatter = centred.mT @ centred / max(tasks - 1, 1)
         spread = scatter.diagonal().mean()
-        if not spread > 0:
-            return cls(codes.mean(0), identity, noise, codes)
-        return cls(codes.mean(0), torch.lerp(scatter, spread * identity, 1 / tasks), noise, codes)
+        covariance = torch.lerp(scatter, spread * identity, 1 / tasks) if spread > 0 else identity
+        return cls(codes.mean(0), covariance, noise, codes, noise if field_noise is None else field_noise)
 
     @cached_property
     def precision(self) -> Tensor:

@@ -1,8 +1,8 @@
 """How far the truth may be from an adapted member, to first order in the code.
 
 Two independent parts: what the support data left open of the code, J Sigma J^T with the posterior's covariance Sigma,
-and what no code could explain of the training tasks, the noise s^2 of the prior. With many observations the second is
-nearly all. Both speak of states like the training data's.
+and what no code could explain of dx/dt in the training tasks, as far as the residual of the objective tells: the noise
+s^2 of the prior. With many observations the second is nearly all. Both speak of states like the training data's.
 """
 
 from __future__ import annotations
@@ -20,11 +20,15 @@ def variance(jacobian: Tensor, covariance: Tensor) -> Tensor:
 
 
 def error_bar(
-    model: ModulatedModel, x: Tensor, codes: Tensor, covariance: Tensor, prior: Prior
+    model: ModulatedModel, x: Tensor, codes: Tensor, covariance: Tensor, prior: Prior, inputs: Tensor | None = None
 ) -> tuple[Tensor, Tensor]:
-    """The vector field at x and the standard deviation of its error, both `[tasks, points, state]`."""
-    field, jacobian = with_jacobian(lambda z: model.vector_field(x, z), codes)
-    unexplained = prior.noise * model.dynamics.derivative_std.square()
+    """The vector field at x and the standard deviation of its error, both `[tasks, points, state]`.
+
+    Args:
+        inputs: u `[tasks, points, input]` at x, where the members are driven.
+    """
+    field, jacobian = with_jacobian(lambda z: model.vector_field(x, z, inputs), codes)
+    unexplained = prior.field_noise * model.dynamics.derivative_std.square()
     return field, (variance(jacobian, covariance) + unexplained).sqrt()
 
 
@@ -47,6 +51,6 @@ def energy_difference(
 
     size = x.shape[-1]
     values, jacobian = with_jacobian(difference, codes)
-    noise = prior.noise.roll(size // 2)
+    noise = prior.field_noise.roll(size // 2)
     unexplained = ((x - y).square() * slopes.square() * noise).sum(-1, keepdim=True)
     return values[..., 0], (variance(jacobian, covariance) + unexplained).sqrt()[..., 0]

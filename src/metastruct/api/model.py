@@ -31,7 +31,7 @@ class Model:
 
     def __init__(self, cfg: DictConfig, trained: Trained):
         self._cfg, self._trained = cfg, trained
-        self.system: str = cfg.system.name
+        self.system: str = (cfg.system or cfg.data).name
         self.state_dim = len(trained.model.dynamics.state_mean)
         self._input_dim = len(getattr(trained.model.dynamics, "input_mean", ()))
         self._objective, self._integrator = component(cfg.objective), component(cfg.integrator)

@@ -97,6 +97,27 @@ class Recordings:
     def __len__(self) -> int:
         return len(self.lengths)
 
+    def slopes(self) -> tuple[Tensor, Tensor]:
+        """States and dx/dt there, both `[rows, state]`: as they are known, else by differences along each trajectory.
+
+        Differences are enough for scales, and for nothing else; a trajectory of one instant has none.
+
+        Raises:
+            ValueError: no trajectory has two instants.
+        """
+        states = self.parts["states"]
+        if "derivatives" in self.parts:
+            return states, self.parts["derivatives"]
+        lengths = [length for member in self.lengths for length in member]
+        pairs = zip(states.split(lengths), self.parts["times"].split(lengths), strict=True)
+        longer = [(x, *torch.gradient(x, spacing=(t[:, 0],), dim=0)) for x, t in pairs if len(x) > 1]
+        if not longer:
+            raise ValueError(
+                "the scale of dx/dt needs derivatives, or a trajectory of at least two instants, got neither"
+            )
+        known, differences = zip(*longer, strict=True)
+        return torch.cat(known), torch.cat(differences)
+
     @property
     def counts(self) -> Array:
         """Rows of each task `[tasks]`."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -61,6 +62,7 @@ class Simulated(Source):
 
         train, test = simulation("train", train_tasks), simulation("test", test_tasks)
         spreads = spread(train)
+        self._clean = train.members if noise else None
         super().__init__(
             name=system.name,
             state_names=system.state_names,
@@ -70,3 +72,19 @@ class Simulated(Source):
             law=system,
             parameter_names=system.parameter_names,
         )
+
+    @classmethod
+    def components(cls, system: System | None, **settings: Any) -> tuple[int, int]:
+        assert system is not None
+        return system.state_dim, 0
+
+    def held_out(self, count: int) -> Source:
+        """As of `Source`; what held-out members are measured against is never noisy."""
+        if self._clean is None:
+            return super().held_out(count)
+        shots = self.support_trajectories
+        pairs = zip(self.train[-count:], self._clean[-count:], strict=True)
+        test = [
+            replace(seen, trajectories=seen.trajectories[:shots] + clean.trajectories[shots:]) for seen, clean in pairs
+        ]
+        return self.split(self.train[:-count], test)

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 import torch
 
 from metastruct.data.observations import Observations, Recordings, support
-from metastruct.data.trajectory import Array, Member, queries
+from metastruct.data.trajectory import Array, Member, Queries
 from metastruct.systems.system import System
 
 
@@ -25,7 +26,8 @@ class Source:
         parameter_names: of what tells members apart, where that is known.
 
     Raises:
-        ValueError: a split is empty, or a member does not have the components that are named.
+        ValueError: a split is empty, members differ in what is known of them, or one does not have the components that
+            are named.
     """
 
     def __init__(
@@ -43,19 +45,45 @@ class Source:
         self.state_names, self.input_names = tuple(state_names), tuple(input_names)
         self.train, self.test, self.law = tuple(train), tuple(test), law
         self.support_trajectories = support_trajectories
-        for split, members in (("train", self.train), ("test", self.test)):
+        if law is not None and self.input_names:
+            raise ValueError(f"a law takes no inputs, got {', '.join(self.input_names)}; leave the law out")
+        for split, members, fewest in (("train", self.train, 1), ("test", self.test, support_trajectories + 1)):
             if not members:
                 raise ValueError(f"a source needs {split} members, got none")
             for number, member in enumerate(members):
-                if not member.trajectories:
-                    raise ValueError(f"{split} member {number} must have a trajectory, got none")
-                for trajectory in member.trajectories:
-                    inputs = 0 if trajectory.inputs is None else trajectory.inputs.shape[-1]
-                    if (trajectory.states.shape[-1], inputs) != (len(self.state_names), len(self.input_names)):
-                        raise ValueError(
-                            f"{split} member {number} must have {len(self.state_names)} states and "
-                            f"{len(self.input_names)} inputs, got {trajectory.states.shape[-1]} and {inputs}"
-                        )
+                self._check(f"{split} member {number}", member, fewest)
+
+    def _check(self, who: str, member: Member, fewest: int) -> None:
+        if len(member.trajectories) < fewest:
+            query = f": {self.support_trajectories} of support and the query" if fewest > 1 else ""
+            raise ValueError(f"{who} must have at least {fewest} trajectories{query}, got {len(member.trajectories)}")
+        labels, expected = (0 if one.parameters is None else len(one.parameters) for one in (member, self.train[0]))
+        if labels != (len(self.parameter_names) or expected):
+            raise ValueError(f"{who} must have {len(self.parameter_names) or expected} parameters, got {labels}")
+        widths = {"states": len(self.state_names), "inputs": len(self.input_names)}
+        widths["derivatives"] = len(self.state_names) if self.has_derivatives else 0
+        for number, trajectory in enumerate(member.trajectories):
+            for name, size in widths.items():
+                values = getattr(trajectory, name)
+                width = 0 if values is None else values.shape[-1]
+                if width != size:
+                    raise ValueError(
+                        f"trajectory {number} of {who} must have {size} {name}, as the others, got {width}"
+                    )
+
+    @classmethod
+    def components(cls, system: System | None, **settings: Any) -> tuple[int, int]:
+        """How many states and inputs the members have that these settings of a yaml make.
+
+        Args:
+            system: that was chosen, if any.
+        """
+        raise NotImplementedError(f"{cls.__name__} must say how many states and inputs its members have")
+
+    @property
+    def has_derivatives(self) -> bool:
+        """Does somebody know dx/dt?"""
+        return self.train[0].trajectories[0].derivatives is not None
 
     def recordings(self) -> Recordings:
         """Everything that is seen of the training members."""
@@ -66,9 +94,9 @@ class Source:
         members = [member.part(slice(self.support_trajectories)) for member in self.test]
         return support(members, shots, seed, reads, window)
 
-    def query(self) -> tuple[Array, Array]:
-        """Times and states of what test members are measured against, as `queries` gives them."""
-        return queries([member.part(slice(self.support_trajectories, None)) for member in self.test])
+    def query(self) -> Queries:
+        """What test members are measured against."""
+        return Queries.of([member.part(slice(self.support_trajectories, None)) for member in self.test])
 
     def parameters(self, split: str) -> Array:
         """mu `[tasks, parameters]` of the "train" or the "test" members; no columns where nobody knows it."""
@@ -92,13 +120,9 @@ class Source:
 
     def held_out(self, count: int) -> Source:
         """The source with its last training members in the place of the test members."""
-        return Source(
-            self.name,
-            self.state_names,
-            self.train[:-count],
-            self.train[-count:],
-            self.support_trajectories,
-            self.law,
-            self.input_names,
-            self.parameter_names,
-        )
+        return self.split(self.train[:-count], self.train[-count:])
+
+    def split(self, train: Sequence[Member], test: Sequence[Member]) -> Source:
+        """The source with other members."""
+        names = {"input_names": self.input_names, "parameter_names": self.parameter_names}
+        return Source(self.name, self.state_names, train, test, self.support_trajectories, self.law, **names)

@@ -67,23 +67,38 @@ class Member:
         return replace(self, trajectories=self.trajectories[choice])
 
 
-def queries(members: Sequence[Member]) -> tuple[Array, Array]:
-    """Times `[instants]` or `[tasks, trajectories, instants]` and states `[tasks, trajectories, instants, state]`.
+@dataclass(frozen=True)
+class Queries:
+    """Trajectories of several members side by side.
 
-    One axis of times where all trajectories share it. Else shorter trajectories stay at their last instant, with states
-    of NaN: nobody knows them; nor any of the trajectories that a member has fewer of than another.
+    Args:
+        times: `[instants]` where all share them, else `[tasks, trajectories, instants]`, where shorter trajectories
+            stay at their last instant.
+        states: `[tasks, trajectories, instants, state]`, NaN where nobody knows them: after the last instant of a
+            trajectory, and in all of those that a member has fewer of than another.
+        inputs: u `[tasks, trajectories, instants, input]`, that of the last instant after it; None where nothing drives
+            the members.
     """
-    first = members[0].trajectories[0]
-    every = [trajectory for member in members for trajectory in member.trajectories]
-    count = max(len(member.trajectories) for member in members)
-    if len(every) == count * len(members) and all(np.array_equal(one.times, first.times) for one in every):
-        return first.times, np.stack([np.stack([one.states for one in member.trajectories]) for member in members])
-    instants = max(map(len, every))
-    times = np.zeros((len(members), count, instants))
-    states = np.full((*times.shape, first.states.shape[-1]), np.nan)
-    for task, member in enumerate(members):
-        for number, one in enumerate(member.trajectories):
-            times[task, number] = one.times[-1]
-            times[task, number, : len(one)] = one.times
-            states[task, number, : len(one)] = one.states
-    return times, states
+
+    times: Array
+    states: Array
+    inputs: Array | None = None
+
+    @classmethod
+    def of(cls, members: Sequence[Member]) -> Queries:
+        """Of all trajectories of these members."""
+        first = members[0].trajectories[0]
+        every = [trajectory for member in members for trajectory in member.trajectories]
+        count, instants = max(len(member.trajectories) for member in members), max(map(len, every))
+        times = np.zeros((len(members), count, instants))
+        states = np.full((*times.shape, first.states.shape[-1]), np.nan)
+        inputs = None if first.inputs is None else np.zeros((*times.shape, first.inputs.shape[-1]))
+        for task, member in enumerate(members):
+            for number, one in enumerate(member.trajectories):
+                length = len(one)
+                times[task, number], times[task, number, :length] = one.times[-1], one.times
+                states[task, number, :length] = one.states
+                if inputs is not None and one.inputs is not None:
+                    inputs[task, number], inputs[task, number, :length] = one.inputs[-1], one.inputs
+        alike = len(every) == count * len(members) and all(np.array_equal(one.times, first.times) for one in every)
+        return cls(first.times if alike else times, states, inputs)

@@ -27,6 +27,7 @@ class Unstructured(Dynamics):
     def vector_field(self, x: Tensor, updates: Updates, inputs: Tensor | None = None) -> Tensor:
         y = self.standardise(x)
         if self.inputs:
-            assert inputs is not None
+            if inputs is None:
+                raise ValueError(f"this model is driven by {self.inputs} inputs, got none; give them beside the states")
             y = torch.cat([y, (inputs - self.input_mean) / self.input_std], dim=-1)
         return self.derivative_std * self.nets["field"](y, under(updates, "field"))

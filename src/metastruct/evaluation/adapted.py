@@ -22,6 +22,7 @@ from metastruct.adaptation.adaptation import Adaptation, Fit, Prior
 from metastruct.adaptation.error_bars import error_bar
 from metastruct.data.observations import Observations
 from metastruct.data.source import Source
+from metastruct.data.trajectory import Queries
 from metastruct.dynamics.model import ModulatedModel
 from metastruct.evaluation import needs
 from metastruct.evaluation.errors import diverged, relative_error
@@ -29,6 +30,7 @@ from metastruct.evaluation.grid import evaluation_grid
 from metastruct.integrators.flow import Flow
 from metastruct.integrators.integrator import Integrator
 from metastruct.integrators.rollout import rollout
+from metastruct.integrators.signal import Signal
 from metastruct.nets.site import Updates
 from metastruct.objectives.objective import Objective
 from metastruct.systems.system import System
@@ -117,18 +119,18 @@ class Adapted:
         return self.source.support(protocol.shots, protocol.seed, objective.reads, objective.window)
 
     @cached_property
-    def _query(self) -> tuple[Array, Array]:
+    def _query(self) -> Queries:
         return self.source.query()
 
     @property
     def times(self) -> Array:
         """Of the query trajectories, `[times]`, or `[tasks, trajectories, times]` where each has its own."""
-        return self._query[0]
+        return self._query.times
 
     @property
     def query(self) -> Array:
         """True states `[tasks, trajectories, times, state]`, NaN where a trajectory was not seen."""
-        return self._query[1]
+        return self._query.states
 
     @property
     def starts(self) -> Array:
@@ -154,7 +156,10 @@ class Adapted:
 
     @cached_property
     def flow(self) -> Flow:
-        return self.learned.model.dynamics.flow(self.updates)
+        """Of the members, driven by the inputs of the query trajectories where there are any."""
+        inputs = self._query.inputs
+        driven = None if inputs is None else Signal(self._tensor(self.times), self._tensor(inputs))
+        return self.learned.model.dynamics.flow(self.updates, driven)
 
     def has(self, need: str) -> bool:
         """Is this there, a word of `needs.NEEDS`?"""

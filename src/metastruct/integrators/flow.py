@@ -40,7 +40,7 @@ class Flow:
         return self._evaluations[0]
 
     def during(self, begin: Tensor, length: Tensor) -> Flow:
-        """The flow for a step of an integrator from the time `begin` over `length`, each one number."""
+        """The flow for a step of an integrator from the time `begin` over `length`, as of `Signal.at`."""
         if self.inputs is None:
             return self
         flow = copy.copy(self)

@@ -24,11 +24,14 @@ def rollout(flow: Flow, starts: Tensor, times: Tensor, integrator: Integrator) -
             other where a trajectory has ended.
 
     Raises:
-        ValueError: a driven flow is asked for trajectories of different times.
+        ValueError: trajectories of different times are driven by inputs at other instants than these.
     """
     if times.dim() > 1:
-        if flow.inputs is not None:
-            raise ValueError("a driven flow needs one axis of times for all trajectories, got one for each")
+        if flow.inputs is not None and not torch.equal(flow.inputs.times, times):
+            raise ValueError(
+                "trajectories with times of their own need inputs at the same times, got "
+                f"{list(flow.inputs.times.shape)} instants for {list(times.shape)}; interpolate the inputs"
+            )
         return _ragged(flow, starts, times, integrator)
     x, states, now = starts, [starts], times[0]
     for stop in times[1:]:
@@ -55,9 +58,10 @@ def _stretches(flow: Flow, now: Tensor, stop: Tensor) -> list[tuple[Tensor, Tens
 def _ragged(flow: Flow, starts: Tensor, times: Tensor, integrator: Integrator) -> Tensor:
     """As many steps for all trajectories as the longest of their intervals wants, each of a length of its own."""
     x, states = starts, [starts]
-    for interval in times.diff(dim=-1).unbind(-1):
+    for now, interval in zip(times.unbind(-1), times.diff(dim=-1).unbind(-1), strict=False):
         steps = math.ceil(float(interval.max()) / integrator.step_size * (1 - 1e-12))
-        for _ in range(steps):
-            x = integrator.step(flow, x, interval[..., None] / steps)
+        for number in range(steps):
+            h = interval / steps
+            x = integrator.step(flow.during(now + number * h, h), x, h[..., None])
         states.append(x)
     return torch.stack(states, dim=-2)

@@ -19,10 +19,11 @@ class EntropyProduction(Metric):
         self.of_law = of_law
 
     def measure(self, adapted: Adapted) -> dict[str, Array]:
-        return {"": entropy_production(adapted.true_entropy if self.of_law else adapted.learned_entropy)}
+        entropy = adapted.true_entropy if self.of_law else adapted.learned_entropy
+        return {"": entropy_production(entropy, adapted.times)}
 
 
-def entropy_production(entropy: Array) -> Array:
+def entropy_production(entropy: Array, times: Array) -> Array:
     """Least change of S between two times of a rollout, over the range of S on all rollouts of a task, `[tasks]`.
 
     Not below zero, but for the error of the integrator, where the second law holds. S has a free constant and a free
@@ -30,7 +31,10 @@ def entropy_production(entropy: Array) -> Array:
 
     Args:
         entropy: along the rollouts, `[tasks, trajectories, times]`.
+        times: of the rollouts, `[times]` or as `entropy`; equal ones follow each other where a trajectory has ended.
     """
+    passes = np.broadcast_to(np.diff(times, axis=-1) > 0, (*entropy.shape[:2], entropy.shape[2] - 1))
     with np.errstate(invalid="ignore"):
         spread = entropy.max(axis=(1, 2)) - entropy.min(axis=(1, 2))
-        return np.diff(entropy, axis=-1).min(axis=(1, 2)) / spread
+        changes = np.where(passes, np.diff(entropy, axis=-1), np.inf)  # NaN stays, for the minimum of a lost rollout
+        return changes.min(axis=(1, 2)) / spread

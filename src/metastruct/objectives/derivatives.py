@@ -20,6 +20,7 @@ class Derivatives(Objective):
     """
 
     reads = ("states", "inputs", "derivatives")
+    requires = ("states", "derivatives")
 
     def residual(self, model: ModulatedModel, observations: Observations, codes: Tensor | None) -> Tensor:
         assert observations.derivatives is not None
@@ -28,3 +29,6 @@ class Derivatives(Objective):
         if observations.mask is not None:
             residual = residual * observations.mask[..., None]
         return residual.flatten(-2)
+
+    def field_noise(self, noise: Tensor, state_dim: int) -> Tensor:
+        return noise

@@ -16,11 +16,13 @@ class Objective(ABC):
     """A whitened residual: of spread one, up to a common factor, where the model is as good as its noise allows.
 
     Attributes:
-        reads: the parts of the observations that it looks at.
+        reads: the parts of the observations that it looks at, as far as they are there.
+        requires: those that it cannot do without.
         window: consecutive samples of a trajectory that it looks at together.
     """
 
     reads: tuple[str, ...]
+    requires: tuple[str, ...] = ("states",)
     window: int = 1
 
     @abstractmethod
@@ -34,7 +36,14 @@ class Objective(ABC):
         """How many kinds of residuals follow each other, again and again, each with a noise of its own."""
         return state_dim
 
+    def field_noise(self, noise: Tensor, state_dim: int) -> Tensor:
+        """What the variances `[components]` of the residual say of dx/dt, `[state]`, in units of its spread squared.
+
+        Nothing where the residual is of something else.
+        """
+        return noise.new_zeros(state_dim)
+
     def loss(self, model: ModulatedModel, observations: Observations, codes: Tensor | None) -> Tensor:
-        """Sum of r^2 over the points of a task, one value a task, `[..., tasks]`."""
+        """Sum of r^2 over the components, mean over the points of a task, one value a task, `[..., tasks]`."""
         residual = self.residual(model, observations, codes)
         return (residual * residual).sum(-1) / observations.count

@@ -36,7 +36,8 @@ def draw_all(evaluation: Path, folder: Path) -> None:
     if archive.true_energy is not None or archive.learned_energy is not None:
         drawings["energy"] = energy
     if len(archive.train_codes) == len(archive.train_parameters):
-        drawings["codes"] = codes_of_domains if len(set(archive.train_domains)) > 1 else codes
+        several, labelled = len(set(archive.train_domains)) > 1, len(archive.parameter_names) > 0
+        drawings["codes"] = codes if labelled and not several else codes_of_domains
     if len(archive.history):
         drawings["training"] = training
     if archive.true_entropy is not None:
@@ -134,7 +135,8 @@ def _along(archive: Archive, task: int, symbol: str, curves: dict[str, np.ndarra
     """A panel for the learned and one for the true potential, as far as they are there."""
     figure, axes = plt.subplots(1, len(curves), figsize=(4.6 * len(curves), 3.2), layout="constrained", squeeze=False)
     for axis, (kind, values) in zip(axes[0], curves.items(), strict=True):
-        axis.plot(archive.times, values.T, color=LEARNED if kind == "learned" else TRUE, lw=0.9, alpha=0.8)
+        times = np.broadcast_to(archive.times if archive.times.ndim == 1 else archive.times[task], values.shape)
+        axis.plot(times.T, values.T, color=LEARNED if kind == "learned" else TRUE, lw=0.9, alpha=0.8)
         axis.set(xlabel="t", title=f"{kind} {symbol} along adapted rollouts ({archive.test_members[task]})")
     axes[0, 0].set_ylabel(label)
     return figure

@@ -73,13 +73,18 @@ class RunFolder:
         shutil.rmtree(self.figures, ignore_errors=True)
 
 
+def family_name(cfg: Mapping[str, Any]) -> str:
+    """What is studied, as tables name it: the system, or the data where nobody knows their law."""
+    return str((cfg["system"] or cfg["data"])["name"])
+
+
 def run_folder(cfg: Mapping[str, Any], method: str) -> RunFolder:
-    name = readable(cfg["system"]["name"], method, cfg["seed"], evaluation_key(cfg))
+    name = readable(family_name(cfg), method, cfg["seed"], evaluation_key(cfg))
     return RunFolder(Path(cfg["outputs"]) / name)
 
 
 def training_folder(cfg: Mapping[str, Any], method: str) -> Path:
-    name = readable(cfg["system"]["name"], method, cfg["seed"], training_key(cfg))
+    name = readable(family_name(cfg), method, cfg["seed"], training_key(cfg))
     return Path(cfg["outputs"]) / "training" / name
 
 

@@ -25,7 +25,14 @@ from metastruct.validation.pairing import check_needs, check_rank
 from metastruct.validation.size import check_size
 from metastruct.validation.starts import check_start
 from metastruct.validation.types import check_component, check_fields, check_types
-from metastruct.validation.values import check_draws, check_length, check_machine, check_schedule, check_tags
+from metastruct.validation.values import (
+    check_draws,
+    check_length,
+    check_machine,
+    check_schedule,
+    check_tags,
+    check_words,
+)
 
 if TYPE_CHECKING:
     from metastruct.systems.system import System
@@ -59,6 +66,7 @@ def check(cfg: DictConfig) -> None:
         check_component(cfg, group)
     check_types(cfg, *pieces)
     check_laws(cfg)
+    check_words(cfg)
     check_draws(cfg)
     check_rank(cfg)
     check_length(cfg)
@@ -68,7 +76,7 @@ def check(cfg: DictConfig) -> None:
     check_needs(cfg, system)
     check_start(cfg, system)
     check_size(cfg, system)
-    check_metrics(cfg)
+    check_metrics(cfg, system)
 
 
 def check_read(cfg: DictConfig) -> None:
@@ -78,12 +86,14 @@ def check_read(cfg: DictConfig) -> None:
     check(cfg)
 
 
-def family(cfg: DictConfig) -> System:
-    """The system of a configuration.
+def family(cfg: DictConfig) -> System | None:
+    """The system of a configuration; None where nobody knows the law.
 
     Raises:
         ConfigError: it refuses its settings.
     """
+    if cfg.system is None:
+        return None
     settings: Any = OmegaConf.to_container(cfg.system, resolve=True)
     try:
         system: System = factory(settings)()

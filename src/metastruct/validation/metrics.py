@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING
 
-from omegaconf import DictConfig, OmegaConf
+from omegaconf import DictConfig
 
 from metastruct.config import ConfigError
 from metastruct.evaluation.facts import facts
 from metastruct.evaluation.needs import NEEDS, of_dynamics, of_system
-from metastruct.pieces import class_of, factory
+from metastruct.pieces import class_of
+
+if TYPE_CHECKING:
+    from metastruct.systems.system import System
 
 AFTER_ADAPTATION = {"posterior"}  # what only the evaluation can tell
 
 
-def check_metrics(cfg: DictConfig) -> None:
+def check_metrics(cfg: DictConfig, system: System | None) -> None:
     """Refuse a name that means nothing here; without names, everything is measured that can be."""
     names = cfg.evaluation.get("metrics")
     if names is None:
@@ -25,14 +28,17 @@ def check_metrics(cfg: DictConfig) -> None:
         wanted = {name: set(facts(name).needs) for name in names}
     except ValueError as error:
         raise ConfigError(f"evaluation.metrics: {error}") from None
-    settings: Any = OmegaConf.to_container(cfg.system, resolve=True)
-    met = of_system(factory(settings)()) | AFTER_ADAPTATION
+    met = of_system(system) | AFTER_ADAPTATION
     if any(needs - met for needs in wanted.values()):  # then it matters what the dynamics has, which takes torch
         met |= of_dynamics(class_of(cfg.dynamics._target_))
     for name, needs in wanted.items():
         if needs - met:
             lacking = " and ".join(NEEDS[need] for need in sorted(needs - met))
             raise ConfigError(
-                f"evaluation.metrics holds {name}, which needs {lacking}, got system={cfg.system.name} with "
+                f"evaluation.metrics holds {name}, which needs {lacking}, got {_studied(cfg)} with "
                 f"dynamics={cfg.dynamics.name}; leave it out"
             )
+
+
+def _studied(cfg: DictConfig) -> str:
+    return f"data={cfg.data.name}" if cfg.system is None else f"system={cfg.system.name}"

@@ -9,16 +9,15 @@ from omegaconf import DictConfig, OmegaConf
 
 from metastruct.config import COMPONENTS, ConfigError, takes_rank
 from metastruct.facts import brings, by_default, facts_of, options, ranked
-from metastruct.needs import Piece, Pieces, Unmet, unmet
+from metastruct.needs import STUDIED, Piece, Pieces, Unmet, unmet
 
 if TYPE_CHECKING:
     from metastruct.systems.system import System
 
-GIVEN = "system"  # what is studied is not exchanged for what goes with a piece
 KNOWN = ("structure", "canonical", "has_energy_cap")  # what a system says of itself
 
 
-def check_needs(cfg: DictConfig, system: System) -> None:
+def check_needs(cfg: DictConfig, system: System | None) -> None:
     """Refuse the first need that is not met, with every exchange of one piece that would do."""
     pieces = chosen(cfg, system)
     for need in unmet(pieces):
@@ -27,12 +26,12 @@ def check_needs(cfg: DictConfig, system: System) -> None:
         raise ConfigError(f"{need.piece.group}={need.piece.name} needs {need.what}, got {need.got}{advice}")
 
 
-def chosen(cfg: DictConfig, system: System) -> Pieces:
+def chosen(cfg: DictConfig, system: System | None) -> Pieces:
     """The pieces of a configuration with their settings, and what the system is."""
     pieces: dict[str, Piece | None] = {}
     for group in COMPONENTS:
         settings: Any = None if cfg[group] is None else OmegaConf.to_container(cfg[group], resolve=True)
-        more = {name: getattr(system, name) for name in KNOWN} if group == GIVEN else {}
+        more = {name: getattr(system, name) for name in KNOWN} if group == STUDIED and system is not None else {}
         pieces[group] = None if settings is None else Piece(group, settings["name"], settings, more)
     return pieces
 
@@ -47,7 +46,7 @@ def _ways(pieces: Pieces, need: Unmet) -> Iterator[str]:
         ways = []
         for group, kept in (need.key, need.key[::-1]):
             present = pieces.get(group)
-            others = [name for name in options(group) if group != GIVEN and (present is None or name != present.name)]
+            others = [name for name in options(group) if group != STUDIED and (present is None or name != present.name)]
             names = [
                 name
                 for name in sorted(others, key=lambda name: _rank_of(group, name))

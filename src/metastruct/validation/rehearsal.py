@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from metastruct.assembly import build_learner, build_system, component
 from metastruct.config import Config, ConfigError
+from metastruct.pieces import class_of
 from metastruct.validation.size import COPIES, SINGLE, memory
 
 if TYPE_CHECKING:
@@ -28,10 +29,12 @@ def rehearse(config: Config) -> int:
     from metastruct.dynamics.dynamics import Scales
 
     component(config.adaptation), component(config.integrator)
-    size = build_system(config).state_dim
+    size, inputs = class_of(config.data["_target_"]).components(build_system(config), **config.data)
+    points = config.data.get("points", max(2, component(config.objective).window))
     with torch.random.fork_rng(devices=[]), torch.device("meta"):
-        scales = Scales(*(torch.ones(size) for _ in range(3)))
-        learner = build_learner(config, resting(size, config.data.get("points", 2)), scales)
+        state, driving = torch.ones(size), torch.ones(inputs) if inputs else None
+        scales = Scales(state, state, state, input_mean=driving, input_std=driving)
+        learner = build_learner(config, resting(size, inputs, points), scales)
     weight, code = (torch.nn.Parameter(torch.zeros(2, 2)) for _ in range(2))
     try:
         learner.optimizer.over([weight], code, lazy=True)
@@ -48,7 +51,7 @@ def rehearse(config: Config) -> int:
     return count
 
 
-def resting(size: int, points: int) -> Recordings:
+def resting(size: int, inputs: int, points: int) -> Recordings:
     """Two members in one trajectory each, that do not move."""
     import numpy as np
     import torch
@@ -56,5 +59,5 @@ def resting(size: int, points: int) -> Recordings:
     from metastruct.data.observations import Recordings
     from metastruct.data.trajectory import Member, Trajectory
 
-    still = np.zeros((points, size))
-    return Recordings([Member((Trajectory(np.arange(float(points)), still, still),))] * 2, torch.float32)
+    still, driving = np.zeros((points, size)), np.zeros((points, inputs)) if inputs else None
+    return Recordings([Member((Trajectory(np.arange(float(points)), still, still, driving),))] * 2, torch.float32)

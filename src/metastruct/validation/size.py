@@ -16,7 +16,7 @@ DOUBLE, SINGLE = 8, 4  # bytes of a number of the data and of a training
 COPIES = 4  # of a weight: itself, its gradient and two moments of its optimizer
 
 
-def check_size(cfg: DictConfig, system: System) -> None:
+def check_size(cfg: DictConfig, system: System | None) -> None:
     """Refuse what exceeds all the memory that there is."""
     there = memory()
     for what, size, keys in sizes(cfg, system):
@@ -26,18 +26,22 @@ def check_size(cfg: DictConfig, system: System) -> None:
             )
 
 
-def sizes(cfg: DictConfig, system: System) -> list[tuple[str, float, str]]:
+def sizes(cfg: DictConfig, system: System | None) -> list[tuple[str, float, str]]:
     """What is large, its bytes, and the settings that make it so."""
-    tasks = system.families * (cfg.data.train_tasks + cfg.data.test_tasks)
-    data = 2 * DOUBLE * tasks * cfg.data.trajectories * cfg.data.points * system.state_dim
-    told = [("the simulated data", data, "data.train_tasks, data.trajectories or data.points")]
+    batch = cfg.learner.get("task_batch", 1)
+    large = []
+    if system is not None and "train_tasks" in cfg.data:
+        tasks = system.families * (cfg.data.train_tasks + cfg.data.test_tasks)
+        data = 2 * DOUBLE * tasks * cfg.data.trajectories * cfg.data.points * system.state_dim
+        large = [("the simulated data", data, "data.train_tasks, data.trajectories or data.points")]
+        batch = min(batch, tasks)
     width, depth = cfg.net.get("width"), cfg.net.get("depth")
     if width is None or depth is None:
-        return told
-    batch = min(cfg.learner.get("task_batch", 1), tasks) * cfg.learner.get("point_batch", 1)
+        return large
+    batch *= cfg.learner.get("point_batch", 1)
     of_a_batch = "learner.point_batch, learner.task_batch or net.width"
     return [
-        *told,
+        *large,
         ("the net", COPIES * SINGLE * cfg.replicas * (depth - 1) * width**2, "net.width or net.depth"),
         ("a batch", SINGLE * cfg.replicas * batch * depth * width, of_a_batch),
     ]

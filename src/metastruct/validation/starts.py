@@ -13,10 +13,14 @@ if TYPE_CHECKING:
     from metastruct.systems.system import System
 
 
-def check_start(cfg: DictConfig, system: System) -> None:
+def check_start(cfg: DictConfig, system: System | None) -> None:
     """Refuse a start law that cannot give as many starts of each member as there are trajectories."""
     if cfg.start is None:
         return
+    if system is None:
+        raise ConfigError(
+            f"start={cfg.start.name} needs a system whose trajectories start so, got none; leave start out"
+        )
     try:
         system.started_by(component(cfg.start), cfg.data.get("trajectories", 1))
     except ValueError as error:

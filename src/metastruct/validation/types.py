@@ -7,6 +7,7 @@ from dataclasses import fields
 from typing import Any
 
 from omegaconf import DictConfig, OmegaConf
+from omegaconf.errors import OmegaConfBaseException
 
 from metastruct.config import ConfigError, check_names, closest
 from metastruct.facts import options, settings_of
@@ -53,7 +54,10 @@ def _check_types(cfg: DictConfig, group: str, shadow: Any) -> None:
     if unknown:
         raise ConfigError(f"{group}.{unknown[0]} is not a setting; {closest(unknown[0], known)}")
     for key, default in _leaves(shadow[group], group):
-        value = OmegaConf.select(cfg, key)
+        try:
+            value = OmegaConf.select(cfg, key)
+        except OmegaConfBaseException:  # there is something else on the way to it
+            value = None
         fits = type(value) in ((int, float) if isinstance(default, float) else (type(default),))
         if default is not None and not fits:
             kind = KINDS.get(type(default), "a list")

@@ -9,19 +9,24 @@ from omegaconf import DictConfig, OmegaConf
 
 from metastruct.config import ConfigError
 from metastruct.facts import facts_of, options, settings_of
-from metastruct.tracking.account import has_key
+from metastruct.tracking.account import check_word, has_key
 
 SITES = ("input", "hidden", "output")  # tags of the affine maps of a net that declares no others
 
 
 def check_draws(cfg: DictConfig) -> None:
-    """Are there trajectories to ask, and as many observations as shots?"""
-    if not 1 <= cfg.data.support_trajectories < cfg.data.trajectories:
+    """Are there trajectories to ask, and as many observations as shots, as far as the settings of the data tell?"""
+    trajectories, support, points = (cfg.data.get(key) for key in ("trajectories", "support_trajectories", "points"))
+    if trajectories is None or support is None:
+        return
+    if not 1 <= support < trajectories:
         raise ConfigError(
-            f"data.support_trajectories must be from 1 to data.trajectories - 1 = {cfg.data.trajectories - 1}, so that "
-            f"query trajectories remain, got {cfg.data.support_trajectories}"
+            f"data.support_trajectories must be from 1 to data.trajectories - 1 = {trajectories - 1}, so that "
+            f"query trajectories remain, got {support}"
         )
-    available = cfg.data.support_trajectories * cfg.data.points
+    if points is None:
+        return
+    available = support * points
     if cfg.shots > available:
         raise ConfigError(
             f"shots must be at most {available}, the support set's data.support_trajectories * data.points, "
@@ -40,6 +45,15 @@ def check_length(cfg: DictConfig) -> None:
         )
     if seconds is not None and not facts_of("learner", cfg.learner.name).trains:
         raise ConfigError(f"trainer.seconds has no meaning for learner={cfg.learner.name}, which has no meta-training")
+
+
+def check_words(cfg: DictConfig) -> None:
+    """Are the words that go to trackers and tables as they are no more than words?"""
+    for key in ("tag", "logger.project"):
+        try:
+            check_word(key, OmegaConf.select(cfg, key))
+        except ValueError as error:
+            raise ConfigError(str(error)) from None
 
 
 def check_schedule(cfg: DictConfig) -> None:
