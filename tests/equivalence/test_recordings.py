@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+from functools import partial
 
 import pytest
 import torch
@@ -12,6 +13,9 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from metastruct import recording
 from metastruct.assembly import build_learner, component
 from metastruct.config import Trainer
+from metastruct.integrators.rk4 import RK4
+from metastruct.integrators.rollout import rollout
+from metastruct.integrators.signal import Signal
 from metastruct.learners.learner import Learner
 from metastruct.learners.replicas import together
 from metastruct.training import fit
@@ -135,6 +139,33 @@ def test_a_look_at_a_value_is_seen():
     with Waits() as waits:
         float(torch.ones(()))
     assert waits.names == ["_local_scalar_dense"]
+
+
+@pytest.mark.parametrize("words", ["joint", "gnode", "nms"])
+@pytest.mark.parametrize("driven", [False, True], ids=["free", "driven"])
+def test_a_recorded_flow_is_the_flow(monkeypatch, small, random_model, words, driven):
+    monkeypatch.setattr(recording, "PATIENCE", 1)
+    model = random_model(small(*WORDS[words]), gain=3.0)
+    inputs = None
+    if driven:
+        model.dynamics.vector_field = partial(with_inputs, model.dynamics.vector_field)
+        inputs = Signal(
+            torch.tensor([0.0, 1.0], dtype=torch.float64), torch.tensor([[0.5], [2.0]], dtype=torch.float64)
+        )
+    size = len(model.dynamics.state_mean)
+    x = torch.randn(2, 3, size, dtype=torch.float64, generator=torch.Generator().manual_seed(0))
+    times = torch.linspace(0.0, 1.0, 4, dtype=torch.float64)
+    with torch.no_grad():
+        updates = model.modulation(torch.ones(2, model.code_dim, dtype=torch.float64))
+    plain, replayed = (model.dynamics.flow(updates, inputs, recorded=recorded) for recorded in (False, True))
+    for states in (x, x[:, :1]):
+        ours, theirs = (rollout(flow, states, times, RK4(0.1)) for flow in (replayed, plain))
+        assert torch.equal(ours, theirs)
+        assert (ours[..., -1, :] != ours[..., 0, :]).any()
+
+
+def with_inputs(vector_field, x: torch.Tensor, updates, u: torch.Tensor | None = None) -> torch.Tensor:
+    return vector_field(x, updates) if u is None else u * vector_field(x, updates)
 
 
 def operations(function, *tensors: torch.Tensor) -> list[str]:

@@ -19,6 +19,7 @@ from metastruct.integrators.flow import Flow
 from metastruct.integrators.signal import Signal
 from metastruct.nets.net import MakeNet, Net
 from metastruct.nets.site import Site, Updates
+from metastruct.recording import Recorded
 
 
 @dataclass(frozen=True)
@@ -124,18 +125,20 @@ class Dynamics(nn.Module, ABC):
     def _lacks(self, what: str, word: str) -> TypeError:
         return TypeError(f"dynamics={type(self).__name__.lower()} {what}; use {providing('dynamics', word)}")
 
-    def flow(self, updates: Updates, inputs: Signal | None = None) -> Flow:
+    def flow(self, updates: Updates, inputs: Signal | None = None, recorded: bool = False) -> Flow:
         """What an integrator needs of these tasks: the field, and the energy where it is kept.
 
         Args:
             inputs: u(t), whose values broadcast against `[tasks, points, input]`.
+            recorded: is the field asked so often, at as many states and without derivatives, that recording it pays?
         """
 
         def field(x: Tensor, u: Tensor | None = None) -> Tensor:
             return self.vector_field(x, updates, None if u is None else u.expand(*x.shape[:-1], -1))
 
+        replayed = Recorded(lambda *states: (field(*states),))
         energy = partial(self.energy, updates=updates) if self.conserves and inputs is None else None
-        return Flow(field, energy, inputs)
+        return Flow((lambda *states: replayed(*states)[0]) if recorded else field, energy, inputs)
 
     @property
     def sites(self) -> list[Site]:

@@ -23,6 +23,7 @@ from metastruct.adaptation.error_bars import error_bar
 from metastruct.data.observations import Observations
 from metastruct.data.source import Source
 from metastruct.data.trajectory import Queries
+from metastruct.dynamics.folded import folded
 from metastruct.dynamics.model import ModulatedModel
 from metastruct.evaluation import needs
 from metastruct.evaluation.errors import diverged, relative_error
@@ -157,9 +158,19 @@ class Adapted:
     @cached_property
     def flow(self) -> Flow:
         """Of the members, driven by the inputs of the query trajectories where there are any."""
+        return self.learned.model.dynamics.flow(self.updates, self._inputs)
+
+    @cached_property
+    def _often(self) -> Flow:
+        """The same for rollouts, which ask it thousands of times."""
+        dynamics = self.learned.model.dynamics
+        with torch.no_grad():
+            return dynamics.flow(folded(self.updates, dynamics), self._inputs, recorded=True)
+
+    @property
+    def _inputs(self) -> Signal | None:
         inputs = self._query.inputs
-        driven = None if inputs is None else Signal(self._tensor(self.times), self._tensor(inputs))
-        return self.learned.model.dynamics.flow(self.updates, driven)
+        return None if inputs is None else Signal(self._tensor(self.times), self._tensor(inputs))
 
     def has(self, need: str) -> bool:
         """Is this there, a word of `needs.NEEDS`?"""
@@ -180,7 +191,7 @@ class Adapted:
         return self._rolled_out(self.integrator.finer())
 
     def _rolled_out(self, integrator: Integrator) -> Array:
-        flow, starts, times = self.flow, self._tensor(self.starts), self._tensor(self.times)
+        flow, starts, times = self._often, self._tensor(self.starts), self._tensor(self.times)
         with self._clock("rollout"):
             return rollout(flow, starts, times, integrator).cpu().numpy()
 
