@@ -10,11 +10,12 @@ from typing import Any
 
 import torch
 from torch import Tensor
-from torch.optim import Optimizer
 
 from metastruct.data.observations import Observations
 from metastruct.learners.initialisation import Initialisation
 from metastruct.recording import Recorded
+
+BETA2, EPSILON = 0.999, 1e-8  # of Adam
 
 
 class Reptile(Initialisation):
@@ -47,21 +48,36 @@ class Reptile(Initialisation):
     def _adapted(self, step: int) -> tuple[Tensor, Tensor]:
         """Codes `[..., tasks, code]` after one inner step on each draw, and the mean loss before the last of them."""
         batch = self.batches[step]
-        tasks = batch.tasks.to(self.device)
-        codes = self.codes.new_zeros(*tasks.shape, self.model.code_dim).requires_grad_()
-        optimizer: Optimizer = torch.optim.SGD([codes], lr=self.inner_rate)
-        if self.inner_optimizer == "adam":
-            optimizer = torch.optim.Adam([codes], lr=self.inner_rate, betas=(0.0, 0.999))
-        for points in batch.points.to(self.device):
-            loss, codes.grad = self.recordings["inner"](tasks, points, codes.detach())
-            optimizer.step()
-        return codes.detach(), loss
+        tasks, points = batch.tasks.to(self.device), batch.points.to(self.device)
+        drawn = self.observed(tasks, points)
+        codes = self.codes.new_zeros(*tasks.shape, self.model.code_dim)
+        squares = torch.zeros_like(codes)
+        corrections = 1 - BETA2 ** torch.arange(1, len(points) + 1, dtype=torch.float64)
+        for number, correction in enumerate(corrections.sqrt().to(codes)):
+            parts = (getattr(drawn, name)[number] for name in self.widths)
+            loss, codes, squares = self.recordings["inner"](codes, squares, correction, *parts)
+        return codes, loss
 
-    def _inner(self, tasks: Tensor, points: Tensor, codes: Tensor) -> tuple[Tensor, Tensor]:
-        """The mean loss `[...]`, and the gradient of the codes."""
-        losses = self.loss_of(self.observed(tasks, points), codes.requires_grad_())
-        (gradient,) = torch.autograd.grad(losses.sum(), codes)
-        return losses.detach().mean(-1), gradient.contiguous()
+    def _inner(self, codes: Tensor, squares: Tensor, correction: Tensor, *parts: Tensor) -> tuple[Tensor, ...]:
+        """The mean loss `[...]` on one draw, then codes and mean squares after a step of Adam (or of descent) on it.
+
+        Args:
+            correction: what the root of the mean squares is divided by, for they began at zero.
+            parts: of the observations.
+        """
+        with torch.enable_grad():
+            codes = codes.detach().requires_grad_()
+            losses = self.loss_of(Observations(**dict(zip(self.widths, parts, strict=True))), codes)
+            (gradient,) = torch.autograd.grad(losses.sum(), codes)
+        codes, loss = codes.detach(), losses.detach().mean(-1)
+        if self.inner_optimizer == "sgd":
+            return loss, codes - self.inner_rate * gradient, squares
+        squares = torch.addcmul(BETA2 * squares, gradient, gradient, value=1 - BETA2)
+        return (
+            loss,
+            torch.addcdiv(codes, gradient, squares.sqrt() / correction + EPSILON, value=-self.inner_rate),
+            squares,
+        )
 
     def outer_losses(self, *draws: Observations) -> Tensor:
         raise NotImplementedError("Reptile descends on no loss")
