@@ -103,6 +103,35 @@ def test_starts_in_a_box_are_uniform_in_it_for_every_member():
     assert not np.array_equal(drawn(PENDULUM), drawn(system))
 
 
+def test_members_may_be_measured_on_a_box_beside_that_of_their_starts():
+    grid = [[-2.5, 2.5], [-2.0, 2.0]]
+    system, same = PENDULUM.started_by(InBox(BOX, grid)), PENDULUM.started_by(InBox(BOX))
+    np.testing.assert_array_equal(drawn(system), drawn(same))
+    for each, ends in ((system, grid), (same, BOX)):
+        states = evaluation_grid(each, MU, 11, 1.0)
+        np.testing.assert_allclose(np.stack([states.min((1, 2)), states.max((1, 2))], -1), [ends, ends])
+
+
+@pytest.mark.parametrize(
+    ("grid", "problem"),
+    [
+        ([[-1, 1]], r"start\.grid must hold a pair \[low, high\] for each of q, p of pendulum, got 1"),
+        ([[-1, 1], [2, 2]], r"start\.grid must be wider than a point in p"),
+        ([[1, -1], [-1, 1]], r"start\.grid must be .* low <= high"),
+    ],
+)
+def test_a_box_to_measure_on_is_checked_like_that_of_the_starts(grid, problem):
+    with pytest.raises(ValueError, match=problem):
+        PENDULUM.started_by(InBox(BOX, grid))
+
+
+def test_starts_may_be_one_point_where_members_are_measured_on_a_box():
+    point = [[0.5, 0.5], [0.0, 0.0]]
+    assert (drawn(PENDULUM.started_by(InBox(point, BOX))) == [0.5, 0.0]).all()
+    with pytest.raises(ValueError, match=r"start\.box must be wider than a point in q"):
+        PENDULUM.started_by(InBox(point))
+
+
 def test_a_component_may_be_fixed_where_the_grid_does_not_vary_it():
     oscillator = build_system(
         composed("system=damped_oscillator", "start=in_box", "start.box=[[-1,1],[-1,1],[0.5,0.5]]")
@@ -173,7 +202,7 @@ def test_the_family_itself_keeps_its_law_when_it_is_started_by_another():
 
 
 def test_a_law_shows_all_of_its_settings():
-    assert repr(InBox(BOX)) == "InBox(ends=((-2.0, 2.0), (-0.5, 0.5)))"
+    assert repr(InBox(BOX)) == "InBox(ends=((-2.0, 2.0), (-0.5, 0.5)), grid=None)"
     states = [[i / 3, 0.1] for i in range(2000)]
     assert repr(Given(states)) != repr(Given([*states[:-1], [1.0, 0.1]]))
 

@@ -18,13 +18,15 @@ class InBox(Start):
 
     Args:
         box: `[low, high]` of each component; the two may be equal where the evaluation grid does not vary it.
+        grid: the same of the box on which members are evaluated; None: that of the starts.
 
     Raises:
         ValueError: it is no such list, low is above high, or a number is not finite.
     """
 
-    def __init__(self, box: Sequence[Sequence[float]]):
+    def __init__(self, box: Sequence[Sequence[float]], grid: Sequence[Sequence[float]] | None = None):
         self.ends = intervals(box, "start.box")
+        self.grid = None if grid is None else intervals(grid, "start.grid")
 
     def sample(self, system: System, generator: np.random.Generator, mu: Array, count: int) -> Array:
         low, high = np.array(self.ends).T
@@ -33,6 +35,13 @@ class InBox(Start):
     def box(self, system: System, mu: Array) -> Array:
         return np.tile(np.array(self.ends), (len(mu), 1, 1))
 
+    def grid_box(self, system: System, mu: Array) -> Array:
+        return np.tile(np.array(self.grid or self.ends), (len(mu), 1, 1))
+
     def check(self, system: System, count: int = 1) -> None:
         check_size(self.ends, system, "start.box", "a pair [low, high]")
-        check_spread(self.ends, system, "start.box")
+        if self.grid is None:
+            check_spread(self.ends, system, "start.box")
+        else:
+            check_size(self.grid, system, "start.grid", "a pair [low, high]")
+            check_spread(self.grid, system, "start.grid")
