@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
     from metastruct.adaptation.adaptation import Prior
     from metastruct.data.observations import Recordings
+    from metastruct.data.outline import Outline
     from metastruct.data.source import Source
     from metastruct.dynamics.dynamics import Scales
     from metastruct.dynamics.model import ModulatedModel
@@ -85,18 +86,43 @@ def build_system(cfg: Config) -> System | None:
 
 
 def build_source(cfg: Config, note: Callable[[str], None]) -> Source:
-    """The data of a configuration.
+    """The data of a configuration, which have what its objective asks of them.
 
     Args:
         note: told about what takes time.
 
     Raises:
-        ConfigError: a class refuses its settings.
+        ConfigError: a class refuses its settings, a file cannot be read, or the data lack something.
     """
-    origin = {"system": plain(cfg.system), "start": plain(cfg.start)}
-    where = data_folder(cfg.outputs)
-    source: Source = component(cfg.data, system=build_system(cfg), origin=origin, folder=where, note=note)
+    origin, system = {"system": plain(cfg.system), "start": plain(cfg.start)}, build_system(cfg)
+    outline, objective, where = outline_of(cfg, system), component(cfg.objective), data_folder(cfg.outputs)
+    try:
+        source: Source = component(cfg.data, system=system, origin=origin, folder=where, note=note)
+        sizes = len(source.state_names), len(source.input_names)
+        if sizes != (outline.states, outline.inputs):
+            raise ValueError(
+                f"data={cfg.data['name']} must have the {outline.states} states and {outline.inputs} inputs of its "
+                f"settings, got {sizes[0]} and {sizes[1]}"
+            )
+        objective.check(source.parts)
+        source.check_windows(objective.window)
+    except (ValueError, OSError) as error:
+        raise ConfigError(str(error)) from error
     return source
+
+
+def outline_of(cfg: Config | DictConfig, system: System | None) -> Outline:
+    """What the settings of the data say of their members, without torch.
+
+    Raises:
+        ConfigError: they do not go together.
+    """
+    data = plain(cfg.data)
+    try:
+        outline: Outline = pieces.class_of(data["_target_"]).outline(system, **data)
+    except ValueError as error:
+        raise ConfigError(str(error)) from error
+    return outline
 
 
 def build_learner(cfg: Config, recordings: Recordings, scales: Scales | None = None) -> Learner:
@@ -113,16 +139,12 @@ def build_learner(cfg: Config, recordings: Recordings, scales: Scales | None = N
     from metastruct.dynamics.dynamics import Scales
 
     torch.manual_seed(cfg.seed)
+    objective = component(cfg.objective)
     try:
+        objective.check(recordings.parts)
         scales = scales or Scales.of(*recordings.slopes(), recordings.parts.get("inputs"))
     except ValueError as error:
         raise ConfigError(str(error)) from error
-    objective = component(cfg.objective)
-    if lacking := [part for part in objective.requires if part not in recordings.parts]:
-        raise ConfigError(
-            f"objective={cfg.objective['name']} needs {' and '.join(lacking)}, which data={cfg.data['name']} does not "
-            f"have; it has {', '.join(recordings.parts)}"
-        )
     learner: Learner = component(
         cfg.learner,
         model=build_model(cfg, scales),

@@ -14,7 +14,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from metastruct.data.trajectory import Array, Member
+from metastruct.data.trajectory import Array, Member, check_alike
 
 PARTS = ("states", "derivatives", "inputs", "times")
 
@@ -77,12 +77,16 @@ class Recordings:
         members: what is seen; all have derivatives and inputs, or none.
         dtype: of the numbers.
 
+    Raises:
+        ValueError: some members have parts that others do not have.
+
     Attributes:
         parts: states, and where they are known derivatives, inputs and times, each `[rows, n]`.
         lengths: samples of every trajectory of every task.
     """
 
     def __init__(self, members: Sequence[Member], dtype: torch.dtype):
+        check_alike(members)
         self.lengths = [[len(trajectory) for trajectory in member.trajectories] for member in members]
         every = [trajectory for member in members for trajectory in member.trajectories]
         arrays = {name: [getattr(trajectory, name) for trajectory in every] for name in PARTS}

@@ -116,6 +116,7 @@ class Adapted:
     def support(self) -> Observations:
         """What is observed of each task."""
         protocol, objective = self.protocol, self.learned.objective
+        objective.check(self.source.parts)
         return self.source.support(protocol.shots, protocol.seed, objective.reads, objective.window)
 
     @cached_property

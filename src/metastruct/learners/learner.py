@@ -81,6 +81,7 @@ class Learner(LightningModule):
         self.automatic_optimization = False
         self.model = model
         self.tasks, self.objective = len(recordings), objective
+        objective.check(recordings.parts)
         parts = {name: recordings.parts[name] for name in objective.reads if name in recordings.parts}
         self.widths = {name: values.shape[-1] for name, values in parts.items()}
         windows, self.counts = recordings.windows(objective.window)

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import InterpolationResolutionError
 
+from metastruct.assembly import outline_of
 from metastruct.config import COMPONENTS, OPTIONAL, Config, ConfigError, closest
 from metastruct.facts import facts_of, options, settings_of
 from metastruct.pieces import check_plain, factory
@@ -67,15 +68,16 @@ def check(cfg: DictConfig) -> None:
     check_types(cfg, *pieces)
     check_laws(cfg)
     check_words(cfg)
-    check_draws(cfg)
     check_rank(cfg)
     check_length(cfg)
     check_schedule(cfg)
     check_tags(cfg)
     system = family(cfg)
     check_needs(cfg, system)
-    check_start(cfg, system)
-    check_size(cfg, system)
+    outline = outline_of(cfg, system)
+    check_start(cfg, system, outline)
+    check_draws(cfg, outline)
+    check_size(cfg, outline)
     check_metrics(cfg, system)
 
 

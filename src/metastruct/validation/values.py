@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+from typing import TYPE_CHECKING
 
 from omegaconf import DictConfig, OmegaConf
 
@@ -11,27 +12,17 @@ from metastruct.config import ConfigError
 from metastruct.facts import facts_of, options, settings_of
 from metastruct.tracking.account import check_word, has_key
 
+if TYPE_CHECKING:
+    from metastruct.data.outline import Outline
+
 SITES = ("input", "hidden", "output")  # tags of the affine maps of a net that declares no others
 
 
-def check_draws(cfg: DictConfig) -> None:
-    """Are there trajectories to ask, and as many observations as shots, as far as the settings of the data tell?"""
-    trajectories, support, points = (cfg.data.get(key) for key in ("trajectories", "support_trajectories", "points"))
-    if trajectories is None or support is None:
-        return
-    if not 1 <= support < trajectories:
-        raise ConfigError(
-            f"data.support_trajectories must be from 1 to data.trajectories - 1 = {trajectories - 1}, so that "
-            f"query trajectories remain, got {support}"
-        )
-    if points is None:
-        return
-    available = support * points
-    if cfg.shots > available:
-        raise ConfigError(
-            f"shots must be at most {available}, the support set's data.support_trajectories * data.points, "
-            f"got {cfg.shots}"
-        )
+def check_draws(cfg: DictConfig, outline: Outline) -> None:
+    """Are there as many observations as shots, as far as the settings of the data tell?"""
+    if outline.support is not None and cfg.shots > outline.support:
+        why = outline.settings.get("support", "what there is of the test member that has most")
+        raise ConfigError(f"shots must be at most {outline.support}, {why}, got {cfg.shots}")
 
 
 def check_length(cfg: DictConfig) -> None:
