@@ -10,9 +10,10 @@ from typing import TYPE_CHECKING, Any
 from omegaconf import DictConfig, OmegaConf
 
 from metastruct import pieces
-from metastruct.config import Config, ConfigError
-from metastruct.evaluation.facts import metrics, settings
+from metastruct.config import COMPONENTS, Config, ConfigError
+from metastruct.facts import in_order, settings_of
 from metastruct.model_file import Foreign, check_numbers, contents
+from metastruct.needs import chosen
 from metastruct.runs.folder import data_folder
 
 if TYPE_CHECKING:
@@ -144,7 +145,7 @@ def build_metrics(names: Sequence[str]) -> dict[str, Metric]:
         ConfigError: there is no such metric, or its class refuses its settings.
     """
     try:
-        return {name: factory(settings(name))() for name in names}
+        return {name: factory(settings_of("metric", name))() for name in names}
     except ValueError as error:
         raise ConfigError(str(error)) from error
 
@@ -159,7 +160,8 @@ def build_protocol(cfg: Config) -> Protocol:
         seed=cfg.seed,
         side=cfg.evaluation.grid,
         box_scale=cfg.evaluation.box_scale,
-        metrics=build_metrics(metrics() if named is None else named),
+        metrics=build_metrics(in_order("metric") if named is None else named),
+        pieces=chosen({group: plain(getattr(cfg, group)) for group in COMPONENTS}),
         by_name=named is not None,
     )
 

@@ -18,8 +18,8 @@ from hydra.types import RunMode
 from omegaconf import DictConfig
 from omegaconf.errors import OmegaConfBaseException
 
-from metastruct.config import ConfigError, closest, composed, drop_unused_rank, settle
-from metastruct.facts import CONF
+from metastruct.config import ConfigError, composed, drop_unused_rank, settle
+from metastruct.facts import CONF, closest
 
 
 class JobError(RuntimeError):

@@ -10,7 +10,6 @@ from __future__ import annotations
 import copy
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, fields
-from difflib import get_close_matches
 from typing import Any
 
 from hydra import compose, initialize_config_dir
@@ -19,7 +18,7 @@ from hydra.core.global_hydra import GlobalHydra
 from omegaconf import MISSING, DictConfig, ListConfig, OmegaConf, open_dict
 from omegaconf.errors import OmegaConfBaseException
 
-from metastruct.facts import CONF, brings, described, facts_of, options, ranked, settings_of
+from metastruct.facts import CONF, brings, closest, described, facts_of, options, ranked, settings_of
 from metastruct.needs import Piece, unmet
 
 SEED = "0 or more and below 2^63"
@@ -248,12 +247,6 @@ def preferred(setting: str, default: Any, *, _root_: DictConfig) -> Any:
     """A default, or what the yaml of the system has learned better of such a setting."""
     system = _root_.get("system")
     return default if system is None else facts_of("system", system.name).prefers.get(setting, default)
-
-
-def closest(word: str, known: list[str]) -> str:
-    """'; did you mean ...?' with the near matches, or what there is."""
-    near = get_close_matches(word, known, n=3, cutoff=0.5)
-    return f"did you mean {' or '.join(near)}?" if near else f"there is {', '.join(known)}"
 
 
 def each_seed(cfg: DictConfig) -> list[DictConfig]:

@@ -10,7 +10,7 @@ from html.parser import HTMLParser
 import numpy as np
 import pytest
 
-from metastruct.evaluation.facts import ERRORS
+from metastruct.facts import headline_errors
 from metastruct.reports.claims import CLAIMS, Finding
 from metastruct.reports.layout import LAYOUTS
 from metastruct.reports.page import Section, page
@@ -19,7 +19,7 @@ from metastruct.reports.report import report
 from metastruct.reports.sources import OTHERS
 from metastruct.reports.tables import as_csv
 
-FIELD, TRAJECTORY = ERRORS
+FIELD, TRAJECTORY = headline_errors()
 
 VOID = {"meta", "img", "br", "link", "hr"}
 SETTINGS = {  # of each table: what its runs differ in

@@ -129,7 +129,7 @@ def test_domains_of_unequal_capabilities_are_refused():
         energy = System.energy
 
     ranges = {"m": [0.5, 1.5], "l": [0.75, 1.25], "q0": [-0.5, 0.5]}
-    with pytest.raises(ValueError, match="equal has_energy, got pendulum with True and silent with False"):
+    with pytest.raises(ValueError, match="equal energy, got pendulum with True and silent with False"):
         MultiDomain(["pendulum", "silent"], {"pendulum": Pendulum(ranges), "silent": Silent(ranges)})
 
 

@@ -140,7 +140,7 @@ def test_a_family_with_a_better_way_to_draw_under_its_cap_keeps_it(words):
 def test_under_the_cap_is_the_law_of_every_family_that_has_a_cap(name):
     cfg = composed(f"system={name}", "start=under_cap")
     own = build_system(composed(f"system={name}"))
-    if not own.has_energy_cap:
+    if not own.gives("energy_cap"):
         with pytest.raises(ConfigError, match=f"needs a system with an energy and a cap of it, got system={name}"):
             validate(cfg)
         return

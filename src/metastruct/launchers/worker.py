@@ -18,14 +18,14 @@ from metastruct.assembly import build_metrics
 from metastruct.command import expected, one_line
 from metastruct.config import composed
 from metastruct.evaluation import protocol, summary  # noqa: F401
-from metastruct.evaluation.facts import metrics
+from metastruct.facts import in_order
 from metastruct.launchers.launcher import STOPPED, TAKEN, Job
 from metastruct.learners import auto_decoding, maml, pretrained, reptile, scratch  # noqa: F401
 from metastruct.reports import console, figures  # noqa: F401
 from metastruct.runs.files import claimed, is_locked
 from metastruct.runs.provenance import Provenance
 
-build_metrics(metrics())  # imports each
+build_metrics(in_order("metric"))  # imports each
 IMPORTED = Provenance.now()  # of the code that was imported just now; every fork has it from here
 
 

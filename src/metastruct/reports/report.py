@@ -9,7 +9,7 @@ from functools import partial
 from pathlib import Path
 from typing import TypeVar
 
-from metastruct.evaluation.facts import ERRORS
+from metastruct.facts import headline_errors
 from metastruct.reports import forms
 from metastruct.reports.claims import CLAIMS, Claim, Finding
 from metastruct.reports.layout import LAYOUTS
@@ -48,7 +48,7 @@ def report(
         if (folder / name).is_dir():
             check_contained(folder / name, folder)
     now, asked = yamls or {}, errors or {}
-    tables = ((name, _read(folder / name, now.get(name), asked.get(name, ERRORS), say)) for name in LAYOUTS)
+    tables = ((name, _read(folder / name, now.get(name), asked.get(name, headline_errors()), say)) for name in LAYOUTS)
     found = {name: results for name, results in tables if results}
     measured = Measured(
         found,

@@ -18,7 +18,7 @@ from typing import Any
 
 import numpy as np
 
-from metastruct.evaluation.facts import ERRORS, facts
+from metastruct.facts import headline_errors, metric_facts
 from metastruct.reports.methods import stepwise
 
 NUMBERS = ("seed", "base_parameters", "hypernetwork_parameters", "training_steps", "training_seconds")
@@ -66,7 +66,7 @@ class Run:
     def lost(self) -> np.ndarray:
         """Which tasks diverged."""
         kept = [
-            np.nan_to_num(values, nan=np.inf) <= LIMIT if facts(metric).rolled_out else np.isfinite(values)
+            np.nan_to_num(values, nan=np.inf) <= LIMIT if metric_facts(metric).rolled_out else np.isfinite(values)
             for metric, values in self.values.items()
         ]
         return ~np.logical_and.reduce(kept)
@@ -78,7 +78,7 @@ class Run:
     def mean(self, metric: str, domain: str | None = None) -> float:
         """Mean over the tasks of one domain, or of all; NaN where there is none to count."""
         values = self.values[metric]
-        kept = self.inside(domain) & (~self.lost if facts(metric).rolled_out else np.isfinite(values))
+        kept = self.inside(domain) & (~self.lost if metric_facts(metric).rolled_out else np.isfinite(values))
         return float(values[kept].mean()) if kept.any() else float("nan")
 
     @property
@@ -104,7 +104,7 @@ class Results:
     @property
     def errors(self) -> tuple[str, ...]:
         """Those that its runs have."""
-        return tuple(self.runs[0].values) if self.runs else ERRORS
+        return tuple(self.runs[0].values) if self.runs else headline_errors()
 
     @property
     def complete(self) -> bool:
@@ -137,13 +137,14 @@ class Results:
         return bool(self.runs)
 
 
-def read(folder: Path, yaml: str | None = None, errors: Sequence[str] = ERRORS) -> Results | None:
+def read(folder: Path, yaml: str | None = None, errors: Sequence[str] | None = None) -> Results | None:
     """The results of a table's folder; None where they are not there.
 
     Args:
         yaml: digest of the table's yaml as it is now, where it is known.
-        errors: the metrics that the table asks for.
+        errors: the metrics that the table asks for; the usual ones, unless told otherwise.
     """
+    errors = headline_errors() if errors is None else errors
     try:
         with open(folder / "runs.csv", newline="") as file:
             lines = list(csv.DictReader(file))

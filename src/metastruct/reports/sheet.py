@@ -7,10 +7,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from metastruct.evaluation.facts import ERRORS, Facts, facts, headings
+from metastruct.facts import MetricFacts, headings, metric_facts
 from metastruct.reports.layout import WORDS, Layout
 from metastruct.reports.methods import with_codes
-from metastruct.reports.published import NOTE, beside
+from metastruct.reports.published import METRICS, NOTE, beside
 from metastruct.reports.results import Results, groups, is_number, spread
 
 Pair = tuple[float, float]
@@ -48,7 +48,7 @@ class Cell:
         )
 
     def __str__(self) -> str:
-        told = " / ".join(shown(facts(metric), *pair) for metric, pair in self.errors.items())
+        told = " / ".join(shown(metric_facts(metric), *pair) for metric, pair in self.errors.items())
         return f"{told} ({self.diverged} of {self.tasks} diverged)" if self.diverged else told
 
 
@@ -80,7 +80,7 @@ class Sheet:
                 cells[row, column] = Cell.of(runs, domain)
                 one = runs.runs[0]
                 published = beside(one["system"], one["method"], one["dynamics"])
-                if published and layout.published and not one["setting"] and results.errors == ERRORS:
+                if published and layout.published and not one["setting"] and results.errors == METRICS:
                     theirs[row, column] = published
         columns = list(dict.fromkeys(column for _, column in cells))
         if all(map(is_number, columns)):
@@ -102,7 +102,7 @@ class Sheet:
         for (row, column), cell in self.cells.items():
             settings = dict(zip(self.layout.rows, row, strict=True))
             place = (column, *(settings[name] for name in self.layout.rivals))
-            distance = facts(metric).distance(cell.errors[metric][0])
+            distance = metric_facts(metric).distance(cell.errors[metric][0])
             contests.setdefault(place, []).append((math.inf if cell.diverged else distance, (row, column)))
         winners = [min(entries) for entries in contests.values() if len(entries) > 1]
         return {key for error, key in winners if math.isfinite(error)}
@@ -111,9 +111,11 @@ class Sheet:
     def notes(self) -> list[str]:
         fewest, most = self.seeds
         seeds = f"{most} seed{'s' * (most > 1)}" if fewest == most else f"{fewest} to {most} seeds"
-        last = facts(self.errors[-1])
+        last = metric_facts(self.errors[-1])
         best = "lowest" if last.perfect == (0, 0) else "best"
-        rolled = " and ".join(f"{facts(metric).label}s" for metric in self.errors if facts(metric).rolled_out)
+        rolled = " and ".join(
+            f"{metric_facts(metric).label}s" for metric in self.errors if metric_facts(metric).rolled_out
+        )
         told = [
             f"Errors {headings(self.errors)}: mean ± deviation over {seeds} of the mean over test tasks. Bold: "
             f"the {best} {last.label} of a column where no task diverged."
@@ -162,7 +164,7 @@ def short(commit: str) -> str:
     return commit.removesuffix("-dirty")[:10] + ("-dirty" if commit.endswith("-dirty") else "")
 
 
-def shown(metric: Facts, mean: float, deviation: float) -> str:
+def shown(metric: MetricFacts, mean: float, deviation: float) -> str:
     """In the unit of the metric, such as 1.11 ± 0.30; one digit less from ten on."""
     if not math.isfinite(mean):
         return "-"

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from metastruct.evaluation.facts import ERRORS, facts
+from metastruct.facts import headline_errors, metric_facts
 from metastruct.reports.forms import write_lines
 from metastruct.reports.results import Results
 from metastruct.reports.tables import read_records
@@ -72,18 +72,18 @@ def searched(folder: Path) -> list[dict[str, str]]:
         chosen = json.loads((folder / "chosen.json").read_text())
     except FileNotFoundError:
         return []
+    errors = [(name, metric_facts(name)) for name in headline_errors()]
+    heading = f"{' / '.join(facts.short for _, facts in errors)} error ({errors[0][1].unit})"
     return [
         {
             "system": system,
             "method": method,
-            "settings": " ".join(of["overrides"]),
-            f"{' / '.join(facts(metric).short for metric in ERRORS)} error ({facts(ERRORS[0]).unit})": " / ".join(
-                facts(metric).text(of[metric], digits=1) for metric in ERRORS
-            ),
-            "seeds": str(len(of["seeds"])),
+            "settings": " ".join(choice["overrides"]),
+            heading: " / ".join(facts.text(choice[name], digits=1) for name, facts in errors),
+            "seeds": str(len(choice["seeds"])),
         }
         for system, methods in chosen.items()
-        for method, of in methods.items()
+        for method, choice in methods.items()
     ]
 
 

@@ -10,8 +10,7 @@ from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import Any
 
-from metastruct.evaluation.facts import ERRORS
-from metastruct.facts import basis
+from metastruct.facts import basis, headline_errors
 from metastruct.search.space import METHODS, MODULATIONS
 from metastruct.search.trial import Job, Row
 
@@ -84,7 +83,7 @@ def choose(rows: Sequence[Row]) -> dict[str, Any]:
         chosen.setdefault(system, {})[learner] = {
             "overrides": [*words, *basis(words)],
             "score": score if math.isfinite(score) else None,
-            **{error: statistics.fmean(getattr(other, error) for other in alike) for error in ERRORS},
+            **{error: statistics.fmean(getattr(other, error) for other in alike) for error in headline_errors()},
             "trial": row.trial,
             "seeds": sorted(other.seed for other in alike),
             "budget": budget,

@@ -17,10 +17,10 @@ from omegaconf import DictConfig
 from rich.progress import track
 
 from metastruct.assembly import Trained, component
-from metastruct.config import ConfigError, closest, groups
+from metastruct.config import ConfigError, groups
 from metastruct.evaluation.archive import Archive
 from metastruct.evaluation.long_horizon import Orbits, measure, orbits_from, roll
-from metastruct.facts import settings_of
+from metastruct.facts import closest, settings_of
 from metastruct.integrators.flow import Flow
 from metastruct.reports.long_horizon import ORBITS, write_study
 from metastruct.reports.tables import as_csv, read_records

@@ -18,8 +18,8 @@ from rich.progress import track
 
 from metastruct.assembly import component
 from metastruct.command import explained
-from metastruct.config import ConfigError, closest
-from metastruct.facts import CONF
+from metastruct.config import ConfigError
+from metastruct.facts import CONF, closest
 from metastruct.launchers.launcher import Launcher
 from metastruct.runs.keys import in_a_key
 from metastruct.sweeps.collect import collect

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from metastruct.evaluation.facts import ERRORS, facts
+from metastruct.facts import headline_errors, metric_facts
 from metastruct.launchers.launcher import Launcher, Outcome
 from metastruct.sweeps.bundle import units
 from metastruct.sweeps.estimate import Estimator
@@ -118,8 +118,8 @@ def told_of(metrics: dict[str, Any] | None) -> str:
     """The errors of a finished run, each in its unit."""
     if metrics is None:
         return "no result"
-    errors = {name: metrics[name]["mean"] for name in ERRORS}
-    told = " / ".join("-" if error is None else facts(name).text(error) for name, error in errors.items())
+    errors = {name: metrics[name]["mean"] for name in headline_errors()}
+    told = " / ".join("-" if error is None else metric_facts(name).text(error) for name, error in errors.items())
     lost = f", {metrics['diverged_tasks']} diverged" if metrics["diverged_tasks"] else ""
     return f"{told}{lost}"
 

@@ -39,8 +39,7 @@ from metastruct.config import (
     method_name,
     names,
 )
-from metastruct.evaluation.facts import ERRORS, facts, metrics
-from metastruct.facts import CONF, basis
+from metastruct.facts import CONF, basis, headline_errors, in_order, metric_facts
 from metastruct.launchers.launcher import Job
 from metastruct.runs.folder import run_folder, training_folder
 from metastruct.runs.keys import digest
@@ -96,7 +95,9 @@ class Table:
     name: str
     title: str
     jobs: tuple[Planned, ...]
-    metrics: Sequence[str] = field(default_factory=lambda: [name for name in metrics() if facts(name).kept])
+    metrics: Sequence[str] = field(
+        default_factory=lambda: [name for name in in_order("metric") if metric_facts(name).kept]
+    )
     portrait: bool = False
     digest: str = ""  # of its yaml
     study: Mapping[str, Any] | None = None
@@ -146,7 +147,7 @@ def table(name: str, outputs: Path, extra: Sequence[str] = ()) -> Table:
 
 def errors() -> dict[str, Sequence[str]]:
     """The metrics that the sheet and the figures of every table show."""
-    return {path.stem: described(path.stem).get("errors", ERRORS) for path in CONF.glob("table/*.yaml")}
+    return {path.stem: described(path.stem).get("errors", headline_errors()) for path in CONF.glob("table/*.yaml")}
 
 
 def digests() -> dict[str, str]:

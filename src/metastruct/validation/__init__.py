@@ -16,8 +16,8 @@ from typing import TYPE_CHECKING, Any
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import InterpolationResolutionError
 
-from metastruct.config import COMPONENTS, OPTIONAL, Config, ConfigError, closest
-from metastruct.facts import facts_of, options, settings_of
+from metastruct.config import COMPONENTS, OPTIONAL, Config, ConfigError
+from metastruct.facts import closest, facts_of, options, settings_of
 from metastruct.pieces import check_plain, factory
 from metastruct.validation.laws import check_laws
 from metastruct.validation.metrics import check_metrics

@@ -9,8 +9,8 @@ from typing import Any
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import ConfigTypeError
 
-from metastruct.config import ConfigError, check_names, closest
-from metastruct.facts import options, settings_of
+from metastruct.config import ConfigError, check_names
+from metastruct.facts import closest, options, settings_of
 
 KINDS = {int: "an integer", float: "a number", bool: "true or false", str: "a word"}
 

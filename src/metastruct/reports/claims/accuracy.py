@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
 
-from metastruct.evaluation.facts import facts
+from metastruct.facts import metric_facts
 from metastruct.reports.claims.claim import (
     HELD,
     NOT_HELD,
@@ -40,7 +40,7 @@ def c1(measured: Measured) -> Finding:
                 verdicts.append(HELD if found.high < 1 - CUT else NOT_HELD if found.low > 1 - CUT else UNDECIDED)
                 cut, least, most = (100 * (1 - value) for value in (found.value, found.high, found.low))
                 finding.evidence.append(
-                    f"{system}: {facts(metric).label} of {SVD} is {cut:.0f} % below that of {baseline} "
+                    f"{system}: {metric_facts(metric).label} of {SVD} is {cut:.0f} % below that of {baseline} "
                     f"(interval {least:.0f} to {most:.0f} %, {seeds(found.seeds)})"
                 )
     finding.verdict = together(verdicts)

@@ -20,7 +20,7 @@ from dataclasses import dataclass, field
 
 from scipy.special import bdtr
 
-from metastruct.evaluation.facts import facts
+from metastruct.facts import metric_facts
 from metastruct.reports.results import Results
 from metastruct.reports.sources import Measured, command
 from metastruct.reports.statistics import LEVEL, Ratio, ratio
@@ -79,7 +79,7 @@ def compared(
     by_trainings: dict[tuple[str, str], list[str]] = {}
     for told, one, other in comparisons:
         for metric in one.errors:
-            found, name = ratio(one, other, metric), facts(metric).short
+            found, name = ratio(one, other, metric), metric_facts(metric).short
             if found is None:
                 missing.append(told)
             else:

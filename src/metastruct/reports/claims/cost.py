@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from metastruct.evaluation.facts import facts
+from metastruct.facts import metric_facts
 from metastruct.reports.claims.claim import (
     HELD,
     NOT_HELD,
@@ -59,7 +59,7 @@ def _pareto(main: Results) -> Finding:
                 verdicts.append(side(found))
                 finding.evidence.append(
                     f"{system}: {method} has {other.runs[0].parameters:,} parameters, {SVD} {size:,}; "
-                    f"{facts(metric).label} of {SVD} over {method}: {found} ({seeds(found.seeds)})"
+                    f"{metric_facts(metric).label} of {SVD} over {method}: {found} ({seeds(found.seeds)})"
                 )
     finding.verdict = together(verdicts)
     finding.evidence.insert(0, tally(verdicts))
@@ -71,7 +71,7 @@ def _front(results: Results, metric: str) -> str:
     settings = groups(results, ("method", "setting")).items()
     points = [(of.runs[0].parameters, spread(of.means(metric))[0], " ".join(setting)) for setting, of in settings]
     told = ", ".join(name for *_, name in front(point for point in points if np.isfinite(point[1])))
-    return f"pendulum, over widths, {facts(metric).label} against parameters; on the front: {told}"
+    return f"pendulum, over widths, {metric_facts(metric).label} against parameters; on the front: {told}"
 
 
 def c9(measured: Measured) -> Finding:

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from metastruct.evaluation.facts import facts
+from metastruct.facts import metric_facts
 from metastruct.reports.claims.claim import (
     HELD,
     NOT_HELD,
@@ -50,7 +50,7 @@ def c5(measured: Measured) -> Finding:
             told = ", ".join(f"{method} {spread:.2f}" for spread, method in spreads)
             count = seeds(max(map(len, whole.values())))
             finding.evidence.append(
-                f"{system}, deviation of log {facts(metric).label} over the sweep ({count}): {told}"
+                f"{system}, deviation of log {metric_facts(metric).label} over the sweep ({count}): {told}"
             )
     finding.verdict = together(verdicts)
     finding.evidence.insert(0, tally(verdicts))
@@ -132,9 +132,8 @@ def p31(measured: Measured) -> Finding:
                     continue
                 verdicts.append(UNDECIDED if found is None else _stops(found, int(rank) > enough))
                 count = f" ({seeds(found.seeds)})" if found else ""
-                finding.evidence.append(
-                    f"{system}, {facts(metric).label} at rank {rank} over rank {enough}: {found}, {verdicts[-1]}{count}"
-                )
+                told = f"{metric_facts(metric).label} at rank {rank} over rank {enough}: {found}"
+                finding.evidence.append(f"{system}, {told}, {verdicts[-1]}{count}")
     finding.verdict = together(verdicts)
     finding.evidence.insert(0, tally(verdicts))
     return finding

@@ -7,7 +7,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from metastruct.evaluation.facts import facts
+from metastruct.facts import metric_facts
 from metastruct.reports.methods import named
 from metastruct.reports.plots.look import QUIET, legend, logarithmic, look
 from metastruct.reports.results import Results, groups
@@ -32,7 +32,7 @@ def _against(ax: Axes, results: Results, other: Pair, ours: Pair, beside: str, b
         pair = of.where(**other), of.where(**ours)
         if not all(pair):
             continue
-        point = [facts(metric).scale * runs.means(metric)[0] for runs in pair]
+        point = [metric_facts(metric).scale * runs.means(metric)[0] for runs in pair]
         points += point
         hollow = {} if system == first else {"markerfacecolor": "none"}
         ax.plot(*point, ls="", ms=5, label=f"{named(method)}, {system}", **look(method) | hollow)
@@ -42,5 +42,5 @@ def _against(ax: Axes, results: Results, other: Pair, ours: Pair, beside: str, b
     ax.set(xlim=ends, ylim=ends)
     logarithmic(ax, "xy")
     ax.set_aspect("equal")
-    ax.set_xlabel(f"{facts(metric).heading}, {beside}")
-    ax.set_ylabel(f"{facts(metric).heading}, {below}")
+    ax.set_xlabel(f"{metric_facts(metric).heading}, {beside}")
+    ax.set_ylabel(f"{metric_facts(metric).heading}, {below}")
