@@ -14,7 +14,7 @@ from pathlib import Path
 from omegaconf import OmegaConf
 
 from metastruct.facts import CONF
-from metastruct.tracking.account import has_key
+from metastruct.tracking.account import check_word, has_key
 
 OUTPUT = CONF.parent / "outputs" / "dashboard.json"
 
@@ -27,6 +27,11 @@ def main() -> None:
     parser.add_argument("--output", type=Path, default=OUTPUT, help="where the spec goes")
     options = parser.parse_args()
     project = options.project or str(OmegaConf.load(CONF / "logger" / "wandb.yaml").project)
+    try:
+        for name, word in {"--project": project, "--entity": options.entity or "mine"}.items():
+            check_word(name, word)
+    except ValueError as error:
+        sys.exit(f"error: {error}")
     mode = os.environ.get("WANDB_MODE") or ("online" if has_key() else "offline")
     if mode == "online" and not has_key():
         sys.exit("error: WANDB_MODE=online needs an API key in WANDB_API_KEY; set the key or use WANDB_MODE=offline")

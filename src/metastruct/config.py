@@ -115,6 +115,7 @@ def register() -> None:
     """Make the schema and the resolvers known to Hydra; harmless when repeated."""
     ConfigStore.instance().store(name="schema", node=Config)
     OmegaConf.register_new_resolver("given", lambda value, default: default if value is None else value, replace=True)
+    OmegaConf.register_new_resolver("where", lambda name, wanted, yes, no: yes if name == wanted else no, replace=True)
     OmegaConf.register_new_resolver("preferred", preferred, replace=True)
     OmegaConf.register_new_resolver("systems_named", systems_named, replace=True)
     OmegaConf.register_new_resolver("one_or_several", one_or_several, replace=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
 from functools import cached_property
 from pathlib import Path
@@ -12,6 +13,7 @@ from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import MissingMandatoryValue, OmegaConfBaseException
 
 from metastruct.config import COMPONENTS, OPTIONAL, Config, dynamics_name, method_name
+from metastruct.facts import settings_of
 from metastruct.pieces import Refused, check_place, check_plain
 from metastruct.runs.folder import RunFolder, family_name, run_folder, training_folder
 
@@ -49,16 +51,27 @@ def configuration_of(folder: RunFolder) -> DictConfig:
         content = None
     if not isinstance(content, dict):
         raise Refused(f"{folder.config} must be a configuration in YAML without aliases and tags, got something else")
-    cfg: Any = OmegaConf.structured(Config)
+    try:
+        for key, value in content.items():
+            check_plain(str(key), value)
+        return typed(content)
+    except (Refused, OmegaConfBaseException) as error:
+        raise Refused(f"{folder.config}: {misfit(content)}{str(error).splitlines()[0]}") from None
+
+
+def typed(content: Any) -> DictConfig:
+    """The same with the types of the schema."""
+    return OmegaConf.merge(OmegaConf.structured(Config), content)  # type: ignore[return-value]
+
+
+def misfit(content: Mapping[Any, Any]) -> str:
+    """The first group that does not fit into the schema, in front of why."""
     for key, value in content.items():
         try:
-            check_plain(str(key), value)
-            cfg = OmegaConf.merge(cfg, {key: value})
-        except Refused as error:
-            raise Refused(f"{folder.config}: {error}") from None
-        except OmegaConfBaseException as error:
-            raise Refused(f"{folder.config}: {error.full_key or key}: {str(error).splitlines()[0]}") from None
-    return cfg  # type: ignore[no-any-return]
+            typed({key: value})
+        except OmegaConfBaseException:
+            return f"{str(key)!r} does not fit: "
+    return ""
 
 
 @dataclass(frozen=True)
@@ -82,16 +95,18 @@ class Run:
             Refused: a piece is not the one that its name says, or one of its values is not plain.
         """
         try:
-            typed = OmegaConf.merge(OmegaConf.structured(Config), cfg)
-            config: Any = OmegaConf.to_object(typed)
-            for group in COMPONENTS:
-                if group not in OPTIONAL or getattr(config, group) is not None:
-                    check_place(group, getattr(config, group))
-            return cls(config, method_name(cfg), dynamics_name(cfg))
+            config: Any = OmegaConf.to_object(typed(cfg))
         except MissingMandatoryValue as error:
             raise Refused(f"{error.full_key} is missing") from None
-        except OmegaConfBaseException as error:
-            raise Refused(f"{error.full_key}: {str(error).splitlines()[0]}") from None
+        for group in COMPONENTS:
+            piece = getattr(config, group)
+            if piece is None and group in OPTIONAL:
+                continue
+            check_place(group, piece)
+            for setting in map(str, settings_of(group, piece["name"])):
+                if setting not in piece:
+                    raise Refused(f"{group}.{setting} is missing")
+        return cls(config, method_name(cfg), dynamics_name(cfg))
 
     @classmethod
     def read(cls, folder: RunFolder) -> Run:

@@ -97,7 +97,9 @@ def test_a_residual_has_one_row_a_task_and_as_many_numbers_for_each_window(objec
     residual = objective.residual(model, observations, elsewhere)
     assert residual.shape[:-1] == (TASKS,)
     assert residual.shape[-1] % (SHOTS // objective.window) == 0
-    half = objective.residual(model, observations.at(windows(objective, torch.arange(2))), elsewhere)
+    half = objective.residual(
+        model, observations.at(windows(objective, torch.arange(2)).expand(len(observations), -1)), elsewhere
+    )
     torch.testing.assert_close(half, residual[:, : half.shape[-1]])
 
 
@@ -153,7 +155,7 @@ def test_points_in_another_order_have_their_residuals_in_that_order_and_the_same
 ):
     count = SHOTS // objective.window
     order = torch.randperm(count, generator=torch.Generator().manual_seed(0))
-    shuffled = observations.at(windows(objective, order))
+    shuffled = observations.at(windows(objective, order).expand(len(observations), -1))
     residual = objective.residual(model, observations, elsewhere).unflatten(-1, (count, -1))
     ours = objective.residual(model, shuffled, elsewhere).unflatten(-1, (count, -1))
     torch.testing.assert_close(ours, residual[:, order], rtol=1e-12, atol=1e-13)

@@ -155,6 +155,25 @@ def test_members_that_nobody_simulated_are_learned_measured_and_drawn(tmp_path, 
 
 
 @pytest.mark.usefixtures("extended")
+def test_a_driven_member_is_adapted_and_rolled_out_from_python(tmp_path):
+    model = metastruct.load(made(tmp_path, "data.inputs=[force]", "adaptation=levenberg_marquardt"))
+    t = np.linspace(0, 3, 16)
+    x, force = np.stack([np.sin(t), np.cos(t)], -1), np.cos(0.6 * t)[:, None]
+    dxdt = np.stack([np.cos(t), -np.sin(t)], -1)
+    member = model.adapt(x, dxdt, inputs=force)
+    field, std = member.vector_field(x, std=True, inputs=[0.3])
+    np.testing.assert_allclose(field, member.vector_field(x, inputs=[0.3]))
+    assert (std > 0).all()
+    assert not np.allclose(field, member.vector_field(x, inputs=[-0.3])), "the input does nothing"
+    path = member.rollout(x[0], t, inputs=force)
+    assert path.shape == x.shape
+    assert np.isfinite(path).all()
+    for call in (lambda: model.adapt(x, dxdt), lambda: member.vector_field(x), lambda: member.rollout(x[0], t)):
+        with pytest.raises(ValueError, match="inputs"):
+            call()
+
+
+@pytest.mark.usefixtures("extended")
 @pytest.mark.parametrize(
     ("words", "told"),
     [

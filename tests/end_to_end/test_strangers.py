@@ -7,11 +7,13 @@ connects to. `TRAP` is where a payload would leave its trace.
 from __future__ import annotations
 
 import csv
+import dataclasses
 import hashlib
 import io
 import json
 import os
 import pickle
+import re
 import shutil
 import sys
 import zipfile
@@ -24,14 +26,18 @@ import numpy as np
 import pytest
 import torch
 import yaml
+from omegaconf import OmegaConf
 from processes import begin
 
 import metastruct
 from metastruct.experiment import run
 from metastruct.facts import CONF
+from metastruct.reports.forms import write_lines
 from metastruct.reports.report import report
+from metastruct.reports.tables import as_csv
 from metastruct.runs.files import write_checked
 from metastruct.runs.folder import RunFolder
+from metastruct.runs.records import Record, write_records
 from metastruct.studies.long_horizon import LongHorizon
 
 SCRIPTS = CONF.parent / "scripts"
@@ -557,9 +563,63 @@ def test_names_in_a_report_stay_words(tmp_path, trap, name):
     assert len({line.count("|") for line in body}) == 1
     assert "<" not in markdown
     assert "](" not in markdown
+    assert not [cell for row in cells(main) for cell in row if executed(cell)]
     assert "\n\n" not in latex.strip()
     for command in ("\\input{", "\\write18", "\\frac"):
         assert command not in latex
+
+
+def cells(folder: Path) -> list[list[str]]:
+    """Of every CSV that a report wrote."""
+    made = [path for path in folder.glob("*.csv") if path.name not in ("runs.csv", "records.csv")]
+    assert made
+    return [row for path in made for row in csv.reader(path.open(newline=""))]
+
+
+def executed(cell: str) -> bool:
+    """By a spreadsheet."""
+    return cell[:1] in [*"=+-@\t\r"] and not re.fullmatch(r"[+-]?(\d+(\.\d*)?(e[+-]?\d+)?|inf|nan)|-", cell)
+
+
+@pytest.mark.parametrize("name", ["=1+1", "+cmd|' /C calc'!A0", "-2+3+cmd", "@SUM(1)", "\t=1", "\r=1"])
+def test_a_formula_in_a_cell_is_text_and_a_number_stays_one(tmp_path, name):
+    assert executed(name)
+    write_records(tmp_path / "records.csv", [dataclasses.replace(RECORD, run=name)])
+    (tmp_path / "lines.csv").write_text(as_csv([{"name": name, "number": -1.5, "text": "-1e-3", "none": "-"}]))
+    with open(tmp_path / "records.csv", newline="") as file:
+        (row,) = csv.DictReader(file)
+    assert row["run"] == f"'{name}"
+    assert row["value"] == "-0.5"
+    with open(tmp_path / "lines.csv", newline="") as file:
+        (line,) = csv.DictReader(file)
+    assert line == {"name": f"'{name}", "number": "-1.5", "text": "-1e-3", "none": "-"}
+    again = as_csv([line])
+    assert again == (tmp_path / "lines.csv").read_bytes().decode()  # an apostrophe is enough
+
+
+RECORD = Record("main", "r", "s", "d", "m", "l", "h", 0, 0, 1, 1, "a", "mean", "", "field_error", -0.5)
+
+
+@pytest.mark.parametrize("word", ["", "=1", "a/b", "../x", "a\nb", "<b>", "a?b", "x" * 65, "[/bold]", "#1"])
+@pytest.mark.parametrize("key", ["tag", "logger.project"])
+def test_a_word_for_trackers_and_tables_is_refused_unless_it_is_a_word(tiny, tmp_path, key, word):
+    cfg = tiny(tmp_path / "outputs")
+    OmegaConf.update(cfg, key, word)
+    assert refused(lambda: run(cfg)).startswith(f"{key} must be up to 64 letters")
+    assert not (tmp_path / "outputs").exists()
+
+
+def test_a_folder_whose_name_is_markup_of_the_console_is_told_as_it_is(tiny, tmp_path, capsys):
+    folder = run(tiny(tmp_path / "a[/dim]b[bold]"))
+    assert folder.finished()
+    assert f"results in {folder.path}" in capsys.readouterr().out
+
+
+def test_a_folder_of_a_table_names_no_command_in_latex(tmp_path):
+    folder = tmp_path / "x}\\input{secret"
+    write_lines(folder, [{"a": "b"}], "title", "*note* <b>|")
+    assert "\\input" not in (folder / "table.tex").read_text()
+    assert "<b>" not in (folder / "table.md").read_text()
 
 
 def spoil(path: Path, change: Callable[[list[list[str]]], Any]) -> None:

@@ -1,6 +1,8 @@
 from __future__ import annotations
 
 import copy
+import hashlib
+import inspect
 import io
 from dataclasses import astuple
 
@@ -8,14 +10,16 @@ import numpy as np
 import pytest
 from omegaconf import OmegaConf
 
+from metastruct.assembly import build_source, build_system
 from metastruct.data import cache
 from metastruct.data.cache import cached_simulation
 from metastruct.facts import options
 from metastruct.runs.files import write_checked
-from metastruct.runs.keys import digest
+from metastruct.runs.keys import evaluation_key
 from metastruct.systems.duffing import Duffing
 from metastruct.systems.mass_spring import MassSpring
 from metastruct.systems.starts.in_box import InBox
+from metastruct.validation import validate
 
 RANGES = {"m": [0.5, 2.0], "k": [0.5, 2.0], "q0": [-0.5, 0.5]}
 SYSTEM = MassSpring(RANGES)
@@ -130,14 +134,37 @@ def test_another_setting_of_a_constructor_is_another_file(tmp_path, simulations)
     assert simulations == [0, 0]
 
 
-def test_every_setting_of_every_system_and_of_the_data_is_in_the_key(composed):
-    for option in options("system"):
-        cfg = composed(f"system={option}")
-        for piece in (cfg.system, cfg.data):
-            settings = OmegaConf.to_container(piece, resolve=True)
-            for path in leaves({key: value for key, value in settings.items() if key not in ("_target_", "name")}):
-                before, after = ({"system": changed(settings, path, by)} for by in (0, 1))
-                assert digest(before) != digest(after), (option, path)
+FEW = ("train_tasks=2", "test_tasks=1", "trajectories=3", "support_trajectories=1", "points=5", "horizon=0.5")
+CASES = [("system", option) for option in options("system")] + [("data", option) for option in options("data")]
+
+
+@pytest.mark.parametrize(("group", "option"), CASES)
+def test_every_setting_of_every_system_and_of_the_data_at_two_values_is_two_keys_and_other_data(
+    composed, tmp_path, group, option
+):
+    cfg = composed(f"{group}={option}", *(f"data.{word}" for word in FEW), "shots=2", f"outputs={tmp_path}")
+    before = outcome(cfg)
+    assert outcome(copy.deepcopy(cfg)) == before  # so that a difference means something
+    settings = OmegaConf.to_container(cfg[group], resolve=True)
+    paths = [path for path in leaves(settings) if not {"_target_", "name", "domains"} & {*path}]
+    assert len(paths) >= 2
+    if group == "system":  # a setting that its yaml did not have could not be chosen, and would be tested nowhere
+        assert {*inspect.signature(type(build_system(cfg))).parameters} <= {*settings}
+    for path in paths:
+        other = copy.deepcopy(cfg)
+        other[group] = changed(settings, path)
+        validate(other)
+        assert all(one != another for one, another in zip(before, outcome(other), strict=True)), path
+
+
+def outcome(cfg) -> tuple[str, str]:
+    """The key of a configuration, and all that its source has observed."""
+    source = build_source(cfg, print)
+    seen = hashlib.sha256(f"{source.support_trajectories} {len(source.train)}".encode())
+    for trajectory in (one for member in (*source.train, *source.test) for one in member.trajectories):
+        for array in (trajectory.times, trajectory.states, trajectory.derivatives):
+            seen.update(np.array(array, order="C").tobytes())
+    return evaluation_key(OmegaConf.to_container(cfg, resolve=True)), seen.hexdigest()
 
 
 def leaves(node, path=()) -> list[tuple]:
@@ -145,13 +172,20 @@ def leaves(node, path=()) -> list[tuple]:
     return [leaf for key, value in pairs for leaf in leaves(value, (*path, key))] or [path]
 
 
-def changed(settings, path, by):
+def changed(settings, path):
+    """With another number in this place: a whole one is one more, and of a range the low end falls, the high end rises.
+
+    A number of the integration is ten times as large, for its digits to be seen.
+    """
     other = copy.deepcopy(settings)
     *above, last = path
     node = other
     for key in above:
         node = node[key]
-    node[last] = node[last] + by if isinstance(node[last], int | float) else f"{node[last]}{by}"
+    if isinstance(node, list):
+        node[last] += (0.05 if last else -0.05) * max(abs(node[last]), 0.1)
+    else:
+        node[last] = node[last] + 1 if isinstance(node[last], int) else 10 * node[last] or 0.1
     return other
 
 

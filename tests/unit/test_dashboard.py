@@ -25,8 +25,8 @@ def command(tmp_path):
     """Runs scripts/dashboard.py as a person without an account."""
     kept = {name: value for name, value in os.environ.items() if not name.startswith("WANDB")}
 
-    def run(**environment: str) -> subprocess.CompletedProcess[str]:
-        words = [sys.executable, str(SCRIPT), "--output", str(tmp_path / "dashboard.json")]
+    def run(*more: str, **environment: str) -> subprocess.CompletedProcess[str]:
+        words = [sys.executable, str(SCRIPT), "--output", str(tmp_path / "dashboard.json"), *more]
         settings = kept | {"HOME": str(tmp_path)} | environment
         return subprocess.run(words, env=settings, capture_output=True, text=True, timeout=60, check=False)
 
@@ -49,6 +49,14 @@ def test_online_without_a_key_is_told_in_one_line_and_nothing_is_written(command
     assert result.stderr == (
         "error: WANDB_MODE=online needs an API key in WANDB_API_KEY; set the key or use WANDB_MODE=offline\n"
     )
+    assert not (tmp_path / "dashboard.json").exists()
+
+
+@pytest.mark.parametrize("name", ["--project", "--entity"])
+def test_a_project_or_a_team_that_is_no_word_is_refused_in_one_line(command, tmp_path, name):
+    result = command(f"{name}=../<b>x")
+    assert result.returncode == 1
+    assert result.stderr.startswith(f"error: {name} must be up to 64 letters")
     assert not (tmp_path / "dashboard.json").exists()
 
 

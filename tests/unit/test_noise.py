@@ -64,3 +64,11 @@ def test_a_run_sees_noisy_training_and_support_data_and_a_clean_query(composed, 
     asked = (10, 0, ("states", "derivatives"))
     assert (noisy.support(*asked).states != clean.support(*asked).states).all()
     np.testing.assert_array_equal(noisy.query().states, clean.query().states)
+
+
+def test_held_out_members_are_adapted_to_noise_and_measured_against_the_truth(composed, tmp_path):
+    words = ("data.train_tasks=3", "data.test_tasks=2", "data.points=20", f"outputs={tmp_path}")
+    noisy, clean = (build_source(composed(*words, f"data.noise={noise}"), print).held_out(1) for noise in (0.05, 0))
+    np.testing.assert_array_equal(noisy.query().states, clean.query().states)
+    assert (noisy.support(10, 0, ("states",)).states != clean.support(10, 0, ("states",)).states).all()
+    assert (noisy.recordings().parts["states"] != clean.recordings().parts["states"]).any()

@@ -239,13 +239,24 @@ def test_arrays_that_are_kept_are_those_that_are_there(trained):
     assert arrays["test_parameters"].shape == (3, 0)
 
 
+def without_derivatives(member: Member) -> Member:
+    return replace(member, trajectories=tuple(replace(one, derivatives=None) for one in member.trajectories))
+
+
+UNKNOWN, LABELLED = without_derivatives(source().test[0]), replace(source().test[0], parameters=np.ones(1))
+
+
 @pytest.mark.parametrize(
     ("change", "message"),
     [
         ({"train": []}, "a source needs train members, got none"),
-        ({"test": [Member(())]}, "test member 0 must have a trajectory, got none"),
-        ({"state_names": ("q",)}, "train member 0 must have 1 states and 0 inputs, got 2 and 0"),
-        ({"input_names": ("u",)}, "train member 0 must have 2 states and 1 inputs, got 2 and 0"),
+        ({"test": [Member(())]}, "test member 0 must have at least 3 trajectories: 2 of support and the query, got 0"),
+        ({"state_names": ("q",)}, "trajectory 0 of train member 0 must have 1 states, as the others, got 2"),
+        ({"input_names": ("u",)}, "trajectory 0 of train member 0 must have 1 inputs, as the others, got 0"),
+        ({"train": [*source().train[:2], UNKNOWN]}, "trajectory 0 of train member 2 must have 2 derivatives, as the"),
+        ({"test": [UNKNOWN]}, "trajectory 0 of test member 0 must have 2 derivatives, as the others, got 0"),
+        ({"test": [LABELLED]}, "test member 0 must have 0 parameters, got 1"),
+        ({"parameter_names": ("w",)}, "train member 0 must have 1 parameters, got 0"),
     ],
 )
 def test_sources_that_do_not_hold_what_they_name_are_refused(change, message):

@@ -1,16 +1,30 @@
 from __future__ import annotations
 
 import csv
+from contextlib import suppress
 from dataclasses import replace
 
 import numpy as np
 import pytest
+import torch
+from metastruct.evaluation.facts import ERRORS
 
+from metastruct.assembly import build_learner, build_metrics, build_protocol, build_source, component
+from metastruct.evaluation.adapted import Learned
+from metastruct.evaluation.protocol import evaluate
+from metastruct.evaluation.summary import summary
 from metastruct.facts import CONF
+from metastruct.learners.auto_decoding import AutoDecoding
+from metastruct.search import trial
 from metastruct.search.ranking import SEEDS, Plan, choose, next_job, shared_first
 from metastruct.search.space import BASELINES, METHODS, MODULATIONS, SCHEDULES, law
 from metastruct.search.trial import Row
 
+SMALL = (
+    *("net.width=8", "data.train_tasks=5", "data.test_tasks=1", "data.points=20", "data.horizon=2", "shots=10"),
+    *("evaluation.grid=11", "modulation.scale=0.3", "learner.task_batch=3"),
+)
+HELD_OUT, STEPS = 2, 60
 PLAN = Plan(trials=3, finalists=1, screen=0.1, budget=100)
 ROW = Row("pendulum", "maml", 0, 0, 10, 1, 0, "", "", 0.1, 0.1, 0, 0.1, 1.0)
 
@@ -94,3 +108,67 @@ def test_two_ends_declare_a_law_between_them_that_is_uniform_in_the_logarithm():
     assert drawn.max() <= 1e-1
     assert abs(np.log10(drawn).mean() + 2) < 0.05
     assert 0.018 < drawn.mean() < 0.026  # (high - low) / log(high / low); 0.05 of a uniform law
+
+
+@pytest.fixture
+def small_trials(monkeypatch):
+    """Trials of small nets on few members, with two adaptations each."""
+    whole = trial.checked
+    monkeypatch.setattr(trial, "HELD_OUT", HELD_OUT)
+    monkeypatch.setattr(trial, "VARIANTS", 2)
+    monkeypatch.setattr(trial, "checked", lambda *words: whole(*words, *SMALL, "adaptation.steps=5"))
+
+
+def job(outputs, method: str = "shift") -> tuple[trial.Job, int]:
+    """A trial of so many outer steps, and what one of them costs."""
+    config = trial.checked(*METHODS[method].overrides, f"outputs={outputs}")
+    recordings = build_source(config, print).held_out(HELD_OUT).recordings()
+    cost = build_learner(config, recordings).evaluations
+    return trial.Job("pendulum", method, 0, 0, STEPS * cost), cost
+
+
+def test_a_trial_has_the_numbers_of_a_plain_loop_of_outer_steps(small_trials, tmp_path):
+    asked, _ = job(tmp_path)
+    rows = list(trial.run(asked, str(tmp_path)))
+    config = trial.checked(*asked.method.overrides, f"outputs={tmp_path}")
+    source = build_source(config, print).held_out(HELD_OUT)
+    learner = build_learner(config, source.recordings())
+    learner.steps = STEPS
+    learner.configure_optimizers()
+    for step in range(STEPS):
+        learner.outer_update(step)
+    start = learner.codes.detach().double().mean(0).expand(HELD_OUT, -1)
+    learned = Learned(learner.model.double().eval(), learner.objective, start)
+    protocol = replace(build_protocol(config), metrics=build_metrics(ERRORS))
+    measured = summary(evaluate(learned, protocol, component(config.adaptation), component(config.integrator), source))
+    assert rows[0].steps == STEPS
+    assert {name: getattr(rows[0], name) for name in ERRORS} == {name: measured[name]["mean"] for name in ERRORS}
+    assert len(rows) == 2
+
+
+@pytest.mark.parametrize("at", [0, 7, STEPS - 2])
+def test_a_trial_whose_loss_is_not_finite_in_any_step_has_lost(small_trials, tmp_path, monkeypatch, at):
+    asked, _ = job(tmp_path)
+    update, made = AutoDecoding.outer_update, []
+
+    def broken(learner, step):
+        made.append(step)
+        return update(learner, step) * (torch.nan if step == at else 1.0)
+
+    monkeypatch.setattr(AutoDecoding, "outer_update", broken)
+    rows = list(trial.run(asked, str(tmp_path)))
+    assert len(rows) == 2
+    assert all(row.score == np.inf and row.diverged == HELD_OUT and np.isnan(row.field_error) for row in rows)
+    assert len(made) <= 50 * (at // 50 + 1)
+
+
+def test_an_adaptation_with_a_prior_takes_that_of_the_training_codes(small_trials, tmp_path, monkeypatch):
+    asked, _ = job(tmp_path)
+    seen = []
+    monkeypatch.setattr("metastruct.evaluation.protocol.Adapted", lambda learned, *_: seen.append(learned.prior))
+    with suppress(Exception):
+        list(trial.run(asked, str(tmp_path)))
+    (prior,) = seen
+    assert prior.codes.shape == (3, prior.mean.shape[-1])
+    assert (prior.noise > 0).all()
+    assert not torch.equal(prior.noise, torch.ones_like(prior.noise))

@@ -59,7 +59,7 @@ class Fields:
         """dx/dt, as x."""
         dynamics, updates = self.trained.model.dynamics, self.updates(x.shape[-2])
         with torch.no_grad():
-            return dynamics.vector_field(x, updates, None if inputs is None else inputs.expand(*x.shape[:-1], -1))
+            return dynamics.vector_field(x, updates, _at(x, inputs))
 
     def energy(self, x: Tensor) -> Tensor:
         """`[members, points]`."""
@@ -71,10 +71,10 @@ class Fields:
         with torch.no_grad():
             return self.trained.model.dynamics.entropy(x, self.updates(x.shape[-2]))
 
-    def error_bar(self, x: Tensor) -> tuple[Tensor, Tensor]:
+    def error_bar(self, x: Tensor, inputs: Tensor | None = None) -> tuple[Tensor, Tensor]:
         """dx/dt and the standard deviation of its error, as x."""
         with frozen(self.trained.model):
-            return error_bar(self.trained.model, x, self.fit.codes, self.covariance, self.prior)
+            return error_bar(self.trained.model, x, self.fit.codes, self.covariance, self.prior, _at(x, inputs))
 
     def energy_difference(self, x: Tensor, y: Tensor) -> tuple[Tensor, Tensor]:
         """E(x) - E(y) and the standard deviation of its error, `[members, points]`."""
@@ -112,3 +112,8 @@ class Fields:
             values = function(self.of(some), *(each[some] for each in points))
             parts.append(values if isinstance(values, tuple) else (values,))
         return tuple(torch.cat(list(part)) for part in zip(*parts, strict=True))
+
+
+def _at(x: Tensor, inputs: Tensor | None) -> Tensor | None:
+    """The same inputs `[input]` at all states x."""
+    return None if inputs is None else inputs.expand(*x.shape[:-1], -1)

@@ -34,7 +34,7 @@ class Member:
     @overload
     def vector_field(self, x: ArrayLike, std: Literal[False] = ..., inputs: ArrayLike | None = ...) -> Array: ...
     @overload
-    def vector_field(self, x: ArrayLike, std: Literal[True], inputs: None = ...) -> tuple[Array, Array]: ...
+    def vector_field(self, x: ArrayLike, std: Literal[True], inputs: ArrayLike | None = ...) -> tuple[Array, Array]: ...
     def vector_field(
         self, x: ArrayLike, std: bool = False, inputs: ArrayLike | None = None
     ) -> Array | tuple[Array, Array]:
@@ -49,11 +49,11 @@ class Member:
         Raises:
             ValueError: the last axis of x is not the state, a number is not finite, or there is no posterior.
         """
-        points, shape = self._points(x)
+        (points, shape), driving = self._points(x), self._driving(inputs)
         if std:
-            mean, deviation = (values.numpy().reshape(shape) for values in self._fields.error_bar(points))
+            mean, deviation = (values.numpy().reshape(shape) for values in self._fields.error_bar(points, driving))
             return mean, deviation
-        return self._fields.vector_field(points, self._driving(inputs)).numpy().reshape(shape)
+        return self._fields.vector_field(points, driving).numpy().reshape(shape)
 
     def energy(self, x: ArrayLike) -> Array:
         """The learned energy `[...]` at the states x `[..., state]`, up to a constant; constant along rollouts.

@@ -25,16 +25,12 @@ class Bracket(nn.Module, ABC):
 
     sites: list[Site]
     tilt: float  # tangent of the angle between grad E and grad S at the start of a training
-    pairs: Tensor  # [2, pairs]
-    places: Tensor  # [pairs], of the pairs in a matrix laid out row by row
     ends: Tensor  # [state, 2 * pairs], picks the first, then the second component of each pair
 
     def __init__(self, state_dim: int):
         super().__init__()
-        self.register_buffer("pairs", torch.triu_indices(state_dim, state_dim, 1), persistent=False)
+        self.pairs = torch.triu_indices(state_dim, state_dim, 1)
         self.register_buffer("ends", torch.eye(state_dim)[:, self.pairs.flatten()])
-        self.register_buffer("places", self.pairs[0] * state_dim + self.pairs[1], persistent=False)
-        self.size = state_dim
 
     def start(self, by_entropy: Tensor, turning: Tensor) -> None:
         """Told once, before a training: grad S `[state]`, and the skew part of the nearest linear law `[state, state]`.
@@ -56,8 +52,8 @@ class Bracket(nn.Module, ABC):
 
     def wedge(self, a: Tensor, b: Tensor) -> Tensor:
         """a ^ b over pairs, a_i b_j - a_j b_i, from vectors `[..., state]`."""
-        first, second = self.pairs  # component by component, for a component is one piece of memory
-        a, b = (values.movedim(-1, 0).contiguous() for values in (a, b))
+        first, second = torch.triu_indices(a.shape[-1], a.shape[-1], 1, device=a.device)
+        a, b = (values.movedim(-1, 0).contiguous() for values in (a, b))  # a component is one piece of memory
         product = a.index_select(0, first) * b.index_select(0, second)
         return (product - a.index_select(0, second) * b.index_select(0, first)).movedim(0, -1)
 
@@ -68,6 +64,8 @@ class Bracket(nn.Module, ABC):
 
     def square(self, skew: Tensor) -> Tensor:
         """The skew matrix itself, `[..., state, state]`."""
-        upper = skew.new_zeros(*skew.shape[:-1], self.size * self.size).index_copy(-1, self.places, skew)
-        matrix = upper.unflatten(-1, (self.size, -1))
+        size = len(self.ends)
+        first, second = torch.triu_indices(size, size, 1, device=skew.device)
+        matrix = skew.new_zeros(*skew.shape[:-1], size * size).index_copy(-1, first * size + second, skew)
+        matrix = matrix.unflatten(-1, (size, -1))
         return matrix - matrix.mT

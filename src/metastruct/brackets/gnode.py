@@ -109,12 +109,12 @@ class GNODE(Bracket):
 
 def antisymmetric(size: int, pairs: Tensor) -> tuple[Tensor, Tensor]:
     """Where xi_abc, b < c, lies among the triples, and its sign (zero where a is b or c), both `[state, pairs]`."""
-    triples = torch.combinations(torch.arange(size), 3)
-    index = torch.zeros(size, size, size, dtype=torch.long)
-    sign = torch.zeros(size, size, size)
-    for i, j, k in permutations(range(3)):
-        places = triples[:, i], triples[:, j], triples[:, k]
-        index[places] = torch.arange(len(triples))
-        sign[places] = (j - i) * (k - i) * (k - j) / 2
+    with torch.device("cpu"):  # the values decide the shape, and a model may be built where there are none
+        triples = torch.combinations(torch.arange(size), 3)
+        index, sign = torch.zeros(size, size, size, dtype=torch.long), torch.zeros(size, size, size)
+        for i, j, k in permutations(range(3)):
+            places = triples[:, i], triples[:, j], triples[:, k]
+            index[places] = torch.arange(len(triples))
+            sign[places] = (j - i) * (k - i) * (k - j) / 2
     first, second = pairs
-    return index[:, first, second], sign[:, first, second]
+    return index.to(pairs.device)[:, first, second], sign.to(pairs.device)[:, first, second]

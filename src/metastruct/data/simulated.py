@@ -62,7 +62,7 @@ class Simulated(Source):
 
         train, test = simulation("train", train_tasks), simulation("test", test_tasks)
         spreads = spread(train)
-        self._clean = train.members
+        self._clean = train.members if noise else None
         super().__init__(
             name=system.name,
             state_names=system.state_names,
@@ -80,6 +80,8 @@ class Simulated(Source):
 
     def held_out(self, count: int) -> Source:
         """As of `Source`; what held-out members are measured against is never noisy."""
+        if self._clean is None:
+            return super().held_out(count)
         shots = self.support_trajectories
         pairs = zip(self.train[-count:], self._clean[-count:], strict=True)
         test = [

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
 from metastruct.facts import MetricFacts, in_order, metric_facts
@@ -20,7 +21,7 @@ def print_result(metrics: dict[str, Any], folder: Path) -> None:
     title = (
         f"{metrics['system']} · {metrics['method']} · seed {metrics['seed']} · {metrics['shots']} observations a task"
     )
-    table = Table(title=title, title_justify="left", caption=NOTE, caption_justify="left")
+    table = Table(title=escape(title), title_justify="left", caption=NOTE, caption_justify="left")
     for heading in ("", f"ours, mean ± std of {tasks} tasks", "published"):
         table.add_column(heading, justify="right" if heading else "left")
     published = PUBLISHED.get((metrics["system"], metrics["method"]), {})
@@ -30,7 +31,7 @@ def print_result(metrics: dict[str, Any], folder: Path) -> None:
             theirs = published.get(metric)
             table.add_row(facts.heading, _spread(metrics[metric], facts), "-" if theirs is None else f"{theirs:.2f}")
             for domain, values in metrics.get("domains", {}).items() if facts.headline_error else ():
-                table.add_row(f"  {domain}", _spread(values[metric], facts), "-")
+                table.add_row(escape(f"  {domain}"), _spread(values[metric], facts), "-")
     lost = "-" if metrics["diverged_tasks"] is None else f"{metrics['diverged_tasks']} of {tasks}"
     table.add_row("diverged tasks", f"[bold red]{lost}[/bold red]" if metrics["diverged_tasks"] else lost, "-")
     if (stuck := metrics.get("unconverged_tasks")) is not None:
@@ -44,7 +45,7 @@ def print_result(metrics: dict[str, Any], folder: Path) -> None:
     )
     table.add_row("time", f"{seconds['training']:.0f} s training, {seconds['adaptation']:.1f} s adaptation", "-")
     console.print(table)
-    console.print(f"results in {folder}", soft_wrap=True)
+    console.print(f"results in {folder}", soft_wrap=True, markup=False)
 
 
 def _spread(metric: dict[str, Any], facts: MetricFacts) -> str:

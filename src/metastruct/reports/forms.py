@@ -35,7 +35,7 @@ def csv(sheet: Sheet) -> str:
 def markdown(sheet: Sheet) -> str:
     heads = [quoted(head) for head in [*sheet.heads(), "parameters", "training, s"]]
     body = _lines(sheet, quoted, lambda text: f"**{text}**", lambda text: f" *(published {text})*")
-    return _markdown(heads, body, sheet.notes)
+    return _markdown(heads, body, [quoted(note) for note in sheet.notes])
 
 
 def latex(sheet: Sheet) -> str:
@@ -55,7 +55,7 @@ def write_lines(folder: Path, lines: Sequence[Mapping[str, Any]], title: str, no
     heads, body = [*told[0]], [[*line.values()] for line in told]
     write_atomically(folder / "table.csv", as_csv(lines))
     said = [[quoted(text) for text in line] for line in body]
-    write_atomically(folder / "table.md", _markdown([*map(quoted, heads)], said, [note] if note else []))
+    write_atomically(folder / "table.md", _markdown([*map(quoted, heads)], said, [quoted(note)] if note else []))
     safe = [[escaped(text) for text in line] for line in body]
     caption = f"{title}. {note}".strip()
     write_atomically(folder / "table.tex", _latex([*map(escaped, heads)], safe, 1, caption, folder.name))
@@ -81,7 +81,7 @@ def _latex(heads: Sequence[str], body: Sequence[Sequence[str]], names: int, capt
             r"\begin{table}",
             r"\centering",
             rf"\caption{{{escaped(caption)}}}",
-            rf"\label{{tab:{label}}}",
+            rf"\label{{tab:{re.sub(r'[^A-Za-z0-9_.:-]', '', label)}}}",
             rf"\begin{{tabular}}{{{'l' * names + 'r' * (len(heads) - names)}}}",
             r"\toprule",
             " & ".join(heads) + r" \\",

@@ -47,7 +47,7 @@ class Section:
 
 def page(claims: Sequence[tuple[Claim, Finding]], sections: Sequence[Section], notes: Sequence[str]) -> str:
     """The page as text."""
-    listed = "".join(f'<li><a href="#{s.name}">{html.escape(s.title)}</a></li>' for s in sections)
+    listed = "".join(f'<li><a href="#{html.escape(s.name)}">{html.escape(s.title)}</a></li>' for s in sections)
     return "".join(
         [
             '<!doctype html><html lang="en"><head><meta charset="utf-8">',
@@ -71,14 +71,14 @@ def _claim(claim: Claim, finding: Finding) -> str:
     rule = f'<p class="note">Rule: {html.escape(claim.rule)}.</p>'
     evidence = "".join(f"<li>{html.escape(line)}</li>" for line in finding.evidence)
     return (
-        f"<h3>{claim.name}: {html.escape(claim.statement)}</h3>"
+        f"<h3>{html.escape(claim.name)}: {html.escape(claim.statement)}</h3>"
         f'<p><span class="badge {kind}">{SIGNS[finding.verdict]}</span></p>{rule}'
         f"<details><summary>Evidence</summary><ul>{evidence}</ul></details>"
     )
 
 
 def _section(section: Section) -> str:
-    body = [f'<section id="{section.name}"><h2>{html.escape(section.title)}</h2>']
+    body = [f'<section id="{html.escape(section.name)}"><h2>{html.escape(section.title)}</h2>']
     if section.missing:
         body.append(f"<p>Not there yet: <code>{html.escape(section.missing)}</code></p>")
     for path in section.figures:

@@ -9,6 +9,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from metastruct.runs.records import inert
+
 Row = dict[str, str]
 PORTRAIT = "phase_portrait.png"  # of a run, in the folder of a table that asks for it
 
@@ -32,9 +34,9 @@ def seed_means(rows: Iterable[Row], metric: str) -> dict[str, float]:
 
 
 def as_csv(lines: Sequence[Mapping[str, Any]]) -> str:
-    """The lines, which share their keys, as CSV with every digit."""
+    """The lines, which share their keys, as CSV with every digit and no formula."""
     text = io.StringIO(newline="")
     writer = csv.DictWriter(text, [*lines[0]])
     writer.writeheader()
-    writer.writerows(lines)
+    writer.writerows(map(inert, lines))
     return text.getvalue()

@@ -16,7 +16,7 @@ PLAIN_EVERY = 10.0  # seconds between two lines where no terminal shows a bar
 
 
 def note(message: str) -> None:
-    console.print(f"[dim]{message}[/dim]", soft_wrap=True)
+    console.print(message, style="dim", markup=False, soft_wrap=True)
 
 
 @contextmanager

@@ -25,7 +25,14 @@ from metastruct.validation.pairing import check_needs, check_rank
 from metastruct.validation.size import check_size
 from metastruct.validation.starts import check_start
 from metastruct.validation.types import check_component, check_fields, check_types
-from metastruct.validation.values import check_draws, check_length, check_machine, check_schedule, check_tags
+from metastruct.validation.values import (
+    check_draws,
+    check_length,
+    check_machine,
+    check_schedule,
+    check_tags,
+    check_words,
+)
 
 if TYPE_CHECKING:
     from metastruct.systems.system import System
@@ -59,6 +66,7 @@ def check(cfg: DictConfig) -> None:
         check_component(cfg, group)
     check_types(cfg, *pieces)
     check_laws(cfg)
+    check_words(cfg)
     check_draws(cfg)
     check_rank(cfg)
     check_length(cfg)

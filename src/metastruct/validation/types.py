@@ -7,7 +7,7 @@ from dataclasses import fields
 from typing import Any
 
 from omegaconf import DictConfig, OmegaConf
-from omegaconf.errors import ConfigTypeError
+from omegaconf.errors import OmegaConfBaseException
 
 from metastruct.config import ConfigError, check_names
 from metastruct.facts import closest, options, settings_of
@@ -54,19 +54,14 @@ def _check_types(cfg: DictConfig, group: str, shadow: Any) -> None:
     if unknown:
         raise ConfigError(f"{group}.{unknown[0]} is not a setting; {closest(unknown[0], known)}")
     for key, default in _leaves(shadow[group], group):
-        value = _selected(cfg, key)
+        try:
+            value = OmegaConf.select(cfg, key)
+        except OmegaConfBaseException:  # there is something else on the way to it
+            value = None
         fits = type(value) in ((int, float) if isinstance(default, float) else (type(default),))
         if default is not None and not fits:
             kind = KINDS.get(type(default), "a list")
             raise ConfigError(f"{key} must be {kind} such as {default}, got {value!r}")
-
-
-def _selected(cfg: DictConfig, key: str) -> Any:
-    try:
-        return OmegaConf.select(cfg, key)
-    except ConfigTypeError:
-        above = key.rpartition(".")[0]
-        raise ConfigError(f"{above} must be a mapping of settings, got {OmegaConf.select(cfg, above)}") from None
 
 
 def _leaves(node: DictConfig, path: str) -> Iterator[tuple[str, Any]]:

@@ -9,7 +9,7 @@ from omegaconf import DictConfig, OmegaConf
 
 from metastruct.config import ConfigError
 from metastruct.facts import facts_of, options, settings_of
-from metastruct.tracking.account import has_key
+from metastruct.tracking.account import check_word, has_key
 
 SITES = ("input", "hidden", "output")  # tags of the affine maps of a net that declares no others
 
@@ -45,6 +45,15 @@ def check_length(cfg: DictConfig) -> None:
         )
     if seconds is not None and not facts_of("learner", cfg.learner.name).trains:
         raise ConfigError(f"trainer.seconds has no meaning for learner={cfg.learner.name}, which has no meta-training")
+
+
+def check_words(cfg: DictConfig) -> None:
+    """Are the words that go to trackers and tables as they are no more than words?"""
+    for key in ("tag", "logger.project"):
+        try:
+            check_word(key, OmegaConf.select(cfg, key))
+        except ValueError as error:
+            raise ConfigError(str(error)) from None
 
 
 def check_schedule(cfg: DictConfig) -> None:
