@@ -1,4 +1,4 @@
-"""From configuration and files to objects: the one place where `_target_` becomes a class."""
+"""From the pieces of a configuration and from files to the objects of a run."""
 
 from __future__ import annotations
 
@@ -7,13 +7,13 @@ from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from omegaconf import DictConfig, OmegaConf
+from omegaconf import DictConfig
 
-from metastruct import pieces
 from metastruct.config import COMPONENTS, Config, ConfigError
 from metastruct.facts import in_order, settings_of
 from metastruct.model_file import Foreign, check_numbers, contents
 from metastruct.needs import chosen
+from metastruct.pieces import factory, plain
 from metastruct.runs.folder import data_folder
 
 if TYPE_CHECKING:
@@ -29,16 +29,6 @@ if TYPE_CHECKING:
     from metastruct.learners.learner import Learner
     from metastruct.objectives.objective import Objective
     from metastruct.systems.system import System
-
-
-def factory(piece: Mapping[str, Any] | DictConfig) -> Callable[..., Any]:
-    """Makes what a group's yaml describes from the arguments that are still missing; errors as of `pieces.factory`."""
-    return pieces.factory(plain(piece))
-
-
-def plain(piece: Mapping[str, Any] | DictConfig | None) -> Any:
-    """The settings of a piece without anything of OmegaConf."""
-    return OmegaConf.to_container(piece, resolve=True) if isinstance(piece, DictConfig) else piece
 
 
 def component(piece: Mapping[str, Any] | DictConfig, **more: Any) -> Any:
@@ -70,8 +60,11 @@ def build_model(cfg: Config, scales: Scales) -> ModulatedModel:
         raise ConfigError(str(error)) from error
 
 
-def build_system(cfg: Config) -> System | None:
+def build_system(cfg: Config | DictConfig, count: int = 1) -> System | None:
     """The family of a configuration, with the start law that was chosen for it; None where nobody knows the law.
+
+    Args:
+        count: starts of each member that the law must give.
 
     Raises:
         ConfigError: a class refuses its settings, or the two do not go together.
@@ -80,7 +73,7 @@ def build_system(cfg: Config) -> System | None:
         return None
     system: System = component(cfg.system)
     try:
-        return system if cfg.start is None else system.started_by(component(cfg.start))
+        return system if cfg.start is None else system.started_by(component(cfg.start), count)
     except ValueError as error:
         raise ConfigError(str(error)) from error
 

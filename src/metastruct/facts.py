@@ -3,6 +3,7 @@
 label, short, order     what people call it, and its place; its name and last where it says nothing
 colour, marker          its look in figures; chosen for it where it says nothing
 provides                word: value, what other pieces may need; `{setting: value}` holds where the settings are so
+excludes                settings that do not go together: {setting: value, other: value, because: why}
 needs                   group: {what: for people, word: value or the values that will do}
 values                  setting: its bounds, such as "at least 1 and below 8", or the list of its choices
 exactness, instead      of an adaptation: how exact a fit is, and who stands in where its needs are not met by default
@@ -45,6 +46,7 @@ class Facts:
     colour: str | None = None
     marker: str | None = None
     provides: Mapping[str, Any] = field(default_factory=dict)
+    excludes: Sequence[Mapping[str, Any]] = ()
     needs: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     values: Mapping[str, str | Sequence[str]] = field(default_factory=dict)
     exactness: int = 0

@@ -66,6 +66,9 @@ def test_what_a_yaml_declares_of_its_settings_and_of_others_means_something(grou
         assert setting in settings_of(group, option)
         if isinstance(law, str):
             assert bounds(law)
+    for excluded in facts.excludes:
+        assert excluded["because"]
+        assert set(excluded) - {"because"} <= set(settings_of(group, option))
     for other, need in facts.needs.items():
         assert other in groups()
         for word in set(need) - {"what"}:

@@ -231,7 +231,7 @@ def evaluated(scene: Scene, *names: str, prior: bool = True, by_name: bool = Fal
 
 
 def test_an_evaluation_holds_what_is_asked_for_in_that_order_and_nothing_else(scene):
-    assert list(dict.fromkeys(name for name, _ in evaluated(scene, *in_order("metric")).values)) == in_order("metric")
+    assert tuple(dict.fromkeys(name for name, _ in evaluated(scene, *in_order("metric")).values)) == in_order("metric")
     result = evaluated(scene, "ssim", "field_error")
     assert list(dict.fromkeys(name for name, _ in result.values)) == ["ssim", "field_error"]
     assert set(result.seconds) == {"adaptation", "rollout", "metrics"}

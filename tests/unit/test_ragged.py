@@ -278,7 +278,7 @@ def test_fits_that_did_not_converge_are_counted(trained):
     prior = Prior.of(learner.codes.detach(), torch.full((2,), 1e-6, dtype=torch.float64))
     start = (prior.mean + 2).expand(3, -1)
     learned = Learned(learner.model, Derivatives(), start, prior)
-    protocol = Protocol(100, 0, 12, 1.0, build_metrics(["support_loss"]), True)
+    protocol = Protocol(100, 0, 12, 1.0, build_metrics(["support_loss"]), {}, True)
     counts = [
         summary(evaluate(learned, protocol, adaptation, RK4(0.02), source()))["unconverged_tasks"]
         for adaptation in (LevenbergMarquardt(20), LevenbergMarquardt(1, starts=0), GradientDescent(3, 0.1))

@@ -39,7 +39,7 @@ def test_a_run_is_refused_by_its_rehearsal_without_a_folder(composed, tmp_path, 
     cfg = composed("logger=none", f"outputs={tmp_path / 'outputs'}")
     validate(cfg)
     monkeypatch.setattr("metastruct.validation.rehearsal.memory", lambda: 1000.0)
-    with pytest.raises(ConfigError, match=r"the model has [0-9,]+ parameters, whose training would take .* GiB"):
+    with pytest.raises(ConfigError, match=r"the training of a model of [0-9,]+ parameters would take .* GiB"):
         run(cfg)
     assert not (tmp_path / "outputs").exists()
 

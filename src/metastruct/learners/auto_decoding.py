@@ -49,10 +49,6 @@ class AutoDecoding(Learner):
         **frame: Any,
     ):
         super().__init__(**frame)
-        if codes == "reset" and schedule == "joint":
-            raise ValueError(
-                "learner.codes=reset needs learner.schedule=alternating: joint codes would take one step only"
-            )
         self.joint, self.reset = schedule == "joint", codes == "reset"
         self.inner_steps = inner_steps
         self.task_batch = min(task_batch, self.tasks)

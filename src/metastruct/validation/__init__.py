@@ -27,9 +27,9 @@ from metastruct.validation.starts import check_start
 from metastruct.validation.types import check_component, check_fields, check_types
 from metastruct.validation.values import (
     check_draws,
+    check_excluded,
     check_length,
     check_machine,
-    check_schedule,
     check_tags,
     check_words,
 )
@@ -70,7 +70,7 @@ def check(cfg: DictConfig) -> None:
     check_draws(cfg)
     check_rank(cfg)
     check_length(cfg)
-    check_schedule(cfg)
+    check_excluded(cfg)
     check_tags(cfg)
     system = family(cfg)
     check_needs(cfg, system)
@@ -94,11 +94,10 @@ def family(cfg: DictConfig) -> System | None:
     """
     if cfg.system is None:
         return None
-    settings: Any = OmegaConf.to_container(cfg.system, resolve=True)
     try:
-        system: System = factory(settings)()
+        system: System = factory(cfg.system)()
     except (ValueError, TypeError) as error:
-        key = "domains" if "domains" in settings else "parameters"
+        key = "domains" if "domains" in cfg.system else "parameters"
         raise ConfigError(f"system.{key}: {error}") from None
     return system
 

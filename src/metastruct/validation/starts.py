@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from omegaconf import DictConfig
 
-from metastruct.assembly import component
+from metastruct.assembly import build_system
 from metastruct.config import ConfigError
 
 if TYPE_CHECKING:
@@ -21,7 +21,4 @@ def check_start(cfg: DictConfig, system: System | None) -> None:
         raise ConfigError(
             f"start={cfg.start.name} needs a system whose trajectories start so, got none; leave start out"
         )
-    try:
-        system.started_by(component(cfg.start), cfg.data.get("trajectories", 1))
-    except ValueError as error:
-        raise ConfigError(str(error)) from None
+    build_system(cfg, cfg.data.get("trajectories", 1))

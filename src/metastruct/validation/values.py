@@ -7,7 +7,7 @@ import shutil
 
 from omegaconf import DictConfig, OmegaConf
 
-from metastruct.config import ConfigError
+from metastruct.config import COMPONENTS, ConfigError
 from metastruct.facts import facts_of, options, settings_of
 from metastruct.tracking.account import check_word, has_key
 
@@ -56,11 +56,14 @@ def check_words(cfg: DictConfig) -> None:
             raise ConfigError(str(error)) from None
 
 
-def check_schedule(cfg: DictConfig) -> None:
-    if cfg.learner.get("codes") == "reset" and cfg.learner.get("schedule") == "joint":
-        raise ConfigError(
-            "learner.codes=reset needs learner.schedule=alternating: joint codes would take one step only"
-        )
+def check_excluded(cfg: DictConfig) -> None:
+    """Refuse the first settings of a piece that its yaml excludes together."""
+    for group in COMPONENTS:
+        for excluded in facts_of(group, cfg[group].name).excludes if cfg[group] is not None else ():
+            settings = {key: value for key, value in excluded.items() if key != "because"}
+            if all(cfg[group][key] == value for key, value in settings.items()):
+                words = " with ".join(f"{group}.{key}={value}" for key, value in settings.items())
+                raise ConfigError(f"{words} makes no sense: {excluded['because']}; change one of them")
 
 
 def check_tags(cfg: DictConfig) -> None:
