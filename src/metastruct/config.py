@@ -206,7 +206,9 @@ def systems_named(domains: Any) -> DictConfig:
         ConfigError: there is no such yaml, it has no such setting, or it is several families itself.
     """
     if not isinstance(domains, ListConfig):
-        raise ConfigError(f"system.domains must be a list such as [duffing, pendulum], got {domains!r}")
+        raise ConfigError(
+            f"system.domains must be a list such as [{', '.join(options('system')[:2])}], got {domains!r}"
+        )
     found: dict[str, Any] = {}
     for entry in domains:
         name, changes = _named(entry)

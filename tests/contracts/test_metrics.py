@@ -58,7 +58,7 @@ class Oscillators(Dynamics):
 
     def degeneracies(self, x: Tensor, updates) -> dict[str, Tensor]:
         residual = updates["code"][:, :1] * (0 * x[..., 0] + (1e-2 if self.broken else 0.0))
-        return {"poisson_degeneracy": residual, "friction_degeneracy": residual}
+        return {"poisson": residual, "friction": residual}
 
 
 class Direct(torch.nn.Module):

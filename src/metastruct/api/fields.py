@@ -13,6 +13,7 @@ from metastruct.adaptation.adaptation import Fit, Prior, frozen
 from metastruct.adaptation.error_bars import energy_difference, error_bar
 from metastruct.assembly import Trained
 from metastruct.dynamics.folded import folded
+from metastruct.facts import providing
 from metastruct.integrators.integrator import Integrator
 from metastruct.integrators.rollout import rollout
 from metastruct.integrators.signal import Signal
@@ -90,8 +91,8 @@ class Fields:
         """
         if self.fit.covariance is None:
             raise ValueError(
-                "error bars need the posterior of the code, which this adaptation does not have; "
-                "adapt with adaptation='levenberg_marquardt'"
+                "error bars need the posterior of the code, which this adaptation does not have; adapt with "
+                f"{providing('adaptation', 'posterior')}"
             )
         return self.fit.covariance
 

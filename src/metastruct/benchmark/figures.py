@@ -63,7 +63,7 @@ def figures() -> list[Figure]:
 def steps() -> list[Figure]:
     """Of outer steps and the training around them."""
     listed = [
-        Figure("outer step, svd(5) over shift", svd_over_shift, 1.5),
+        Figure(WORDS["low_over_no_rank"], svd_over_shift, 1.5),
         *(
             Figure(
                 f"outer step over its FLOPs at the speed of a large product, {kind}",

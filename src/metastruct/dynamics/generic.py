@@ -113,8 +113,8 @@ class Generic(Dynamics):
         y, own = self.standardise(x), under(updates, "bracket")
         by_energy, by_entropy = (self._gradient(name, y, updates) for name in ("energy", "entropy"))
         return {
-            "poisson_degeneracy": degeneracy(self.bracket.poisson(y, by_entropy, own), by_entropy),
-            "friction_degeneracy": degeneracy(self.bracket.friction(y, by_energy, own), by_energy),
+            "poisson": degeneracy(self.bracket.poisson(y, by_entropy, own), by_entropy),
+            "friction": degeneracy(self.bracket.friction(y, by_energy, own), by_energy),
         }
 
 

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 
 Array = np.ndarray
+STEP_ERROR, MODEL_ERROR = "integrator_error", "trajectory_error"  # of rollouts, as records name them
 DIVERGED_ABOVE = 10.0
 VANISHES = 1e-12  # of the largest component
 

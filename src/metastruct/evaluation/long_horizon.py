@@ -17,7 +17,7 @@ import torch
 from scipy.integrate import solve_ivp
 from torch import Tensor
 
-from metastruct.evaluation.errors import relative_error
+from metastruct.evaluation.errors import MODEL_ERROR, STEP_ERROR, relative_error
 from metastruct.evaluation.secular import secular_slope, turns_per_sample
 from metastruct.integrators.flow import Flow
 from metastruct.integrators.integrator import Integrator
@@ -27,7 +27,7 @@ from metastruct.integrators.rollout import rollout
 Array = np.ndarray
 Law = Callable[[Array], Array]  # states [tasks, points, state] -> dx/dt of the same shape
 GOLDEN = (5**0.5 - 1) / 2
-METRICS = ("amplitude", "slope", "slope_error", "integrator_error", "trajectory_error")
+METRICS = ("amplitude", "slope", "slope_error", STEP_ERROR, MODEL_ERROR)
 
 
 @dataclass(frozen=True)

@@ -86,7 +86,7 @@ class Slurm(Launcher):
 
     def launch(self, units: Sequence[Unit], report: Report) -> None:
         if shutil.which("sbatch") is None:
-            raise ConfigError("launcher=slurm needs sbatch, which this machine has not; use launcher=gpu_pool")
+            raise ConfigError("launcher=slurm needs sbatch, which this machine has not; use another launcher")
         with locked(self.folder, lambda: print("waiting for another command that submits", flush=True)):
             left = self.queued(units)
             already = len(left)

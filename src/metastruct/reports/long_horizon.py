@@ -13,6 +13,7 @@ matplotlib.use("Agg")
 import matplotlib.pyplot as plt
 from matplotlib.figure import Figure
 
+from metastruct.evaluation.errors import MODEL_ERROR, STEP_ERROR
 from metastruct.reports.figures import STYLE, save
 from metastruct.reports.forms import write_lines
 from metastruct.reports.tables import Row, read_records
@@ -22,13 +23,13 @@ TITLE = "Energy and trajectories over many periods"
 PANELS = {
     "amplitude": "amplitude of the energy",
     "slope": "|secular slope| of the energy, a period",
-    "integrator_error": "trajectory error of the integrator",
-    "trajectory_error": "trajectory error against the truth",
+    STEP_ERROR: "trajectory error of the integrator",
+    MODEL_ERROR: "trajectory error against the truth",
 }
 NOTE = (
     "Medians over the trajectories that stayed finite; energies in units of the learned energy's range on the "
     "evaluation box. A slope counts as zero where it is below twice its fitted error. Evaluations are calls for the "
-    "whole batch, of the field, the energy or its gradient; leapfrog uses half of each of its three a step, an "
+    "whole batch, of the field, the energy or its gradient; a splitting uses half of each of its three a step, an "
     "implicit scheme iterates until the slowest trajectory has converged."
 )
 Cell = tuple[str, int]  # integrator, steps a period
@@ -54,8 +55,8 @@ def table(rows: list[Row]) -> list[dict[str, Any]]:
         line["slope"] = _median(values["slope"])
         line["slope error"] = _median(values["slope_error"])
         line["zero slopes"] = f"{sum(abs(slope) <= 2 * error for slope, error in pairs)} of {len(pairs)}"
-        line["integrator error"] = _median(values["integrator_error"])
-        line["trajectory error"] = _median(values["trajectory_error"])
+        line["integrator error"] = _median(values[STEP_ERROR])
+        line["trajectory error"] = _median(values[MODEL_ERROR])
         line["not finite"] = sum(math.isnan(value) for value in values["amplitude"])
         lines.append(line)
     return lines

@@ -28,9 +28,9 @@ from metastruct.sweeps.table import Table, described, table, tables, value_of
 
 USAGE = """Reproduce the paper's tables: python scripts/reproduce.py [table=NAME,...] [launcher=NAME] [key=value ...]
 
-  table=main,morse     which tables; left out: all of them, in this order:
+  table=main,shots     which tables; left out: all of them, in this order:
 {tables}
-  launcher=NAME        {launchers}; left out: gpu_pool
+  launcher=NAME        {launchers}; left out: {default}
   slots=2 ...          a setting of the launcher (conf/launcher/NAME.yaml)
   seeds=0              only these seeds
   steps=600            outer steps of every training, for a trial
@@ -73,7 +73,7 @@ def main(words: Sequence[str]) -> int:
     """Do what the words say; returns the exit code: 0, 1 after a failed run, 2 for words that mean nothing, 130."""
     if {"-h", "--help", "help"} & set(words):
         listed = "\n".join(f"                         {name}: {_described(name)}" for name in tables())
-        print(USAGE.format(tables=listed, launchers=", ".join(launchers())))
+        print(USAGE.format(tables=listed, launchers=", ".join(launchers()), default=Options.launcher))
         return 0
     try:
         options = parsed(words)

@@ -71,7 +71,8 @@ def _front(results: Results, metric: str) -> str:
     settings = groups(results, ("method", "setting")).items()
     points = [(of.runs[0].parameters, spread(of.means(metric))[0], " ".join(setting)) for setting, of in settings]
     told = ", ".join(name for *_, name in front(point for point in points if np.isfinite(point[1])))
-    return f"pendulum, over widths, {metric_facts(metric).label} against parameters; on the front: {told}"
+    systems, label = ", ".join(results.different("system")), metric_facts(metric).label
+    return f"{systems}, over widths, {label} against parameters; on the front: {told}"
 
 
 def c9(measured: Measured) -> Finding:
@@ -116,7 +117,7 @@ COST = (
     Claim(
         "C9",
         "Modulation adapts with less: seconds, memory and adapted numbers a task",
-        "for one new pendulum, against MAML, ANIL, Reptile and fine-tuning; held: every modulation needs less than "
+        "for one new member, against MAML, ANIL, Reptile and fine-tuning; held: every modulation needs less than "
         "every one of them in all three, whatever the seeds; not held: in one of the three, one of them needs on no "
         "seed more than any modulation on any",
         ("adaptation_cost",),

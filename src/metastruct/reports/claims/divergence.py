@@ -40,7 +40,7 @@ DIVERGENCE = (
     Claim(
         "C8",
         "On the damped oscillator Reptile and ANIL diverge and modulation does not",
-        "with the gnode bracket, over all seeds; held: more than half of the test tasks of Reptile and of ANIL "
+        f"with {CLAIMED['dynamics']}, over all seeds; held: more than half of the test tasks of Reptile and of ANIL "
         "diverged and none of any modulation; not held: none of Reptile or none of ANIL did, or one of a modulation",
         ("dissipative",),
         c8,

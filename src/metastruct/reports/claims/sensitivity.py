@@ -172,8 +172,8 @@ SENSITIVITY = (
     Claim(
         "P3.1",
         "The error stops falling at the local rank of the family",
-        f"for svd; held: every lower rank has an error that is higher, and no higher rank one that is lower, by a "
-        f"factor of {TOLERANCE}; not held: more of them wholly on the other side than chance explains",
+        f"for {stem(SVD)}; held: every lower rank has an error that is higher, and no higher rank one that is lower, "
+        f"by a factor of {TOLERANCE}; not held: more of them wholly on the other side than chance explains",
         ("ranks", "local_rank"),
         p31,
     ),

@@ -40,7 +40,7 @@ class UnderEnergyCap(Start):
                 raise ValueError(
                     f"{system.name} ({system.described(mu)[0]}) must have {count} starts under its energy cap "
                     f"{system.energy_cap(mu)[0]:.4g}, got {len(starts)} in {drawn} draws; see to energy_cap and "
-                    "cap_box of the family, change system.parameters, or use start=in_box"
+                    "cap_box of the family, change system.parameters, or choose another law"
                 )
             candidates = self.candidates(system, generator, mu, self.surplus * count)
             drawn += len(candidates)
