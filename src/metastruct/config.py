@@ -115,7 +115,7 @@ def register() -> None:
     """Make the schema and the resolvers known to Hydra; harmless when repeated."""
     ConfigStore.instance().store(name="schema", node=Config)
     OmegaConf.register_new_resolver("given", lambda value, default: default if value is None else value, replace=True)
-    OmegaConf.register_new_resolver("where", lambda name, wanted, yes, no: yes if name == wanted else no, replace=True)
+    OmegaConf.register_new_resolver("where", lambda name, choice, yes, no: yes if name == choice else no, replace=True)
     OmegaConf.register_new_resolver("preferred", preferred, replace=True)
     OmegaConf.register_new_resolver("systems_named", systems_named, replace=True)
     OmegaConf.register_new_resolver("one_or_several", one_or_several, replace=True)
@@ -194,9 +194,9 @@ def names(cfg: DictConfig) -> dict[str, str]:
 
 def groups() -> dict[str, list[str]]:
     """The options of every group of conf/ that train.py knows, by file name."""
-    known = {setting.name for setting in fields(Config)} | {"experiment"}
-    found = {path.name: [*options(path.name)] for path in sorted(CONF.iterdir()) if path.name in known}
-    return {group: every for group, every in found.items() if every}
+    settings = {setting.name for setting in fields(Config)} | {"experiment"}
+    choices = {path.name: [*options(path.name)] for path in sorted(CONF.iterdir()) if path.name in settings}
+    return {group: every for group, every in choices.items() if every}
 
 
 def systems_named(domains: Any) -> DictConfig:
@@ -209,25 +209,25 @@ def systems_named(domains: Any) -> DictConfig:
         raise ConfigError(
             f"system.domains must be a list such as [{', '.join(options('system')[:2])}], got {domains!r}"
         )
-    found: dict[str, Any] = {}
+    families: dict[str, Any] = {}
     for entry in domains:
         name, changes = _named(entry)
         if name not in groups()["system"]:
             raise ConfigError(f"system.domains names {name!r}, which is not known; {closest(name, groups()['system'])}")
-        own: Any = settings_of("system", name)
-        if "domains" in own:
+        settings: Any = settings_of("system", name)
+        if "domains" in settings:
             raise ConfigError(f"system.domains names {name}, which is several families; name those instead")
-        del own["name"]
-        OmegaConf.set_struct(own, True)
+        del settings["name"]
+        OmegaConf.set_struct(settings, True)
         try:
-            found[name] = OmegaConf.to_container(OmegaConf.merge(own, changes))
+            families[name] = OmegaConf.to_container(OmegaConf.merge(settings, changes))
         except OmegaConfBaseException as error:
-            parts = {str(key): value for key, value in own.items() if isinstance(value, DictConfig)}
-            known = [f"{key}.{inner}" for key, value in parts.items() for inner in map(str, value)]
+            parts = {str(key): value for key, value in settings.items() if isinstance(value, DictConfig)}
+            keys = [f"{key}.{inner}" for key, value in parts.items() for inner in map(str, value)]
             raise ConfigError(
-                f"system.domains: {name} has no setting {error.full_key}; {closest(str(error.full_key), known)}"
+                f"system.domains: {name} has no setting {error.full_key}; {closest(str(error.full_key), keys)}"
             ) from None
-    return OmegaConf.create(found)  # a plain dict could not be put in the place of its interpolation
+    return OmegaConf.create(families)  # a plain dict could not be put in the place of its interpolation
 
 
 def _named(entry: Any) -> tuple[str, Any]:

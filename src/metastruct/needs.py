@@ -12,7 +12,7 @@ from typing import Any
 
 from metastruct.facts import described, facts_of
 
-WHAT = "what"  # the words of a need for people
+PHRASE = "what"  # the words of a need for people
 STUDIED = "system"  # never exchanged for what goes with a piece
 
 
@@ -66,7 +66,7 @@ class Unmet:
     piece: Piece
     group: str
     other: Piece | None
-    what: str
+    phrase: str
     lacking: tuple[str, ...]
 
     @property
@@ -80,8 +80,8 @@ class Unmet:
         if self.other is None:
             return f"no {self.group}"
         declared = self.other.declared
-        said = [_said(word, declared[word]) for word in self.lacking if declared.get(word, False) is not False]
-        return f"{self.group}={self.other.name}" + (f" ({', '.join(said)})" if said else "")
+        phrases = [_said(word, declared[word]) for word in self.lacking if declared.get(word, False) is not False]
+        return f"{self.group}={self.other.name}" + (f" ({', '.join(phrases)})" if phrases else "")
 
 
 def _said(word: str, value: Any) -> str:
@@ -117,12 +117,12 @@ def unmet_of(piece: Piece, pieces: Pieces) -> Iterator[Unmet]:
     """What this piece needs of the others and does not get."""
     for group, need in facts_of(piece.group, piece.name).needs.items():
         other = pieces.get(group)
-        words = {word: value for word, value in need.items() if word != WHAT}
+        words = {word: value for word, value in need.items() if word != PHRASE}
         lacking = tuple(word for word, value in words.items() if other is None or not _meets(other, word, value))
         if other is None or lacking:
-            yield Unmet(piece, group, other, str(need.get(WHAT, f"a {group}")), lacking)
+            yield Unmet(piece, group, other, str(need.get(PHRASE, f"a {group}")), lacking)
 
 
-def _meets(piece: Piece, word: str, wanted: Any) -> bool:
+def _meets(piece: Piece, word: str, values: Any) -> bool:
     value = piece.provided(word)
-    return value in wanted if isinstance(wanted, list) else bool(value == wanted)
+    return value in values if isinstance(values, list) else bool(value == values)

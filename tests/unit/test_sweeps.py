@@ -300,7 +300,7 @@ def test_a_retried_run_that_another_command_holds_is_not_taken_for_failed_again(
     carry_out(plan, launcher, True, lambda _: None)
     assert launcher.calls == 2
     assert not plan.failed
-    assert plan.done == {run.folder}
+    assert plan.finished == {run.folder}
 
 
 def test_planning_imports_nothing_heavy():

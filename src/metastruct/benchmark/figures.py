@@ -67,11 +67,11 @@ def steps() -> list[Figure]:
         *(
             Figure(
                 f"outer step over its FLOPs at the speed of a large product, {kind}",
-                partial(step_over_floor, made),
+                partial(step_over_floor, compiled),
                 bar,
             )
-            for kind, made, bar in (("as recorded", False, 3.0), ("compiled", True, 2.2))
-            if has_compiler() or not made
+            for kind, compiled, bar in (("as recorded", False, 3.0), ("compiled", True, 2.2))
+            if has_compiler() or not compiled
         ),
         Figure("outer step over all its matrix products", partial(step_over_products, large=False), 1.6),
         Figure("outer step over its large matrix products", partial(step_over_products, large=True)),

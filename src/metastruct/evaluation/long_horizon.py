@@ -65,8 +65,8 @@ def orbits_from(
         return flow.vector_field(torch.from_numpy(x)).numpy()
 
     instants = {each: np.arange(samples(count, each)) / (each + GOLDEN) for each in steps}
-    ours, true = (exact(law, starts, periods, instants) for law in (learned, truth))
-    return Orbits(starts, periods, energy_range, ours, true, count)
+    model, true = (exact(law, starts, periods, instants) for law in (learned, truth))
+    return Orbits(starts, periods, energy_range, model, true, count)
 
 
 def samples(count: int, steps: int) -> int:
@@ -112,7 +112,7 @@ def exact(
     if not result.success:
         raise RuntimeError(f"integrating the orbits stopped at {result.t[-1]:.3g} periods: {result.message}")
     paths = np.moveaxis(result.y.reshape(*shape, len(times)), -1, -2)
-    return {steps: paths[..., np.searchsorted(times, wanted), :] for steps, wanted in instants.items()}
+    return {steps: paths[..., np.searchsorted(times, moments), :] for steps, moments in instants.items()}
 
 
 @torch.no_grad()

@@ -68,7 +68,7 @@ def _possible(adapted: Adapted) -> dict[str, Metric]:
     """The metrics whose needs are met."""
     possible = {}
     for name, metric in adapted.protocol.metrics.items():
-        lacking = [need.what for need in unmet_of(Piece("metric", name, {}), adapted.pieces)]
+        lacking = [need.phrase for need in unmet_of(Piece("metric", name, {}), adapted.pieces)]
         if lacking and adapted.protocol.by_name:
             raise MetricRefused(f"evaluation.metrics holds {name}, which needs {' and '.join(lacking)}; leave it out")
         if not lacking:

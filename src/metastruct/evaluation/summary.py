@@ -38,8 +38,8 @@ def summary(evaluation: Evaluation) -> dict[str, Any]:
         rows = {name: np.array([domain == name for domain in evaluation.domains]) for name in names}
         lost = evaluation.diverged
         result["domains"] = {
-            name: _of({m: values[own] for m, values in whole.items()}, None if lost is None else lost[own])
-            for name, own in rows.items()
+            name: _of({m: values[mask] for m, values in whole.items()}, None if lost is None else lost[mask])
+            for name, mask in rows.items()
         }
     return result
 

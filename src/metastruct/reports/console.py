@@ -28,15 +28,15 @@ def print_result(metrics: dict[str, Any], folder: Path) -> None:
     for metric in in_order("metric"):
         facts = metric_facts(metric)
         if facts.headline == "always" or (facts.headline == "measured" and metric in metrics):
-            theirs = published.get(metric)
-            table.add_row(facts.heading, _spread(metrics[metric], facts), "-" if theirs is None else f"{theirs:.2f}")
+            paper = published.get(metric)
+            table.add_row(facts.heading, _spread(metrics[metric], facts), "-" if paper is None else f"{paper:.2f}")
             for domain, values in metrics.get("domains", {}).items() if facts.headline_error else ():
                 table.add_row(escape(f"  {domain}"), _spread(values[metric], facts), "-")
     lost = "-" if metrics["diverged_tasks"] is None else f"{metrics['diverged_tasks']} of {tasks}"
     table.add_row("diverged tasks", f"[bold red]{lost}[/bold red]" if metrics["diverged_tasks"] else lost, "-")
     if (stuck := metrics.get("unconverged_tasks")) is not None:
-        told = f"{stuck} of {tasks}"
-        table.add_row("fits that did not converge", f"[bold red]{told}[/bold red]" if stuck else told, "-")
+        text = f"{stuck} of {tasks}"
+        table.add_row("fits that did not converge", f"[bold red]{text}[/bold red]" if stuck else text, "-")
     if metrics.get("training_diverged_at") is not None:
         table.add_row("training", f"[bold red]DIVERGED at outer step {metrics['training_diverged_at']}[/bold red]", "-")
     counts, seconds = metrics["parameters"], metrics["seconds"]

@@ -193,7 +193,7 @@ def codes(archive: Archive) -> Figure:
     for i, (axis, name) in enumerate(zip(axes[0], names, strict=True)):
         values = archive.train_parameters[:, i]
         limits = {"vmin": values.min(), "vmax": values.max(), "cmap": "viridis"}
-        seen = axis.scatter(*points.T, c=values, s=22, **limits)
+        dots = axis.scatter(*points.T, c=values, s=22, **limits)
         axis.scatter(
             *new.T,
             c=archive.test_parameters[:, i],
@@ -204,7 +204,7 @@ def codes(archive: Archive) -> Figure:
             **limits,
         )
         axis.set(xlabel=f"PC 1 ({100 * share[0]:.0f} %)", title=f"coloured by {name} (X: new tasks)")
-        figure.colorbar(seen, ax=axis)
+        figure.colorbar(dots, ax=axis)
     axes[0, 0].set_ylabel(f"PC 2 ({100 * share[1]:.0f} %)" if len(share) > 1 else "")
     return figure
 

@@ -13,7 +13,7 @@ from metastruct.reports.results import Results
 from metastruct.reports.tables import read_records
 
 SEARCHED = "Errors on held-out training tasks; test tasks were never used to choose."
-OTHERS = {  # tables with a script of their own: title, command
+SCRIPTED = {  # tables with a script of their own: title, command
     "benchmark": ("Figures of merit", "make benchmark"),
     "adaptation_cost": ("What the adaptation to one new task costs", "python scripts/adaptation_cost.py"),
     "local_rank": ("Affine dimension and local rank of the families", "python scripts/local_rank.py"),
@@ -24,7 +24,7 @@ OTHERS = {  # tables with a script of their own: title, command
 
 def command(table: str) -> str:
     """What makes a table."""
-    return OTHERS[table][1] if table in OTHERS else f"python scripts/reproduce.py table={table}"
+    return SCRIPTED[table][1] if table in SCRIPTED else f"python scripts/reproduce.py table={table}"
 
 
 @dataclass(frozen=True)
@@ -53,11 +53,11 @@ class Measured:
 
 def costs(folder: Path) -> dict[str, list[Cost]]:
     """By method, one a seed, from the records of scripts/adaptation_cost.py."""
-    found: dict[str, list[Cost]] = {}
+    by_method: dict[str, list[Cost]] = {}
     for row in _rows(folder / "records.csv"):
         cost = Cost(int(row["adapted_numbers"]), float(row["seconds"]), float(row["peak_bytes"]))
-        found.setdefault(row["method"], []).append(cost)
-    return found
+        by_method.setdefault(row["method"], []).append(cost)
+    return by_method
 
 
 def local_ranks(folder: Path) -> dict[str, int]:
@@ -90,7 +90,7 @@ def searched(folder: Path) -> list[dict[str, str]]:
 def write_searched(folder: Path) -> None:
     """The table of what was chosen, beside the chosen.json of the folder, if there is one."""
     if lines := searched(folder):
-        write_lines(folder, lines, OTHERS["search"][0], SEARCHED)
+        write_lines(folder, lines, SCRIPTED["search"][0], SEARCHED)
 
 
 def _rows(path: Path) -> list[dict[str, str]]:

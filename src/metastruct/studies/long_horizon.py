@@ -49,10 +49,10 @@ class LongHorizon:
     trajectories: int = 2
 
     def __post_init__(self) -> None:
-        known = groups()["integrator"]
+        integrators = groups()["integrator"]
         for name in self.integrators:
-            if name not in known:
-                raise ValueError(f"integrator {name} is not known; {closest(name, known)}")
+            if name not in integrators:
+                raise ValueError(f"integrator {name} is not known; {closest(name, integrators)}")
 
     def study(self, runs: Sequence[RunFolder], store: Path, folder: Path) -> bool:
         """Measure what is missing of those runs that are finished, then write orbits.csv, the table and the figure.
@@ -116,8 +116,8 @@ class LongHorizon:
         content = read_checked(run.model)
         if content is None:
             raise ValueError(f"{run.model} is missing or damaged; train.py with force=true makes it again")
-        asked = Run.of(cfg)
-        trained, system = Trained.load(asked.config, content, asked.training.name), component(cfg.system)
+        source_run = Run.of(cfg)
+        trained, system = Trained.load(source_run.config, content, source_run.training.name), component(cfg.system)
         archive = Archive.load(run.evaluation)
         if archive.learned_energy_range is None:
             raise ValueError(f"a study of energies needs dynamics that have one, got dynamics={cfg.dynamics.name}")

@@ -105,8 +105,8 @@ class Table:
 
 def tables() -> list[str]:
     """The names of all tables, in the order in which they are worth having."""
-    found = {path.stem: described(path.stem)["order"] for path in CONF.glob("table/*.yaml")}
-    return sorted(found, key=lambda name: (found[name], name))
+    places = {path.stem: described(path.stem)["order"] for path in CONF.glob("table/*.yaml")}
+    return sorted(places, key=lambda name: (places[name], name))
 
 
 def described(name: str) -> dict[str, Any]:
@@ -137,12 +137,12 @@ def table(name: str, outputs: Path, extra: Sequence[str] = ()) -> Table:
         if extra:  # a yaml makes sense, as the tests see to
             validate(job.settings)
     kept = {key: content[key] for key in ("metrics", "portrait", "study") if key in content}
-    asked = Table(name, content["title"], tuple(jobs.values()), digest=digest_of(content), **kept)
-    if missing := [error for error in errors()[name] if error not in asked.metrics]:
+    result = Table(name, content["title"], tuple(jobs.values()), digest=digest_of(content), **kept)
+    if missing := [error for error in errors()[name] if error not in result.metrics]:
         raise ConfigError(
             f"table={name}: errors holds {', '.join(missing)}, which its records do not keep; add it to its metrics"
         )
-    return asked
+    return result
 
 
 def errors() -> dict[str, Sequence[str]]:

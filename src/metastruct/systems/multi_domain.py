@@ -37,11 +37,11 @@ class MultiDomain(System):
         self.domains = [members[name] for name in names]
         first = self.domains[0]
         for other in self.domains[1:]:
-            for (word, value), another in zip(_common(first).items(), _common(other).values(), strict=True):
-                if value != another:
+            for (word, value), rival in zip(_common(first).items(), _common(other).values(), strict=True):
+                if value != rival:
                     raise ValueError(
                         f"multi_domain needs domains of equal {word}, got {first.name} with {value} and {other.name} "
-                        f"with {another}; name others in system.domains"
+                        f"with {rival}; name others in system.domains"
                     )
         self.state_names, self.structure, self.canonical = first.state_names, first.structure, first.canonical
         self.grid_axes = first.grid_axes
@@ -75,7 +75,7 @@ class MultiDomain(System):
 
     def described(self, mu: Array) -> list[str]:
         members = [self._own(member) for member in mu]
-        return [f"{domain.name}: {domain.described(own[None])[0]}" for domain, own in members]
+        return [f"{domain.name}: {domain.described(local[None])[0]}" for domain, local in members]
 
     def corners(self) -> Array:
         return np.concatenate([self._padded(i, domain.corners()) for i, domain in enumerate(self.domains)])
@@ -85,20 +85,20 @@ class MultiDomain(System):
         return self._padded(index, self.domains[index].sample_parameters(generator)[None])[0]
 
     def sample_starts(self, generator: np.random.Generator, mu: Array, count: int) -> Array:
-        domain, own = self._own(mu)
-        return domain.sample_starts(generator, own, count)
+        domain, local = self._own(mu)
+        return domain.sample_starts(generator, local, count)
 
     def vector_field(self, x: Array, mu: Array) -> Array:
-        return self._by_domain(mu, lambda domain, rows, own: domain.vector_field(x[rows], own))
+        return self._by_domain(mu, lambda domain, rows, local: domain.vector_field(x[rows], local))
 
     def box(self, mu: Array) -> Array:
-        return self._by_domain(mu, lambda domain, rows, own: domain.box(own))
+        return self._by_domain(mu, lambda domain, rows, local: domain.box(local))
 
     def grid_box(self, mu: Array) -> Array:
-        return self._by_domain(mu, lambda domain, rows, own: domain.grid_box(own))
+        return self._by_domain(mu, lambda domain, rows, local: domain.grid_box(local))
 
     def on_grid(self, x: Array, mu: Array) -> Array:
-        return self._by_domain(mu, lambda domain, rows, own: domain.on_grid(x[rows], own))
+        return self._by_domain(mu, lambda domain, rows, local: domain.on_grid(x[rows], local))
 
     def _own(self, mu: Array) -> tuple[System, Array]:
         """The domain of one member `[parameters]` and its own parameters there."""
@@ -106,9 +106,9 @@ class MultiDomain(System):
         domain = self.domains[index]
         return domain, mu[1 : 1 + len(domain.parameter_names)]
 
-    def _padded(self, index: int, own: Array) -> Array:
-        padded = np.zeros((len(own), 1 + self.width))
-        padded[:, 0], padded[:, 1 : 1 + own.shape[1]] = index, own
+    def _padded(self, index: int, local: Array) -> Array:
+        padded = np.zeros((len(local), 1 + self.width))
+        padded[:, 0], padded[:, 1 : 1 + local.shape[1]] = index, local
         return padded
 
     def _by_domain(self, mu: Array, law: Callable[[System, Array, Array], Array]) -> Array:
@@ -139,7 +139,7 @@ def _by_members(name: str) -> Callable[..., Array]:
         *states, mu = arguments
         if not self.gives(name):
             raise self._lacks(name)
-        return self._by_domain(mu, lambda domain, rows, own: getattr(domain, name)(*(x[rows] for x in states), own))
+        return self._by_domain(mu, lambda domain, rows, local: getattr(domain, name)(*(x[rows] for x in states), local))
 
     return capability
 

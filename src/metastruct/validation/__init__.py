@@ -50,14 +50,14 @@ def validate(cfg: DictConfig) -> None:
 
 def check(cfg: DictConfig) -> None:
     """The same, but for what the machine must have."""
-    known = [setting.name for setting in fields(Config)]
+    settings = [setting.name for setting in fields(Config)]
     try:
         OmegaConf.to_container(cfg, resolve=True)
     except InterpolationResolutionError as error:  # with the message of a resolver that refuses
         raise ConfigError(str(error).splitlines()[0].rpartition("interpolation: ")[2]) from None
-    unknown = [str(key) for key in cfg if key not in known]
+    unknown = [str(key) for key in cfg if key not in settings]
     if unknown:
-        raise ConfigError(f"{unknown[0]} is not a setting; {closest(unknown[0], known)}")
+        raise ConfigError(f"{unknown[0]} is not a setting; {closest(unknown[0], settings)}")
     for group in (setting.name for setting in fields(Config) if isinstance(cfg[setting.name], DictConfig)):
         if group not in COMPONENTS:
             check_fields(cfg, group)

@@ -29,9 +29,9 @@ def check_metrics(cfg: DictConfig, system: System | None) -> None:
         except ValueError as error:
             raise ConfigError(f"evaluation.metrics: {error}") from None
         if needs := [*unmet_of(Piece("metric", name, {}), pieces)]:
-            lacking = " and ".join(need.what for need in needs)
-            got = " and ".join(_present(cfg, need.group) for need in needs)
-            raise ConfigError(f"evaluation.metrics holds {name}, which needs {lacking}, got {got}; leave it out")
+            lacking = " and ".join(need.phrase for need in needs)
+            present = " and ".join(_present(cfg, need.group) for need in needs)
+            raise ConfigError(f"evaluation.metrics holds {name}, which needs {lacking}, got {present}; leave it out")
 
 
 def _present(cfg: DictConfig, group: str) -> str:

@@ -21,7 +21,7 @@ def check_needs(cfg: DictConfig, system: System | None) -> None:
     for need in unmet(pieces):
         ways = [*_ways(pieces, need)]
         advice = f"; {', or '.join(ways)}" if ways else ""
-        raise ConfigError(f"{need.piece.group}={need.piece.name} needs {need.what}, got {need.got}{advice}")
+        raise ConfigError(f"{need.piece.group}={need.piece.name} needs {need.phrase}, got {need.got}{advice}")
 
 
 def pieces_of(cfg: DictConfig, system: System | None) -> Pieces:
@@ -40,10 +40,12 @@ def _ways(pieces: Pieces, need: Unmet) -> Iterator[str]:
         ways = []
         for group, kept in (need.key, need.key[::-1]):
             present = pieces.get(group)
-            others = [name for name in options(group) if group != STUDIED and (present is None or name != present.name)]
+            alternatives = [
+                name for name in options(group) if group != STUDIED and (present is None or name != present.name)
+            ]
             names = [
                 name
-                for name in sorted(others, key=lambda name: _rank_of(group, name))
+                for name in sorted(alternatives, key=lambda name: _rank_of(group, name))
                 if {other.key for other in unmet(exchanged(pieces, group, name, kept))} <= allowed
             ]
             if names:

@@ -18,20 +18,20 @@ COPIES = 4  # of a weight: itself, its gradient and two moments of its optimizer
 
 def check_size(cfg: DictConfig, system: System | None) -> None:
     """Refuse what exceeds all the memory that there is."""
-    for what, size, keys in sizes(cfg, system):
-        check_fits(what, size, f"lower {keys}")
+    for label, size, keys in sizes(cfg, system):
+        check_fits(label, size, f"lower {keys}")
 
 
 def check_trained(parameters: int, replicas: int) -> None:
     """Refuse a training of so many parameters that exceeds all the memory that there is."""
-    what = f"the training of a model of {parameters:,} parameters"
-    check_fits(what, COPIES * SINGLE * replicas * parameters, "choose a smaller net or modulation")
+    label = f"the training of a model of {parameters:,} parameters"
+    check_fits(label, COPIES * SINGLE * replicas * parameters, "choose a smaller net or modulation")
 
 
-def check_fits(what: str, size: float, advice: str) -> None:
+def check_fits(label: str, size: float, advice: str) -> None:
     if size > (there := memory()):
         raise ConfigError(
-            f"{what} would take {size / 2**30:,.0f} GiB, this machine has {there / 2**30:,.0f} GiB; {advice}"
+            f"{label} would take {size / 2**30:,.0f} GiB, this machine has {there / 2**30:,.0f} GiB; {advice}"
         )
 
 

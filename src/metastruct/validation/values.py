@@ -75,8 +75,8 @@ def check_tags(cfg: DictConfig) -> None:
             if any(tag in tags for tags in there.values()):
                 continue
             if tag not in elsewhere:
-                known = ", ".join(dict.fromkeys([*there["net"], *elsewhere]))
-                raise ConfigError(f"{key} must be a list of {known}, got {list(OmegaConf.select(cfg, key))}")
+                listing = ", ".join(dict.fromkeys([*there["net"], *elsewhere]))
+                raise ConfigError(f"{key} must be a list of {listing}, got {list(OmegaConf.select(cfg, key))}")
             raise ConfigError(
                 f"{key} holds {tag}, which net={cfg.net.name} with dynamics={cfg.dynamics.name} has not; use "
                 f"{elsewhere[tag]}"

@@ -18,10 +18,13 @@ def c8(measured: Measured) -> Finding:
         for method in oscillators.where(dynamics=bracket).different("method"):
             runs = oscillators.where(dynamics=bracket, method=method).runs
             lost = [int(run.lost.sum()) for run in runs]
-            tasks, gone = sum(len(run.lost) for run in runs), sum(bool(run["training_diverged_at"]) for run in runs)
+            tasks, collapses = (
+                sum(len(run.lost) for run in runs),
+                sum(bool(run["training_diverged_at"]) for run in runs),
+            )
             finding.evidence.append(
                 f"{method}, {bracket}: {sum(lost)} of {tasks} test tasks diverged "
-                f"(by seed {', '.join(map(str, lost))}), and {gone} of {len(runs)} trainings"
+                f"(by seed {', '.join(map(str, lost))}), and {collapses} of {len(runs)} trainings"
             )
             if bracket == CLAIMED["dynamics"]:
                 shares[method] = sum(lost) / tasks

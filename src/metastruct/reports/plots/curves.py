@@ -21,13 +21,13 @@ def shots(results: Results) -> Figure:
     size = (5.5 * count, 2.7 * len(systems))
     figure, axes = plt.subplots(len(systems), 2 * count, figsize=size, squeeze=False, layout="constrained")
     for row, system in enumerate(systems):
-        of = results.where(system=system)
-        full = of.those(
+        part = results.where(system=system)
+        full = part.those(
             lambda run: (
                 run.adapted_in_full and (not stepwise(run["adaptation"]) or usual(run["modulation"], run["adaptation"]))
             )
         )
-        stepped = of.where(shots="200").those(lambda run: stepwise(run["adaptation"]))
+        stepped = part.where(shots="200").those(lambda run: stepwise(run["adaptation"]))
         for column, metric in enumerate(results.errors):
             for place, runs, setting, title in (
                 (column, full, "shots", "observations"),
@@ -63,9 +63,11 @@ def ranks(results: Results, local_ranks: Mapping[str, int]) -> Figure:
 
 
 def _curves(ax: Axes, results: Results, setting: str, metric: str, key: str = "method") -> None:
-    for (method, adaptation), of in groups(results, (key, "adaptation")).items():
-        places = of.different(setting)
-        errors = [metric_facts(metric).scale * np.array(of.where(**{setting: place}).means(metric)) for place in places]
+    for (method, adaptation), part in groups(results, (key, "adaptation")).items():
+        places = part.different(setting)
+        errors = [
+            metric_facts(metric).scale * np.array(part.where(**{setting: place}).means(metric)) for place in places
+        ]
         errors = [values[np.isfinite(values)] for values in errors]
         x = np.array([float(place) for place in places])
         centre, low, high = (

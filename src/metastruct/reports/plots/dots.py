@@ -29,11 +29,11 @@ def dissipative(results: Results) -> Figure:
     systems = results.different("system")
     figure, axes, most = _panels(systems, results.those(lambda run: not _sized(run)), _with_bracket)
     for column, system in enumerate(systems):
-        of = results.where(system=system)
-        if all(map(_sized, of.runs)):
-            _against_length(axes[:, column], of)
+        part = results.where(system=system)
+        if all(map(_sized, part.runs)):
+            _against_length(axes[:, column], part)
         else:
-            _column(axes[:, column], of, _with_bracket, system, most)
+            _column(axes[:, column], part, _with_bracket, system, most)
     return figure
 
 
@@ -129,10 +129,10 @@ def _tell_lost(ax: Axes, lost: dict[str, int]) -> None:
 def _against_length(axes: np.ndarray, results: Results) -> None:
     """Mean errors of the chains against the number of their oscillators, a dot a seed."""
     for ax, metric in zip(axes, results.errors, strict=True):
-        for (method,), of in groups(results, ("method",)).items():
+        for (method,), part in groups(results, ("method",)).items():
             points = sorted(
                 (float(run["setting"].removeprefix("n = ")), metric_facts(metric).scale * run.mean(metric))
-                for run in of.runs
+                for run in part.runs
             )
             lengths = sorted({length for length, _ in points})
             means = [np.nanmean([error for n, error in points if n == length]) for length in lengths]

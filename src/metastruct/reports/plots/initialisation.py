@@ -26,10 +26,10 @@ def initialisation(results: Results) -> Figure:
     return figure
 
 
-def _against(ax: Axes, results: Results, other: Pair, ours: Pair, beside: str, below: str) -> None:
+def _against(ax: Axes, results: Results, other: Pair, base: Pair, beside: str, below: str) -> None:
     points, metric, first = [], results.errors[-1], results.different("system")[0]
-    for (system, method, _, _), of in groups(results, ("system", "method", "steps", "seed")).items():
-        pair = of.where(**other), of.where(**ours)
+    for (system, method, _, _), part in groups(results, ("system", "method", "steps", "seed")).items():
+        pair = part.where(**other), part.where(**base)
         if not all(pair):
             continue
         point = [metric_facts(metric).scale * runs.means(metric)[0] for runs in pair]

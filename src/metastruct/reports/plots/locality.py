@@ -19,11 +19,11 @@ def locality(results: Results) -> Figure:
     size = (3.5 * count, 2.5 * len(systems))
     figure, axes = plt.subplots(len(systems), count, figsize=size, squeeze=False, layout="constrained")
     for row, system in enumerate(systems):
-        of = results.where(system=system)
-        names = of.different("method")
+        part = results.where(system=system)
+        names = part.different("method")
         for ax, metric in zip(axes[row], results.errors, strict=True):
             for i, method in enumerate(names):
-                values = metric_facts(metric).scale * np.array(of.where(method=method).means(metric))
+                values = metric_facts(metric).scale * np.array(part.where(method=method).means(metric))
                 ax.plot(i + np.linspace(-0.25, 0.25, len(values)), values, ls="", ms=4, **look(method))
                 if np.isfinite(values).any():
                     ax.hlines(np.nanmedian(values), i - 0.35, i + 0.35, color=look(method)["color"], lw=1)

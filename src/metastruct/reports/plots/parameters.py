@@ -19,10 +19,10 @@ def parameters(results: Results) -> Figure:
     figure, axes = plt.subplots(1, count, figsize=(3.7 * count, 3.4), squeeze=False, layout="constrained")
     for ax, metric in zip(axes[0], results.errors, strict=True):
         points = []
-        for (method, _), of in groups(results, ("method", "setting")).items():
-            error, _ = spread(of.means(metric))
+        for (method, _), part in groups(results, ("method", "setting")).items():
+            error, _ = spread(part.means(metric))
             if np.isfinite(error):
-                points.append((of.runs[0].parameters, metric_facts(metric).scale * error, method))
+                points.append((part.runs[0].parameters, metric_facts(metric).scale * error, method))
                 ax.plot(*points[-1][:2], ls="", ms=5, label=named(method), **look(method))
         if points:
             sizes, errors, _ = zip(*front(points), strict=True)
