@@ -289,7 +289,7 @@ def test_a_retried_run_that_another_command_holds_is_not_taken_for_failed_again(
         def launch(self, units, report):
             self.calls += 1
             if self.calls == 1:
-                report(Outcome(units[0][0], None, 0.0, taken=True))
+                report(Outcome(units[0][0], None, 0.0, elsewhere=True))
             else:
                 error = {"mean": 0.1}
                 finish(run, field_error=error, trajectory_error=error, diverged_tasks=0)

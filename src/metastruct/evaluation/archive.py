@@ -79,6 +79,15 @@ class Archive:
     learned_entropy: Array | None = None  # [tasks, trajectories, times]
     singular_values: dict[str, Array] = field(default_factory=dict)  # of each site, [training tasks, rank]
 
+    def principal(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """First two principal components of training and of new codes `[tasks, 2]`, and each component's share."""
+        points = self.train_codes
+        centre = points.mean(0)
+        _, spread, axes = np.linalg.svd(points - centre, full_matrices=False)
+        plane = np.zeros((points.shape[1], 2))
+        plane[:, : min(2, len(axes))] = axes[:2].T
+        return (points - centre) @ plane, (self.test_codes - centre) @ plane, spread**2 / (spread**2).sum()
+
     def save(self, path: Path) -> None:
         """Write the file so that it is whole or not there."""
         arrays = {name: value for name, value in self._named() if value is not None}

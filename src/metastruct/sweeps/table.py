@@ -31,7 +31,6 @@ from yaml import YAMLError
 from metastruct.config import (
     ConfigError,
     check_names,
-    closest,
     composed,
     drop_unused_rank,
     dynamics_name,
@@ -39,7 +38,7 @@ from metastruct.config import (
     method_name,
     names,
 )
-from metastruct.facts import CONF, basis, headline_errors, in_order, metric_facts
+from metastruct.facts import CONF, basis, closest, headline_errors, in_order, metric_facts
 from metastruct.launchers.launcher import Job
 from metastruct.runs.folder import run_folder, training_folder
 from metastruct.runs.keys import digest
