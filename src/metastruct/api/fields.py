@@ -109,8 +109,8 @@ class Fields:
             return values if isinstance(values, tuple) else (values,)
         parts = []
         for first in range(0, len(self), size):
-            some = slice(first, first + size)
-            values = function(self.of(some), *(each[some] for each in points))
+            part = slice(first, first + size)
+            values = function(self.of(part), *(each[part] for each in points))
             parts.append(values if isinstance(values, tuple) else (values,))
         return tuple(torch.cat(list(part)) for part in zip(*parts, strict=True))
 

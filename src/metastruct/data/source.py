@@ -53,13 +53,13 @@ class Source:
             for number, member in enumerate(members):
                 self._check(f"{split} member {number}", member, fewest)
 
-    def _check(self, who: str, member: Member, fewest: int) -> None:
+    def _check(self, owner: str, member: Member, fewest: int) -> None:
         if len(member.trajectories) < fewest:
             query = f": {self.support_trajectories} of support and the query" if fewest > 1 else ""
-            raise ValueError(f"{who} must have at least {fewest} trajectories{query}, got {len(member.trajectories)}")
+            raise ValueError(f"{owner} must have at least {fewest} trajectories{query}, got {len(member.trajectories)}")
         labels, expected = (0 if one.parameters is None else len(one.parameters) for one in (member, self.train[0]))
         if labels != (len(self.parameter_names) or expected):
-            raise ValueError(f"{who} must have {len(self.parameter_names) or expected} parameters, got {labels}")
+            raise ValueError(f"{owner} must have {len(self.parameter_names) or expected} parameters, got {labels}")
         widths = {"states": len(self.state_names), "inputs": len(self.input_names)}
         widths["derivatives"] = len(self.state_names) if self.has_derivatives else 0
         for number, trajectory in enumerate(member.trajectories):
@@ -68,7 +68,7 @@ class Source:
                 width = 0 if values is None else values.shape[-1]
                 if width != size:
                     raise ValueError(
-                        f"trajectory {number} of {who} must have {size} {name}, as the others, got {width}"
+                        f"trajectory {number} of {owner} must have {size} {name}, as the others, got {width}"
                     )
 
     @classmethod
