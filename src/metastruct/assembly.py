@@ -1,4 +1,4 @@
-"""From configuration and files to objects: the one place where `_target_` becomes a class."""
+"""From the pieces of a configuration and from files to the objects of a run."""
 
 from __future__ import annotations
 
@@ -7,12 +7,13 @@ from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from omegaconf import DictConfig, OmegaConf
+from omegaconf import DictConfig
 
-from metastruct import pieces
-from metastruct.config import Config, ConfigError
-from metastruct.evaluation.facts import metrics, settings
+from metastruct.config import COMPONENTS, Config, ConfigError
+from metastruct.facts import in_order, settings_of
 from metastruct.model_file import Foreign, check_numbers, contents
+from metastruct.needs import chosen
+from metastruct.pieces import class_of, factory, plain
 from metastruct.runs.folder import data_folder
 
 if TYPE_CHECKING:
@@ -29,16 +30,6 @@ if TYPE_CHECKING:
     from metastruct.learners.learner import Learner
     from metastruct.objectives.objective import Objective
     from metastruct.systems.system import System
-
-
-def factory(piece: Mapping[str, Any] | DictConfig) -> Callable[..., Any]:
-    """Makes what a group's yaml describes from the arguments that are still missing; errors as of `pieces.factory`."""
-    return pieces.factory(plain(piece))
-
-
-def plain(piece: Mapping[str, Any] | DictConfig | None) -> Any:
-    """The settings of a piece without anything of OmegaConf."""
-    return OmegaConf.to_container(piece, resolve=True) if isinstance(piece, DictConfig) else piece
 
 
 def component(piece: Mapping[str, Any] | DictConfig, **more: Any) -> Any:
@@ -70,8 +61,11 @@ def build_model(cfg: Config, scales: Scales) -> ModulatedModel:
         raise ConfigError(str(error)) from error
 
 
-def build_system(cfg: Config) -> System | None:
+def build_system(cfg: Config | DictConfig, count: int = 1) -> System | None:
     """The family of a configuration, with the start law that was chosen for it; None where nobody knows the law.
+
+    Args:
+        count: starts of each member that the law must give.
 
     Raises:
         ConfigError: a class refuses its settings, or the two do not go together.
@@ -80,7 +74,7 @@ def build_system(cfg: Config) -> System | None:
         return None
     system: System = component(cfg.system)
     try:
-        return system if cfg.start is None else system.started_by(component(cfg.start))
+        return system if cfg.start is None else system.started_by(component(cfg.start), count)
     except ValueError as error:
         raise ConfigError(str(error)) from error
 
@@ -119,7 +113,7 @@ def outline_of(cfg: Config | DictConfig, system: System | None) -> Outline:
     """
     data = plain(cfg.data)
     try:
-        outline: Outline = pieces.class_of(data["_target_"]).outline(system, **data)
+        outline: Outline = class_of(data["_target_"]).outline(system, **data)
     except ValueError as error:
         raise ConfigError(str(error)) from error
     return outline
@@ -166,7 +160,7 @@ def build_metrics(names: Sequence[str]) -> dict[str, Metric]:
         ConfigError: there is no such metric, or its class refuses its settings.
     """
     try:
-        return {name: factory(settings(name))() for name in names}
+        return {name: factory(settings_of("metric", name))() for name in names}
     except ValueError as error:
         raise ConfigError(str(error)) from error
 
@@ -181,7 +175,8 @@ def build_protocol(cfg: Config) -> Protocol:
         seed=cfg.seed,
         side=cfg.evaluation.grid,
         box_scale=cfg.evaluation.box_scale,
-        metrics=build_metrics(metrics() if named is None else named),
+        metrics=build_metrics(in_order("metric") if named is None else named),
+        pieces=chosen({group: plain(getattr(cfg, group)) for group in COMPONENTS}),
         by_name=named is not None,
     )
 

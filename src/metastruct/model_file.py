@@ -68,7 +68,7 @@ def check_numbers(kept: Mapping[str, Any], model: ModulatedModel) -> None:
         plain = isinstance(part, torch.Tensor) and part.layout == torch.strided and str(part.dtype) in FLOATS
         if not plain or part.ndim != len(shapes[name]) or not part.numel():
             raise Foreign(f"does not hold the model that its configuration describes: {name} is something else")
-        if any(wanted not in (None, there) for wanted, there in zip(shapes[name], part.shape, strict=True)):
+        if any(length not in (None, there) for length, there in zip(shapes[name], part.shape, strict=True)):
             raise Foreign(
                 f"does not hold the model that its configuration describes: {name} must have the shape "
                 f"{list(shapes[name])}, got {list(part.shape)}"

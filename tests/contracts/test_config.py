@@ -125,6 +125,7 @@ MISTAKES = {
     "adaptation=fine_tuning": "fine_tuning needs .* got modulation=svd .*; use adaptation=leven",
     # words
     "learner.schedule=jiont": r"learner\.schedule must be one of joint, alternating.*did you mean joint",
+    "learner.codes=reset": r"learner\.codes=reset with learner\.schedule=joint makes no sense: joint .*; change one",
     "learner.codes=reseted": r"learner\.codes must be one of .*did you mean reset",
     "evaluation.start=maen": r"evaluation\.start must be one of .*did you mean mean",
     "trainer.accelerator=tpu": r"trainer\.accelerator must be one of auto, cpu, cuda",

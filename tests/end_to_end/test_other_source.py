@@ -52,10 +52,6 @@ class Measured(Source):
             for first, count in ((0, 8), (100, 3))
         )
         super().__init__("oscillators", states, train, test, support_trajectories, input_names=inputs)
-
-    @classmethod
-    def components(cls, system, **settings):
-        return len(settings["states"]), len(settings["inputs"])
 '''
 YAML = """
 defaults:
@@ -177,13 +173,13 @@ def test_a_driven_member_is_adapted_and_rolled_out_from_python(tmp_path):
 @pytest.mark.parametrize(
     ("words", "told"),
     [
-        (("data.derivatives=false",), "objective=derivatives needs derivatives, which data=measured does not have"),
+        (("data.derivatives=false",), "objective=derivatives needs derivatives, which the data do not have"),
         (("data.inputs=[force]", "dynamics=hamiltonian"), "takes no inputs, got 1; leave them out or use dynamics="),
         (
             ("data.support_trajectories=3",),
             "test member 0 must have at least 4 trajectories: 3 of support and the query",
         ),
-        (("start=in_box",), "start=in_box needs a system whose trajectories start so, got none"),
+        (("start=in_box",), "start=in_box needs a system whose trajectories start so, got data=measured"),
         (("evaluation.metrics=[field_error]",), "field_error, which needs a known vector field .* got data=measured"),
         (("data=simulated", "~system"), "data=simulated needs a system whose law is integrated, got no system"),
     ],

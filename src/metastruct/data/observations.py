@@ -118,8 +118,8 @@ class Recordings:
             raise ValueError(
                 "the scale of dx/dt needs derivatives, or a trajectory of at least two instants, got neither"
             )
-        known, differences = zip(*longer, strict=True)
-        return torch.cat(known), torch.cat(differences)
+        valid, differences = zip(*longer, strict=True)
+        return torch.cat(valid), torch.cat(differences)
 
     @property
     def counts(self) -> Array:
@@ -204,6 +204,6 @@ def _gathered(recordings: Recordings, firsts: Sequence[Array], reads: Sequence[s
     parts = {name: recordings.parts[name][rows] for name in reads if name in recordings.parts}
     mask = None
     if any(len(rows) < most for rows in firsts):
-        known = torch.arange(most) < torch.tensor([[len(rows)] for rows in firsts])
-        mask = known.repeat_interleave(window, -1)
+        valid = torch.arange(most) < torch.tensor([[len(rows)] for rows in firsts])
+        mask = valid.repeat_interleave(window, -1)
     return Observations(**parts, mask=mask)

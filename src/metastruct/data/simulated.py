@@ -109,6 +109,7 @@ class Simulated(Source):
         shots = self.support_trajectories
         pairs = zip(self.train[-count:], self._clean[-count:], strict=True)
         test = [
-            replace(seen, trajectories=seen.trajectories[:shots] + clean.trajectories[shots:]) for seen, clean in pairs
+            replace(noisy, trajectories=noisy.trajectories[:shots] + exact.trajectories[shots:])
+            for noisy, exact in pairs
         ]
         return self.split(self.train[:-count], test)

@@ -57,18 +57,18 @@ class Source:
             for number, member in enumerate(members):
                 self._check(f"{split} member {number}", member, fewest)
 
-    def _check(self, who: str, member: Member, fewest: int) -> None:
+    def _check(self, owner: str, member: Member, fewest: int) -> None:
         if len(member.trajectories) < fewest:
             query = f": {self.support_trajectories} of support and the query" if fewest > 1 else ""
-            raise ValueError(f"{who} must have at least {fewest} trajectories{query}, got {len(member.trajectories)}")
+            raise ValueError(f"{owner} must have at least {fewest} trajectories{query}, got {len(member.trajectories)}")
         labels, expected = (0 if one.parameters is None else len(one.parameters) for one in (member, self.train[0]))
         if labels != (len(self.parameter_names) or expected):
-            raise ValueError(f"{who} must have {len(self.parameter_names) or expected} parameters, got {labels}")
+            raise ValueError(f"{owner} must have {len(self.parameter_names) or expected} parameters, got {labels}")
         named = {"states": len(self.state_names), "inputs": len(self.input_names)}
         named["derivatives"] = named["states"] if "derivatives" in self.parts else 0
         for name, size in named.items():
             if (width := member.widths.get(name, 0)) != size:
-                raise ValueError(f"{who} must have {size} {name}, as the others, got {width}")
+                raise ValueError(f"{owner} must have {size} {name}, as the others, got {width}")
 
     @classmethod
     def outline(cls, system: System | None, **settings: Any) -> Outline:

@@ -24,13 +24,13 @@ from metastruct.data.observations import Observations
 from metastruct.data.source import Source
 from metastruct.data.trajectory import Queries
 from metastruct.dynamics.model import ModulatedModel
-from metastruct.evaluation import needs
 from metastruct.evaluation.errors import diverged, relative_error
 from metastruct.evaluation.grid import evaluation_grid
 from metastruct.integrators.flow import Flow
 from metastruct.integrators.integrator import Integrator
 from metastruct.integrators.rollout import rollout
 from metastruct.integrators.signal import Signal
+from metastruct.needs import STUDIED, Piece, Pieces
 from metastruct.nets.site import Updates
 from metastruct.objectives.objective import Objective
 from metastruct.systems.system import System
@@ -51,6 +51,7 @@ class Protocol:
         side: points a side of the evaluation grid.
         box_scale: enlarges the box of the grid.
         metrics: by name.
+        pieces: of the run, by group, of which metrics may need something.
         by_name: were they asked for by name? Then one whose needs are not met is refused, not left out.
     """
 
@@ -59,6 +60,7 @@ class Protocol:
     side: int
     box_scale: float
     metrics: Mapping[str, Metric]
+    pieces: Pieces
     by_name: bool = False
 
 
@@ -104,7 +106,7 @@ class Adapted:
             ValueError: nobody knows it.
         """
         if self.source.law is None:
-            raise ValueError(f"this needs {needs.NEEDS['law']}, which the data do not have")
+            raise ValueError("this needs a known vector field of the system, which the data do not have")
         return self.source.law
 
     @property
@@ -162,11 +164,18 @@ class Adapted:
         driven = None if inputs is None else Signal(self._tensor(self.times), self._tensor(inputs))
         return self.learned.model.dynamics.flow(self.updates, driven)
 
-    def has(self, need: str) -> bool:
-        """Is this there, a word of `needs.NEEDS`?"""
-        if need == "posterior":
-            return self.learned.prior is not None and self.fit.covariance is not None
-        return need in needs.of_system(self.source.law) | needs.of_dynamics(type(self.learned.model.dynamics))
+    @cached_property
+    def pieces(self) -> Pieces:
+        """Those of the run, as far as they are there: no law that nobody knows, no posterior without a prior."""
+        law, pieces = self.source.law, dict(self.protocol.pieces)
+        pieces[STUDIED] = None if law is None else Piece(STUDIED, law.name, {}, law.provides)
+        if self.learned.prior is None:
+            pieces["adaptation"] = None
+        return pieces
+
+    def _provided(self, group: str, word: str) -> bool:
+        piece = self.pieces.get(group)
+        return piece is not None and piece.provided(word) is True
 
     # Along trajectories
 
@@ -262,13 +271,13 @@ class Adapted:
         """What an `Archive` keeps of these members, as far as it is there."""
         shared = ("times", "query", "rollouts")
         lawful = {
-            "law": ("grid", "learned_field", "true_field"),
-            "energy": ("true_energy", "true_energy_range"),
-            "entropy": ("true_entropy",),
-            "learned_energy": ("learned_energy", "learned_energy_range"),
-            "learned_entropy": ("learned_entropy",),
+            (STUDIED, "law"): ("grid", "learned_field", "true_field"),
+            (STUDIED, "energy"): ("true_energy", "true_energy_range"),
+            (STUDIED, "entropy"): ("true_entropy",),
+            ("dynamics", "energy"): ("learned_energy", "learned_energy_range"),
+            ("dynamics", "entropy"): ("learned_entropy",),
         }
-        names = [*shared, *(name for need, those in lawful.items() if self.has(need) for name in those)]
+        names = [*shared, *(name for word, more in lawful.items() if self._provided(*word) for name in more)]
         return {name: getattr(self, name) for name in names} | {
             "grid_axes": np.array(self.source.plane),
             "trace": self.fit.trace.cpu().numpy(),
@@ -298,7 +307,7 @@ class Adapted:
         """
         learned, fit = self.learned, self.fit
         if fit.covariance is None or learned.prior is None:
-            raise ValueError(f"error bars need {needs.NEEDS['posterior']}, got {type(self.adaptation).__name__}")
+            raise ValueError(f"error bars need an adaptation with a posterior, got {type(self.adaptation).__name__}")
         mean, std = error_bar(learned.model, self._tensor(x), fit.codes, fit.covariance, learned.prior)
         return mean.cpu().numpy(), std.cpu().numpy()
 

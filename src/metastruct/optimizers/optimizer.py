@@ -52,8 +52,12 @@ class Optimizer(ABC):
         groups = [{"params": list(base), "rate": self.base_rate, "lr": self.base_rate}]
         if codes is None:
             return [self.dense(groups, replicas)]
-        own = {"params": [codes], "rate": self.code_rate, "lr": self.code_rate}
-        return [self.dense(groups, replicas), self.sparse(own)] if lazy else [self.dense([*groups, own], replicas)]
+        code_group = {"params": [codes], "rate": self.code_rate, "lr": self.code_rate}
+        return (
+            [self.dense(groups, replicas), self.sparse(code_group)]
+            if lazy
+            else [self.dense([*groups, code_group], replicas)]
+        )
 
     def factor(self, step: int, steps: int) -> float:
         """A rate at an outer step over its first value."""

@@ -188,12 +188,12 @@ def adaptation(archive: Archive) -> Figure:
 def codes(archive: Archive) -> Figure:
     """First two principal components of the training codes, coloured by each true parameter; new tasks as crosses."""
     names = archive.parameter_names
-    points, new, share = _principal(archive)
+    points, new, share = archive.principal()
     figure, axes = plt.subplots(1, len(names), figsize=(3.6 * len(names), 3.2), layout="constrained", squeeze=False)
     for i, (axis, name) in enumerate(zip(axes[0], names, strict=True)):
         values = archive.train_parameters[:, i]
         limits = {"vmin": values.min(), "vmax": values.max(), "cmap": "viridis"}
-        seen = axis.scatter(*points.T, c=values, s=22, **limits)
+        dots = axis.scatter(*points.T, c=values, s=22, **limits)
         axis.scatter(
             *new.T,
             c=archive.test_parameters[:, i],
@@ -204,14 +204,14 @@ def codes(archive: Archive) -> Figure:
             **limits,
         )
         axis.set(xlabel=f"PC 1 ({100 * share[0]:.0f} %)", title=f"coloured by {name} (X: new tasks)")
-        figure.colorbar(seen, ax=axis)
+        figure.colorbar(dots, ax=axis)
     axes[0, 0].set_ylabel(f"PC 2 ({100 * share[1]:.0f} %)" if len(share) > 1 else "")
     return figure
 
 
 def codes_of_domains(archive: Archive) -> Figure:
     """First two principal components of the training codes, coloured by domain; new tasks as crosses."""
-    points, new, share = _principal(archive)
+    points, new, share = archive.principal()
     figure, axis = plt.subplots(figsize=(5.6, 3.6), layout="constrained")
     for i, name in enumerate(dict.fromkeys(archive.train_domains.tolist())):
         old, crosses = points[archive.train_domains == name], new[archive.test_domains == name]
@@ -221,16 +221,6 @@ def codes_of_domains(archive: Archive) -> Figure:
     axis.set_ylabel(f"PC 2 ({100 * share[1]:.0f} %)" if len(share) > 1 else "")
     figure.legend(loc="outside right center", frameon=False)
     return figure
-
-
-def _principal(archive: Archive) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """First two principal components of training and of new codes `[tasks, 2]`, and each component's share."""
-    points = archive.train_codes
-    centre = points.mean(0)
-    _, spread, axes_of_codes = np.linalg.svd(points - centre, full_matrices=False)
-    plane = np.zeros((points.shape[1], 2))
-    plane[:, : min(2, len(axes_of_codes))] = axes_of_codes[:2].T
-    return (points - centre) @ plane, (archive.test_codes - centre) @ plane, spread**2 / (spread**2).sum()
 
 
 def training(archive: Archive) -> Figure:

@@ -17,10 +17,10 @@ from omegaconf import DictConfig
 from rich.progress import track
 
 from metastruct.assembly import Trained, component
-from metastruct.config import ConfigError, closest, groups
+from metastruct.config import ConfigError, groups
 from metastruct.evaluation.archive import Archive
 from metastruct.evaluation.long_horizon import Orbits, measure, orbits_from, roll
-from metastruct.facts import settings_of
+from metastruct.facts import closest, settings_of
 from metastruct.integrators.flow import Flow
 from metastruct.reports.long_horizon import ORBITS, write_study
 from metastruct.reports.tables import as_csv, read_records
@@ -49,10 +49,10 @@ class LongHorizon:
     trajectories: int = 2
 
     def __post_init__(self) -> None:
-        known = groups()["integrator"]
+        integrators = groups()["integrator"]
         for name in self.integrators:
-            if name not in known:
-                raise ValueError(f"integrator {name} is not known; {closest(name, known)}")
+            if name not in integrators:
+                raise ValueError(f"integrator {name} is not known; {closest(name, integrators)}")
 
     def study(self, runs: Sequence[RunFolder], store: Path, folder: Path) -> bool:
         """Measure what is missing of those runs that are finished, then write orbits.csv, the table and the figure.
@@ -116,8 +116,8 @@ class LongHorizon:
         content = read_checked(run.model)
         if content is None:
             raise ValueError(f"{run.model} is missing or damaged; train.py with force=true makes it again")
-        asked = Run.of(cfg)
-        trained, system = Trained.load(asked.config, content, asked.training.name), component(cfg.system)
+        source_run = Run.of(cfg)
+        trained, system = Trained.load(source_run.config, content, source_run.training.name), component(cfg.system)
         archive = Archive.load(run.evaluation)
         if archive.learned_energy_range is None:
             raise ValueError(f"a study of energies needs dynamics that have one, got dynamics={cfg.dynamics.name}")

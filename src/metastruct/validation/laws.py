@@ -9,8 +9,8 @@ from typing import Any, get_type_hints
 
 from omegaconf import DictConfig, OmegaConf
 
-from metastruct.config import COMPONENTS, Config, ConfigError, closest
-from metastruct.facts import facts_of
+from metastruct.config import COMPONENTS, Config, ConfigError
+from metastruct.facts import closest, facts_of
 
 Law = str | Sequence[str]
 

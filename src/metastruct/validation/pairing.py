@@ -9,31 +9,25 @@ from omegaconf import DictConfig, OmegaConf
 
 from metastruct.config import COMPONENTS, ConfigError, takes_rank
 from metastruct.facts import brings, by_default, facts_of, options, ranked
-from metastruct.needs import STUDIED, Piece, Pieces, Unmet, unmet
+from metastruct.needs import STUDIED, Piece, Pieces, Unmet, chosen, unmet
 
 if TYPE_CHECKING:
     from metastruct.systems.system import System
 
-KNOWN = ("structure", "canonical", "has_energy_cap")  # what a system says of itself
-
 
 def check_needs(cfg: DictConfig, system: System | None) -> None:
     """Refuse the first need that is not met, with every exchange of one piece that would do."""
-    pieces = chosen(cfg, system)
+    pieces = pieces_of(cfg, system)
     for need in unmet(pieces):
         ways = [*_ways(pieces, need)]
         advice = f"; {', or '.join(ways)}" if ways else ""
-        raise ConfigError(f"{need.piece.group}={need.piece.name} needs {need.what}, got {need.got}{advice}")
+        raise ConfigError(f"{need.piece.group}={need.piece.name} needs {need.phrase}, got {need.got}{advice}")
 
 
-def chosen(cfg: DictConfig, system: System | None) -> Pieces:
-    """The pieces of a configuration with their settings, and what the system is."""
-    pieces: dict[str, Piece | None] = {}
-    for group in COMPONENTS:
-        settings: Any = None if cfg[group] is None else OmegaConf.to_container(cfg[group], resolve=True)
-        more = {name: getattr(system, name) for name in KNOWN} if group == STUDIED and system is not None else {}
-        pieces[group] = None if settings is None else Piece(group, settings["name"], settings, more)
-    return pieces
+def pieces_of(cfg: DictConfig, system: System | None) -> Pieces:
+    """The pieces of a configuration with their settings, and what the system says of itself."""
+    plain: Any = {group: cfg[group] and OmegaConf.to_container(cfg[group], resolve=True) for group in COMPONENTS}
+    return chosen(plain, None if system is None else system.provides)
 
 
 def _ways(pieces: Pieces, need: Unmet) -> Iterator[str]:
@@ -46,10 +40,12 @@ def _ways(pieces: Pieces, need: Unmet) -> Iterator[str]:
         ways = []
         for group, kept in (need.key, need.key[::-1]):
             present = pieces.get(group)
-            others = [name for name in options(group) if group != STUDIED and (present is None or name != present.name)]
+            alternatives = [
+                name for name in options(group) if group != STUDIED and (present is None or name != present.name)
+            ]
             names = [
                 name
-                for name in sorted(others, key=lambda name: _rank_of(group, name))
+                for name in sorted(alternatives, key=lambda name: _rank_of(group, name))
                 if {other.key for other in unmet(exchanged(pieces, group, name, kept))} <= allowed
             ]
             if names:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from metastruct.assembly import build_learner, build_system, component, outline_of
 from metastruct.config import Config, ConfigError
-from metastruct.validation.size import COPIES, SINGLE, memory
+from metastruct.validation.size import check_trained
 
 if TYPE_CHECKING:
     from metastruct.data.observations import Recordings
@@ -43,12 +43,7 @@ def rehearse(config: Config) -> int:
     except ValueError as error:
         raise ConfigError(f"optimizer={config.optimizer['name']}: {error}") from error
     count = sum(parameter.numel() for parameter in learner.model.parameters())
-    needed, there = COPIES * SINGLE * config.replicas * count, memory()
-    if needed > there:
-        raise ConfigError(
-            f"the model has {count:,} parameters, whose training would take {needed / 2**30:,.0f} GiB, this machine "
-            f"has {there / 2**30:,.0f} GiB; choose a smaller net or modulation"
-        )
+    check_trained(count, config.replicas)
     return count
 
 

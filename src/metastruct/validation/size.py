@@ -18,12 +18,21 @@ COPIES = 4  # of a weight: itself, its gradient and two moments of its optimizer
 
 def check_size(cfg: DictConfig, outline: Outline) -> None:
     """Refuse what exceeds all the memory that there is."""
-    there = memory()
-    for what, size, keys in sizes(cfg, outline):
-        if size > there:
-            raise ConfigError(
-                f"{what} would take {size / 2**30:,.0f} GiB, this machine has {there / 2**30:,.0f} GiB; lower {keys}"
-            )
+    for label, size, keys in sizes(cfg, outline):
+        check_fits(label, size, f"lower {keys}")
+
+
+def check_trained(parameters: int, replicas: int) -> None:
+    """Refuse a training of so many parameters that exceeds all the memory that there is."""
+    label = f"the training of a model of {parameters:,} parameters"
+    check_fits(label, COPIES * SINGLE * replicas * parameters, "choose a smaller net or modulation")
+
+
+def check_fits(label: str, size: float, advice: str) -> None:
+    if size > (there := memory()):
+        raise ConfigError(
+            f"{label} would take {size / 2**30:,.0f} GiB, this machine has {there / 2**30:,.0f} GiB; {advice}"
+        )
 
 
 def sizes(cfg: DictConfig, outline: Outline) -> list[tuple[str, float, str]]:

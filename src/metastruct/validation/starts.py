@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from omegaconf import DictConfig
 
-from metastruct.assembly import component
+from metastruct.assembly import build_system
 from metastruct.config import ConfigError
 
 if TYPE_CHECKING:
@@ -23,7 +23,4 @@ def check_start(cfg: DictConfig, system: System | None, outline: Outline) -> Non
             f"start={cfg.start.name} needs a system whose trajectories start so, got data={cfg.data.name}; leave start "
             "out"
         )
-    try:
-        system.started_by(component(cfg.start), outline.trajectories)
-    except ValueError as error:
-        raise ConfigError(str(error)) from None
+    build_system(cfg, outline.trajectories)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from omegaconf import DictConfig, OmegaConf
 
-from metastruct.config import ConfigError
+from metastruct.config import COMPONENTS, ConfigError
 from metastruct.facts import facts_of, options, settings_of
 from metastruct.tracking.account import check_word, has_key
 
@@ -47,11 +47,14 @@ def check_words(cfg: DictConfig) -> None:
             raise ConfigError(str(error)) from None
 
 
-def check_schedule(cfg: DictConfig) -> None:
-    if cfg.learner.get("codes") == "reset" and cfg.learner.get("schedule") == "joint":
-        raise ConfigError(
-            "learner.codes=reset needs learner.schedule=alternating: joint codes would take one step only"
-        )
+def check_excluded(cfg: DictConfig) -> None:
+    """Refuse the first settings of a piece that its yaml excludes together."""
+    for group in COMPONENTS:
+        for excluded in facts_of(group, cfg[group].name).excludes if cfg[group] is not None else ():
+            settings = {key: value for key, value in excluded.items() if key != "because"}
+            if all(cfg[group][key] == value for key, value in settings.items()):
+                words = " with ".join(f"{group}.{key}={value}" for key, value in settings.items())
+                raise ConfigError(f"{words} makes no sense: {excluded['because']}; change one of them")
 
 
 def check_tags(cfg: DictConfig) -> None:
@@ -63,8 +66,8 @@ def check_tags(cfg: DictConfig) -> None:
             if any(tag in tags for tags in there.values()):
                 continue
             if tag not in elsewhere:
-                known = ", ".join(dict.fromkeys([*there["net"], *elsewhere]))
-                raise ConfigError(f"{key} must be a list of {known}, got {list(OmegaConf.select(cfg, key))}")
+                listing = ", ".join(dict.fromkeys([*there["net"], *elsewhere]))
+                raise ConfigError(f"{key} must be a list of {listing}, got {list(OmegaConf.select(cfg, key))}")
             raise ConfigError(
                 f"{key} holds {tag}, which net={cfg.net.name} with dynamics={cfg.dynamics.name} has not; use "
                 f"{elsewhere[tag]}"
