@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from metastruct.data.source import Source
     from metastruct.dynamics.dynamics import Scales
     from metastruct.dynamics.model import ModulatedModel
-    from metastruct.evaluation.adapted import Protocol
+    from metastruct.evaluation.fitted import Protocol
     from metastruct.evaluation.metric import Metric
     from metastruct.learners.learner import Learner
     from metastruct.objectives.objective import Objective
@@ -167,7 +167,7 @@ def build_metrics(names: Sequence[str]) -> dict[str, Metric]:
 
 def build_protocol(cfg: Config) -> Protocol:
     """How the evaluation of a configuration meets new tasks, and what it measures; errors as of `build_metrics`."""
-    from metastruct.evaluation.adapted import Protocol
+    from metastruct.evaluation.fitted import Protocol
 
     named = cfg.evaluation.metrics
     return Protocol(

@@ -92,13 +92,12 @@ def _said(word: str, value: Any) -> str:
     return f"{word} only with {', '.join(map(' '.join, zip(value, limits, strict=True)))}"
 
 
-def chosen(settings: Mapping[str, Mapping[str, Any] | None], law: Mapping[str, Any] | None = None) -> Pieces:
+def chosen(settings: Mapping[str, Mapping[str, Any] | None], **more: Mapping[str, Any]) -> Pieces:
     """The pieces of the settings of each group, which hold their names.
 
     Args:
-        law: what the system says of itself.
+        more: what the system, or the piece of another group, says of itself.
     """
-    more = {STUDIED: law or {}}
     return {
         group: None if piece is None else Piece(group, piece["name"], piece, more.get(group, {}))
         for group, piece in settings.items()

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import re
 
+import numpy as np
 import pytest
 
 from metastruct import config
 from metastruct.assembly import build_system
 from metastruct.config import ConfigError, groups
+from metastruct.data.source import Source
+from metastruct.data.trajectory import Member, Trajectory
 from metastruct.facts import described, facts_of, options, settings_of
 from metastruct.sweeps.table import configured
 from metastruct.validation import validate
@@ -61,7 +64,11 @@ def test_most_components_have_facts_so_that_they_could():
 @pytest.mark.parametrize(("group", "option"), CHOICES)
 def test_what_a_yaml_declares_of_its_settings_and_of_others_means_something(group, option):
     facts = facts_of(group, option)
-    of_systems = build_system(config.composed()).provides
+    still = Member((Trajectory(np.zeros(1), np.zeros((1, 1))),) * 2)
+    of_themselves = {
+        "system": build_system(config.composed()).provides,
+        "data": Source("still", ("q",), [still], [still], 1).provides,
+    }
     for setting, law in facts.values.items():
         assert setting in settings_of(group, option)
         if isinstance(law, str):
@@ -72,8 +79,8 @@ def test_what_a_yaml_declares_of_its_settings_and_of_others_means_something(grou
     for other, need in facts.needs.items():
         assert other in groups()
         for word in set(need) - {"what"}:
-            provided = [facts_of(other, name).provides for name in options(other)]
-            assert any(word in words for words in [of_systems, *provided] if other != "system" or words is of_systems)
+            declared = () if other == "system" else (facts_of(other, name).provides for name in options(other))
+            assert any(word in words for words in (of_themselves.get(other, {}), *declared))
 
 
 def test_a_fact_that_means_nothing_is_refused(monkeypatch):

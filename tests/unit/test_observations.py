@@ -80,7 +80,9 @@ def test_recordings_lay_trajectories_and_tasks_end_to_end(members, lengths):
     }
     for name in ("states", "derivatives", "inputs"):
         np.testing.assert_array_equal(recordings.parts[name], np.concatenate([getattr(one, name) for one in every]))
-    np.testing.assert_array_equal(recordings.parts["times"][:, 0], np.concatenate([one.times for one in every]))
+    np.testing.assert_array_equal(
+        recordings.parts["times"][:, 0], np.concatenate([one.times - one.times[0] for one in every])
+    )
 
 
 def test_what_nobody_knows_is_not_there():
@@ -126,7 +128,8 @@ def test_support_holds_each_task_its_own_observations_once_with_what_belongs_to_
         assert len(set(rows)) == len(rows) == min(5, sum(own))
         assert {row[0] for row in rows} == {task}
     for time, (task, number, sample) in zip(drawn.times[..., 0].flatten(), drawn.states.flatten(0, 1), strict=True):
-        assert time == members[int(task)].trajectories[int(number)].times[int(sample)]
+        times = members[int(task)].trajectories[int(number)].times
+        assert time == times[int(sample)] - times[0]
 
 
 def test_support_has_what_is_read_and_a_mask_only_where_tasks_are_filled_up():

@@ -18,8 +18,8 @@ from metastruct.data.observations import Recordings
 from metastruct.data.source import Source
 from metastruct.data.trajectory import Member, Trajectory
 from metastruct.dynamics.dynamics import Scales
-from metastruct.evaluation.adapted import Learned, Protocol
 from metastruct.evaluation.errors import relative_error
+from metastruct.evaluation.fitted import Learned, Protocol
 from metastruct.evaluation.protocol import Evaluation, MetricRefused, evaluate
 from metastruct.evaluation.summary import summary
 from metastruct.facts import in_order, metric_facts
@@ -33,7 +33,7 @@ from metastruct.optimizers.adam import Adam
 
 YAMLS = sorted((CONF / "integrator").glob("*.yaml"))
 TRAIN = [[12, 3, 8], [20], [5, 5], [9, 2, 1, 11], [30, 4], [7, 7, 7]]
-PIECES = {"dynamics": "hamiltonian", "adaptation": "levenberg_marquardt"}
+PIECES = {"dynamics": "hamiltonian", "adaptation": "levenberg_marquardt", "data": "simulated"}
 TEST = [[6, 9, 14, 3], [25, 8, 5], [4, 3, 20]]  # the first two of each are support
 
 
@@ -136,7 +136,7 @@ def test_windows_of_a_batch_are_consecutive_samples_of_one_trajectory_of_their_t
     ).double()
     learner.configure_optimizers()
     windows = {
-        (task, *one.times[i : i + 3].tolist())
+        (task, *(one.times - one.times[0])[i : i + 3].tolist(), *one.states[i].tolist())
         for task, member in enumerate(source().train)
         for one in member.trajectories
         for i in range(len(one) - 2)
@@ -144,8 +144,10 @@ def test_windows_of_a_batch_are_consecutive_samples_of_one_trajectory_of_their_t
     drawn = set()
     for step in range(20):
         tasks, points = learner.batches[step].tasks, learner.batches[step].points[0]
-        times = learner.observed(tasks, points).times.unflatten(1, (-1, 3))[..., 0]
-        drawn |= {(task, *row) for task, rows in zip(tasks.tolist(), times.tolist(), strict=True) for row in rows}
+        seen = learner.observed(tasks, points)
+        times, first = seen.times.unflatten(1, (-1, 3))[..., 0], seen.states.unflatten(1, (-1, 3))[:, :, 0]
+        rows = torch.cat([times, first], -1).tolist()
+        drawn |= {(task, *row) for task, own in zip(tasks.tolist(), rows, strict=True) for row in own}
         assert learner.outer_update(step).isfinite()
     assert drawn <= windows
     assert len(drawn) > 0.3 * len(windows)

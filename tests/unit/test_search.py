@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from metastruct.assembly import build_learner, build_metrics, build_protocol, build_source, component
-from metastruct.evaluation.adapted import Learned
+from metastruct.evaluation.fitted import Learned
 from metastruct.evaluation.protocol import evaluate
 from metastruct.evaluation.summary import summary
 from metastruct.facts import CONF, headline_errors

@@ -26,6 +26,7 @@ class Source:
         law: what the members obey, where it is known; else nothing can ask for the true field or the true energy.
         input_names: of the signals that drive the members.
         parameter_names: of what tells members apart, where that is known.
+        held_inputs: does an input stay as it is from one instant to the next? Else it goes along a straight line.
 
     Raises:
         ValueError: a split is empty, members differ in what is known of them, or one does not have the components that
@@ -42,7 +43,9 @@ class Source:
         law: System | None = None,
         input_names: Sequence[str] = (),
         parameter_names: Sequence[str] = (),
+        held_inputs: bool = False,
     ):
+        self.held_inputs = held_inputs
         self.name, self.parameter_names = name, tuple(parameter_names)
         self.state_names, self.input_names = tuple(state_names), tuple(input_names)
         self.train, self.test, self.law = tuple(train), tuple(test), law
@@ -92,6 +95,11 @@ class Source:
     def parts(self) -> tuple[str, ...]:
         """What is seen of all members, names of the parts of a trajectory."""
         return tuple(self.train[0].trajectories[0].widths)
+
+    @property
+    def provides(self) -> dict[str, bool]:
+        """What metrics may need of it, by the words of their yamls."""
+        return {"observed_field": self.law is None and "derivatives" in self.parts}
 
     def check_windows(self, length: int) -> None:
         """Has each member a trajectory as long as a window, a test member one of support?
@@ -154,5 +162,5 @@ class Source:
 
     def split(self, train: Sequence[Member], test: Sequence[Member]) -> Source:
         """The source with other members."""
-        names = {"input_names": self.input_names, "parameter_names": self.parameter_names}
-        return Source(self.name, self.state_names, train, test, self.support_trajectories, self.law, **names)
+        names = self.input_names, self.parameter_names, self.held_inputs
+        return Source(self.name, self.state_names, train, test, self.support_trajectories, self.law, *names)

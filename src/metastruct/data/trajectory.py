@@ -128,11 +128,13 @@ class Queries:
             trajectory, and in all of those that a member has fewer of than another.
         inputs: u `[tasks, trajectories, instants, input]`, that of the last instant after it; None where nothing drives
             the members.
+        derivatives: dx/dt, as `states`; None where nobody knows it.
     """
 
     times: Array
     states: Array
     inputs: Array | None = None
+    derivatives: Array | None = None
 
     @classmethod
     def of(cls, members: Sequence[Member]) -> Queries:
@@ -142,13 +144,16 @@ class Queries:
         count, instants = max(len(member.trajectories) for member in members), max(map(len, every))
         times = np.zeros((len(members), count, instants))
         states = np.full((*times.shape, first.states.shape[-1]), np.nan)
+        derivatives = None if first.derivatives is None else states.copy()
         inputs = None if first.inputs is None else np.zeros((*times.shape, first.inputs.shape[-1]))
         for task, member in enumerate(members):
             for number, one in enumerate(member.trajectories):
                 length = len(one)
                 times[task, number], times[task, number, :length] = one.times[-1], one.times
                 states[task, number, :length] = one.states
+                if derivatives is not None and one.derivatives is not None:
+                    derivatives[task, number, :length] = one.derivatives
                 if inputs is not None and one.inputs is not None:
                     inputs[task, number], inputs[task, number, :length] = one.inputs[-1], one.inputs
         alike = len(every) == count * len(members) and all(np.array_equal(one.times, first.times) for one in every)
-        return cls(first.times if alike else times, states, inputs)
+        return cls(first.times if alike else times, states, inputs, derivatives)

@@ -9,7 +9,8 @@ import numpy as np
 
 from metastruct.adaptation.adaptation import Adaptation
 from metastruct.data.source import Source
-from metastruct.evaluation.adapted import Adapted, Learned, Protocol
+from metastruct.evaluation.adapted import Adapted
+from metastruct.evaluation.fitted import Learned, Protocol
 from metastruct.evaluation.metric import Metric
 from metastruct.facts import metric_facts
 from metastruct.integrators.integrator import Integrator

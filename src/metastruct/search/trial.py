@@ -63,7 +63,7 @@ def run(job: Job, outputs: str) -> Iterator[Row]:
     import torch
 
     from metastruct.assembly import Trained, build_learner, build_metrics, build_protocol, build_source, component
-    from metastruct.evaluation.adapted import Learned
+    from metastruct.evaluation.fitted import Learned
     from metastruct.evaluation.protocol import evaluate
     from metastruct.evaluation.summary import summary
 

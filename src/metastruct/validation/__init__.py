@@ -78,7 +78,7 @@ def check(cfg: DictConfig) -> None:
     check_start(cfg, system, outline)
     check_draws(cfg, outline)
     check_size(cfg, outline)
-    check_metrics(cfg, system)
+    check_metrics(cfg, system, outline)
 
 
 def check_read(cfg: DictConfig) -> None:

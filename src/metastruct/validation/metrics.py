@@ -12,17 +12,18 @@ from metastruct.needs import Piece, unmet_of
 from metastruct.validation.pairing import pieces_of
 
 if TYPE_CHECKING:
+    from metastruct.data.outline import Outline
     from metastruct.systems.system import System
 
 
-def check_metrics(cfg: DictConfig, system: System | None) -> None:
+def check_metrics(cfg: DictConfig, system: System | None, outline: Outline) -> None:
     """Refuse a name that means nothing here; without names, everything is measured that can be."""
     names = cfg.evaluation.get("metrics")
     if names is None:
         return
     if not names or len(set(names)) < len(names):
         raise ConfigError(f"evaluation.metrics must name each metric once, got {list(names)}; null stands for all")
-    pieces = pieces_of(cfg, system)
+    pieces = pieces_of(cfg, system, outline.derivatives is not False)
     for name in names:
         try:
             metric_facts(name)

@@ -24,10 +24,15 @@ def check_needs(cfg: DictConfig, system: System | None) -> None:
         raise ConfigError(f"{need.piece.group}={need.piece.name} needs {need.phrase}, got {need.got}{advice}")
 
 
-def pieces_of(cfg: DictConfig, system: System | None) -> Pieces:
-    """The pieces of a configuration with their settings, and what the system says of itself."""
+def pieces_of(cfg: DictConfig, system: System | None, observed: bool = True) -> Pieces:
+    """The pieces of a configuration with their settings, and what the system says of itself.
+
+    Args:
+        observed: may the data have derivatives?
+    """
     plain: Any = {group: cfg[group] and OmegaConf.to_container(cfg[group], resolve=True) for group in COMPONENTS}
-    return chosen(plain, None if system is None else system.provides)
+    law = {} if system is None else system.provides
+    return chosen(plain, system=law, data={"observed_field": system is None and observed})
 
 
 def _ways(pieces: Pieces, need: Unmet) -> Iterator[str]:

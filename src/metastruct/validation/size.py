@@ -41,7 +41,7 @@ def sizes(cfg: DictConfig, outline: Outline) -> list[tuple[str, float, str]]:
     large: list[tuple[str, float, str]] = []
     if outline.numbers is not None:
         keys = outline.settings.get("numbers", "settings of data")
-        large = [(f"data={cfg.data.name}", 2 * DOUBLE * outline.numbers, keys)]  # with derivatives
+        large = [(f"the {cfg.data.name} data", 2 * DOUBLE * outline.numbers, keys)]  # with derivatives
     if outline.tasks is not None:
         batch = min(batch, outline.tasks)
     width, depth = cfg.net.get("width"), cfg.net.get("depth")
