@@ -257,8 +257,8 @@ UNKNOWN, LABELLED = without_derivatives(source().test[0]), replace(source().test
         ({"input_names": ("u",)}, "train member 0 must have 1 inputs, as the others, got 0"),
         ({"train": [*source().train[:2], UNKNOWN]}, "train member 2 must have 2 derivatives, as the"),
         ({"test": [UNKNOWN]}, "test member 0 must have 2 derivatives, as the others, got 0"),
-        ({"test": [LABELLED]}, "test member 0 must have 0 parameters, got 1"),
-        ({"parameter_names": ("w",)}, "train member 0 must have 1 parameters, got 0"),
+        ({"test": [LABELLED]}, "test member 0 must have the 0 parameters that are named, got 1"),
+        ({"parameter_names": ("w",)}, "train member 0 must have the 1 parameters that are named, got 0"),
     ],
 )
 def test_sources_that_do_not_hold_what_they_name_are_refused(change, message):

@@ -64,9 +64,11 @@ class Source:
         if len(member.trajectories) < fewest:
             query = f": {self.support_trajectories} of support and the query" if fewest > 1 else ""
             raise ValueError(f"{owner} must have at least {fewest} trajectories{query}, got {len(member.trajectories)}")
-        labels, expected = (0 if one.parameters is None else len(one.parameters) for one in (member, self.train[0]))
-        if labels != (len(self.parameter_names) or expected):
-            raise ValueError(f"{owner} must have {len(self.parameter_names) or expected} parameters, got {labels}")
+        labels = 0 if member.parameters is None else len(member.parameters)
+        if labels != len(self.parameter_names):
+            raise ValueError(
+                f"{owner} must have the {len(self.parameter_names)} parameters that are named, got {labels}"
+            )
         named = {"states": len(self.state_names), "inputs": len(self.input_names)}
         named["derivatives"] = named["states"] if "derivatives" in self.parts else 0
         for name, size in named.items():

@@ -86,7 +86,8 @@ class Archive:
         _, spread, axes = np.linalg.svd(points - centre, full_matrices=False)
         plane = np.zeros((points.shape[1], 2))
         plane[:, : min(2, len(axes))] = axes[:2].T
-        return (points - centre) @ plane, (self.test_codes - centre) @ plane, spread**2 / (spread**2).sum()
+        shares = spread**2 / ((spread**2).sum() or 1.0)  # codes may all be the same
+        return (points - centre) @ plane, (self.test_codes - centre) @ plane, shares
 
     def save(self, path: Path) -> None:
         """Write the file so that it is whole or not there."""
