@@ -222,9 +222,10 @@ class Trained:
         names = ("state_mean", "state_std", "derivative_std", "input_mean", "input_std")
         try:
             model = build_model(cfg, Scales(**{name: kept["model"].get(f"dynamics.{name}") for name in names}))
-            check_numbers(kept, model)
+            objective = component(cfg.objective)
+            check_numbers(kept, model, objective.components(len(model.dynamics.state_mean)))
             model.load_state_dict(kept["model"])
-            return cls.of(model, component(cfg.objective), kept)
+            return cls.of(model, objective, kept)
         except (ConfigError, Foreign):
             raise
         except (RuntimeError, TypeError, ValueError, AttributeError, IndexError, KeyError) as error:
