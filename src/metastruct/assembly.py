@@ -100,8 +100,10 @@ def build_source(cfg: Config, note: Callable[[str], None]) -> Source:
             )
         objective.check(source.parts)
         source.check_windows(objective.window)
-    except (ValueError, OSError) as error:
+    except ValueError as error:
         raise ConfigError(str(error)) from error
+    except OSError as error:
+        raise ConfigError(f"data={cfg.data['name']} cannot be read: {error}") from error
     return source
 
 

@@ -9,7 +9,6 @@ from omegaconf.errors import OmegaConfBaseException
 
 from metastruct.config import (
     ConfigError,
-    closest,
     composed,
     drop_unused_rank,
     dynamics_name,
@@ -17,7 +16,7 @@ from metastruct.config import (
     method_name,
     takes_rank,
 )
-from metastruct.facts import CONF, settings_of
+from metastruct.facts import CONF, closest, settings_of
 from metastruct.sweeps.table import configured
 from metastruct.systems.pendulum import Pendulum
 from metastruct.validation import adapted_by, best_adaptation, validate

@@ -26,7 +26,7 @@ from metastruct.reports.long_horizon import ORBITS, write_study
 from metastruct.reports.tables import as_csv, read_records
 from metastruct.run import Run, configuration_of
 from metastruct.runs.files import check_contained, locked, read_checked, write_atomically, write_checked
-from metastruct.runs.folder import RunFolder
+from metastruct.runs.folder import RunFolder, family_name
 from metastruct.runs.keys import digest
 from metastruct.tracking.console import console, note
 from metastruct.validation import check_read
@@ -103,7 +103,7 @@ class LongHorizon:
                     return
                 shared = {
                     "run": run.path.name,
-                    "system": cfg.system.name,
+                    "system": family_name(cfg),
                     "integrator": name,
                     "steps_per_period": steps,
                     "seed": cfg.seed,
@@ -113,6 +113,8 @@ class LongHorizon:
 
     def _adapted(self, run: RunFolder, cfg: DictConfig) -> tuple[Flow, Orbits]:
         """The flow of the adapted members of a run, and their orbits from the first query starts."""
+        if cfg.system is None or cfg.data.get("horizon") is None:
+            raise ValueError(f"a study of energies needs a law and a horizon, got data={cfg.data.name}")
         content = read_checked(run.model)
         if content is None:
             raise ValueError(f"{run.model} is missing or damaged; train.py with force=true makes it again")

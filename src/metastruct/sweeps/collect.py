@@ -12,6 +12,7 @@ from omegaconf import OmegaConf
 
 from metastruct.reports.tables import PORTRAIT, as_csv, read_records
 from metastruct.runs.files import write_atomically
+from metastruct.runs.folder import family_name
 from metastruct.runs.provenance import here, named
 from metastruct.sweeps.table import Planned, Table
 
@@ -122,7 +123,7 @@ def described(job: Planned, metrics: dict[str, Any]) -> dict[str, Any]:
         "table": job.table,
         "label": job.label,
         "overrides": f"{job.label} seed={job.seed}",
-        "system": cfg.system.name,
+        "system": family_name(cfg),
         "method": job.method,
         "learner": job.learner,
         "modulation": cfg.modulation.name,
@@ -132,14 +133,14 @@ def described(job: Planned, metrics: dict[str, Any]) -> dict[str, Any]:
         "code_dim": setting("modulation.code_dim"),
         "lambda_z": cfg.locality.lambda_z,
         "lambda_phi": cfg.locality.lambda_phi,
-        "train_tasks": cfg.data.train_tasks,
+        "train_tasks": setting("data.train_tasks"),
         "shots": metrics["shots"],
         "steps": metrics["steps"],
         "adaptation": metrics["adaptation"],
         "start": metrics["start"],
         "codes": setting("learner.codes"),
         "schedule": setting("learner.schedule"),
-        "noise": cfg.data.noise,
+        "noise": setting("data.noise"),
         "orthogonality": ("exact" if cfg.modulation.exact else "soft") if "exact" in cfg.modulation else "",
         "training_steps": metrics["training_steps"],
         "base_parameters": sizes["base"],
@@ -150,7 +151,7 @@ def described(job: Planned, metrics: dict[str, Any]) -> dict[str, Any]:
         "evaluation_seconds": round(sum(seconds.get(part, 0.0) for part in EVALUATION), 2),
         "total_seconds": round(seconds["total"], 2),
         "diverged_tasks": metrics["diverged_tasks"],
-        "test_tasks": cfg.data.test_tasks,
+        "test_tasks": setting("data.test_tasks"),
         "training_diverged_at": "" if metrics["training_diverged_at"] is None else metrics["training_diverged_at"],
         "commit": metrics["commit"],
         "date": metrics["date"],
