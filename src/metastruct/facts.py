@@ -171,10 +171,10 @@ def settings_of(group: str, name: str) -> DictConfig:
 
 
 @cache
-def brings(group: str, name: str) -> Mapping[str, str]:
-    """What a yaml chooses in other groups, such as a learner its modulation."""
+def brings(group: str, name: str) -> Mapping[str, str | None]:
+    """What a yaml chooses in other groups, such as a learner its modulation; None where it takes a piece away."""
     pairs = [pair for entry in described(group, name).get("defaults", []) for pair in entry.items()]
-    return {str(key).removeprefix("override /").partition("@")[0]: str(option) for key, option in pairs}
+    return {str(key).removeprefix("override /").partition("@")[0]: option for key, option in pairs}
 
 
 @cache

@@ -121,7 +121,5 @@ def test_validation_asks_sources_without_what_is_heavy():
 def test_windows_that_no_trajectory_of_a_member_holds_are_refused(source):
     longest = min(max(map(len, member.trajectories)) for member in source.train)
     source.check_windows(1)
-    with pytest.raises(
-        ValueError, match=f"windows of {longest + 1} samples, and the longest trajectory of train"
-    ):
+    with pytest.raises(ValueError, match=f"windows of {longest + 1} samples, and the longest trajectory of train"):
         source.check_windows(longest + 1)

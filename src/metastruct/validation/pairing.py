@@ -75,13 +75,17 @@ def exchanged(pieces: Pieces, group: str, name: str, kept: str = "") -> Pieces:
     """
     changed, old = dict(pieces), pieces.get(group)
     for other, option in {} if old is None else brings(group, old.name).items():
-        present, default = pieces.get(other), by_default().get(other)
-        if other != kept and present is not None and present.name == option:
-            changed[other] = None if default is None else Piece.as_described(other, default)
+        present = pieces.get(other)
+        if other != kept and option == (None if present is None else present.name):
+            changed[other] = _described(other, by_default().get(other))
     for other, option in brings(group, name).items():
         if other != kept:
-            changed[other] = Piece.as_described(other, option)
-    return changed | {group: Piece.as_described(group, name)}
+            changed[other] = _described(other, option)
+    return changed | {group: _described(group, name)}
+
+
+def _described(group: str, option: str | None) -> Piece | None:
+    return None if option is None else Piece.as_described(group, option)
 
 
 def check_rank(cfg: DictConfig) -> None:
