@@ -84,9 +84,9 @@ def test_every_study_of_a_table_can_be_built(every_table):
 
 
 def test_every_word_of_every_table_makes_sense(every_table):
-    """In the first run of its table that says it."""
+    """In the first run that says it."""
+    said: set[str] = set()
     for one in every_table.values():
-        said: set[str] = set()
         for job in one.jobs:
             if not said.issuperset(job.label.split()):
                 said.update(job.label.split())
