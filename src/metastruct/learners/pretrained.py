@@ -9,6 +9,7 @@ from torch import Tensor
 
 from metastruct.learners.initialisation import Initialisation
 from metastruct.learners.learner import own_gradients
+from metastruct.optimizers.residuals import Residuals
 
 
 class Pretrained(Initialisation):
@@ -23,6 +24,9 @@ class Pretrained(Initialisation):
 
     def outer_update(self, step: int) -> Tensor:
         (observed,) = self.drawn(step)
+        if self.optimizer.by_residuals(step, self.steps):
+            residuals = Residuals(self.model, self.objective, observed)
+            return self.optimizer.solve(self.rules, residuals, step, self.steps)
         loss = self.loss_of(observed, None).mean(-1)
         self.step_along(own_gradients(loss, self.trained), step)
         return loss.detach()
