@@ -6,8 +6,8 @@ With r the residuals of a batch and J their derivatives in base and codes, fewer
 
 is the change near to mu phi that solves the batch: what other batches asked for stays where this one has no say.
 Without momentum and damping it is the shortest solution of the linearised least squares. lambda is relative to the mean
-of the diagonal of J J^T and follows the gain ratio, the fall of the loss over the one that was predicted (Marquardt
-1963): a step that raises the loss of its own batch is not taken. Far from the minimum the linear problem says
+of the diagonal of J J^T and follows the gain ratio, the fall of the batch's loss over the predicted one (Marquardt
+1963); a step that raises it is tried again, shorter and without momentum. Far from the minimum the linear problem says
 little, so a share of the outer steps before are Adam's.
 """
 
@@ -22,8 +22,9 @@ from metastruct.optimizers.adam import Adam
 from metastruct.optimizers.least_squares import CODES, Change
 from metastruct.optimizers.residuals import Residuals
 
-POOR, GOOD = 0.25, 0.75  # gain ratios between which the damping stays
-FACTOR = 4.0
+POOR = 0.25  # gain ratio up to which the damping stays
+FACTOR, RETREAT = 4.0, 10.0  # of the damping: where it falls, and where a step is not taken
+ATTEMPTS = 6
 
 
 class GaussNewton(Adam):
@@ -67,28 +68,39 @@ class GaussNewton(Adam):
     def solve(self, rules: Sequence[torch.optim.Optimizer], residuals: Residuals, step: int, steps: int) -> Tensor:
         residuals, rate = residuals.at_most(self.rows), self.rate(step, steps)
         numbers = _Numbers(rules, residuals)
-        kept = {name: self.momentum * change for name, change in numbers.changes().items()}
         problem, data = residuals.linearised()
-        values, remaining = problem.values, problem.along(kept)
-        damping = numbers.damping(values.new_full(values.shape[:-1], self.damping))
-        gram = problem.gram().double()  # the condition of the problem is one over the damping
-        ridge = (damping * gram.diagonal(dim1=-2, dim2=-1).mean(-1))[..., None].expand(values.shape)
-        factor, failure = torch.linalg.cholesky_ex(gram + torch.diag_embed(ridge))
-        weights = torch.cholesky_solve((values - remaining).double()[..., None], factor)
-        change = problem.back(weights[..., 0].to(values))
-        for name, part in kept.items():
-            change[name] = change[name] + part if name in change else part
-        left = (values - rate * (remaining + (gram @ weights)[..., 0])).square()
-        before, predicted = values.square().sum(-1), left.sum(-1)
-        earlier = numbers.moved(change, rate)
-        # Norms have a kink at zero, where they end: of them the prediction stands for what came.
-        after = residuals.loss() + left[..., data:].sum(-1)
-        gain = (before - after) / (before - predicted)
-        taken = (after < before) & (failure == 0)
-        numbers.settle(earlier, change, taken)
-        scale = torch.where(taken & (gain > GOOD), 1 / FACTOR, torch.where(taken & (gain > POOR), 1.0, FACTOR))
-        numbers.damp((damping * scale).clamp(min=self.least_damping))
+        values, kept = problem.values, {name: self.momentum * change for name, change in numbers.changes().items()}
+        gram, along = problem.gram().double(), problem.along(kept)  # double: the condition is one over the damping
+        level, before = gram.diagonal(dim1=-2, dim2=-1).mean(-1), values.square().sum(-1)
+        damping, memory = numbers.damping(torch.full_like(before, self.damping)), torch.ones_like(before)
+        for _ in range(ATTEMPTS):
+            ridge = torch.diag_embed((damping * level)[..., None].expand(values.shape))
+            wanted = (values - memory[..., None] * along).double()
+            factor, failure = torch.linalg.cholesky_ex(gram + ridge)
+            weights = torch.cholesky_solve(wanted[..., None], factor)
+            change = problem.back(weights[..., 0].to(values))
+            for name, part in kept.items():
+                change[name] = change[name] + _by_replica(memory, part) * part if name in change else part
+            left = values - rate * (memory[..., None] * along + (gram @ weights)[..., 0])
+            numbers.move(change, rate)
+            # Norms have a kink at zero, where they end: of them the prediction stands for what came.
+            after = residuals.loss() + left[..., data:].square().sum(-1)
+            numbers.back()
+            taken = (after < before) & (failure == 0)
+            if bool((taken | ~before.isfinite()).all()):
+                break
+            damping = torch.where(taken, damping, damping * RETREAT)
+            memory = torch.where(taken, memory, 0.0)
+        numbers.take(change, rate, taken)
+        gain = (before - after) / (before - left.square().sum(-1))
+        damping = torch.where(gain > POOR, damping / FACTOR, damping)
+        numbers.states[numbers.first]["damping"] = damping.clamp(min=self.least_damping)
         return values[..., :data].square().sum(-1)
+
+
+def _by_replica(numbers: Tensor, like: Tensor) -> Tensor:
+    """One number a replica `[...]`, to be multiplied with what has more axes."""
+    return numbers.reshape(*numbers.shape, *[1] * (like.dim() - numbers.dim()))
 
 
 class _Numbers:
@@ -96,52 +108,50 @@ class _Numbers:
 
     def __init__(self, rules: Sequence[torch.optim.Optimizer], residuals: Residuals):
         self.parameters: dict[str, nn.Parameter] = residuals.base
-        self.index = residuals.index
-        self.axes = residuals.observations.states.dim() - 3
         if residuals.table is not None:
             self.parameters = self.parameters | {CODES: residuals.table}
+        self.index, self.axes = residuals.index, residuals.observations.states.dim() - 3
         states = {p: rule.state[p] for rule in rules for group in rule.param_groups for p in group["params"]}
         self.states: dict[str, dict[str, Tensor]] = {name: states[p] for name, p in self.parameters.items()}
-        self.first = next(iter(self.states.values()))
+        self.first = next(iter(self.states))
+        self.before = {name: self._at(name, parameter).clone() for name, parameter in self.parameters.items()}
+
+    def _at(self, name: str, values: Tensor) -> Tensor:
+        """The rows of the batch, of codes."""
+        return values[self.index] if name == CODES else values
+
+    def _put(self, name: str, values: Tensor, part: Tensor) -> None:
+        if name == CODES:
+            values[self.index] = part
+        else:
+            values.copy_(part)
 
     def changes(self) -> Change:
-        """The last ones; nothing of what has not changed by them yet."""
-        changes = {name: state["change"] for name, state in self.states.items() if "change" in state}
-        return {
-            name: change[self.index] if name == CODES else change.flatten(self.axes) for name, change in changes.items()
-        }
+        """The last ones; nothing of what has none yet."""
+        changes = {n: self._at(n, state["change"]) for n, state in self.states.items() if "change" in state}
+        return {n: change if n == CODES else change.flatten(self.axes) for n, change in changes.items()}
 
     def damping(self, first: Tensor) -> Tensor:
-        return self.first.get("damping", first)
+        """The last one, or the first."""
+        return self.states[self.first].get("damping", first)
 
-    def damp(self, damping: Tensor) -> None:
-        self.first["damping"] = damping
-
-    def moved(self, change: Change, rate: float) -> Change:
-        """Move against the change; what was there before."""
-        earlier = {}
+    def move(self, change: Change, rate: float) -> None:
+        """Against the change, from where everything was."""
         for name, part in change.items():
-            parameter = self.parameters[name]
-            if name == CODES:
-                earlier[name] = parameter[self.index].clone()
-                parameter[self.index] -= rate * part
-            else:
-                earlier[name] = parameter.clone()
-                parameter.sub_(part.view_as(parameter), alpha=rate)
-        return earlier
+            self._put(name, self.parameters[name], self.before[name] - rate * part.view_as(self.before[name]))
 
-    def settle(self, earlier: Change, change: Change, taken: Tensor) -> None:
-        """Remember the change of replicas where it is taken; put the others back, without a memory."""
-        for name, part in change.items():
-            parameter, state = self.parameters[name], self.states[name]
-            here = taken.reshape(*taken.shape, *[1] * (parameter.dim() - self.axes))
+    def back(self) -> None:
+        """To where everything was."""
+        for name, part in self.before.items():
+            self._put(name, self.parameters[name], part)
+
+    def take(self, change: Change, rate: float, taken: Tensor) -> None:
+        """Move replicas where the change is taken, and remember it; the others forget theirs."""
+        for name, flat in change.items():
+            before, state = self.before[name], self.states[name]
+            part = torch.where(_by_replica(taken, before), flat.view_as(before), 0.0)
+            self._put(name, self.parameters[name], before - rate * part)
             for old in ("exp_avg", "exp_avg_sq"):  # of Adam, which does not come back
                 state.pop(old, None)
             state.setdefault("step", torch.zeros(()))
-            if name == CODES:
-                parameter[self.index] = torch.where(here, parameter[self.index], earlier[name])
-                table = state.setdefault("change", torch.zeros_like(parameter))
-                table[self.index] = torch.where(here, part, 0.0)
-            else:
-                parameter.copy_(torch.where(here, parameter, earlier[name]))
-                state["change"] = torch.where(here, part.view_as(parameter), 0.0)
+            self._put(name, state.setdefault("change", torch.zeros_like(self.parameters[name])), part)

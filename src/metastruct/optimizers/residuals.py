@@ -69,6 +69,7 @@ class Residuals:
         shorter = {name: values[..., kept, :] for name, values in _parts(self.observations).items()}
         return replace(self, observations=Observations(**shorter))
 
+    @torch.enable_grad()
     def linearised(self) -> tuple[LeastSquares, int]:
         """At the numbers as they are, and how many of the residuals are of data; the others are of norms."""
         data = self._data()
@@ -93,13 +94,12 @@ class Residuals:
             codes = codes.repeat_interleave(each, -2).unsqueeze(-2).requires_grad_()
             wanted.append(codes)
         data = []
-        with torch.enable_grad():
-            values = _called(self, numbers, Observations(**windows), codes).squeeze(-2) / (count * window) ** 0.5
-            for residual in values.unbind(-1):
-                gradients = torch.autograd.grad(residual.sum(), wanted, retain_graph=True, allow_unused=True)
-                base = {name: g.flatten(axes + 1) for name, g in zip(numbers, gradients, strict=False) if g is not None}
-                own = None if codes is None else gradients[-1].reshape(*lead, tasks, each, -1)
-                data.append(Rows(residual.detach(), base, own))
+        values = _called(self, numbers, Observations(**windows), codes).squeeze(-2) / (count * window) ** 0.5
+        for residual in values.unbind(-1):
+            gradients = torch.autograd.grad(residual.sum(), wanted, retain_graph=True, allow_unused=True)
+            base = {name: g.flatten(axes + 1) for name, g in zip(numbers, gradients, strict=False) if g is not None}
+            own = None if codes is None else gradients[-1].reshape(*lead, tasks, each, -1)
+            data.append(Rows(residual.detach(), base, own))
         return data
 
     def _base_norm(self) -> Rows | None:
@@ -119,8 +119,7 @@ class Residuals:
         if self.code_norm is None or self.codes is None:
             return None
         codes = self.codes.requires_grad_()
-        with torch.enable_grad():
-            norms = self.code_norm(codes) / codes.shape[-2]
+        norms = self.code_norm(codes) / codes.shape[-2]
         (gradient,) = torch.autograd.grad(norms.sum(), codes)
         root = _root(norms)
         return Rows(root / 2, {}, (gradient / root[..., None]).unsqueeze(-2))
