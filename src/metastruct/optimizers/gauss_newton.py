@@ -93,7 +93,7 @@ class GaussNewton(Adam):
             memory = torch.where(taken, memory, 0.0)
         numbers.take(change, rate, taken)
         gain = (before - after) / (before - left.square().sum(-1))
-        damping = torch.where(gain > POOR, damping / FACTOR, damping)
+        damping = torch.where(taken & (gain > POOR), damping / FACTOR, damping)
         numbers.states[numbers.first]["damping"] = damping.clamp(min=self.least_damping)
         return values[..., :data].square().sum(-1)
 
