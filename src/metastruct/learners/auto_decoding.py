@@ -21,6 +21,7 @@ from torch.optim import Optimizer
 from metastruct.data.batches import Batches
 from metastruct.learners.learner import Learner, own_gradients
 from metastruct.learners.recording import Recorded
+from metastruct.optimizers.residuals import Residuals
 
 CHUNK = 256  # draws of a task at a time, where all are looked at
 
@@ -77,6 +78,8 @@ class AutoDecoding(Learner):
         self.optimizer.anneal(self.rules, step, self.steps)
         batch = self.batches[step]
         tasks, points = batch.tasks.to(self.device), batch.points.to(self.device)
+        if self.optimizer.by_residuals(step, self.steps):
+            return self.optimizer.solve(self.rules, self._residuals(tasks, points[0]), step, self.steps)
         if self.joint:
             return self._update(tasks, points[0], base=True, code=True)
         if self.reset:
@@ -97,6 +100,20 @@ class AutoDecoding(Learner):
     def _index(self, tasks: Tensor) -> tuple[Tensor, ...]:
         """Where the codes of tasks `[..., batch]` are."""
         return *(torch.arange(n, device=tasks.device)[:, None] for n in self.replicas), tasks
+
+    def _residuals(self, tasks: Tensor, points: Tensor) -> Residuals:
+        """The loss of a batch as a sum of squares."""
+        assert isinstance(self.codes, nn.Parameter)
+        weight = self.locality["lambda_z"]
+        return Residuals(
+            self.model,
+            self.objective,
+            self.observed(tasks, points),
+            self.codes,
+            self._index(tasks),
+            self._locality_of_the_base,
+            (lambda codes: weight * torch.linalg.vector_norm(codes, dim=-1)) if weight else None,
+        )
 
     def _update(self, tasks: Tensor, points: Tensor, base: bool, code: bool) -> Tensor:
         """One gradient step of the base (with the hyper-network), of the codes of a batch, or of both."""
