@@ -21,7 +21,7 @@ train: $(READY) ## the main job: meta-train on pendulums, adapt to ten new ones 
 test: $(READY) ## all tests
 	$(BIN)/python -m pytest
 
-torture: $(READY) ## what takes longer: kills, commands that race, every pair of pieces (a quarter of an hour)
+torture: $(READY) ## what takes longer: kills, commands that race, every pair of pieces (half an hour)
 	$(BIN)/python -m pytest -m torture
 
 lint: $(READY) ## style, types and the layers between packages

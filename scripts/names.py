@@ -1,12 +1,13 @@
 """Names of pieces in the package, outside the pieces' own files: python scripts/names.py [--limit 15]
 
-A piece is a yaml of conf/system, modulation, dynamics, learner, adaptation, net, bracket, integrator, optimizer or
-objective; its own file is the module of its `_target_`. What others must know of a piece belongs to its yaml, as facts.
+A piece is a yaml of one of GROUPS; its own file is the module of its `_target_`. What others must know of a piece
+belongs to its yaml, as facts. Counted is every name in every string constant of src/, sentences of errors, reports and
+usage included, and every one of an f-string between its braces.
 
-Counted is each string constant of src/, docstrings excepted, that is a name, or in which stands `group=name` or
-`name(...)` with a rank or a piece in brackets. A name in a sentence is a word and does not count, so that weights,
-gradient and scratch may be spoken of; as a constant of its own it always counts, whatever it was meant for. The text
-between the braces of an f-string is its own constants.
+Not counted: docstrings and comments; a constant that is an identifier of the same file, such as the field `derivatives`
+of an observation, which means that; in sentences, the names that are WORDS of English or of the science, unless their
+group stands before them (`group=name`) or a rank or a piece behind them (`svd(5)`); names of tables, localities and
+loggers, which are no classes.
 """
 
 from __future__ import annotations
@@ -23,9 +24,13 @@ import yaml
 
 ROOT = Path(__file__).resolve().parents[1]
 GROUPS = (
-    *("system", "modulation", "dynamics", "learner", "adaptation", "net", "bracket", "integrator", "optimizer"),
-    "objective",
+    *("system", "start", "data", "modulation", "dynamics", "learner", "adaptation", "net", "bracket", "integrator"),
+    *("optimizer", "objective", "metric", "launcher"),
 )
+WORDS = {
+    *("shift", "weights", "gradient", "descent", "scratch", "pretrained", "hamiltonian", "generic", "unstructured"),
+    *("separable", "given", "simulated", "derivatives", "sequential", "ray"),
+}
 
 
 @dataclass(frozen=True)
@@ -64,19 +69,31 @@ def constants(tree: ast.AST) -> Iterator[ast.Constant]:
             yield node
 
 
+def identifiers(tree: ast.AST) -> set[str]:
+    """The names of the variables, attributes and arguments of a file."""
+    kinds = {ast.Name: "id", ast.Attribute: "attr", ast.arg: "arg", ast.keyword: "arg"}
+    return {str(getattr(node, kinds[type(node)])) for node in ast.walk(tree) if type(node) in kinds}
+
+
 def mentions(source: Path, conf: Path) -> list[Mention]:
     """All of them under a source folder, in the order of files and lines."""
     homes = pieces(conf)
     names = "|".join(sorted(homes, key=len, reverse=True))
-    spoken = re.compile(rf"\b(?:{'|'.join(GROUPS)})=({names})\b|(?<![\w.])({names})\((?:\d+|{names})\)")
-    found = []
+    certain = "|".join(sorted({*homes} - WORDS, key=len, reverse=True)) or "(?!)"
+    spoken = re.compile(
+        rf"\b(?:{'|'.join(GROUPS)})=({names})\b|(?<!\w)({names})\((?:\d+|{names})\)|(?<!\w)({certain})(?!\w)"
+    )
+    mentioned = []
     for path in sorted(source.rglob("*.py")):
-        own = path.relative_to(source).as_posix()
-        for node in constants(ast.parse(path.read_text())):
+        file, tree = path.relative_to(source).as_posix(), ast.parse(path.read_text())
+        variables = identifiers(tree)
+        for node in constants(tree):
             text = str(node.value)
-            said = [text] if text in homes else [a or b for a, b in spoken.findall(text)]
-            found += [Mention(path, node.lineno, name, text) for name in said if own not in homes[name]]
-    return sorted(found, key=lambda mention: (mention.file, mention.line))
+            if text in variables:
+                continue
+            spelled = [text] if text in homes else ["".join(groups) for groups in spoken.findall(text)]
+            mentioned += [Mention(path, node.lineno, name, text) for name in spelled if file not in homes[name]]
+    return sorted(mentioned, key=lambda mention: (mention.file, mention.line))
 
 
 def main() -> None:
@@ -84,11 +101,11 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--limit", type=int, help="exit with 1 where there are more")
     options = parser.parse_args()
-    found = mentions(ROOT / "src", ROOT / "conf")
-    for mention in found:
+    mentioned = mentions(ROOT / "src", ROOT / "conf")
+    for mention in mentioned:
         print(str(mention).replace(f"{ROOT}/", ""))
-    print(f"{len(found)} names of pieces outside of their own files")
-    if options.limit is not None and len(found) > options.limit:
+    print(f"{len(mentioned)} names of pieces outside of their own files")
+    if options.limit is not None and len(mentioned) > options.limit:
         sys.exit(1)
 
 

@@ -21,8 +21,8 @@ import time
 from dataclasses import asdict
 from pathlib import Path
 
-from metastruct.config import closest, groups
-from metastruct.evaluation.facts import ERRORS, facts
+from metastruct.config import groups
+from metastruct.facts import closest, headline_errors, metric_facts
 from metastruct.reports.tables import as_csv
 from metastruct.runs.files import locked, write_atomically
 from metastruct.runs.provenance import sign
@@ -52,6 +52,7 @@ def main() -> None:
     if options.system not in (known := groups()["system"]):
         parser.error(f"--system {options.system} is not known; {closest(options.system, known)}")
     plan = Plan(options.trials, options.finalists, options.screen, options.budget)
+    errors = {name: metric_facts(name) for name in headline_errors()}
     path, deadline = options.output / "records.csv", time.monotonic() + 60 * options.minutes
     rows, busy = read(path), True
     while busy:
@@ -69,7 +70,7 @@ def main() -> None:
             best = min(found, key=lambda row: row.score)
             print(
                 f"{method} trial {job.trial} seed {job.seed}, {best.steps} outer steps, {best.seconds:.0f} s: "
-                f"{', '.join(f'{facts(name).short} {facts(name).text(getattr(best, name))}' for name in ERRORS)}, "
+                f"{', '.join(f'{facts.short} {facts.text(getattr(best, name))}' for name, facts in errors.items())}, "
                 f"{best.diverged} diverged  {best.training} | {best.adaptation}",
                 file=sys.stderr,
                 flush=True,

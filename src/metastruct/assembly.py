@@ -1,4 +1,4 @@
-"""From configuration and files to objects: the one place where `_target_` becomes a class."""
+"""From the pieces of a configuration and from files to the objects of a run."""
 
 from __future__ import annotations
 
@@ -7,12 +7,13 @@ from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from omegaconf import DictConfig, OmegaConf
+from omegaconf import DictConfig
 
-from metastruct import pieces
-from metastruct.config import Config, ConfigError
-from metastruct.evaluation.facts import metrics, settings
+from metastruct.config import COMPONENTS, Config, ConfigError
+from metastruct.facts import in_order, settings_of
 from metastruct.model_file import Foreign, check_numbers, contents
+from metastruct.needs import chosen
+from metastruct.pieces import class_of, factory, plain
 from metastruct.runs.folder import data_folder
 
 if TYPE_CHECKING:
@@ -20,24 +21,15 @@ if TYPE_CHECKING:
 
     from metastruct.adaptation.adaptation import Prior
     from metastruct.data.observations import Recordings
+    from metastruct.data.outline import Outline
     from metastruct.data.source import Source
     from metastruct.dynamics.dynamics import Scales
     from metastruct.dynamics.model import ModulatedModel
-    from metastruct.evaluation.adapted import Protocol
+    from metastruct.evaluation.fitted import Protocol
     from metastruct.evaluation.metric import Metric
     from metastruct.learners.learner import Learner
     from metastruct.objectives.objective import Objective
     from metastruct.systems.system import System
-
-
-def factory(piece: Mapping[str, Any] | DictConfig) -> Callable[..., Any]:
-    """Makes what a group's yaml describes from the arguments that are still missing; errors as of `pieces.factory`."""
-    return pieces.factory(plain(piece))
-
-
-def plain(piece: Mapping[str, Any] | DictConfig | None) -> Any:
-    """The settings of a piece without anything of OmegaConf."""
-    return OmegaConf.to_container(piece, resolve=True) if isinstance(piece, DictConfig) else piece
 
 
 def component(piece: Mapping[str, Any] | DictConfig, **more: Any) -> Any:
@@ -69,8 +61,11 @@ def build_model(cfg: Config, scales: Scales) -> ModulatedModel:
         raise ConfigError(str(error)) from error
 
 
-def build_system(cfg: Config) -> System | None:
+def build_system(cfg: Config | DictConfig, count: int = 1) -> System | None:
     """The family of a configuration, with the start law that was chosen for it; None where nobody knows the law.
+
+    Args:
+        count: starts of each member that the law must give.
 
     Raises:
         ConfigError: a class refuses its settings, or the two do not go together.
@@ -79,24 +74,51 @@ def build_system(cfg: Config) -> System | None:
         return None
     system: System = component(cfg.system)
     try:
-        return system if cfg.start is None else system.started_by(component(cfg.start))
+        return system if cfg.start is None else system.started_by(component(cfg.start), count)
     except ValueError as error:
         raise ConfigError(str(error)) from error
 
 
 def build_source(cfg: Config, note: Callable[[str], None]) -> Source:
-    """The data of a configuration.
+    """The data of a configuration, which have what its objective asks of them.
 
     Args:
         note: told about what takes time.
 
     Raises:
-        ConfigError: a class refuses its settings.
+        ConfigError: a class refuses its settings, a file cannot be read, or the data lack something.
     """
-    origin = {"system": plain(cfg.system), "start": plain(cfg.start)}
-    where = data_folder(cfg.outputs)
-    source: Source = component(cfg.data, system=build_system(cfg), origin=origin, folder=where, note=note)
+    origin, system = {"system": plain(cfg.system), "start": plain(cfg.start)}, build_system(cfg)
+    outline, objective, where = outline_of(cfg, system), component(cfg.objective), data_folder(cfg.outputs)
+    try:
+        source: Source = component(cfg.data, system=system, origin=origin, folder=where, note=note)
+        sizes = len(source.state_names), len(source.input_names)
+        if sizes != (outline.states, outline.inputs):
+            raise ValueError(
+                f"data={cfg.data['name']} must have the {outline.states} states and {outline.inputs} inputs of its "
+                f"settings, got {sizes[0]} and {sizes[1]}"
+            )
+        objective.check(source.parts)
+        source.check_windows(objective.window)
+    except ValueError as error:
+        raise ConfigError(str(error)) from error
+    except OSError as error:
+        raise ConfigError(f"data={cfg.data['name']} cannot be read: {error}") from error
     return source
+
+
+def outline_of(cfg: Config | DictConfig, system: System | None) -> Outline:
+    """What the settings of the data say of their members, without torch.
+
+    Raises:
+        ConfigError: they do not go together.
+    """
+    data = plain(cfg.data)
+    try:
+        outline: Outline = class_of(data["_target_"]).outline(system, **data)
+    except ValueError as error:
+        raise ConfigError(str(error)) from error
+    return outline
 
 
 def build_learner(cfg: Config, recordings: Recordings, scales: Scales | None = None) -> Learner:
@@ -113,16 +135,12 @@ def build_learner(cfg: Config, recordings: Recordings, scales: Scales | None = N
     from metastruct.dynamics.dynamics import Scales
 
     torch.manual_seed(cfg.seed)
+    objective = component(cfg.objective)
     try:
+        objective.check(recordings.parts)
         scales = scales or Scales.of(*recordings.slopes(), recordings.parts.get("inputs"))
     except ValueError as error:
         raise ConfigError(str(error)) from error
-    objective = component(cfg.objective)
-    if lacking := [part for part in objective.requires if part not in recordings.parts]:
-        raise ConfigError(
-            f"objective={cfg.objective['name']} needs {' and '.join(lacking)}, which data={cfg.data['name']} does not "
-            f"have; it has {', '.join(recordings.parts)}"
-        )
     learner: Learner = component(
         cfg.learner,
         model=build_model(cfg, scales),
@@ -144,14 +162,14 @@ def build_metrics(names: Sequence[str]) -> dict[str, Metric]:
         ConfigError: there is no such metric, or its class refuses its settings.
     """
     try:
-        return {name: factory(settings(name))() for name in names}
+        return {name: factory(settings_of("metric", name))() for name in names}
     except ValueError as error:
         raise ConfigError(str(error)) from error
 
 
 def build_protocol(cfg: Config) -> Protocol:
     """How the evaluation of a configuration meets new tasks, and what it measures; errors as of `build_metrics`."""
-    from metastruct.evaluation.adapted import Protocol
+    from metastruct.evaluation.fitted import Protocol
 
     named = cfg.evaluation.metrics
     return Protocol(
@@ -159,7 +177,8 @@ def build_protocol(cfg: Config) -> Protocol:
         seed=cfg.seed,
         side=cfg.evaluation.grid,
         box_scale=cfg.evaluation.box_scale,
-        metrics=build_metrics(metrics() if named is None else named),
+        metrics=build_metrics(in_order("metric") if named is None else named),
+        pieces=chosen({group: plain(getattr(cfg, group)) for group in COMPONENTS}),
         by_name=named is not None,
     )
 
@@ -205,9 +224,10 @@ class Trained:
         names = ("state_mean", "state_std", "derivative_std", "input_mean", "input_std")
         try:
             model = build_model(cfg, Scales(**{name: kept["model"].get(f"dynamics.{name}") for name in names}))
-            check_numbers(kept, model)
+            objective = component(cfg.objective)
+            check_numbers(kept, model, objective.components(len(model.dynamics.state_mean)))
             model.load_state_dict(kept["model"])
-            return cls.of(model, component(cfg.objective), kept)
+            return cls.of(model, objective, kept)
         except (ConfigError, Foreign):
             raise
         except (RuntimeError, TypeError, ValueError, AttributeError, IndexError, KeyError) as error:

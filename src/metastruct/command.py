@@ -18,8 +18,8 @@ from hydra.types import RunMode
 from omegaconf import DictConfig
 from omegaconf.errors import OmegaConfBaseException
 
-from metastruct.config import ConfigError, closest, composed, drop_unused_rank, settle
-from metastruct.facts import CONF
+from metastruct.config import ConfigError, composed, drop_unused_rank, settle
+from metastruct.facts import CONF, closest
 
 
 class JobError(RuntimeError):
@@ -108,8 +108,8 @@ def explained(error: Exception) -> str:
     text = " ".join((message if cause in message else f"{message} {cause}").split())
     if match := re.search(r"Could not find '([\w/]+)/([^'/]*)'", text):
         group, option = match.groups()
-        known = [path.stem for path in sorted(CONF.glob(f"{group.removeprefix('hydra/')}/*.yaml"))]
-        return f"{group}={option} is not known; {closest(option, known)}"
+        stems = [path.stem for path in sorted(CONF.glob(f"{group.removeprefix('hydra/')}/*.yaml"))]
+        return f"{group}={option} is not known; {closest(option, stems)}"
     if match := re.search(r"Key '([^']+)' (?:is not in struct|not in '\w+')(?:.*?full_key: (\S+))?", text):
         key = match[2] or match[1]
         return f"{key} is not a setting; {closest(key, _settings())}"

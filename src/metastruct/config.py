@@ -10,17 +10,16 @@ from __future__ import annotations
 import copy
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, fields
-from difflib import get_close_matches
 from typing import Any
 
 from hydra import compose, initialize_config_dir
 from hydra.core.config_store import ConfigStore
 from hydra.core.global_hydra import GlobalHydra
-from omegaconf import MISSING, DictConfig, ListConfig, OmegaConf, open_dict
-from omegaconf.errors import OmegaConfBaseException
+from omegaconf import MISSING, DictConfig, OmegaConf, open_dict
 
 from metastruct.facts import CONF, brings, described, facts_of, options, ranked, settings_of
 from metastruct.needs import Piece, unmet
+from metastruct.resolvers import register_resolvers
 
 SEED = "0 or more and below 2^63"
 
@@ -115,11 +114,7 @@ OPTIONAL = tuple(setting.name for setting in fields(Config) if setting.type == "
 def register() -> None:
     """Make the schema and the resolvers known to Hydra; harmless when repeated."""
     ConfigStore.instance().store(name="schema", node=Config)
-    OmegaConf.register_new_resolver("given", lambda value, default: default if value is None else value, replace=True)
-    OmegaConf.register_new_resolver("where", lambda name, wanted, yes, no: yes if name == wanted else no, replace=True)
-    OmegaConf.register_new_resolver("preferred", preferred, replace=True)
-    OmegaConf.register_new_resolver("systems_named", systems_named, replace=True)
-    OmegaConf.register_new_resolver("one_or_several", one_or_several, replace=True)
+    register_resolvers()
 
 
 def composed(*overrides: str) -> DictConfig:
@@ -195,66 +190,9 @@ def names(cfg: DictConfig) -> dict[str, str]:
 
 def groups() -> dict[str, list[str]]:
     """The options of every group of conf/ that train.py knows, by file name."""
-    known = {setting.name for setting in fields(Config)} | {"experiment"}
-    found = {path.name: [*options(path.name)] for path in sorted(CONF.iterdir()) if path.name in known}
-    return {group: every for group, every in found.items() if every}
-
-
-def systems_named(domains: Any) -> DictConfig:
-    """The settings of these systems, each as its yaml has them; `{name: settings}` instead of a name changes some.
-
-    Raises:
-        ConfigError: there is no such yaml, it has no such setting, or it is several families itself.
-    """
-    if not isinstance(domains, ListConfig):
-        raise ConfigError(f"system.domains must be a list such as [duffing, pendulum], got {domains!r}")
-    found: dict[str, Any] = {}
-    for entry in domains:
-        name, changes = _named(entry)
-        if name not in groups()["system"]:
-            raise ConfigError(f"system.domains names {name!r}, which is not known; {closest(name, groups()['system'])}")
-        own: Any = settings_of("system", name)
-        if "domains" in own:
-            raise ConfigError(f"system.domains names {name}, which is several families; name those instead")
-        del own["name"]
-        OmegaConf.set_struct(own, True)
-        try:
-            found[name] = OmegaConf.to_container(OmegaConf.merge(own, changes))
-        except OmegaConfBaseException as error:
-            parts = {str(key): value for key, value in own.items() if isinstance(value, DictConfig)}
-            known = [f"{key}.{inner}" for key, value in parts.items() for inner in map(str, value)]
-            raise ConfigError(
-                f"system.domains: {name} has no setting {error.full_key}; {closest(str(error.full_key), known)}"
-            ) from None
-    return OmegaConf.create(found)  # a plain dict could not be put in the place of its interpolation
-
-
-def _named(entry: Any) -> tuple[str, Any]:
-    """Name and changed settings of an entry of system.domains."""
-    if isinstance(entry, DictConfig) and len(entry) == 1:
-        ((name, changes),) = entry.items()
-        if isinstance(changes, DictConfig):
-            return str(name), changes
-    if not isinstance(entry, str):
-        raise ConfigError(f"system.domains holds names and {{name: {{setting: value}}}}, got {entry}")
-    return entry, {}
-
-
-def one_or_several(one: Any, several: Any, *, _root_: DictConfig) -> Any:
-    """The first of two defaults, or the second where the system is several families."""
-    return several if "domains" in (_root_.get("system") or {}) else one
-
-
-def preferred(setting: str, default: Any, *, _root_: DictConfig) -> Any:
-    """A default, or what the yaml of the system has learned better of such a setting."""
-    system = _root_.get("system")
-    return default if system is None else facts_of("system", system.name).prefers.get(setting, default)
-
-
-def closest(word: str, known: list[str]) -> str:
-    """'; did you mean ...?' with the near matches, or what there is."""
-    near = get_close_matches(word, known, n=3, cutoff=0.5)
-    return f"did you mean {' or '.join(near)}?" if near else f"there is {', '.join(known)}"
+    settings = {setting.name for setting in fields(Config)} | {"experiment"}
+    choices = {path.name: [*options(path.name)] for path in sorted(CONF.iterdir()) if path.name in settings}
+    return {group: every for group, every in choices.items() if every}
 
 
 def each_seed(cfg: DictConfig) -> list[DictConfig]:

@@ -43,9 +43,9 @@ def run(cfg: DictConfig, provenance: Provenance | None = None) -> RunFolder:
             training alone keeps its last good checkpoint, seeds that are trained together keep none.
     """
     validate(cfg)
-    asked = Run.of(cfg)
+    request = Run.of(cfg)
     origin = provenance or Provenance.now()
-    return _single(asked, origin) if asked.config.replicas == 1 else _replicas(asked, origin)
+    return _single(request, origin) if request.config.replicas == 1 else _replicas(request, origin)
 
 
 def _single(run: Run, provenance: Provenance) -> RunFolder:
@@ -73,23 +73,23 @@ def _single(run: Run, provenance: Provenance) -> RunFolder:
     return folder
 
 
-def _replicas(asked: Run, provenance: Provenance) -> RunFolder:
+def _replicas(request: Run, provenance: Provenance) -> RunFolder:
     """Train together what is not there yet, then go through the seeds as single runs, which find themselves trained."""
-    singles, force = asked.singles, asked.config.force
+    singles, force = request.singles, request.config.force
     unfinished = [single for single in singles if force or single.folder.finished() is None]
-    made: set[Path] = set()
+    fresh: set[Path] = set()
     failed: dict[Path, str] = {}
     if len(unfinished) > 1:
         from metastruct.group import train_seeds
 
-        rehearse(asked.config)
+        rehearse(request.config)
         for single in unfinished if force else ():  # before anything is trained: what is there afterwards is of now
             _forget(single.folder)
-        made, failed = train_seeds(unfinished, force)
+        fresh, failed = train_seeds(unfinished, force)
     for single in singles:
         if single.training in failed:
             continue
-        again = force and single.training not in made
+        again = force and single.training not in fresh
         try:
             _single(replace(single, config=replace(single.config, force=again)), provenance)
         except _diverged() as error:

@@ -3,6 +3,7 @@
 label, short, order     what people call it, and its place; its name and last where it says nothing
 colour, marker          its look in figures; chosen for it where it says nothing
 provides                word: value, what other pieces may need; `{setting: value}` holds where the settings are so
+excludes                settings that do not go together: {setting: value, other: value, because: why}
 needs                   group: {what: for people, word: value or the values that will do}
 values                  setting: its bounds, such as "at least 1 and below 8", or the list of its choices
 exactness, instead      of an adaptation: how exact a fit is, and who stands in where its needs are not met by default
@@ -11,6 +12,11 @@ trains                  of a learner: has it a meta-training?
 prefers                 of a system: settings that others have another default for
 search                  what a search of its settings draws: `metastruct.search.space`
 
+A metric has more: scale, digits, form (100, 2 and f show 1.23 x 1e-2), perfect (what an exact member has, a number or
+[lowest, highest]), rolled_out (is it meaningless for a task whose rollout diverged?), headline (has it a line in the
+table of a run? `always`, an empty one too; `measured`; `never`), kept (do the records of a table keep it, unless the
+table says otherwise?), headline_error (is it one of the errors of tables that ask for no others?).
+
 Facts are no settings: they never reach a configuration, its keys or a class. This module is light, for a mistake is
 answered at once.
 """
@@ -18,7 +24,8 @@ answered at once.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, fields
+from dataclasses import MISSING, dataclass, field, fields
+from difflib import get_close_matches
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -29,7 +36,7 @@ CONF = Path(__file__).resolve().parents[2] / "conf"
 LAST = 1_000  # the place of what says none
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Facts:
     """Of one piece, as its yaml has them."""
 
@@ -39,6 +46,7 @@ class Facts:
     colour: str | None = None
     marker: str | None = None
     provides: Mapping[str, Any] = field(default_factory=dict)
+    excludes: Sequence[Mapping[str, Any]] = ()
     needs: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     values: Mapping[str, str | Sequence[str]] = field(default_factory=dict)
     exactness: int = 0
@@ -47,6 +55,48 @@ class Facts:
     trains: bool = True
     prefers: Mapping[str, Any] = field(default_factory=dict)
     search: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, kw_only=True)
+class MetricFacts(Facts):
+    """Of one metric, whose yaml must say all but its needs and whether it is an error."""
+
+    label: str = field()  # without the default that it would inherit
+    short: str = field()
+    order: int = field()
+    scale: float
+    digits: int
+    form: str
+    perfect: float | Sequence[float]
+    rolled_out: bool
+    headline: str
+    kept: bool
+    headline_error: bool = False
+
+    @property
+    def unit(self) -> str:
+        """Such as "x 1e-2"; empty where numbers are shown as they are."""
+        return "" if self.scale == 1 else f"x {1 / self.scale:.0e}".replace("e-0", "e-")
+
+    @property
+    def heading(self) -> str:
+        """Such as "field error (x 1e-2)"."""
+        return f"{self.label} ({self.unit})" if self.unit else self.label
+
+    def text(self, value: float, digits: int | None = None) -> str:
+        """A number in its unit and form."""
+        return f"{self.scale * value:.{self.digits if digits is None else digits}{self.form}}"
+
+    @property
+    def bounds(self) -> tuple[float, float]:
+        """The lowest and the highest value of an exact member."""
+        low, high = self.perfect if isinstance(self.perfect, Sequence) else (self.perfect, self.perfect)
+        return low, high
+
+    def distance(self, value: float) -> float:
+        """How far a value is from that of an exact member."""
+        low, high = self.bounds
+        return max(low - value, value - high, 0.0)
 
 
 @cache
@@ -69,7 +119,7 @@ def described(group: str, name: str) -> Mapping[str, Any]:
         ValueError: there is no such yaml in the group.
     """
     if name not in options(group):
-        raise ValueError(f"{group}={name} is not known; there is {', '.join(options(group))}")
+        raise ValueError(f"{group}={name} is not known; {closest(name, options(group))}")
     content: Any = OmegaConf.to_container(OmegaConf.load(CONF / group / f"{name}.yaml"))
     return content or {}
 
@@ -79,15 +129,39 @@ def facts_of(group: str, name: str) -> Facts:
     """Of this piece.
 
     Raises:
-        ValueError: its yaml has a fact that means nothing.
+        ValueError: its yaml has a fact that means nothing, or lacks one that the others of its group have.
     """
-    content = described(group, name).get("facts", {})
-    known = [each.name for each in fields(Facts)]
-    if unknown := [fact for fact in content if fact not in known]:
+    kind = MetricFacts if group == "metric" else Facts
+    content, names = described(group, name).get("facts", {}), [fact.name for fact in fields(kind)]
+    if strangers := [fact for fact in content if fact not in names]:
         raise ValueError(
-            f"conf/{group}/{name}.yaml has the fact {unknown[0]}, which is not known; there is {', '.join(known)}"
+            f"conf/{group}/{name}.yaml has the fact {strangers[0]}, which is not known; there is {', '.join(names)}"
         )
-    return Facts(**content)
+    required = [fact.name for fact in fields(kind) if fact.default is fact.default_factory is MISSING]
+    if missing := [fact for fact in required if fact not in content]:
+        raise ValueError(f"conf/{group}/{name}.yaml must have the facts {', '.join(missing)}; those beside it show how")
+    return kind(**content)
+
+
+def metric_facts(name: str) -> MetricFacts:
+    """Of the metric of this name; errors as of `facts_of`."""
+    facts = facts_of("metric", name)
+    assert isinstance(facts, MetricFacts)
+    return facts
+
+
+@cache
+def headline_errors() -> tuple[str, ...]:
+    """The errors of tables, figures and claims that ask for no others."""
+    return tuple(name for name in in_order("metric") if metric_facts(name).headline_error)
+
+
+def headings(metrics: Sequence[str]) -> str:
+    """Short names and units of several metrics, such as "x 1e-2, field / trajectory"."""
+    several = [metric_facts(name) for name in metrics]
+    if len({facts.unit for facts in several}) == 1 and several[0].unit:
+        return f"{several[0].unit}, {' / '.join(facts.short for facts in several)}"
+    return " / ".join(f"{facts.short} ({facts.unit})" if facts.unit else facts.short for facts in several)
 
 
 def settings_of(group: str, name: str) -> DictConfig:
@@ -97,10 +171,10 @@ def settings_of(group: str, name: str) -> DictConfig:
 
 
 @cache
-def brings(group: str, name: str) -> Mapping[str, str]:
-    """What a yaml chooses in other groups, such as a learner its modulation."""
+def brings(group: str, name: str) -> Mapping[str, str | None]:
+    """What a yaml chooses in other groups, such as a learner its modulation; None where it takes a piece away."""
     pairs = [pair for entry in described(group, name).get("defaults", []) for pair in entry.items()]
-    return {str(key).removeprefix("override /").partition("@")[0]: str(option) for key, option in pairs}
+    return {str(key).removeprefix("override /").partition("@")[0]: option for key, option in pairs}
 
 
 @cache
@@ -129,3 +203,9 @@ def basis(words: Sequence[str]) -> tuple[str, ...]:
     if "adaptation" in chosen or any("adaptation" in brings(group, option) for group, option in bringing):
         return ()
     return (f"adaptation={brings('experiment', 'paper')['adaptation']}",)
+
+
+def closest(word: str, options: Sequence[str]) -> str:
+    """'did you mean ...?' with the near matches, or what there is."""
+    near = get_close_matches(word, options, n=3, cutoff=0.5)
+    return f"did you mean {' or '.join(near)}?" if near else f"there is {', '.join(options)}"

@@ -55,7 +55,7 @@ def train_together(learners: Makers, settings: Trainer, again: bool = False) -> 
         settings: of the machinery.
         again: begin anew where no other process is at work.
     """
-    made: set[Path] = set()
+    fresh: set[Path] = set()
     failed: dict[Path, str] = {}
     with ExitStack() as locks:
         free = [folder for folder in learners if locks.enter_context(locked_if_free(folder))]
@@ -69,9 +69,9 @@ def train_together(learners: Makers, settings: Trainer, again: bool = False) -> 
             missing = [folder for folder in missing if folder not in members]
         for members in (*groups, missing):
             if len(members) > 1 and (reasons := _train(members, learners, settings, again)) is not None:
-                made |= {*members}
+                fresh |= {*members}
                 failed |= reasons
-    return made, failed
+    return fresh, failed
 
 
 def begun(folders: Sequence[Path]) -> Iterator[tuple[Path, list[Path]]]:

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 def evaluated(run: Run, source: Source, trained: Trained) -> Evaluation:
     import torch
 
-    from metastruct.evaluation.adapted import Learned
+    from metastruct.evaluation.fitted import Learned
     from metastruct.evaluation.protocol import MetricRefused, evaluate
     from metastruct.tracking.console import working
 

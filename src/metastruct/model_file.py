@@ -45,8 +45,11 @@ def contents(content: bytes, training: str) -> dict[str, Any]:
     return kept
 
 
-def check_numbers(kept: Mapping[str, Any], model: ModulatedModel) -> None:
+def check_numbers(kept: Mapping[str, Any], model: ModulatedModel, kinds: int) -> None:
     """Are these the numbers of this model?
+
+    Args:
+        kinds: of residuals of its objective, each of which has a noise.
 
     Raises:
         Foreign: names those that are not.
@@ -58,7 +61,7 @@ def check_numbers(kept: Mapping[str, Any], model: ModulatedModel) -> None:
         raise Foreign("does not hold the model that its configuration describes: it has other parts")
     shapes: dict[str, tuple[int | None, ...]] = {name: tuple(part.shape) for name, part in expected.items()}
     parts = kept["model"] | {"codes": kept["codes"]} | ({} if kept["noise"] is None else {"noise": kept["noise"]})
-    shapes |= {"codes": (None, model.code_dim), "noise": (None,)}
+    shapes |= {"codes": (None, model.code_dim), "noise": (kinds,)}
     for name, part in parts.items():
         built = expected.get(name)
         if built is not None and not built.is_floating_point():  # an index, which no training changes
@@ -68,7 +71,7 @@ def check_numbers(kept: Mapping[str, Any], model: ModulatedModel) -> None:
         plain = isinstance(part, torch.Tensor) and part.layout == torch.strided and str(part.dtype) in FLOATS
         if not plain or part.ndim != len(shapes[name]) or not part.numel():
             raise Foreign(f"does not hold the model that its configuration describes: {name} is something else")
-        if any(wanted not in (None, there) for wanted, there in zip(shapes[name], part.shape, strict=True)):
+        if any(length not in (None, there) for length, there in zip(shapes[name], part.shape, strict=True)):
             raise Foreign(
                 f"does not hold the model that its configuration describes: {name} must have the shape "
                 f"{list(shapes[name])}, got {list(part.shape)}"

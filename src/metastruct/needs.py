@@ -12,8 +12,8 @@ from typing import Any
 
 from metastruct.facts import described, facts_of
 
-WHAT = "what"  # the words of a need for people
-STUDIED = "system"  # never exchanged for what goes with a piece; where nobody knows its law, nothing is asked of it
+PHRASE = "what"  # the words of a need for people
+STUDIED = "system"  # never exchanged for what goes with a piece
 
 
 @dataclass(frozen=True)
@@ -66,7 +66,7 @@ class Unmet:
     piece: Piece
     group: str
     other: Piece | None
-    what: str
+    phrase: str
     lacking: tuple[str, ...]
 
     @property
@@ -80,8 +80,8 @@ class Unmet:
         if self.other is None:
             return f"no {self.group}"
         declared = self.other.declared
-        said = [_said(word, declared[word]) for word in self.lacking if declared.get(word, False) is not False]
-        return f"{self.group}={self.other.name}" + (f" ({', '.join(said)})" if said else "")
+        phrases = [_said(word, declared[word]) for word in self.lacking if declared.get(word, False) is not False]
+        return f"{self.group}={self.other.name}" + (f" ({', '.join(phrases)})" if phrases else "")
 
 
 def _said(word: str, value: Any) -> str:
@@ -92,21 +92,36 @@ def _said(word: str, value: Any) -> str:
     return f"{word} only with {', '.join(map(' '.join, zip(value, limits, strict=True)))}"
 
 
+def chosen(settings: Mapping[str, Mapping[str, Any] | None], **more: Mapping[str, Any]) -> Pieces:
+    """The pieces of the settings of each group, which hold their names.
+
+    Args:
+        more: what the system, or the piece of another group, says of itself.
+    """
+    return {
+        group: None if piece is None else Piece(group, piece["name"], piece, more.get(group, {}))
+        for group, piece in settings.items()
+    }
+
+
 def unmet(pieces: Pieces) -> Iterator[Unmet]:
-    """Every need that is not met, in the order of the pieces."""
+    """Every need that is not met, in the order of the pieces; nothing is asked of a law that nobody knows."""
     for piece in pieces.values():
-        if piece is None:
-            continue
-        for group, need in facts_of(piece.group, piece.name).needs.items():
-            other = pieces.get(group)
-            words = {word: value for word, value in need.items() if word != WHAT}
-            if other is None and group == STUDIED and words:
-                continue
-            lacking = tuple(word for word, value in words.items() if other is None or not _meets(other, word, value))
-            if other is None or lacking:
-                yield Unmet(piece, group, other, str(need.get(WHAT, f"a {group}")), lacking)
+        for need in () if piece is None else unmet_of(piece, pieces):
+            if need.other is not None or need.group != STUDIED or not need.lacking:
+                yield need
 
 
-def _meets(piece: Piece, word: str, wanted: Any) -> bool:
+def unmet_of(piece: Piece, pieces: Pieces) -> Iterator[Unmet]:
+    """What this piece needs of the others and does not get."""
+    for group, need in facts_of(piece.group, piece.name).needs.items():
+        other = pieces.get(group)
+        words = {word: value for word, value in need.items() if word != PHRASE}
+        lacking = tuple(word for word, value in words.items() if other is None or not _meets(other, word, value))
+        if other is None or lacking:
+            yield Unmet(piece, group, other, str(need.get(PHRASE, f"a {group}")), lacking)
+
+
+def _meets(piece: Piece, word: str, values: Any) -> bool:
     value = piece.provided(word)
-    return value in wanted if isinstance(wanted, list) else bool(value == wanted)
+    return value in values if isinstance(values, list) else bool(value == values)

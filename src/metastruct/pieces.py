@@ -11,6 +11,8 @@ from functools import cache, partial
 from importlib import import_module
 from typing import Any
 
+from omegaconf import DictConfig, OmegaConf
+
 from metastruct.facts import CONF, described, options
 
 PLAIN = (str, int, float, bool, type(None))
@@ -87,16 +89,22 @@ def check_plain(where: str, value: Any, group: str = "*") -> None:
         raise Refused(f"{where} must be a plain value, got the expression {value!r}")
 
 
-def factory(piece: Mapping[str, Any]) -> Callable[..., Any]:
+def plain(piece: Mapping[str, Any] | DictConfig | None) -> Any:
+    """The settings of a piece without anything of OmegaConf."""
+    return OmegaConf.to_container(piece, resolve=True) if isinstance(piece, DictConfig) else piece
+
+
+def factory(piece: Mapping[str, Any] | DictConfig) -> Callable[..., Any]:
     """Makes a piece from the arguments that are still missing; `name` is for people, and so are facts.
 
     Raises:
         Refused: a class is not named in conf/, or a value is not plain.
     """
-    settings = {key: value for key, value in piece.items() if key not in ("_target_", "name", "facts")}
+    whole = plain(piece)
+    settings = {key: value for key, value in whole.items() if key not in ("_target_", "name", "facts")}
     for key, value in settings.items():
         check_plain(key, value)
-    return partial(class_of(piece.get("_target_")), **{key: _built(value) for key, value in settings.items()})
+    return partial(class_of(whole.get("_target_")), **{key: _built(value) for key, value in settings.items()})
 
 
 def class_of(target: Any) -> Any:

@@ -65,9 +65,9 @@ def train(
     with locked(folder, lambda: note(f"waiting for another process that trains in {folder}")):
         if again:
             clear(folder)
-        done = trained(folder)
-        if done is not None:
-            return done
+        record = trained(folder)
+        if record is not None:
+            return record
         fit(learner, folder, settings, logger)
         (result,) = learner.cpu().results()
         return keep(result, learner, folder)

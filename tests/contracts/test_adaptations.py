@@ -11,6 +11,7 @@ from metastruct.adaptation.adaptation import Adaptation, Prior
 from metastruct.assembly import component
 from metastruct.data.observations import Observations
 from metastruct.dynamics.model import ModulatedModel
+from metastruct.facts import facts_of
 from metastruct.objectives.derivatives import Derivatives
 
 TASKS, POINTS, STEPS = 4, 12, 40
@@ -130,10 +131,11 @@ def test_a_fit_works_where_gradients_are_switched_off(adaptation, model, support
     torch.testing.assert_close(silent.codes, adaptation.fit(model, OBJECTIVE, *support).codes, rtol=1e-9, atol=1e-10)
 
 
-def test_a_covariance_comes_with_a_prior_only_and_is_one(adaptation, model, support):
+def test_a_covariance_comes_with_a_prior_only_where_the_yaml_says_so_and_is_one(cfg, adaptation, model, support):
     assert adaptation.fit(model, OBJECTIVE, *support).covariance is None
     prior = Prior.of(support[1], torch.full((2,), 0.1, dtype=torch.float64))
     covariance = adaptation.fit(model, OBJECTIVE, *support, prior).covariance
+    assert (covariance is not None) == facts_of("adaptation", cfg.adaptation.name).provides.get("posterior", False)
     if covariance is not None:
         assert covariance.shape == (TASKS, model.code_dim, model.code_dim)
         assert (torch.linalg.eigvalsh(covariance) > 0).all()

@@ -9,7 +9,6 @@ from omegaconf.errors import OmegaConfBaseException
 
 from metastruct.config import (
     ConfigError,
-    closest,
     composed,
     drop_unused_rank,
     dynamics_name,
@@ -17,7 +16,7 @@ from metastruct.config import (
     method_name,
     takes_rank,
 )
-from metastruct.facts import CONF, settings_of
+from metastruct.facts import CONF, closest, settings_of
 from metastruct.sweeps.table import configured
 from metastruct.systems.pendulum import Pendulum
 from metastruct.validation import adapted_by, best_adaptation, validate
@@ -125,6 +124,7 @@ MISTAKES = {
     "adaptation=fine_tuning": "fine_tuning needs .* got modulation=svd .*; use adaptation=leven",
     # words
     "learner.schedule=jiont": r"learner\.schedule must be one of joint, alternating.*did you mean joint",
+    "learner.codes=reset": r"learner\.codes=reset with learner\.schedule=joint makes no sense: joint .*; change one",
     "learner.codes=reseted": r"learner\.codes must be one of .*did you mean reset",
     "evaluation.start=maen": r"evaluation\.start must be one of .*did you mean mean",
     "trainer.accelerator=tpu": r"trainer\.accelerator must be one of auto, cpu, cuda",

@@ -5,12 +5,14 @@ from __future__ import annotations
 import pytest
 import torch
 
-from metastruct.assembly import build_model, factory
+from metastruct.assembly import build_model
 from metastruct.config import groups
 from metastruct.data.observations import Observations
-from metastruct.dynamics.dynamics import Scales
+from metastruct.dynamics.dynamics import Dynamics, Scales
 from metastruct.dynamics.model import ModulatedModel
+from metastruct.facts import facts_of
 from metastruct.objectives.derivatives import Derivatives
+from metastruct.pieces import class_of, factory, target_of
 
 TASKS, POINTS = 3, 5
 
@@ -38,6 +40,14 @@ def test_every_dynamics_and_every_net_can_be_used(every_arrangement):
     assert {a.dynamics for a in every_arrangement} == set(groups()["dynamics"])
     assert {a.net for a in every_arrangement} == set(groups()["net"])
     assert {a.bracket for a in every_arrangement} - {None} == set(groups()["bracket"])
+
+
+@pytest.mark.parametrize("name", groups()["dynamics"])
+def test_a_yaml_provides_what_its_class_has(name):
+    provided, kind = facts_of("dynamics", name).provides, class_of(target_of("dynamics", name))
+    there = {"energy": kind.conserves, "entropy": kind.dissipates, "inputs": kind.takes_inputs}
+    there |= {word: getattr(kind, word) is not getattr(Dynamics, word) for word in ("degeneracies", "energy_slopes")}
+    assert {word: provided.get(word, False) for word in there} == there
 
 
 def test_vector_field_has_the_shape_of_the_states(model, data):

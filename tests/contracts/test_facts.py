@@ -4,16 +4,21 @@ from __future__ import annotations
 
 import re
 
+import numpy as np
 import pytest
 
 from metastruct import config
+from metastruct.assembly import build_system
 from metastruct.config import ConfigError, groups
+from metastruct.data.source import Source
+from metastruct.data.trajectory import Member, Trajectory
 from metastruct.facts import described, facts_of, options, settings_of
 from metastruct.sweeps.table import configured
 from metastruct.validation import validate
 from metastruct.validation.laws import bounds
 
 CHOICES = [(group, option) for group, every in groups().items() for option in every if group != "experiment"]
+CHOICES += [("metric", name) for name in options("metric")]
 
 
 PIECES = {
@@ -59,14 +64,23 @@ def test_most_components_have_facts_so_that_they_could():
 @pytest.mark.parametrize(("group", "option"), CHOICES)
 def test_what_a_yaml_declares_of_its_settings_and_of_others_means_something(group, option):
     facts = facts_of(group, option)
+    still = Member((Trajectory(np.zeros(1), np.zeros((1, 1))),) * 2)
+    of_themselves = {
+        "system": build_system(config.composed()).provides,
+        "data": Source("still", ("q",), [still], [still], 1).provides,
+    }
     for setting, law in facts.values.items():
         assert setting in settings_of(group, option)
         if isinstance(law, str):
             assert bounds(law)
+    for excluded in facts.excludes:
+        assert excluded["because"]
+        assert set(excluded) - {"because"} <= set(settings_of(group, option))
     for other, need in facts.needs.items():
         assert other in groups()
-        for word in set(need) - {"what"} if other != "system" else ():
-            assert any(word in facts_of(other, name).provides for name in options(other)), (other, word)
+        for word in set(need) - {"what"}:
+            declared = () if other == "system" else (facts_of(other, name).provides for name in options(other))
+            assert any(word in words for words in (of_themselves.get(other, {}), *declared))
 
 
 def test_a_fact_that_means_nothing_is_refused(monkeypatch):

@@ -20,23 +20,22 @@ from metastruct.config import ConfigError
 from metastruct.data.simulate import Simulation, simulate
 from metastruct.data.source import Source
 from metastruct.dynamics.dynamics import Dynamics
-from metastruct.evaluation.adapted import Adapted, Learned, Protocol
-from metastruct.evaluation.facts import ERRORS, Facts, facts, metrics
-from metastruct.evaluation.needs import NEEDS
+from metastruct.evaluation.adapted import Adapted
+from metastruct.evaluation.fitted import Learned, Protocol
 from metastruct.evaluation.protocol import Evaluation, MetricRefused, evaluate
-from metastruct.facts import CONF
+from metastruct.facts import CONF, MetricFacts, described, facts_of, headline_errors, in_order, metric_facts
 from metastruct.integrators.rk4 import RK4
+from metastruct.needs import Piece
 from metastruct.objectives.derivatives import Derivatives
 from metastruct.validation import validate
 
 TASKS, NAMES = 3, sorted(path.stem for path in CONF.glob("metric/*.yaml"))
+OBSERVED = {name for name in NAMES if "data" in metric_facts(name).needs}  # what stands in where there is no law
 ROUND_OFF = 1e-6  # of an exact member: its rollouts are those of a step of 0.01, the true ones of a tolerance
 
 
 class Oscillators(Dynamics):
     """The law of `damped_oscillator`, or one that breaks energy, entropy and both degeneracies."""
-
-    conserves, dissipates = True, True
 
     def __init__(self, broken: bool):
         torch.nn.Module.__init__(self)
@@ -61,7 +60,7 @@ class Oscillators(Dynamics):
 
     def degeneracies(self, x: Tensor, updates) -> dict[str, Tensor]:
         residual = updates["code"][:, :1] * (0 * x[..., 0] + (1e-2 if self.broken else 0.0))
-        return {"poisson_degeneracy": residual, "friction_degeneracy": residual}
+        return {"poisson": residual, "friction": residual}
 
 
 class Direct(torch.nn.Module):
@@ -104,11 +103,12 @@ class Scene:
     step: float = 0.01
     codes: Tensor | None = None
     metrics: dict = field(default_factory=lambda: build_metrics(NAMES))
+    pieces: dict = field(default_factory=lambda: pieces())
 
     def adapted(self, broken: bool = False) -> Adapted:
         codes = torch.from_numpy(self.data.parameters) if self.codes is None else self.codes
         prior = Prior.of(codes, torch.full((3,), 1e-8, dtype=torch.float64))
-        protocol = Protocol(5, seed=0, side=12, box_scale=1.0, metrics=self.metrics)
+        protocol = Protocol(5, seed=0, side=12, box_scale=1.0, metrics=self.metrics, pieces=self.pieces)
         adaptation = Known(codes, 0.3 if broken else 0.0)
         integrator = RK4(0.5 if broken else self.step)
         members = self.data.members
@@ -121,6 +121,12 @@ class Scene:
         data = self.data
         data = Simulation(data.times, data.states[order], data.derivatives[order], data.parameters[order])
         return replace(self, data=data, codes=None if self.codes is None else self.codes[order])
+
+
+def pieces(**others: str) -> dict[str, Piece]:
+    """What metrics may need, where they need no others."""
+    names = {"dynamics": "generic", "adaptation": "levenberg_marquardt", "data": "simulated"} | others
+    return {group: Piece.as_described(group, name) for group, name in names.items()}
 
 
 @pytest.fixture(scope="module")
@@ -139,34 +145,40 @@ def broken(scene) -> Adapted:
     return scene.adapted(broken=True)
 
 
-def off(known: Facts, values: np.ndarray) -> list[float]:
+def off(known: MetricFacts, values: np.ndarray) -> list[float]:
     """How far each task is from what an exact member has."""
     return [known.distance(value) if math.isfinite(value) else math.inf for value in values]
 
 
 @pytest.mark.parametrize("name", NAMES)
 def test_a_yaml_says_every_fact(name):
-    known = facts(name)
-    assert known.name == name
+    known = metric_facts(name)
     assert known.label
     assert known.short
-    assert set(known.needs) <= set(NEEDS)
     assert known.headline in ("always", "measured", "never")
     assert known.scale > 0
     assert known.text(0.5)
-    assert known.perfect[0] <= known.perfect[1]
+    assert known.bounds[0] <= known.bounds[1]
 
 
 def test_metrics_have_an_order_of_their_own():
-    assert sorted(metrics()) == NAMES
-    assert len({facts(name).order for name in NAMES}) == len(NAMES)
+    assert sorted(in_order("metric")) == NAMES
+    assert len({metric_facts(name).order for name in NAMES}) == len(NAMES)
 
 
-def test_a_yaml_without_a_fact_is_refused_by_its_name(tmp_path, monkeypatch):
-    monkeypatch.setattr("metastruct.evaluation.facts.FOLDER", tmp_path)
-    (tmp_path / "colour.yaml").write_text("_target_: a.B\nname: colour\n")
-    with pytest.raises(ValueError, match=r"colour\.yaml must say label, short"):
-        facts.__wrapped__("colour")
+@pytest.mark.parametrize("lacking", ["label", "digits", "kept"])
+def test_a_yaml_without_a_fact_is_refused_by_its_name(monkeypatch, lacking):
+    content = described("metric", "ssim")
+    less = {key: value for key, value in content["facts"].items() if key != lacking}
+    monkeypatch.setattr("metastruct.facts.described", lambda group, name: content | {"facts": less})
+    with pytest.raises(ValueError, match=rf"conf/metric/ssim\.yaml must have the facts {lacking}; those beside it"):
+        facts_of.__wrapped__("metric", "ssim")
+
+
+def test_a_fact_of_metrics_means_nothing_in_another_group(monkeypatch):
+    monkeypatch.setattr("metastruct.facts.described", lambda group, name: {"facts": {"digits": 2}})
+    with pytest.raises(ValueError, match=r"conf/net/mlp\.yaml has the fact digits, which is not known"):
+        facts_of.__wrapped__("net", "mlp")
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -179,8 +191,8 @@ def test_a_metric_has_one_value_a_task(scene, exact, name):
 
 @pytest.mark.parametrize("name", NAMES)
 def test_an_exact_member_has_the_perfect_value_and_a_broken_one_has_not(scene, exact, broken, name):
-    assert max(off(facts(name), scene.metrics[name].measure(exact)[""])) <= ROUND_OFF
-    assert min(off(facts(name), scene.metrics[name].measure(broken)[""])) > 100 * ROUND_OFF
+    assert max(off(metric_facts(name), scene.metrics[name].measure(exact)[""])) <= ROUND_OFF
+    assert min(off(metric_facts(name), scene.metrics[name].measure(broken)[""])) > 100 * ROUND_OFF
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -189,7 +201,7 @@ def test_tasks_in_another_order_have_their_values_in_that_order(scene, name):
     codes[1:] *= torch.tensor([[1.2], [math.nan]])
     mixed = replace(scene, codes=codes)
     values, shuffled = (scene.metrics[name].measure(each.adapted()) for each in (mixed, mixed.of(order)))
-    assert len(set(off(facts(name), values[""]))) > 1  # else any order would do
+    assert len(set(off(metric_facts(name), values[""]))) > 1  # else any order would do
     assert set(shuffled) == set(values)
     for part, array in values.items():
         np.testing.assert_allclose(shuffled[part], array[order], rtol=1e-10, atol=1e-14)
@@ -203,10 +215,14 @@ def test_a_task_that_is_not_finite_is_its_own_problem(scene, broken, name):
     lost = scene.metrics[name].measure(replace(scene, codes=codes).adapted(broken=True))
     for part, array in values.items():
         np.testing.assert_array_equal(lost[part][[0, 2]], array[[0, 2]])
-    assert off(facts(name), lost[""])[1] > 100 * ROUND_OFF
+    assert off(metric_facts(name), lost[""])[1] > 100 * ROUND_OFF
 
 
 # Which metrics an evaluation holds
+
+
+def without_law(source: Source) -> Source:
+    return Source(source.name, source.state_names, source.train, source.test, 1)
 
 
 def evaluated(scene: Scene, *names: str, prior: bool = True, by_name: bool = False) -> Evaluation:
@@ -217,7 +233,8 @@ def evaluated(scene: Scene, *names: str, prior: bool = True, by_name: bool = Fal
 
 
 def test_an_evaluation_holds_what_is_asked_for_in_that_order_and_nothing_else(scene):
-    assert list(dict.fromkeys(name for name, _ in evaluated(scene, *metrics()).values)) == metrics()
+    lawful = [name for name in in_order("metric") if name not in OBSERVED]
+    assert list(dict.fromkeys(name for name, _ in evaluated(scene, *in_order("metric")).values)) == lawful
     result = evaluated(scene, "ssim", "field_error")
     assert list(dict.fromkeys(name for name, _ in result.values)) == ["ssim", "field_error"]
     assert set(result.seconds) == {"adaptation", "rollout", "metrics"}
@@ -237,26 +254,48 @@ def test_a_metric_that_has_not_what_it_needs_is_left_out_and_refused_by_name(sce
         evaluated(scene, "coverage_95", prior=False, by_name=True)
 
 
-def test_needs_of_the_learned_side_are_those_of_the_dynamics(scene, monkeypatch):
-    monkeypatch.setattr(Oscillators, "dissipates", False)
-    monkeypatch.delattr(Oscillators, "degeneracies")
-    left = {name for name, _ in evaluated(scene, *metrics()).values}
-    assert set(NAMES) - left == {"entropy_production", "poisson_degeneracy", "friction_degeneracy"}
+def test_needs_of_the_learned_side_are_those_that_the_dynamics_provides(scene):
+    hamiltonian = replace(scene, pieces=pieces(dynamics="hamiltonian"))
+    left = {name for name, _ in evaluated(hamiltonian, *in_order("metric")).values}
+    assert set(NAMES) - OBSERVED - left == {"entropy_production", "poisson_degeneracy", "friction_degeneracy"}
+
+
+def test_error_bars_are_measured_where_the_adaptation_provides_a_posterior(scene):
+    stepwise = replace(scene, pieces=pieces(adaptation="gradient"))
+    left = {name for name, _ in evaluated(stepwise, *in_order("metric")).values}
+    assert set(NAMES) - OBSERVED - left == {"coverage_95", "coverage_95_grid"}
+
+
+def test_a_law_that_nobody_knows_provides_nothing(scene):
+    lawless = {name for name in NAMES if "system" not in metric_facts(name).needs}
+    adapted = scene.adapted()
+    adapted = replace(adapted, source=without_law(adapted.source))
+    result = evaluate(adapted.learned, adapted.protocol, adapted.adaptation, adapted.integrator, adapted.source)
+    assert {name for name, _ in result.values} == lawless
+    assert lawless < set(NAMES)
 
 
 def test_the_usual_errors_are_metrics_that_tables_keep():
-    assert all(facts(name).kept for name in ERRORS)
+    assert all(metric_facts(name).kept for name in headline_errors())
+    assert 0 < len(headline_errors()) < len(NAMES)
 
 
 @pytest.mark.parametrize(
     ("words", "message"),
     [
-        ("evaluation.metrics=[ssm]", "evaluation.metrics: metric ssm is not known; did you mean ssim"),
+        ("evaluation.metrics=[ssm]", "evaluation.metrics: metric=ssm is not known; did you mean ssim"),
         ("evaluation.metrics=[]", r"evaluation.metrics must name each metric once, got \[\]; null stands for all"),
         ("evaluation.metrics=[ssim,ssim]", "evaluation.metrics must name each metric once"),
         ("evaluation.metrics=[true_entropy_production]", "needs a system with an entropy, got system=pendulum"),
-        ("evaluation.metrics=[energy_drift] dynamics=unstructured", "needs a dynamics that keeps an energy, got"),
-        ("evaluation.metrics=[poisson_degeneracy]", "needs a dynamics with degeneracy conditions, got"),
+        ("evaluation.metrics=[coverage_95] adaptation=gradient", "an adaptation with a posterior, got adaptation=grad"),
+        (
+            "evaluation.metrics=[energy_drift] dynamics=unstructured",
+            "a dynamics that keeps an energy, got dynamics=un",
+        ),
+        (
+            "evaluation.metrics=[poisson_degeneracy]",
+            "a dynamics with degeneracy conditions, got dynamics=ham",
+        ),
     ],
 )
 def test_a_name_that_means_nothing_here_is_refused_in_one_line_before_anything_runs(composed, words, message):

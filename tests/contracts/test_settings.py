@@ -16,9 +16,7 @@ import pytest
 
 import metastruct
 from metastruct.config import COMPONENTS, Config
-from metastruct.evaluation.facts import metrics
-from metastruct.evaluation.facts import settings as metric_settings
-from metastruct.facts import options, settings_of
+from metastruct.facts import in_order, options, settings_of
 from metastruct.pieces import class_of
 
 ROOT = Path(metastruct.__file__).parent
@@ -109,10 +107,10 @@ def test_every_setting_of_a_yaml_is_read_by_its_class(group, option):
     assert not unread, f"{kind.__name__} does nothing with {unread}"
 
 
-@pytest.mark.parametrize("name", metrics())
+@pytest.mark.parametrize("name", in_order("metric"))
 def test_every_setting_of_a_metric_is_read_by_its_class(name):
-    own = {key: value for key, value in metric_settings(name).items() if key not in ("_target_", "name")}
-    assert all(is_read(class_of(metric_settings(name)["_target_"]), key) for key in own), own
+    own = {key: value for key, value in settings_of("metric", name).items() if key not in ("_target_", "name")}
+    assert all(is_read(class_of(settings_of("metric", name)["_target_"]), key) for key in own), own
 
 
 def test_every_setting_of_the_schema_is_read_by_the_machinery():

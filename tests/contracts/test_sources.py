@@ -2,24 +2,34 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
+
 import numpy as np
 import pytest
 import torch
+from omegaconf import DictConfig
 
-from metastruct.assembly import build_source
+from metastruct.assembly import build_source, build_system, outline_of
 from metastruct.config import groups
 from metastruct.data.source import Source
+from metastruct.facts import described
 
 SMALL = ("train_tasks=3", "test_tasks=2", "trajectories=4", "support_trajectories=2", "points=9", "horizon=1.0")
 READS = ("states", "derivatives", "inputs", "times")
 
 
 @pytest.fixture(scope="module", params=groups()["data"])
-def source(request, composed, accepted, tmp_path_factory) -> Source:
+def settings(request, composed, accepted, tmp_path_factory) -> DictConfig:
     words = accepted("data", request.param)
     known = composed(*words).data
     few = [f"data.{word}" for word in SMALL if word.partition("=")[0] in known]
-    return build_source(composed(*words, *few, f"outputs={tmp_path_factory.mktemp('data')}"), lambda text: None)
+    return composed(*words, *few, f"outputs={tmp_path_factory.mktemp('data')}")
+
+
+@pytest.fixture(scope="module")
+def source(settings) -> Source:
+    return build_source(settings, lambda text: None)
 
 
 def test_members_have_the_components_that_are_named(source):
@@ -83,3 +93,33 @@ def test_held_out_training_members_take_the_place_of_the_test_members(source):
     assert held.train == source.train[:-1]
     assert held.test == source.train[-1:]
     assert (held.law, held.state_names, held.input_names) == (source.law, source.state_names, source.input_names)
+
+
+def test_the_outline_of_a_source_says_what_it_holds(source, settings):
+    outline = outline_of(settings, build_system(settings))
+    assert (outline.states, outline.inputs) == (len(source.state_names), len(source.input_names))
+    assert outline.derivatives in (None, "derivatives" in source.parts)
+    members, support = (*source.train, *source.test), slice(source.support_trajectories)
+    counts = {
+        "tasks": len(members),
+        "numbers": sum(one.states.size for member in members for one in member.trajectories),
+        "support": max(sum(map(len, member.trajectories[support])) for member in source.test),
+        "longest": min(max(map(len, member.trajectories)) for member in members),
+    }
+    for name, count in counts.items():
+        assert getattr(outline, name) in (None, count), name
+
+
+def test_validation_asks_sources_without_what_is_heavy():
+    targets = [described("data", name)["_target_"].rpartition(".")[0] for name in groups()["data"]]
+    heavy = {"torch", "lightning", "matplotlib", "scipy.integrate"}
+    check = f"import sys, {', '.join(targets)}; print(*({heavy} & set(sys.modules)))"
+    said = subprocess.run([sys.executable, "-c", check], capture_output=True, text=True, check=True)
+    assert said.stdout.split() == []
+
+
+def test_windows_that_no_trajectory_of_a_member_holds_are_refused(source):
+    longest = min(max(map(len, member.trajectories)) for member in source.train)
+    source.check_windows(1)
+    with pytest.raises(ValueError, match=f"windows of {longest + 1} samples, and the longest trajectory of train"):
+        source.check_windows(longest + 1)

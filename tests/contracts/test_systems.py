@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import inspect
 from collections.abc import Sequence
 
 import numpy as np
@@ -13,7 +14,7 @@ from metastruct.assembly import component
 from metastruct.config import groups
 from metastruct.data.simulate import integrate, simulate
 from metastruct.evaluation.grid import evaluation_grid
-from metastruct.systems.system import Array, System
+from metastruct.systems.system import CAPABILITIES, Array, System
 
 
 @pytest.fixture(params=groups()["system"], scope="module")
@@ -52,7 +53,7 @@ def metriplectic(system: System) -> System:
 
 @pytest.fixture(scope="module")
 def capped(family: System) -> System:
-    if not family.has_energy_cap:
+    if not family.gives("energy_cap"):
         pytest.skip(f"{family.name} has no energy cap")
     return family
 
@@ -134,25 +135,35 @@ def test_it_declares_what_it_is(system):
 
 
 def test_it_gives_what_its_structure_needs_and_no_more(system):
-    assert system.has_energy == (system.structure in ("conservative", "metriplectic"))
+    assert system.gives("energy") == (system.structure in ("conservative", "metriplectic"))
     for capability in ("entropy", "poisson", "friction"):
         assert system.gives(capability) == (system.structure == "metriplectic")
     assert system.gives("energy_cap") == system.gives("cap_box")
-    assert system.has_energy or not system.has_energy_cap
+    assert system.gives("energy") or not system.gives("energy_cap")
 
 
 def test_it_says_in_one_line_what_it_does_not_give(system):
     mu = members(system)
     x = starts(system, mu)
-    for capability in ("energy", "entropy", "poisson", "friction"):
-        if not system.gives(capability):
+    for name, capability in CAPABILITIES.items():
+        if not system.gives(name):
             with pytest.raises(TypeError, match=f"{system.name} is {system.structure} and gives no .*; ask") as refused:
-                getattr(system, capability)(x, mu)
+                getattr(system, name)(*((x, mu) if capability.of_law else (mu,)))
             assert "\n" not in str(refused.value)
-    for capability in ("energy_cap", "cap_box"):
-        if not system.gives(capability):
-            with pytest.raises(TypeError, match=f"{system.name} is {system.structure} and gives no .*; ask"):
-                getattr(system, capability)(mu)
+
+
+def test_it_provides_what_it_gives(system):
+    provided = system.provides
+    assert {name: provided[name] for name in CAPABILITIES} == {name: system.gives(name) for name in CAPABILITIES}
+    assert provided["law"]
+    assert provided["structure"] == system.structure
+
+
+def test_every_method_that_a_system_may_lack_is_a_capability():
+    """That of which the base class says that a family has none."""
+    methods = inspect.getmembers(System, inspect.isfunction)
+    lacking = {name for name, method in methods if "raise self._lacks(" in inspect.getsource(method)}
+    assert lacking == set(CAPABILITIES)
 
 
 def test_canonical_coordinates_come_in_pairs(canonical):
@@ -267,7 +278,7 @@ def test_starts_lie_in_the_box(system):
 
 
 def test_starts_without_a_cap_fill_their_box(system):
-    if system.has_energy_cap:
+    if system.gives("energy_cap"):
         pytest.skip(f"{system.name} has a cap")
     mu = members(system, count=3)
     x, box = starts(system, mu, count=4000), system.box(mu)
@@ -371,7 +382,8 @@ def test_members_do_not_depend_on_their_batch_mates(system):
     for law in (system.vector_field, *laws):
         alone = np.concatenate([law(x[k : k + 1], mu[k : k + 1]) for k in range(len(mu))])
         np.testing.assert_allclose(law(x, mu), alone, rtol=1e-13, atol=1e-13)
-    for size in (system.box, system.grid_box, *((system.energy_cap, system.cap_box) if system.has_energy_cap else ())):
+    capped = (system.energy_cap, system.cap_box) if system.gives("energy_cap") else ()
+    for size in (system.box, system.grid_box, *capped):
         alone = np.concatenate([size(mu[k : k + 1]) for k in range(len(mu))])
         np.testing.assert_allclose(size(mu), alone, rtol=1e-13, atol=1e-13)
 

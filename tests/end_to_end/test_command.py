@@ -97,7 +97,7 @@ def test_a_mistake_is_told_so_by_a_process_of_its_own(train, command):
     assert done.stderr.startswith(f"error: {MISTAKES[command]}")
 
 
-@pytest.mark.parametrize("command", ["trainer.stepz=3", "shots=0"])
+@pytest.mark.parametrize("command", ["trainer.stepz=3", "evaluation.metrics=[poisson_degeneracy]"])
 def test_a_mistake_is_found_before_anything_heavy_is_imported(train, command):
     done = train(command, python=("-X", "importtime"))
     imported = {line.split("|")[-1].strip() for line in done.stderr.splitlines() if line.startswith("import time:")}

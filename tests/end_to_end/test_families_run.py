@@ -12,7 +12,7 @@ from metastruct.config import composed, groups
 from metastruct.evaluation.archive import Archive
 from metastruct.experiment import run
 
-GENERAL = [name for name in groups()["system"] if not build_system(composed(f"system={name}")).has_energy]
+GENERAL = [name for name in groups()["system"] if not build_system(composed(f"system={name}")).gives("energy")]
 
 
 def test_there_are_families_without_an_energy():
@@ -26,8 +26,8 @@ def test_a_family_runs_and_is_measured_by_what_it_has(tiny, tmp_path, name):
     with open(folder.records, newline="") as file:
         measured = {row["metric"]: float(row["value"]) for row in csv.DictReader(file) if not row["component"]}
     assert np.isfinite(measured["field_error"])
-    assert ("true_energy_drift" in measured) == system.has_energy
-    assert ("true_entropy_production" in measured) == system.has_entropy
+    assert ("true_energy_drift" in measured) == system.gives("energy")
+    assert ("true_entropy_production" in measured) == system.gives("entropy")
     assert (folder.figures / "phase_portrait.png").exists()
 
 

@@ -6,18 +6,25 @@ length, with derivatives or without.
 
 from __future__ import annotations
 
+import json
 import shutil
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 
 import metastruct
 from metastruct import config, facts, pieces
+from metastruct.assembly import outline_of
 from metastruct.config import ConfigError, composed
+from metastruct.data.outline import Outline
 from metastruct.evaluation.archive import Archive
 from metastruct.experiment import run
+from metastruct.run import configuration_of
+from metastruct.runs.folder import RunFolder
+from metastruct.sweeps.collect import described
 
 SOURCE = '''
 import numpy as np
@@ -52,10 +59,6 @@ class Measured(Source):
             for first, count in ((0, 8), (100, 3))
         )
         super().__init__("oscillators", states, train, test, support_trajectories, input_names=inputs)
-
-    @classmethod
-    def components(cls, system, **settings):
-        return len(settings["states"]), len(settings["inputs"])
 '''
 YAML = """
 defaults:
@@ -150,8 +153,25 @@ def test_members_that_nobody_simulated_are_learned_measured_and_drawn(tmp_path, 
     drawn = {path.stem for path in (folder / "figures").iterdir()}
     assert {"phase_portrait", "adaptation", "training"} <= drawn
     assert "field_error" not in drawn, "nobody knows the true field"
+    metrics = json.loads((folder / "metrics.json").read_text())
+    observed = {name for name in ("observed_field_error", "observed_coverage_95") if name in metrics}
+    assert len(observed) == (0 if "data.derivatives=false" in words else 2)
+    assert all(np.isfinite(metrics[name]["per_task"]).all() for name in (*observed, "trajectory_error"))
     model = metastruct.load(folder)
     assert model.state_dim == 2
+
+
+@pytest.mark.usefixtures("extended")
+def test_members_that_nobody_simulated_are_learned_well_and_their_line_in_a_table_says_what_they_are(tmp_path):
+    better = ("trainer.steps=600", "trainer.steps_per_epoch=100", "modulation.scale=0.3")
+    folder, rough = (made(tmp_path, "data.inputs=[force]", "data.ragged=true", *words) for words in (better, ()))
+    errors = [json.loads((path / "metrics.json").read_text())["observed_field_error"] for path in (folder, rough)]
+    assert errors[0]["mean"] < 0.5 * errors[1]["mean"]
+    cfg = configuration_of(RunFolder(folder))
+    assert Outline(2, 1) == outline_of(cfg, None)
+    job = SimpleNamespace(settings=cfg, table="t", label="l", seed=0, method="svd(5)", learner="l", dynamics="d")
+    line = described(job, json.loads((folder / "metrics.json").read_text()))
+    assert (line["system"], line["noise"], line["train_tasks"]) == ("measured", "", "")
 
 
 @pytest.mark.usefixtures("extended")
@@ -177,15 +197,17 @@ def test_a_driven_member_is_adapted_and_rolled_out_from_python(tmp_path):
 @pytest.mark.parametrize(
     ("words", "told"),
     [
-        (("data.derivatives=false",), "objective=derivatives needs derivatives, which data=measured does not have"),
+        (("data.derivatives=false",), "objective=derivatives needs derivatives, which the data do not have"),
         (("data.inputs=[force]", "dynamics=hamiltonian"), "takes no inputs, got 1; leave them out or use dynamics="),
         (
             ("data.support_trajectories=3",),
             "test member 0 must have at least 4 trajectories: 3 of support and the query",
         ),
-        (("start=in_box",), "start=in_box needs a system whose trajectories start so, got none"),
+        (("start=in_box",), "start=in_box needs a system whose trajectories start so, got data=measured"),
         (("evaluation.metrics=[field_error]",), "field_error, which needs a known vector field .* got data=measured"),
-        (("data=simulated", "~system"), "data=simulated needs a system whose law is integrated, got no system"),
+        (("data.states=[q,p,s]",), "train member 0 must have 3 states, as the others, got 2"),
+        (("data.states=[]",), r"data=measured must name its states in a list such as states: \[q, p\]"),
+        (("data=simulated", "~system"), "needs a system whose law is integrated, got no system; use data=measured"),
     ],
     ids=lambda value: value[0] if isinstance(value, tuple) else "",
 )

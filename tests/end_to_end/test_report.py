@@ -10,16 +10,16 @@ from html.parser import HTMLParser
 import numpy as np
 import pytest
 
-from metastruct.evaluation.facts import ERRORS
+from metastruct.facts import headline_errors
 from metastruct.reports.claims import CLAIMS, Finding
 from metastruct.reports.layout import LAYOUTS
 from metastruct.reports.page import Section, page
 from metastruct.reports.plots.look import ticks
 from metastruct.reports.report import report
-from metastruct.reports.sources import OTHERS
+from metastruct.reports.sources import SCRIPTED
 from metastruct.reports.tables import as_csv
 
-FIELD, TRAJECTORY = ERRORS
+FIELD, TRAJECTORY = headline_errors()
 
 VOID = {"meta", "img", "br", "link", "hr"}
 SETTINGS = {  # of each table: what its runs differ in
@@ -154,7 +154,7 @@ def test_a_second_report_writes_the_same_bytes(reported, tmp_path):
 
 def test_missing_tables_are_told_with_their_command(reported):
     _, said, shown = reported
-    for command in ("python scripts/reproduce.py table=morse", OTHERS["adaptation_cost"][1]):
+    for command in ("python scripts/reproduce.py table=morse", SCRIPTED["adaptation_cost"][1]):
         assert any(command in line for line in said)
         assert command in shown.text
     assert "main: 16 runs" in said
@@ -190,7 +190,7 @@ def test_the_page_has_one_heading_and_all_sections_in_its_contents(reported):
     assert len(shown.all("h1")) == 1
     assert shown.all("html") == [{"lang": "en"}]
     sections = [attrs["id"] for attrs in shown.all("section")]
-    assert sections == ["claims", *LAYOUTS, *OTHERS]
+    assert sections == ["claims", *LAYOUTS, *SCRIPTED]
     assert [attrs["href"] for attrs in shown.all("a")] == [f"#{name}" for name in sections]
     assert len(shown.all("img")) == len(LAYOUTS) - 2 + 1  # and that of the long horizon
 

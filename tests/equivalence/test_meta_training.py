@@ -217,11 +217,6 @@ def test_reset_codes_are_zero_before_each_batch_and_evolving_ones_are_not(make, 
         starts.clear()
 
 
-def test_reset_codes_are_refused_with_the_joint_schedule(make):
-    with pytest.raises(ValueError, match=r"learner\.codes=reset needs learner\.schedule=alternating"):
-        make("svd", schedule="joint", codes="reset")
-
-
 def test_gradient_of_a_code_does_not_depend_on_its_batch_mates(make):
     """A mean over tasks would divide it by their number."""
     moved = []

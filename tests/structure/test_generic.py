@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from metastruct.assembly import build_model, component, factory
+from metastruct.assembly import build_model, component
 from metastruct.brackets import nms
 from metastruct.brackets.gnode import GNODE
 from metastruct.brackets.nms import NMS
@@ -17,6 +17,7 @@ from metastruct.dynamics.model import ModulatedModel
 from metastruct.integrators.rk4 import RK4
 from metastruct.integrators.rollout import rollout
 from metastruct.nets.net import Net
+from metastruct.pieces import factory
 
 TASKS, POINTS = 3, 6
 EVERY_TAG = ["input", "hidden", "output", "bracket"]

@@ -80,7 +80,7 @@ def test_every_domain_has_as_many_tasks_as_a_family_alone(composed, tmp_path):
         (["dynamics=generic"], "needs a metriplectic system, got system=multi_domain"),
         (["system.domains=[pendulum,multi_domain]"], "multi_domain, which is several families"),
         (["system.domains=[damped_oscillator,{damped_chain:{oscillators:1}}]"], "metriplectic.*; use dynamics=generic"),
-        (["system.domains=pendulum"], r"must be a list such as \[duffing, pendulum\], got 'pendulum'"),
+        (["system.domains=pendulum"], r"must be a list such as .*, got 'pendulum'"),
         (["system.domains=[pendulum,3]"], "holds names and .*, got 3"),
         (["system.domains=[pendulum,{duffing:3}]"], "holds names and .*, got .*duffing"),
         (["system.domains=[pendulum,{duffing:{parameters:{alpa:[0,1]}}}]"], "duffing has no .*did you mean .*alpha"),
@@ -129,7 +129,7 @@ def test_domains_of_unequal_capabilities_are_refused():
         energy = System.energy
 
     ranges = {"m": [0.5, 1.5], "l": [0.75, 1.25], "q0": [-0.5, 0.5]}
-    with pytest.raises(ValueError, match="equal has_energy, got pendulum with True and silent with False"):
+    with pytest.raises(ValueError, match="equal energy, got pendulum with True and silent with False"):
         MultiDomain(["pendulum", "silent"], {"pendulum": Pendulum(ranges), "silent": Silent(ranges)})
 
 

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import runpy
 import subprocess
 import sys
 
 import pytest
 
-from metastruct.facts import CONF
+from metastruct.config import COMPONENTS
+from metastruct.facts import CONF, options
 
 SCRIPT = CONF.parent / "scripts" / "names.py"
 LIMIT = "15"
@@ -34,9 +36,9 @@ def project(tmp_path):
 @pytest.mark.parametrize(
     "code",
     ['name = "twist"', 'words = "use modulation=twist or another"', 'method = "twist(5)"', 'f"adaptation=weights {1}"',
-     'def f(x="weights"): ...'],
+     'def f(x="weights"): ...', 'raise ValueError("a twist is needed")', 'raise ValueError(f"{1}, got twist; stop")'],
 )  # fmt: skip
-def test_a_name_counts_as_a_constant_with_its_group_and_with_a_rank(project, code):
+def test_a_name_counts_as_a_constant_in_a_sentence_with_its_group_and_with_a_rank(project, code):
     found = project(code)
     assert found.returncode == 1
     assert found.stdout.endswith("1 names of pieces outside of their own files\n")
@@ -46,16 +48,22 @@ def test_a_name_counts_as_a_constant_with_its_group_and_with_a_rank(project, cod
 
 @pytest.mark.parametrize(
     "code",
-    ['"""Of the twist."""', 'told = "the weights of a twist"', "twist = weights = 1", 'word = "twisted"', '# "twist"',
-     'def f():\n    "twist"', 'word = "system=twister"'],
+    ['"""Of the twist."""', 'told = "the weights of a net"', "twist = weights = 1", 'word = "twisted"', '# "twist"',
+     'def f():\n    "twist"', 'word = "system=twister"', 'part = net.weights["weights"]'],
 )  # fmt: skip
-def test_a_name_in_prose_a_docstring_or_an_identifier_does_not(project, code):
+def test_a_word_of_english_a_docstring_or_an_identifier_does_not(project, code):
     assert project(code).returncode == 0
 
 
 def test_a_piece_may_be_named_in_its_own_file_alone(project):
     assert project('name = "twist"', file="twist").returncode == 0
     assert project('name = "weights"', file="twist").returncode == 1
+
+
+def test_every_group_whose_yamls_name_a_class_is_counted():
+    names = runpy.run_path(str(SCRIPT))
+    assert set(names["GROUPS"]) == {*COMPONENTS, "metric", "launcher"}
+    assert names["WORDS"] <= {name for group in names["GROUPS"] for name in options(group)}
 
 
 def test_few_names_of_pieces_stand_in_the_package():

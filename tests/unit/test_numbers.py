@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 
-from metastruct.api import _floats
+from metastruct.api.numbers import floats
 
 KINDS = st.one_of(
     arrays.integer_dtypes(),
@@ -33,7 +33,7 @@ SHAPES = arrays.array_shapes(min_dims=0, max_dims=4, min_side=0, max_side=4)
 def taken(values: Any) -> tuple[np.ndarray | None, str]:
     """As floats, or why they are refused."""
     try:
-        return _floats(values, "x must be numbers"), ""
+        return floats(values, "x must be numbers"), ""
     except ValueError as error:
         return None, str(error)
 
@@ -73,7 +73,7 @@ def test_lists_too(values):
 
 def test_an_integer_among_floats_keeps_its_digits():
     with pytest.raises(ValueError, match="got integers of more digits"):
-        _floats([2**53 + 1, 0.5], "x must be numbers")
+        floats([2**53 + 1, 0.5], "x must be numbers")
 
 
 class Quantity(np.ndarray):
@@ -108,7 +108,7 @@ REFUSED = {
 @pytest.mark.parametrize("values", REFUSED.values(), ids=REFUSED)
 def test_what_would_lose_its_meaning_is_refused(values):
     with pytest.raises(ValueError, match=r"^x must be numbers, got [^\n]*$"):
-        _floats(values, "x must be numbers")
+        floats(values, "x must be numbers")
 
 
 @pytest.mark.parametrize(
@@ -116,4 +116,4 @@ def test_what_would_lose_its_meaning_is_refused(values):
     [torch.ones(3), [np.float32(0.1), 1], np.ones(3, ">f8"), np.ones((4, 4))[::2, ::-1], [2**60], np.array([], int)],
 )
 def test_what_keeps_its_meaning_is_taken(values):
-    np.testing.assert_array_equal(_floats(values, "x must be numbers"), np.asarray(values))
+    np.testing.assert_array_equal(floats(values, "x must be numbers"), np.asarray(values))

@@ -54,6 +54,12 @@ def rows_of(observations: Observations, task: int) -> list[tuple[float, ...]]:
         ({"derivatives": np.zeros((4, 3))}, r"derivatives must have the shape \[4, 2\] of the states, got \[4, 3\]"),
         ({"times": np.array([0.0, 1, 1, 2])}, "must increase"),
         ({"times": np.array([0.0, 1, np.nan, 2])}, "must increase"),
+        ({"times": np.array([0.0, 1, 2, np.inf])}, "must increase"),
+        ({"times": np.zeros((4, 1))}, r"times must have the shape \[instants\], got \[4, 1\]"),
+        ({"times": np.empty(0)}, r"times must have the shape \[instants\], got \[0\]"),
+        ({"states": np.full((4, 2), np.nan)}, "states of a trajectory must be finite, got 8 NaN or infinite numbers"),
+        ({"inputs": np.full((4, 1), np.inf)}, "inputs of a trajectory must be finite, got 4 NaN"),
+        ({"inputs": np.zeros((4, 0))}, r"inputs must have the shape \[4, ...\]"),
     ],
 )
 def test_parts_that_do_not_go_together_are_refused_in_one_line(change, message):
@@ -62,6 +68,27 @@ def test_parts_that_do_not_go_together_are_refused_in_one_line(change, message):
     with pytest.raises(ValueError, match=message) as refused:
         Trajectory(**whole | change)
     assert "\n" not in str(refused.value)
+
+
+MIXED = {
+    "derivatives": (Trajectory(np.arange(3.0), np.ones((3, 2)), np.ones((3, 2))), "2 states and 2 derivatives"),
+    "inputs": (Trajectory(np.arange(3.0), np.ones((3, 2)), None, np.ones((3, 1))), "2 states and 1 inputs"),
+    "states": (Trajectory(np.arange(3.0), np.ones((3, 3))), "3 states"),
+}
+
+
+@pytest.mark.parametrize(("other", "said"), MIXED.values(), ids=MIXED)
+def test_trajectories_and_members_that_differ_in_what_is_seen_of_them_are_refused_in_one_line(other, said):
+    usual = Trajectory(np.arange(3.0), np.ones((3, 2)))
+    for first, second, message in (
+        (usual, other, f"got 2 states of the first and {said}"),
+        (other, usual, f"got {said}"),
+    ):
+        with pytest.raises(ValueError, match=f"trajectories of a member must have the same parts, {message}"):
+            Member((first, second))
+        with pytest.raises(ValueError, match=f"members must have the same parts, {message}"):
+            Recordings([Member((first,)), Member((second,))], torch.float64)
+    assert len(Recordings([Member((usual,)), Member((usual,))], torch.float64)) == 2
 
 
 # Recordings
@@ -80,12 +107,37 @@ def test_recordings_lay_trajectories_and_tasks_end_to_end(members, lengths):
     }
     for name in ("states", "derivatives", "inputs"):
         np.testing.assert_array_equal(recordings.parts[name], np.concatenate([getattr(one, name) for one in every]))
-    np.testing.assert_array_equal(recordings.parts["times"][:, 0], np.concatenate([one.times for one in every]))
+    np.testing.assert_array_equal(
+        recordings.parts["times"][:, 0], np.concatenate([one.times - one.times[0] for one in every])
+    )
 
 
 def test_what_nobody_knows_is_not_there():
     member = Member((Trajectory(np.arange(3.0), np.zeros((3, 2))),))
     assert Recordings([member], torch.float32).parts.keys() == {"states", "times"}
+
+
+def test_times_of_a_clock_lose_no_digit_in_single_precision():
+    """Seconds since 1970, a hundredth apart."""
+    times = 1.7e9 + np.arange(20) / 100
+    member = Member((Trajectory(times, np.sin(times[:, None] - times[0])),))
+    recordings = Recordings([member], torch.float32)
+    torch.testing.assert_close(recordings.parts["times"].diff(dim=0), torch.full((19, 1), 0.01), rtol=1e-3, atol=0)
+    states, slopes = recordings.slopes()
+    torch.testing.assert_close(slopes[1:-1], torch.cos(torch.arange(20)[1:-1, None] / 100), rtol=1e-3, atol=0)
+    assert torch.equal(states, recordings.parts["states"])
+
+
+def test_slopes_are_those_that_are_known_and_else_differences_of_each_trajectory(members):
+    known = Recordings(members, torch.float64)
+    assert torch.equal(known.slopes()[1], known.parts["derivatives"])
+    paths = [(np.array([0.0, 1, 3]), [0.0, 1, 9]), (np.array([5.0]), [7.0]), (np.array([0.0, 2]), [1.0, 0])]
+    unknown = [Member((Trajectory(t, np.array(x)[:, None]),)) for t, x in paths]
+    states, slopes = Recordings(unknown, torch.float64).slopes()
+    assert states[:, 0].tolist() == [0, 1, 9, 1, 0]
+    torch.testing.assert_close(slopes[:, 0], torch.tensor([1.0, 2, 4, -0.5, -0.5], dtype=torch.float64))
+    with pytest.raises(ValueError, match="needs derivatives, or a trajectory of at least two instants, got neither"):
+        Recordings(unknown[1:2], torch.float64).slopes()
 
 
 @pytest.mark.parametrize("length", [1, 2, 4])
@@ -126,7 +178,8 @@ def test_support_holds_each_task_its_own_observations_once_with_what_belongs_to_
         assert len(set(rows)) == len(rows) == min(5, sum(own))
         assert {row[0] for row in rows} == {task}
     for time, (task, number, sample) in zip(drawn.times[..., 0].flatten(), drawn.states.flatten(0, 1), strict=True):
-        assert time == members[int(task)].trajectories[int(number)].times[int(sample)]
+        times = members[int(task)].trajectories[int(number)].times
+        assert time == times[int(sample)] - times[0]
 
 
 def test_support_has_what_is_read_and_a_mask_only_where_tasks_are_filled_up():

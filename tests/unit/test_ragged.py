@@ -18,21 +18,22 @@ from metastruct.data.observations import Recordings
 from metastruct.data.source import Source
 from metastruct.data.trajectory import Member, Trajectory
 from metastruct.dynamics.dynamics import Scales
-from metastruct.evaluation.adapted import Learned, Protocol
 from metastruct.evaluation.errors import relative_error
-from metastruct.evaluation.facts import facts, metrics
+from metastruct.evaluation.fitted import Learned, Protocol
 from metastruct.evaluation.protocol import Evaluation, MetricRefused, evaluate
 from metastruct.evaluation.summary import summary
+from metastruct.facts import in_order, metric_facts
 from metastruct.integrators.flow import Flow
 from metastruct.integrators.rk4 import RK4
 from metastruct.integrators.rollout import rollout
+from metastruct.needs import Piece
 from metastruct.objectives.derivatives import Derivatives
 from metastruct.objectives.objective import Objective
 from metastruct.optimizers.adam import Adam
 
 YAMLS = sorted((CONF / "integrator").glob("*.yaml"))
 TRAIN = [[12, 3, 8], [20], [5, 5], [9, 2, 1, 11], [30, 4], [7, 7, 7]]
-LAWFUL = {"law", "energy", "entropy", "learned_entropy", "degeneracies"}  # and what Hamiltonian dynamics has not
+PIECES = {"dynamics": "hamiltonian", "adaptation": "levenberg_marquardt", "data": "simulated"}
 TEST = [[6, 9, 14, 3], [25, 8, 5], [4, 3, 20]]  # the first two of each are support
 
 
@@ -135,7 +136,7 @@ def test_windows_of_a_batch_are_consecutive_samples_of_one_trajectory_of_their_t
     ).double()
     learner.configure_optimizers()
     windows = {
-        (task, *one.times[i : i + 3].tolist())
+        (task, *(one.times - one.times[0])[i : i + 3].tolist(), *one.states[i].tolist())
         for task, member in enumerate(source().train)
         for one in member.trajectories
         for i in range(len(one) - 2)
@@ -143,8 +144,10 @@ def test_windows_of_a_batch_are_consecutive_samples_of_one_trajectory_of_their_t
     drawn = set()
     for step in range(20):
         tasks, points = learner.batches[step].tasks, learner.batches[step].points[0]
-        times = learner.observed(tasks, points).times.unflatten(1, (-1, 3))[..., 0]
-        drawn |= {(task, *row) for task, rows in zip(tasks.tolist(), times.tolist(), strict=True) for row in rows}
+        seen = learner.observed(tasks, points)
+        times, first = seen.times.unflatten(1, (-1, 3))[..., 0], seen.states.unflatten(1, (-1, 3))[:, :, 0]
+        rows = torch.cat([times, first], -1).tolist()
+        drawn |= {(task, *row) for task, own in zip(tasks.tolist(), rows, strict=True) for row in own}
         assert learner.outer_update(step).isfinite()
     assert drawn <= windows
     assert len(drawn) > 0.3 * len(windows)
@@ -169,7 +172,9 @@ def trained(small):
 def evaluation(learner, data: Source, shots: int = 100, names=None) -> Evaluation:
     prior = Prior.of(learner.codes.detach(), torch.full((2,), 1e-3, dtype=torch.float64))
     start = prior.mean.expand(len(data.test), -1)
-    protocol = Protocol(shots, 0, 12, 1.0, build_metrics(metrics() if names is None else names), names is not None)
+    asked = build_metrics(in_order("metric") if names is None else names)
+    pieces = {group: Piece.as_described(group, name) for group, name in PIECES.items()}
+    protocol = Protocol(shots, 0, 12, 1.0, asked, pieces, names is not None)
     learned = Learned(learner.model, Derivatives(), start, prior)
     return evaluate(learned, protocol, LevenbergMarquardt(20, starts=0), RK4(0.02), data)
 
@@ -177,7 +182,8 @@ def evaluation(learner, data: Source, shots: int = 100, names=None) -> Evaluatio
 def test_new_members_are_met_and_measured_without_a_law(trained):
     result, untrained = (evaluation(learner, source()) for learner in trained)
     measured = {name for name, _ in result.values}
-    assert measured == {name for name in metrics() if not set(facts(name).needs) & LAWFUL}
+    lawless = {name for name in in_order("metric") if "system" not in metric_facts(name).needs}
+    assert measured == lawless - {"entropy_production", "poisson_degeneracy", "friction_degeneracy"}
     assert {"trajectory_error", "integrator_error", "energy_drift", "support_loss"} <= measured
     assert not measured & {"field_error", "ssim"}
     for (name, part), values in result.values.items():
@@ -247,12 +253,12 @@ UNKNOWN, LABELLED = without_derivatives(source().test[0]), replace(source().test
     [
         ({"train": []}, "a source needs train members, got none"),
         ({"test": [Member(())]}, "test member 0 must have at least 3 trajectories: 2 of support and the query, got 0"),
-        ({"state_names": ("q",)}, "trajectory 0 of train member 0 must have 1 states, as the others, got 2"),
-        ({"input_names": ("u",)}, "trajectory 0 of train member 0 must have 1 inputs, as the others, got 0"),
-        ({"train": [*source().train[:2], UNKNOWN]}, "trajectory 0 of train member 2 must have 2 derivatives, as the"),
-        ({"test": [UNKNOWN]}, "trajectory 0 of test member 0 must have 2 derivatives, as the others, got 0"),
-        ({"test": [LABELLED]}, "test member 0 must have 0 parameters, got 1"),
-        ({"parameter_names": ("w",)}, "train member 0 must have 1 parameters, got 0"),
+        ({"state_names": ("q",)}, "train member 0 must have 1 states, as the others, got 2"),
+        ({"input_names": ("u",)}, "train member 0 must have 1 inputs, as the others, got 0"),
+        ({"train": [*source().train[:2], UNKNOWN]}, "train member 2 must have 2 derivatives, as the"),
+        ({"test": [UNKNOWN]}, "test member 0 must have 2 derivatives, as the others, got 0"),
+        ({"test": [LABELLED]}, "test member 0 must have the 0 parameters that are named, got 1"),
+        ({"parameter_names": ("w",)}, "train member 0 must have the 1 parameters that are named, got 0"),
     ],
 )
 def test_sources_that_do_not_hold_what_they_name_are_refused(change, message):
@@ -274,7 +280,7 @@ def test_fits_that_did_not_converge_are_counted(trained):
     prior = Prior.of(learner.codes.detach(), torch.full((2,), 1e-6, dtype=torch.float64))
     start = (prior.mean + 2).expand(3, -1)
     learned = Learned(learner.model, Derivatives(), start, prior)
-    protocol = Protocol(100, 0, 12, 1.0, build_metrics(["support_loss"]), True)
+    protocol = Protocol(100, 0, 12, 1.0, build_metrics(["support_loss"]), {}, True)
     counts = [
         summary(evaluate(learned, protocol, adaptation, RK4(0.02), source()))["unconverged_tasks"]
         for adaptation in (LevenbergMarquardt(20), LevenbergMarquardt(1, starts=0), GradientDescent(3, 0.1))

@@ -13,6 +13,7 @@ from metastruct.facts import options
 from metastruct.run import Run
 from metastruct.validation import validate
 from metastruct.validation.rehearsal import rehearse
+from metastruct.validation.size import check_trained
 
 
 @pytest.mark.parametrize("group", ["modulation", "net", "bracket", "learner"])
@@ -38,8 +39,9 @@ def test_what_a_class_refuses_is_a_mistake_of_the_configuration(composed):
 def test_a_run_is_refused_by_its_rehearsal_without_a_folder(composed, tmp_path, monkeypatch):
     cfg = composed("logger=none", f"outputs={tmp_path / 'outputs'}")
     validate(cfg)
-    monkeypatch.setattr("metastruct.validation.rehearsal.memory", lambda: 1000.0)
-    with pytest.raises(ConfigError, match=r"the model has [0-9,]+ parameters, whose training would take .* GiB"):
+    huge = "metastruct.validation.rehearsal.check_trained"
+    monkeypatch.setattr(huge, lambda parameters, replicas: check_trained(10**12 * parameters, replicas))
+    with pytest.raises(ConfigError, match=r"the training of a model of [0-9,]+ parameters would take .* GiB"):
         run(cfg)
     assert not (tmp_path / "outputs").exists()
 

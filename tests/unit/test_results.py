@@ -7,12 +7,12 @@ import json
 import numpy as np
 import pytest
 
-from metastruct.evaluation.facts import ERRORS
+from metastruct.facts import headline_errors
 from metastruct.reports.results import read
 from metastruct.reports.sources import costs, local_ranks, searched
 from metastruct.reports.tables import as_csv
 
-FIELD, TRAJECTORY = ERRORS
+FIELD, TRAJECTORY = headline_errors()
 
 NAN = float("nan")
 

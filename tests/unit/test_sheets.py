@@ -9,14 +9,14 @@ import re
 import numpy as np
 import pytest
 
-from metastruct.evaluation.facts import ERRORS, facts
+from metastruct.facts import headline_errors, metric_facts
 from metastruct.reports import forms
 from metastruct.reports.layout import LAYOUTS
 from metastruct.reports.methods import named
 from metastruct.reports.results import Results, Run
 from metastruct.reports.sheet import Cell, Sheet, short, shown
 
-FIELD, TRAJECTORY = ERRORS
+FIELD, TRAJECTORY = headline_errors()
 
 NAN = float("nan")
 
@@ -170,7 +170,7 @@ def test_latex_is_balanced_and_escaped():
     ("mean", "deviation", "text"), [(0.0111, 0.003, "1.11 ± 0.30"), (0.9913, NAN, "99.1"), (NAN, NAN, "-")]
 )
 def test_errors_are_shown_in_hundredths(mean, deviation, text):
-    assert shown(facts(FIELD), mean, deviation) == text
+    assert shown(metric_facts(FIELD), mean, deviation) == text
 
 
 def test_methods_have_the_names_of_the_paper():

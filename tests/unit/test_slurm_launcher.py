@@ -102,9 +102,9 @@ def test_a_job_in_the_hands_of_another_command_is_taken_and_not_lost(cluster, jo
     monkeypatch.setattr(slurm.time, "sleep", lambda _: (cluster / "queue").write_text(""))
     with claimed(jobs[0].claim):
         outcomes = {outcome.job: outcome for outcome in launch([[job] for job in jobs[:2]])}
-    assert (outcomes[jobs[0]].error, outcomes[jobs[0]].taken) == (None, True)
+    assert (outcomes[jobs[0]].error, outcomes[jobs[0]].elsewhere) == (None, True)
     assert "left the queue" in outcomes[jobs[1]].error
-    assert not outcomes[jobs[1]].taken
+    assert not outcomes[jobs[1]].elsewhere
 
 
 def test_a_controller_that_does_not_answer_loses_no_job(cluster, jobs, monkeypatch):

@@ -84,9 +84,9 @@ def test_every_study_of_a_table_can_be_built(every_table):
 
 
 def test_every_word_of_every_table_makes_sense(every_table):
-    """In the first run of its table that says it."""
+    """In the first run that says it."""
+    said: set[str] = set()
     for one in every_table.values():
-        said: set[str] = set()
         for job in one.jobs:
             if not said.issuperset(job.label.split()):
                 said.update(job.label.split())
@@ -289,7 +289,7 @@ def test_a_retried_run_that_another_command_holds_is_not_taken_for_failed_again(
         def launch(self, units, report):
             self.calls += 1
             if self.calls == 1:
-                report(Outcome(units[0][0], None, 0.0, taken=True))
+                report(Outcome(units[0][0], None, 0.0, elsewhere=True))
             else:
                 error = {"mean": 0.1}
                 finish(run, field_error=error, trajectory_error=error, diverged_tasks=0)
@@ -300,7 +300,7 @@ def test_a_retried_run_that_another_command_holds_is_not_taken_for_failed_again(
     carry_out(plan, launcher, True, lambda _: None)
     assert launcher.calls == 2
     assert not plan.failed
-    assert plan.done == {run.folder}
+    assert plan.finished == {run.folder}
 
 
 def test_planning_imports_nothing_heavy():

@@ -46,8 +46,8 @@ class SweepLauncher(Launcher):
         launcher = component(OmegaConf.create({"_target_": target(self.name), "name": self.name, **self.settings}))
         for replicas, alike in runs.items():
             plan = Plan.of(alike)
-            plan.done -= {run.folder for run in alike if run.settings.force}
-            for folder in plan.done:
+            plan.finished -= {run.folder for run in alike if run.settings.force}
+            for folder in plan.finished:
                 say(f"finished before: {folder}; force=true repeats it")
             outcomes = carry_out(plan, launcher, retry=True, say=say, replicas=replicas)
             failures += [" ".join(outcome.job.overrides) for outcome in outcomes if outcome.error is not None]
@@ -83,8 +83,8 @@ def planned(job_overrides: Sequence[Sequence[str]], first: int, say: Any, failur
         alike = [word for word in kept if word.partition("=")[0] not in ("seed", "replicas")]
         for single in each_seed(cfg):
             resolved: Any = OmegaConf.to_container(single, resolve=True)
-            own = (*alike, f"seed={single.seed}", "replicas=1")
-            yield Planned.of(cfg, resolved, own, " ".join(alike))
+            words_of_run = (*alike, f"seed={single.seed}", "replicas=1")
+            yield Planned.of(cfg, resolved, words_of_run, " ".join(alike))
 
 
 def target(name: str) -> str:

@@ -44,9 +44,9 @@ class ClosedForm(Adaptation):
         residual = Residual(model, objective, observations)
         with frozen(model), torch.no_grad():
             before = quadratic(residual, start, prior)
-            given = before.finite()[:, None]
-            inverse = torch.linalg.pinv(torch.where(given[..., None], before.curvature, 0.0), hermitian=True)
-            step = -(inverse @ torch.where(given, before.gradient, 0.0)[..., None])[..., 0]
+            finite = before.finite()[:, None]
+            inverse = torch.linalg.pinv(torch.where(finite[..., None], before.curvature, 0.0), hermitian=True)
+            step = -(inverse @ torch.where(finite, before.gradient, 0.0)[..., None])[..., 0]
             codes = start + step
             cost, loss = misfit(residual, residual(codes), codes, prior)
             predicted = before.cost + (before.gradient * step).sum(-1) / 2

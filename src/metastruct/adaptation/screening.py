@@ -43,12 +43,12 @@ def glimpse(observations: Observations, window: int, count: int) -> tuple[Observ
     there = torch.ones(tasks, windows, dtype=torch.bool, device=device)
     if observations.mask is not None:
         there = observations.mask.unflatten(-1, (windows, window)).all(-1)
-    known, wanted = there.sum(-1, keepdim=True), min(-(-count // window), windows)
-    taken = known.clamp(1, wanted)
-    number = torch.arange(wanted, device=device)
-    place = torch.minimum(number, taken - 1) * (known - 1) // (taken - 1).clamp(min=1)
+    available, amount = there.sum(-1, keepdim=True), min(-(-count // window), windows)
+    counts = available.clamp(1, amount)
+    number = torch.arange(amount, device=device)
+    place = torch.minimum(number, counts - 1) * (available - 1) // (counts - 1).clamp(min=1)
     first = window * there.to(torch.uint8).argsort(dim=-1, descending=True, stable=True).gather(-1, place.clamp(min=0))
     few = observations.at((first[..., None] + torch.arange(window, device=device)).flatten(1))
-    seen = (number < taken).repeat_interleave(window, -1)
-    mask = seen if few.mask is None else seen & few.mask
-    return replace(few, mask=None if observations.mask is None else mask), taken[:, 0] / known[:, 0].clamp(min=1)
+    mask = (number < counts).repeat_interleave(window, -1)
+    mask = mask if few.mask is None else mask & few.mask
+    return replace(few, mask=None if observations.mask is None else mask), counts[:, 0] / available[:, 0].clamp(min=1)

@@ -13,6 +13,7 @@ from metastruct.adaptation.adaptation import Fit, Prior, frozen
 from metastruct.adaptation.error_bars import energy_difference, error_bar
 from metastruct.assembly import Trained
 from metastruct.dynamics.folded import folded
+from metastruct.facts import providing
 from metastruct.integrators.integrator import Integrator
 from metastruct.integrators.rollout import rollout
 from metastruct.integrators.signal import Signal
@@ -90,8 +91,8 @@ class Fields:
         """
         if self.fit.covariance is None:
             raise ValueError(
-                "error bars need the posterior of the code, which this adaptation does not have; "
-                "adapt with adaptation='levenberg_marquardt'"
+                "error bars need the posterior of the code, which this adaptation does not have; adapt with "
+                f"{providing('adaptation', 'posterior')}"
             )
         return self.fit.covariance
 
@@ -108,8 +109,8 @@ class Fields:
             return values if isinstance(values, tuple) else (values,)
         parts = []
         for first in range(0, len(self), size):
-            some = slice(first, first + size)
-            values = function(self.of(some), *(each[some] for each in points))
+            part = slice(first, first + size)
+            values = function(self.of(part), *(each[part] for each in points))
             parts.append(values if isinstance(values, tuple) else (values,))
         return tuple(torch.cat(list(part)) for part in zip(*parts, strict=True))
 

@@ -98,24 +98,24 @@ class Model:
         key = f"{name} {sorted(plain.items())}"
         if key not in self._adaptations:
             cfg = adapted_by(self._cfg, name)
-            known = set(cfg.adaptation) - {"_target_", "name"}
-            if unknown := set(settings) - known:
-                got = ", ".join(sorted(unknown))
-                raise ValueError(f"adapt takes the settings {', '.join(sorted(known))}, got {got}")
+            keys = set(cfg.adaptation) - {"_target_", "name"}
+            if unknown := set(settings) - keys:
+                strangers = ", ".join(sorted(unknown))
+                raise ValueError(f"adapt takes the settings {', '.join(sorted(keys))}, got {strangers}")
             self._adaptations[key] = component(adapted_by(self._cfg, name, plain).adaptation)
         return self._adaptations[key]
 
     def _observed(self, states: Any, dxdt: Any = None, times: Any = None, inputs: Any = None) -> Observed:
         """Observations of one member as trajectories, whose borders the objective keeps."""
-        given = {"states": states, "dxdt": dxdt, "times": times, "inputs": inputs}
+        arrays = {"states": states, "dxdt": dxdt, "times": times, "inputs": inputs}
         for part in self._objective.reads:
-            if given.get(NAMES.get(part, part)) is None and (part != "inputs" or self._input_dim):
-                needed = NAMES.get(part, part)
-                raise ValueError(f"objective={self._cfg.objective.name} reads {needed}, got none; give {needed}=...")
+            if arrays.get(NAMES.get(part, part)) is None and (part != "inputs" or self._input_dim):
+                label = NAMES.get(part, part)
+                raise ValueError(f"objective={self._cfg.objective.name} reads {label}, got none; give {label}=...")
         if inputs is not None and not self._input_dim:
             raise ValueError("inputs are for a model that was trained with inputs, which this one was not")
         sizes = {"states": (self.state_dim,), "dxdt": (self.state_dim,), "times": (), "inputs": (self._input_dim,)}
-        parts = {name: pieces_of(values, name, *sizes[name]) for name, values in given.items() if values is not None}
+        parts = {name: pieces_of(values, name, *sizes[name]) for name, values in arrays.items() if values is not None}
         counts = [len(piece) for piece in parts["states"]]
         for name, pieces in parts.items():
             if [len(piece) for piece in pieces] != counts:

@@ -33,11 +33,11 @@ def runs(words: str, seeds: Sequence[int] = (0, 1, 2)) -> list[RunFolder]:
 
 def accuracy(metric: str, words: str) -> float:
     """Mean over seeds and test tasks of a metric in its unit, from finished runs or new ones."""
-    from metastruct.evaluation.facts import facts
+    from metastruct.facts import metric_facts
     from metastruct.reports.tables import read_records, seed_means
 
     means = seed_means(read_records(run.records for run in runs(words)), metric)
-    return facts(metric).scale * statistics.mean(means.values())
+    return metric_facts(metric).scale * statistics.mean(means.values())
 
 
 def pendulum_support(*overrides: str) -> tuple[Any, Any]:

@@ -21,8 +21,7 @@ from metastruct.benchmark.steps import (
     trainer_over_bare,
 )
 from metastruct.benchmark.timing import WORDS
-from metastruct.evaluation.facts import ERRORS, facts
-from metastruct.facts import options
+from metastruct.facts import metric_facts, options
 from metastruct.launchers.gpu_pool import visible_gpus
 from metastruct.validation.values import has_compiler
 
@@ -64,15 +63,15 @@ def figures() -> list[Figure]:
 def steps() -> list[Figure]:
     """Of outer steps and the training around them."""
     listed = [
-        Figure("outer step, svd(5) over shift", svd_over_shift, 1.5),
+        Figure(WORDS["low_over_no_rank"], svd_over_shift, 1.5),
         *(
             Figure(
                 f"outer step over its FLOPs at the speed of a large product, {kind}",
-                partial(step_over_floor, made),
+                partial(step_over_floor, compiled),
                 bar,
             )
-            for kind, made, bar in (("as recorded", False, 3.0), ("compiled", True, 2.2))
-            if has_compiler() or not made
+            for kind, compiled, bar in (("as recorded", False, 3.0), ("compiled", True, 2.2))
+            if has_compiler() or not compiled
         ),
         Figure("outer step over all its matrix products", partial(step_over_products, large=False), 1.6),
         Figure("outer step over its large matrix products", partial(step_over_products, large=True)),
@@ -114,9 +113,14 @@ def processes() -> list[Figure]:
 def errors() -> list[Figure]:
     """Of trained models on test tasks."""
     return [
-        Figure(f"{name}, {facts(metric).heading}, 3 seeds", partial(accuracy, metric, run["words"]), bar or NO_BAR, "")
+        Figure(
+            f"{name}, {metric_facts(metric).heading}, 3 seeds",
+            partial(accuracy, metric, run["words"]),
+            bar or NO_BAR,
+            "",
+        )
         for name, run in WORDS["accuracy"].items()
-        for metric, bar in zip(ERRORS, run["bars"], strict=True)
+        for metric, bar in run["bars"].items()
     ]
 
 
@@ -131,11 +135,11 @@ def adaptations(*overrides: str) -> list[Figure]:
         Figure("a hundred rollouts of 200 instants over one", partial(hundred_rollouts, *overrides), 1.5),
         *(
             Figure(
-                f"Levenberg-Marquardt over gradient, {facts(metric).label}",
+                f"Levenberg-Marquardt over gradient, {metric_facts(metric).label}",
                 partial(levenberg_over_gradient, metric, *overrides),
                 bar,
             )
-            for metric, bar in zip(("support_loss", *ERRORS), (1.0, 1.1, 1.25), strict=True)
+            for metric, bar in WORDS["exact_over_stepwise"].items()
         ),
         Figure("coverage of error bars of 95 %", partial(coverage, *overrides), unit="%"),
     ]

@@ -61,5 +61,7 @@ def start_up() -> float:
         plan = Plan.of(planned("benchmark", words, range(6), Path(folder)))
         outcomes = carry_out(plan, Sequential(), False, lambda _: None)
         metrics = [json.loads((outcome.job.folder / "metrics.json").read_text()) for outcome in outcomes]
-    shares = [outcome.seconds / own["seconds"]["total"] - 1 for outcome, own in zip(outcomes, metrics, strict=True)]
+    shares = [
+        outcome.seconds / summary["seconds"]["total"] - 1 for outcome, summary in zip(outcomes, metrics, strict=True)
+    ]
     return 100 * statistics.median(shares[1:])

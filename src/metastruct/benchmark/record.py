@@ -39,6 +39,6 @@ def keep(figure: Figure, value: float, words: Sequence[str], folder: Path = FOLD
 
 def shown(row: dict[str, str]) -> dict[str, str]:
     """A line of the table."""
-    told = "-" if row["bar"] == "no bar" else "yes" if row["holds"] == "True" else "no"
+    verdict = "-" if row["bar"] == "no bar" else "yes" if row["holds"] == "True" else "no"
     measured = f"{float(row['value']):.2f} {row['unit']}".strip()
-    return {"figure": row["figure"], "measured": measured, "bar": row["bar"], "reached": told}
+    return {"figure": row["figure"], "measured": measured, "bar": row["bar"], "reached": verdict}

@@ -38,26 +38,26 @@ def recorded_products(call: Callable[[], object]) -> list[tuple[Callable[..., An
     from torch.utils._python_dispatch import TorchDispatchMode
 
     products = {"mm", "bmm", "addmm", "baddbmm", "addmm_", "baddbmm_"}
-    found = []
+    calls = []
 
     class Recorder(TorchDispatchMode):
         def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
             if func.overloadpacket.__name__ in products:
-                found.append(
+                calls.append(
                     (func, tuple(a.detach() if isinstance(a, torch.Tensor) else a for a in args), kwargs or {})
                 )
             return func(*args, **(kwargs or {}))
 
     with Recorder():
         call()
-    return found
+    return calls
 
 
 def step_over_products(large: bool) -> float:
     """One outer step of svd(5) over its matrix products replayed alone, all of them or those of width x width."""
     svd = made("low_rank")
     svd.outer_update(0)
-    found = recorded_products(lambda: svd.outer_update(1))
+    calls = recorded_products(lambda: svd.outer_update(1))
     if large:
         width = next(iter(svd.model.dynamics.nets.values())).sites[0].out_features
 
@@ -65,10 +65,10 @@ def step_over_products(large: bool) -> float:
             a, b = args[-2:]
             return sorted([*a.shape, *b.shape])[-4] >= width
 
-        found = [entry for entry in found if is_large(entry[1])]
+        calls = [entry for entry in calls if is_large(entry[1])]
 
     def replay() -> None:
-        for func, args, kwargs in found:
+        for func, args, kwargs in calls:
             func(*args, **kwargs)
 
     return ratio(lambda: svd.outer_update(1), replay)
@@ -132,8 +132,8 @@ def maml_over_loop(width: int, points: int) -> float:
         total = None
         support, query = maml.drawn(1)
         for task in range(10):
-            own = slice(task, task + 1)
-            loss = maml.outer_losses(support.of(own), query.of(own)).sum() / 10
+            span = slice(task, task + 1)
+            loss = maml.outer_losses(support.of(span), query.of(span)).sum() / 10
             gradients = torch.autograd.grad(loss, maml.trained)
             total = gradients if total is None else [a + b for a, b in zip(total, gradients, strict=True)]
         maml.step_along(total, 1)
@@ -147,8 +147,8 @@ def replicas_over(singles: int, device: str) -> float:
 
     from metastruct.learners.replicas import together
 
-    one, *others = (learner(f"seed={seed}").to(device) for seed in range(9))
-    eight = together(others)
+    one, *rest = (learner(f"seed={seed}").to(device) for seed in range(9))
+    eight = together(rest)
     for each in (one, eight):
         each.configure_optimizers()
     wait: Callable[[], object] = torch.cuda.synchronize if device == "cuda" else int
@@ -179,7 +179,7 @@ def trainer_over_bare() -> float:
         settings = Trainer(accelerator="cpu", checkpoint_seconds=5.0)
         logger = wandb_logger("offline", "benchmark", where, "benchmark", "benchmark", [], {})
         for repeat in range(3):
-            bare, ours = learner(f"trainer.steps={steps}"), learner(f"trainer.steps={steps}")
+            bare, framed = learner(f"trainer.steps={steps}"), learner(f"trainer.steps={steps}")
             clock = time.perf_counter()
             for step in range(steps):
                 bare.outer_update(step)
@@ -187,7 +187,7 @@ def trainer_over_bare() -> float:
             store = where / f"store{repeat}"
             store.mkdir()
             clock = time.perf_counter()
-            fit(ours, store, settings, logger)
+            fit(framed, store, settings, logger)
             shares.append((time.perf_counter() - clock) / alone - 1)
         logger.experiment.finish()
     return 100 * statistics.median(shares)

@@ -25,10 +25,10 @@ def interleaved(*calls: Callable[[], object], rounds: int = 60, clock: Clock = t
         for _ in range(5):
             call()
     for _ in range(rounds):
-        for call, taken in zip(calls, times, strict=True):
+        for call, durations in zip(calls, times, strict=True):
             began = clock()
             call()
-            taken.append(clock() - began)
+            durations.append(clock() - began)
     return times
 
 
@@ -54,8 +54,8 @@ def learner(*overrides: str) -> Any:
 
     torch.set_num_threads(1)
     config = Run.of(composed(*overrides, f"outputs={OUTPUTS}")).config
-    made: Any = build_learner(config, build_source(config, print).recordings())
-    made.configure_optimizers()
-    for recording in made.recordings.values():
+    candidate: Any = build_learner(config, build_source(config, print).recordings())
+    candidate.configure_optimizers()
+    for recording in candidate.recordings.values():
         recording.calls = PATIENCE
-    return made
+    return candidate

@@ -45,9 +45,9 @@ def cached_simulation(
     path = folder / f"{system.name}-{split}-{key}.npz"
     with locked(folder, lambda: note("waiting for another process that simulates")):
         content = read_checked(path)
-        known = None if content is None else read(content, system, settings)
-        if known is not None:
-            return known
+        simulation = None if content is None else read(content, system, settings)
+        if simulation is not None:
+            return simulation
         if path.exists():
             note(f"{path.name} is damaged, or holds something else, and is simulated again")
         note(f"simulating {settings['tasks']} {split} tasks of {system.name}")

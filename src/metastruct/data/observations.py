@@ -14,7 +14,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from metastruct.data.trajectory import Array, Member
+from metastruct.data.trajectory import Array, Member, check_alike
 
 PARTS = ("states", "derivatives", "inputs", "times")
 
@@ -27,7 +27,8 @@ class Observations:
         states: x `[..., tasks, points, state]`.
         derivatives: dx/dt of the same shape, or None where nobody knows it.
         inputs: u `[..., tasks, points, input]`, or None where nothing drives the members.
-        times: t `[..., tasks, points, 1]`, or None where nobody asks for them.
+        times: t `[..., tasks, points, 1]` since the first instant of the trajectory, so that single precision holds
+            them; None where nobody asks for them.
         mask: which points count `[..., tasks, points]`, or None where all do; the others fill up ragged tasks.
     """
 
@@ -78,16 +79,21 @@ class Recordings:
         members: what is seen; all have derivatives and inputs, or none.
         dtype: of the numbers.
 
+    Raises:
+        ValueError: some members have parts that others do not have.
+
     Attributes:
         parts: states, and where they are known derivatives, inputs and times, each `[rows, n]`.
         lengths: samples of every trajectory of every task.
     """
 
     def __init__(self, members: Sequence[Member], dtype: torch.dtype):
+        check_alike(members)
+        self.members = tuple(members)
         self.lengths = [[len(trajectory) for trajectory in member.trajectories] for member in members]
         every = [trajectory for member in members for trajectory in member.trajectories]
         arrays = {name: [getattr(trajectory, name) for trajectory in every] for name in PARTS}
-        arrays["times"] = [times[:, None] for times in arrays["times"]]
+        arrays["times"] = [(times - times[0])[:, None] for times in arrays["times"]]
         self.parts = {
             name: torch.as_tensor(np.ascontiguousarray(np.concatenate(values)), dtype=dtype)
             for name, values in arrays.items()
@@ -108,15 +114,15 @@ class Recordings:
         states = self.parts["states"]
         if "derivatives" in self.parts:
             return states, self.parts["derivatives"]
-        lengths = [length for member in self.lengths for length in member]
-        pairs = zip(states.split(lengths), self.parts["times"].split(lengths), strict=True)
-        longer = [(x, *torch.gradient(x, spacing=(t[:, 0],), dim=0)) for x, t in pairs if len(x) > 1]
+        longer = [one for member in self.members for one in member.trajectories if len(one) > 1]
         if not longer:
             raise ValueError(
                 "the scale of dx/dt needs derivatives, or a trajectory of at least two instants, got neither"
             )
-        known, differences = zip(*longer, strict=True)
-        return torch.cat(known), torch.cat(differences)
+        differences = [np.gradient(one.states, one.times, axis=0) for one in longer]
+        parts = (np.concatenate([one.states for one in longer]), np.concatenate(differences))
+        places, slopes = (torch.as_tensor(part, dtype=states.dtype) for part in parts)
+        return places, slopes
 
     @property
     def counts(self) -> Array:
@@ -201,6 +207,6 @@ def _gathered(recordings: Recordings, firsts: Sequence[Array], reads: Sequence[s
     parts = {name: recordings.parts[name][rows] for name in reads if name in recordings.parts}
     mask = None
     if any(len(rows) < most for rows in firsts):
-        known = torch.arange(most) < torch.tensor([[len(rows)] for rows in firsts])
-        mask = known.repeat_interleave(window, -1)
+        valid = torch.arange(most) < torch.tensor([[len(rows)] for rows in firsts])
+        mask = valid.repeat_interleave(window, -1)
     return Observations(**parts, mask=mask)

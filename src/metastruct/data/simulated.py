@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from metastruct.data.cache import SPLITS, cached_simulation
-from metastruct.data.noise import observed, spread
-from metastruct.data.simulate import Simulation
+from metastruct.data.outline import Outline
 from metastruct.data.source import Source
-from metastruct.systems.system import System
+
+if TYPE_CHECKING:
+    from metastruct.data.simulate import Simulation
+    from metastruct.systems.system import System
 
 
 class Simulated(Source):
@@ -49,6 +50,9 @@ class Simulated(Source):
         tolerance: float,
         noise: float,
     ):
+        from metastruct.data.cache import SPLITS, cached_simulation
+        from metastruct.data.noise import observed, spread
+
         shared = {
             "trajectories": trajectories,
             "horizon": horizon,
@@ -74,9 +78,29 @@ class Simulated(Source):
         )
 
     @classmethod
-    def components(cls, system: System | None, **settings: Any) -> tuple[int, int]:
-        assert system is not None
-        return system.state_dim, 0
+    def outline(cls, system: System | None, **settings: Any) -> Outline:
+        if system is None:
+            raise ValueError("data=simulated needs a system whose law is integrated, got none; choose system=")
+        trajectories, support, points = (settings[key] for key in ("trajectories", "support_trajectories", "points"))
+        if not 1 <= support < trajectories:
+            raise ValueError(
+                f"data.support_trajectories must be from 1 to data.trajectories - 1 = {trajectories - 1}, so that "
+                f"query trajectories remain, got {support}"
+            )
+        tasks = system.families * (settings["train_tasks"] + settings["test_tasks"])
+        return Outline(
+            states=system.state_dim,
+            derivatives=True,
+            trajectories=trajectories,
+            longest=points,
+            support=support * points,
+            tasks=tasks,
+            numbers=tasks * trajectories * points * system.state_dim,
+            settings={
+                "support": "the support set's data.support_trajectories * data.points",
+                "numbers": "data.train_tasks, data.trajectories or data.points",
+            },
+        )
 
     def held_out(self, count: int) -> Source:
         """As of `Source`; what held-out members are measured against is never noisy."""
@@ -85,6 +109,7 @@ class Simulated(Source):
         shots = self.support_trajectories
         pairs = zip(self.train[-count:], self._clean[-count:], strict=True)
         test = [
-            replace(seen, trajectories=seen.trajectories[:shots] + clean.trajectories[shots:]) for seen, clean in pairs
+            replace(noisy, trajectories=noisy.trajectories[:shots] + exact.trajectories[shots:])
+            for noisy, exact in pairs
         ]
         return self.split(self.train[:-count], test)

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import torch
 
-from metastruct.data.observations import Observations, Recordings, support
+from metastruct.data.outline import Outline
 from metastruct.data.trajectory import Array, Member, Queries
-from metastruct.systems.system import System
+
+if TYPE_CHECKING:  # validation asks a source for its outline, and answers at once
+    from metastruct.data.observations import Observations, Recordings
+    from metastruct.systems.system import System
 
 
 class Source:
@@ -24,6 +26,7 @@ class Source:
         law: what the members obey, where it is known; else nothing can ask for the true field or the true energy.
         input_names: of the signals that drive the members.
         parameter_names: of what tells members apart, where that is known.
+        held_inputs: does an input stay as it is from one instant to the next? Else it goes along a straight line.
 
     Raises:
         ValueError: a split is empty, members differ in what is known of them, or one does not have the components that
@@ -40,57 +43,94 @@ class Source:
         law: System | None = None,
         input_names: Sequence[str] = (),
         parameter_names: Sequence[str] = (),
+        held_inputs: bool = False,
     ):
+        self.held_inputs = held_inputs
         self.name, self.parameter_names = name, tuple(parameter_names)
         self.state_names, self.input_names = tuple(state_names), tuple(input_names)
         self.train, self.test, self.law = tuple(train), tuple(test), law
         self.support_trajectories = support_trajectories
         if law is not None and self.input_names:
             raise ValueError(f"a law takes no inputs, got {', '.join(self.input_names)}; leave the law out")
+        if support_trajectories < 1:
+            raise ValueError(f"support_trajectories must be at least 1, got {support_trajectories}")
         for split, members, fewest in (("train", self.train, 1), ("test", self.test, support_trajectories + 1)):
             if not members:
                 raise ValueError(f"a source needs {split} members, got none")
             for number, member in enumerate(members):
                 self._check(f"{split} member {number}", member, fewest)
 
-    def _check(self, who: str, member: Member, fewest: int) -> None:
+    def _check(self, owner: str, member: Member, fewest: int) -> None:
         if len(member.trajectories) < fewest:
             query = f": {self.support_trajectories} of support and the query" if fewest > 1 else ""
-            raise ValueError(f"{who} must have at least {fewest} trajectories{query}, got {len(member.trajectories)}")
-        labels, expected = (0 if one.parameters is None else len(one.parameters) for one in (member, self.train[0]))
-        if labels != (len(self.parameter_names) or expected):
-            raise ValueError(f"{who} must have {len(self.parameter_names) or expected} parameters, got {labels}")
-        widths = {"states": len(self.state_names), "inputs": len(self.input_names)}
-        widths["derivatives"] = len(self.state_names) if self.has_derivatives else 0
-        for number, trajectory in enumerate(member.trajectories):
-            for name, size in widths.items():
-                values = getattr(trajectory, name)
-                width = 0 if values is None else values.shape[-1]
-                if width != size:
-                    raise ValueError(
-                        f"trajectory {number} of {who} must have {size} {name}, as the others, got {width}"
-                    )
+            raise ValueError(f"{owner} must have at least {fewest} trajectories{query}, got {len(member.trajectories)}")
+        labels = 0 if member.parameters is None else len(member.parameters)
+        if labels != len(self.parameter_names):
+            raise ValueError(
+                f"{owner} must have the {len(self.parameter_names)} parameters that are named, got {labels}"
+            )
+        named = {"states": len(self.state_names), "inputs": len(self.input_names)}
+        named["derivatives"] = named["states"] if "derivatives" in self.parts else 0
+        for name, size in named.items():
+            if (width := member.widths.get(name, 0)) != size:
+                raise ValueError(f"{owner} must have {size} {name}, as the others, got {width}")
 
     @classmethod
-    def components(cls, system: System | None, **settings: Any) -> tuple[int, int]:
-        """How many states and inputs the members have that these settings of a yaml make.
+    def outline(cls, system: System | None, **settings: Any) -> Outline:
+        """What these settings of a yaml say of the members: here, as many states and inputs as they name.
 
         Args:
             system: that was chosen, if any.
+
+        Raises:
+            ValueError: they name no states, or settings do not go together.
         """
-        raise NotImplementedError(f"{cls.__name__} must say how many states and inputs its members have")
+        states, inputs = settings.get("states"), settings.get("inputs") or []
+        if not isinstance(states, list | tuple) or not states or not isinstance(inputs, list | tuple):
+            raise ValueError(
+                f"data={settings.get('name')} must name its states in a list such as states: [q, p], and its inputs, "
+                f"if any, got {states} and {inputs}"
+            )
+        return Outline(len(states), len(inputs))
 
     @property
-    def has_derivatives(self) -> bool:
-        """Does somebody know dx/dt?"""
-        return self.train[0].trajectories[0].derivatives is not None
+    def parts(self) -> tuple[str, ...]:
+        """What is seen of all members, names of the parts of a trajectory."""
+        return tuple(self.train[0].trajectories[0].widths)
+
+    @property
+    def provides(self) -> dict[str, bool]:
+        """What metrics may need of it, by the words of their yamls."""
+        return {"observed_field": self.law is None and "derivatives" in self.parts}
+
+    def check_windows(self, length: int) -> None:
+        """Has each member a trajectory as long as a window, a test member one of support?
+
+        Raises:
+            ValueError: names the first that has none.
+        """
+        for split, choice in (("train", slice(None)), ("test", slice(self.support_trajectories))):
+            for number, member in enumerate(getattr(self, split)):
+                longest = max(map(len, member.trajectories[choice]))
+                if longest < length:
+                    of_support = " of support" if split == "test" else ""
+                    raise ValueError(
+                        f"the objective reads windows of {length} samples, and the longest trajectory{of_support} of "
+                        f"{split} member {number} has {longest}"
+                    )
 
     def recordings(self) -> Recordings:
         """Everything that is seen of the training members."""
+        import torch
+
+        from metastruct.data.observations import Recordings
+
         return Recordings(self.train, torch.float32)
 
     def support(self, shots: int, seed: int, reads: Sequence[str], window: int = 1) -> Observations:
         """Of each test member at most so many observations of its support trajectories, in float64."""
+        from metastruct.data.observations import support
+
         members = [member.part(slice(self.support_trajectories)) for member in self.test]
         return support(members, shots, seed, reads, window)
 
@@ -124,5 +164,5 @@ class Source:
 
     def split(self, train: Sequence[Member], test: Sequence[Member]) -> Source:
         """The source with other members."""
-        names = {"input_names": self.input_names, "parameter_names": self.parameter_names}
-        return Source(self.name, self.state_names, train, test, self.support_trajectories, self.law, **names)
+        names = self.input_names, self.parameter_names, self.held_inputs
+        return Source(self.name, self.state_names, train, test, self.support_trajectories, self.law, *names)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -21,7 +21,8 @@ class Trajectory:
         inputs: u `[instants, input]`, where the member is driven.
 
     Raises:
-        ValueError: two of them do not have the same instants, or the times do not increase.
+        ValueError: there is no instant, two of them do not have the same instants, a number is not finite, or the times
+            do not increase.
     """
 
     times: Array
@@ -30,24 +31,39 @@ class Trajectory:
     inputs: Array | None = None
 
     def __post_init__(self) -> None:
+        if np.ndim(self.times) != 1 or not len(self.times):
+            raise ValueError(f"times must have the shape [instants], got {list(np.shape(self.times))}")
         count = len(self.times)
         for name in ("states", "derivatives", "inputs"):
             values = getattr(self, name)
-            if values is not None and (values.ndim != 2 or len(values) != count):
+            if values is None:
+                continue
+            if values.ndim != 2 or len(values) != count or not values.shape[1]:
                 raise ValueError(
                     f"{name} must have the shape [{count}, ...] of a trajectory of {count} instants, "
                     f"got {list(values.shape)}"
+                )
+            if not np.isfinite(values).all():
+                raise ValueError(
+                    f"{name} of a trajectory must be finite, got {int((~np.isfinite(values)).sum())} NaN or infinite "
+                    "numbers; leave out the instants that were not seen"
                 )
         if self.derivatives is not None and self.derivatives.shape != self.states.shape:
             raise ValueError(
                 f"derivatives must have the shape {list(self.states.shape)} of the states, "
                 f"got {list(self.derivatives.shape)}"
             )
-        if not (np.diff(self.times) > 0).all():
+        if not (np.diff(self.times) > 0).all() or not np.isfinite(self.times).all():
             raise ValueError("times of a trajectory must increase")
 
     def __len__(self) -> int:
         return len(self.times)
+
+    @property
+    def widths(self) -> dict[str, int]:
+        """How many numbers there are at an instant of each part that is there, by name."""
+        parts = {"states": self.states, "derivatives": self.derivatives, "inputs": self.inputs}
+        return {name: values.shape[1] for name, values in parts.items() if values is not None} | {"times": 1}
 
 
 @dataclass(frozen=True)
@@ -57,14 +73,48 @@ class Member:
     Args:
         trajectories: at least one; either all of them have derivatives, and inputs, or none.
         parameters: its true mu `[parameters]`, or another label; for laws, plots and probes, never for a model.
+
+    Raises:
+        ValueError: its trajectories do not have the same parts.
     """
 
     trajectories: tuple[Trajectory, ...]
     parameters: Array | None = None
 
+    def __post_init__(self) -> None:
+        for number, trajectory in enumerate(self.trajectories):
+            if trajectory.widths != self.widths:
+                raise ValueError(
+                    f"trajectories of a member must have the same parts, got {_said(self.widths)} of the first and "
+                    f"{_said(trajectory.widths)} of trajectory {number}"
+                )
+
+    @property
+    def widths(self) -> dict[str, int]:
+        """As of its trajectories; nothing where there are none."""
+        return self.trajectories[0].widths if self.trajectories else {}
+
     def part(self, choice: slice) -> Member:
         """The member with some of its trajectories."""
         return replace(self, trajectories=self.trajectories[choice])
+
+
+def check_alike(members: Sequence[Member]) -> None:
+    """Have all members the same parts?
+
+    Raises:
+        ValueError: names the first that has others.
+    """
+    for number, member in enumerate(members):
+        if member.widths != members[0].widths:
+            raise ValueError(
+                f"members must have the same parts, got {_said(members[0].widths)} of the first and "
+                f"{_said(member.widths)} of member {number}"
+            )
+
+
+def _said(widths: Mapping[str, int]) -> str:
+    return " and ".join(f"{size} {name}" for name, size in widths.items() if name != "times") or "no trajectory"
 
 
 @dataclass(frozen=True)
@@ -78,11 +128,13 @@ class Queries:
             trajectory, and in all of those that a member has fewer of than another.
         inputs: u `[tasks, trajectories, instants, input]`, that of the last instant after it; None where nothing drives
             the members.
+        derivatives: dx/dt, as `states`; None where nobody knows it.
     """
 
     times: Array
     states: Array
     inputs: Array | None = None
+    derivatives: Array | None = None
 
     @classmethod
     def of(cls, members: Sequence[Member]) -> Queries:
@@ -92,13 +144,16 @@ class Queries:
         count, instants = max(len(member.trajectories) for member in members), max(map(len, every))
         times = np.zeros((len(members), count, instants))
         states = np.full((*times.shape, first.states.shape[-1]), np.nan)
+        derivatives = None if first.derivatives is None else states.copy()
         inputs = None if first.inputs is None else np.zeros((*times.shape, first.inputs.shape[-1]))
         for task, member in enumerate(members):
             for number, one in enumerate(member.trajectories):
                 length = len(one)
                 times[task, number], times[task, number, :length] = one.times[-1], one.times
                 states[task, number, :length] = one.states
+                if derivatives is not None and one.derivatives is not None:
+                    derivatives[task, number, :length] = one.derivatives
                 if inputs is not None and one.inputs is not None:
                     inputs[task, number], inputs[task, number, :length] = one.inputs[-1], one.inputs
         alike = len(every) == count * len(members) and all(np.array_equal(one.times, first.times) for one in every)
-        return cls(first.times if alike else times, states, inputs)
+        return cls(first.times if alike else times, states, inputs, derivatives)

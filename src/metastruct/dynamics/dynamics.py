@@ -122,8 +122,8 @@ class Dynamics(nn.Module, ABC):
         """
         raise self._lacks("does not fix its energy", "energy_slopes")
 
-    def _lacks(self, what: str, word: str) -> TypeError:
-        return TypeError(f"dynamics={type(self).__name__.lower()} {what}; use {providing('dynamics', word)}")
+    def _lacks(self, lack: str, word: str) -> TypeError:
+        return TypeError(f"dynamics={type(self).__name__.lower()} {lack}; use {providing('dynamics', word)}")
 
     def flow(self, updates: Updates, inputs: Signal | None = None, recorded: bool = False) -> Flow:
         """What an integrator needs of these tasks: the field, and the energy where it is kept.

@@ -110,11 +110,11 @@ class Generic(Dynamics):
 
     def degeneracies(self, x: Tensor, updates: Updates) -> dict[str, Tensor]:
         """|L grad S|/(|L| |grad S|) and |M grad E|/(|M| |grad E|), zero but for round-off, in scaled coordinates."""
-        y, own = self.standardise(x), under(updates, "bracket")
+        y, bracket_updates = self.standardise(x), under(updates, "bracket")
         by_energy, by_entropy = (self._gradient(name, y, updates) for name in ("energy", "entropy"))
         return {
-            "poisson_degeneracy": degeneracy(self.bracket.poisson(y, by_entropy, own), by_entropy),
-            "friction_degeneracy": degeneracy(self.bracket.friction(y, by_energy, own), by_energy),
+            "poisson": degeneracy(self.bracket.poisson(y, by_entropy, bracket_updates), by_entropy),
+            "friction": degeneracy(self.bracket.friction(y, by_energy, bracket_updates), by_energy),
         }
 
 

@@ -79,6 +79,16 @@ class Archive:
     learned_entropy: Array | None = None  # [tasks, trajectories, times]
     singular_values: dict[str, Array] = field(default_factory=dict)  # of each site, [training tasks, rank]
 
+    def principal(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """First two principal components of training and of new codes `[tasks, 2]`, and each component's share."""
+        points = self.train_codes
+        centre = points.mean(0)
+        _, spread, axes = np.linalg.svd(points - centre, full_matrices=False)
+        plane = np.zeros((points.shape[1], 2))
+        plane[:, : min(2, len(axes))] = axes[:2].T
+        shares = spread**2 / ((spread**2).sum() or 1.0)  # codes may all be the same
+        return (points - centre) @ plane, (self.test_codes - centre) @ plane, shares
+
     def save(self, path: Path) -> None:
         """Write the file so that it is whole or not there."""
         arrays = {name: value for name, value in self._named() if value is not None}
@@ -88,8 +98,8 @@ class Archive:
 
     def _named(self) -> list[tuple[str, Any]]:
         sites = [(f"{SITES}{site}", values) for site, values in self.singular_values.items()]
-        own = [(each.name, getattr(self, each.name)) for each in fields(self) if each.name != "singular_values"]
-        return [*own, *sites]
+        entries = [(each.name, getattr(self, each.name)) for each in fields(self) if each.name != "singular_values"]
+        return [*entries, *sites]
 
     @classmethod
     def load(cls, path: Path) -> Self:
@@ -107,12 +117,12 @@ class Archive:
         except (ValueError, TypeError, EOFError, OSError, RuntimeError, MemoryError, zipfile.BadZipFile, zlib.error):
             raise ValueError(f"{path} must be a whole archive of arrays, got something else; {again}") from None
         sites = {name.removeprefix(SITES): arrays.pop(name) for name in [*arrays] if name.startswith(SITES)}
-        known = {each.name for each in fields(cls)} - {"singular_values"}
+        schema = {each.name for each in fields(cls)} - {"singular_values"}
         missing = [name for name in cls._required() if name not in arrays]
-        if missing or set(arrays) - known:
-            problems = {"lacks": missing, "holds": sorted(set(arrays) - known)}
-            told = " and ".join(f"{word} {', '.join(names)}" for word, names in problems.items() if names)
-            raise ValueError(f"{path} must be the evaluation of a run of this version, and it {told}; {again}")
+        if missing or set(arrays) - schema:
+            problems = {"lacks": missing, "holds": sorted(set(arrays) - schema)}
+            message = " and ".join(f"{word} {', '.join(names)}" for word, names in problems.items() if names)
+            raise ValueError(f"{path} must be the evaluation of a run of this version, and it {message}; {again}")
         archive = cls(**arrays, singular_values=sites)
         if problem := archive._problem():
             raise ValueError(f"{path} must be the evaluation of a run, and {problem}; {again}")

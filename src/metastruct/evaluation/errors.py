@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 
 Array = np.ndarray
+STEP_ERROR, MODEL_ERROR = "integrator_error", "trajectory_error"  # of rollouts, as records name them
 DIVERGED_ABOVE = 10.0
 VANISHES = 1e-12  # of the largest component
 
@@ -17,9 +18,9 @@ def relative_error(learned: Array, true: Array) -> Array:
     What is NaN in `true` was not seen, and does not count.
     """
     flat = (len(true), -1)
-    seen = ~np.isnan(true)
-    if not seen.all():
-        learned, true = np.where(seen, learned, 0.0), np.where(seen, true, 0.0)
+    visible = ~np.isnan(true)
+    if not visible.all():
+        learned, true = np.where(visible, learned, 0.0), np.where(visible, true, 0.0)
     with np.errstate(invalid="ignore", over="ignore"):
         error = np.linalg.norm((learned - true).reshape(flat), axis=1) / np.linalg.norm(true.reshape(flat), axis=1)
     return np.where(np.isfinite(error), error, np.nan)

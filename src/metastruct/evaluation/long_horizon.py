@@ -17,7 +17,7 @@ import torch
 from scipy.integrate import solve_ivp
 from torch import Tensor
 
-from metastruct.evaluation.errors import relative_error
+from metastruct.evaluation.errors import MODEL_ERROR, STEP_ERROR, relative_error
 from metastruct.evaluation.secular import secular_slope, turns_per_sample
 from metastruct.integrators.flow import Flow
 from metastruct.integrators.integrator import Integrator
@@ -27,7 +27,7 @@ from metastruct.integrators.rollout import rollout
 Array = np.ndarray
 Law = Callable[[Array], Array]  # states [tasks, points, state] -> dx/dt of the same shape
 GOLDEN = (5**0.5 - 1) / 2
-METRICS = ("amplitude", "slope", "slope_error", "integrator_error", "trajectory_error")
+METRICS = ("amplitude", "slope", "slope_error", STEP_ERROR, MODEL_ERROR)
 
 
 @dataclass(frozen=True)
@@ -65,8 +65,8 @@ def orbits_from(
         return flow.vector_field(torch.from_numpy(x)).numpy()
 
     instants = {each: np.arange(samples(count, each)) / (each + GOLDEN) for each in steps}
-    ours, true = (exact(law, starts, periods, instants) for law in (learned, truth))
-    return Orbits(starts, periods, energy_range, ours, true, count)
+    model, true = (exact(law, starts, periods, instants) for law in (learned, truth))
+    return Orbits(starts, periods, energy_range, model, true, count)
 
 
 def samples(count: int, steps: int) -> int:
@@ -112,7 +112,7 @@ def exact(
     if not result.success:
         raise RuntimeError(f"integrating the orbits stopped at {result.t[-1]:.3g} periods: {result.message}")
     paths = np.moveaxis(result.y.reshape(*shape, len(times)), -1, -2)
-    return {steps: paths[..., np.searchsorted(times, wanted), :] for steps, wanted in instants.items()}
+    return {steps: paths[..., np.searchsorted(times, moments), :] for steps, moments in instants.items()}
 
 
 @torch.no_grad()

@@ -9,11 +9,12 @@ import numpy as np
 
 from metastruct.adaptation.adaptation import Adaptation
 from metastruct.data.source import Source
-from metastruct.evaluation.adapted import Adapted, Learned, Protocol
-from metastruct.evaluation.facts import facts
+from metastruct.evaluation.adapted import Adapted
+from metastruct.evaluation.fitted import Learned, Protocol
 from metastruct.evaluation.metric import Metric
-from metastruct.evaluation.needs import NEEDS
+from metastruct.facts import metric_facts
 from metastruct.integrators.integrator import Integrator
+from metastruct.needs import Piece, unmet_of
 
 Array = np.ndarray
 
@@ -56,7 +57,7 @@ def evaluate(
     for name, metric in _possible(adapted).items():
         for component, values in metric.measure(adapted).items():
             result.values[name, component] = values
-    if any(facts(name).rolled_out for name, _ in result.values):
+    if any(metric_facts(name).rolled_out for name, _ in result.values):
         result.diverged = adapted.diverged
     converged = adapted.fit.converged
     result.converged = None if converged is None else converged.cpu().numpy()
@@ -68,7 +69,7 @@ def _possible(adapted: Adapted) -> dict[str, Metric]:
     """The metrics whose needs are met."""
     possible = {}
     for name, metric in adapted.protocol.metrics.items():
-        lacking = [NEEDS[need] for need in facts(name).needs if not adapted.has(need)]
+        lacking = [need.phrase for need in unmet_of(Piece("metric", name, {}), adapted.pieces)]
         if lacking and adapted.protocol.by_name:
             raise MetricRefused(f"evaluation.metrics holds {name}, which needs {' and '.join(lacking)}; leave it out")
         if not lacking:

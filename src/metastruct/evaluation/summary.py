@@ -7,8 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from metastruct.evaluation.facts import facts, metrics
 from metastruct.evaluation.protocol import Evaluation
+from metastruct.facts import in_order, metric_facts
 from metastruct.runs.records import Record
 
 
@@ -38,21 +38,21 @@ def summary(evaluation: Evaluation) -> dict[str, Any]:
         rows = {name: np.array([domain == name for domain in evaluation.domains]) for name in names}
         lost = evaluation.diverged
         result["domains"] = {
-            name: _of({m: values[own] for m, values in whole.items()}, None if lost is None else lost[own])
-            for name, own in rows.items()
+            name: _of({m: values[mask] for m, values in whole.items()}, None if lost is None else lost[mask])
+            for name, mask in rows.items()
         }
     return result
 
 
 def _of(whole: dict[str, np.ndarray], diverged: np.ndarray | None) -> dict[str, Any]:
     result: dict[str, Any] = {"diverged_tasks": None if diverged is None else int(diverged.sum())}
-    always = [metric for metric in metrics() if facts(metric).headline == "always"]
+    always = [metric for metric in in_order("metric") if metric_facts(metric).headline == "always"]
     for metric in (*always, *sorted(set(whole) - set(always))):
         values = whole.get(metric)
         if values is None:
             result[metric] = {"mean": None, "std": None, "median": None, "per_task": None}
             continue
-        meaningless = diverged if diverged is not None and facts(metric).rolled_out else False
+        meaningless = diverged if diverged is not None and metric_facts(metric).rolled_out else False
         kept = values[np.isfinite(values) & ~np.asarray(meaningless)]
         result[metric] = {
             "mean": _number(np.mean(kept)) if len(kept) else None,

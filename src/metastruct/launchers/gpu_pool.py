@@ -19,7 +19,7 @@ from multiprocessing.connection import wait
 from multiprocessing.process import BaseProcess
 from pathlib import Path
 
-from metastruct.launchers.launcher import STOPPED, TAKEN, Job, Launcher, Outcome, Report, Unit, at_least
+from metastruct.launchers.launcher import ELSEWHERE, STOPPED, Job, Launcher, Outcome, Report, Unit, at_least
 
 WORKER = "metastruct.launchers.worker"
 PATIENCE = 10.0  # seconds that a job has to stop when it is asked to
@@ -39,13 +39,13 @@ class GpuPool(Launcher):
     def __init__(self, gpus: int | None = None, slots_per_gpu: int = 4, slots: int | None = None):
         at_least(0, gpus=gpus)
         at_least(1, slots_per_gpu=slots_per_gpu, slots=slots)
-        known = visible_gpus()
+        visible = visible_gpus()
         if gpus is None:
-            self.gpus = known
-        elif gpus > len(known) and "CUDA_VISIBLE_DEVICES" in os.environ:
-            raise ValueError(f"gpus must be at most {len(known)}, which CUDA_VISIBLE_DEVICES leaves, got {gpus}")
+            self.gpus = visible
+        elif gpus > len(visible) and "CUDA_VISIBLE_DEVICES" in os.environ:
+            raise ValueError(f"gpus must be at most {len(visible)}, which CUDA_VISIBLE_DEVICES leaves, got {gpus}")
         else:
-            self.gpus = known[:gpus] if gpus <= len(known) else [str(i) for i in range(gpus)]
+            self.gpus = visible[:gpus] if gpus <= len(visible) else [str(i) for i in range(gpus)]
         cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
         self.environments = [{"CUDA_VISIBLE_DEVICES": gpu} for _ in range(slots_per_gpu) for gpu in self.gpus]
         if not self.gpus:
@@ -75,9 +75,9 @@ class GpuPool(Launcher):
                     process.join()
                     outcome = ended(job, process.exitcode, time.perf_counter() - began)
                     report(outcome)
-                    if outcome.taken:
+                    if outcome.elsewhere:
                         while unit:
-                            report(Outcome(unit.popleft(), None, 0.0, taken=True))
+                            report(Outcome(unit.popleft(), None, 0.0, elsewhere=True))
                     if unit:
                         start(slot, unit)
                     else:
@@ -109,8 +109,8 @@ def work(job: Job, environment: dict[str, str]) -> None:
 
 def ended(job: Job, status: int | None, seconds: float) -> Outcome:
     """How a job ended, from the exit status of its process; one that died leaves its error too."""
-    if status in (0, TAKEN):
-        return Outcome(job, None, seconds, taken=status == TAKEN)
+    if status in (0, ELSEWHERE):
+        return Outcome(job, None, seconds, elsewhere=status == ELSEWHERE)
     if status == 1 and job.error.exists():
         return Outcome(job, job.error.read_text().strip(), seconds)
     if status in NO_FAULT:

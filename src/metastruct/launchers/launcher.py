@@ -11,7 +11,7 @@ from typing import Any
 from metastruct.runs.files import is_claimed, is_locked, write_atomically
 from metastruct.runs.folder import RunFolder
 
-TAKEN = 75  # exit status of a job that another command did meanwhile, or works on
+ELSEWHERE = 75  # exit status of a job that another command did meanwhile, or works on
 STOPPED = 130  # exit status of a job that was asked to stop
 
 
@@ -22,7 +22,7 @@ class Job:
     overrides: tuple[str, ...]  # the words of its command line
     folder: Path  # the run folder, of the first seed
     training: Path | None = None  # folder of its training, which other runs may share
-    others: tuple[Path, ...] = ()  # the run folders of the other seeds
+    siblings: tuple[Path, ...] = ()  # the run folders of the other seeds
 
     @property
     def claim(self) -> Path:
@@ -35,12 +35,12 @@ class Job:
 
     @property
     def folders(self) -> tuple[Path, ...]:
-        return self.folder, *self.others
+        return self.folder, *self.siblings
 
     def finished(self) -> dict[str, Any] | None:
         """The metrics of the first run once all of its runs are finished, else None."""
-        found = [RunFolder(folder).finished() for folder in self.folders]
-        return None if None in found else found[0]
+        results = [RunFolder(folder).finished() for folder in self.folders]
+        return None if None in results else results[0]
 
     @property
     def log(self) -> Path:
@@ -83,7 +83,7 @@ class Outcome:
     job: Job
     error: str | None  # in one line; None: it finished
     seconds: float  # in its slot, start-up included
-    taken: bool = False  # another command did it meanwhile, or works on it or on its training
+    elsewhere: bool = False  # another command did it meanwhile, or works on it or on its training
 
 
 Report = Callable[[Outcome], None]

@@ -51,10 +51,10 @@ class Ray(Launcher):
             for unit in units:
                 start(unit)
             while running:
-                (done,), _ = ray.wait(list(running), num_returns=1)
-                job, *rest = running.pop(done)
+                (ready,), _ = ray.wait(list(running), num_returns=1)
+                job, *rest = running.pop(ready)
                 try:
-                    report(ray.get(done))
+                    report(ray.get(ready))
                 except ray.exceptions.RayError as error:
                     report(Outcome(job, f"{type(error).__name__}: {' '.join(str(error).split())}", 0.0))
                 if rest:

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from metastruct.config import ConfigError
+from metastruct.facts import options
 from metastruct.launchers.gpu_pool import GpuPool
 from metastruct.launchers.launcher import Job, Launcher, Outcome, Report, Unit, at_least
 from metastruct.runs.files import clear, locked, write_atomically
@@ -86,7 +87,8 @@ class Slurm(Launcher):
 
     def launch(self, units: Sequence[Unit], report: Report) -> None:
         if shutil.which("sbatch") is None:
-            raise ConfigError("launcher=slurm needs sbatch, which this machine has not; use launcher=gpu_pool")
+            instead = " or ".join(name for name in options("launcher") if name != "slurm")
+            raise ConfigError(f"launcher=slurm needs sbatch, which this machine has not; use launcher={instead}")
         with locked(self.folder, lambda: print("waiting for another command that submits", flush=True)):
             left = self.queued(units)
             already = len(left)
@@ -173,7 +175,7 @@ class Element:
 
 
 def say(outcome: Outcome) -> None:
-    how = "left to another command" if outcome.taken else outcome.error or "finished"
+    how = "left to another command" if outcome.elsewhere else outcome.error or "finished"
     print(f"{outcome.job.folder.name}: {how}, {outcome.seconds:.0f} s", flush=True)
 
 
@@ -195,7 +197,7 @@ def follow(left: dict[Job, str], report: Report, folder: Path) -> None:
             elif job.error.exists():
                 report(Outcome(job, job.error.read_text().strip(), time.monotonic() - began))
             elif missed[job] >= PATIENCE and job.held:
-                report(Outcome(job, None, 0.0, taken=True))
+                report(Outcome(job, None, 0.0, elsewhere=True))
             elif missed[job] >= PATIENCE:
                 report(Outcome(job, lost(job, number, folder), time.monotonic() - began))
             else:
@@ -223,8 +225,10 @@ def queue() -> dict[str, str] | None:
 def lost(job: Job, number: str, folder: Path) -> str:
     """Why a job left the queue without a result, in one line."""
     log = folder / number / f"{number}_0_log.err"
-    said = [line for line in log.read_text().splitlines() if "not requeued because" in line] if log.exists() else []
-    why = said[-1].rpartition("not requeued because: ")[2].rstrip(".") if said else "no result"
+    complaints = (
+        [line for line in log.read_text().splitlines() if "not requeued because" in line] if log.exists() else []
+    )
+    why = complaints[-1].rpartition("not requeued because: ")[2].rstrip(".") if complaints else "no result"
     return f"job {number} left the queue: {why}; see {job.log} and {log.parent}"
 
 

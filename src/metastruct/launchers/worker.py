@@ -18,21 +18,21 @@ from metastruct.assembly import build_metrics
 from metastruct.command import expected, one_line
 from metastruct.config import composed
 from metastruct.evaluation import protocol, summary  # noqa: F401
-from metastruct.evaluation.facts import metrics
-from metastruct.launchers.launcher import STOPPED, TAKEN, Job
+from metastruct.facts import in_order
+from metastruct.launchers.launcher import ELSEWHERE, STOPPED, Job
 from metastruct.learners import auto_decoding, maml, pretrained, reptile, scratch  # noqa: F401
 from metastruct.reports import console, figures  # noqa: F401
 from metastruct.runs.files import claimed, is_locked
 from metastruct.runs.provenance import Provenance
 
-build_metrics(metrics())  # imports each
+build_metrics(in_order("metric"))  # imports each
 IMPORTED = Provenance.now()  # of the code that was imported just now; every fork has it from here
 
 
 def work(job: Job, environment: Mapping[str, str]) -> None:
     """Run a job in this process, which ends with it: what it prints goes to its log, its error to a file.
 
-    Exit status: 0 finished, 1 failed, TAKEN another command did it or does it, STOPPED asked to stop.
+    Exit status: 0 finished, 1 failed, ELSEWHERE another command did it or does it, STOPPED asked to stop.
 
     Args:
         environment: variables to set first, such as the GPU that the job may see.
@@ -40,12 +40,12 @@ def work(job: Job, environment: Mapping[str, str]) -> None:
     Thread(target=end_with_the_sweep, daemon=True).start()
     signal.signal(signal.SIGINT, signal.SIG_DFL)  # what Lightning makes of it would be taken for a result
     os.environ.update(environment)
-    with claimed(job.claim) as ours:
+    with claimed(job.claim) as exclusive:
         alone = not (any(map(is_locked, job.folders)) or is_locked(job.claim))  # by a train.py without a sweep
         forced = "force=true" in [word.lower() for word in job.overrides]
         finished = not forced and job.finished() is not None  # since the sweep was planned
-        if finished or not (ours and alone):
-            raise SystemExit(TAKEN)
+        if finished or not (exclusive and alone):
+            raise SystemExit(ELSEWHERE)
         job.folder.mkdir(parents=True, exist_ok=True)
         with open(job.log, "w", buffering=1) as log:
             os.dup2(log.fileno(), 1)

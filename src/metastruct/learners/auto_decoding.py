@@ -20,6 +20,7 @@ from torch.optim import Optimizer
 
 from metastruct.data.batches import Batches
 from metastruct.learners.learner import Learner, own_gradients
+from metastruct.optimizers.residuals import Residuals
 from metastruct.recording import Recorded
 
 CHUNK = 256  # draws of a task at a time, where all are looked at
@@ -49,10 +50,6 @@ class AutoDecoding(Learner):
         **frame: Any,
     ):
         super().__init__(**frame)
-        if codes == "reset" and schedule == "joint":
-            raise ValueError(
-                "learner.codes=reset needs learner.schedule=alternating: joint codes would take one step only"
-            )
         self.joint, self.reset = schedule == "joint", codes == "reset"
         self.inner_steps = inner_steps
         self.task_batch = min(task_batch, self.tasks)
@@ -81,6 +78,8 @@ class AutoDecoding(Learner):
         self.optimizer.anneal(self.rules, step, self.steps)
         batch = self.batches[step]
         tasks, points = batch.tasks.to(self.device), batch.points.to(self.device)
+        if self.optimizer.by_residuals(step, self.steps):
+            return self.optimizer.solve(self.rules, self._residuals(tasks, points[0]), step, self.steps)
         if self.joint:
             return self._update(tasks, points[0], base=True, code=True)
         if self.reset:
@@ -102,6 +101,20 @@ class AutoDecoding(Learner):
         """Where the codes of tasks `[..., batch]` are."""
         return *(torch.arange(n, device=tasks.device)[:, None] for n in self.replicas), tasks
 
+    def _residuals(self, tasks: Tensor, points: Tensor) -> Residuals:
+        """The loss of a batch as a sum of squares."""
+        assert isinstance(self.codes, nn.Parameter)
+        weight = self.locality["lambda_z"]
+        return Residuals(
+            self.model,
+            self.objective,
+            self.observed(tasks, points),
+            self.codes,
+            self._index(tasks),
+            self._locality_of_the_base,
+            (lambda codes: weight * torch.linalg.vector_norm(codes, dim=-1)) if weight else None,
+        )
+
     def _update(self, tasks: Tensor, points: Tensor, base: bool, code: bool) -> Tensor:
         """One gradient step of the base (with the hyper-network), of the codes of a batch, or of both."""
         loss, *gradients = self.recordings[base, code](tasks, points)
@@ -116,15 +129,15 @@ class AutoDecoding(Learner):
         """The mean loss of a batch `[...]`, then the gradients of its codes and of the base, where wanted."""
         codes = (self.codes.detach()[self._index(tasks)] if self.lazy else self.codes.detach()).requires_grad_(code)
         losses = self.loss_of(self.observed(tasks, points), codes)
-        objective, wanted = losses.sum(-1), []
+        objective, parameters = losses.sum(-1), []
         if code:
             objective = objective + self.locality["lambda_z"] * torch.linalg.vector_norm(codes, dim=-1).sum(-1)
-            wanted.append(codes)
+            parameters.append(codes)
         if base:
             objective = objective + tasks.shape[-1] * self._locality_of_the_base()
-            wanted += self.base
+            parameters += self.base
         # Fused Adam walks through memory: a gradient must lie in it as its parameter does.
-        gradients = [gradient.contiguous() for gradient in own_gradients(objective, wanted)]
+        gradients = [gradient.contiguous() for gradient in own_gradients(objective, parameters)]
         return losses.detach().mean(-1), *gradients
 
     def _by_codes(self, tasks: Tensor, gradient: Tensor) -> Tensor:
@@ -149,12 +162,12 @@ class AutoDecoding(Learner):
         total, number = torch.zeros((), dtype=torch.float64, device=self.device), 0
         for begin in range(0, int(counts.max()), CHUNK):
             draws = torch.arange(begin, min(begin + CHUNK, int(counts.max())), device=self.device)
-            known = draws < counts[:, None]
+            valid = draws < counts[:, None]
             draws = torch.minimum(draws, counts[:, None] - 1).expand(*self.replicas, -1, -1)
             residual = self.objective.residual(self.model, self.observed(tasks, draws), self.codes)
-            squares = residual.double().square().unflatten(-1, (len(known[0]), -1, components)).mean(-2)
-            total = total + (squares * known[..., None]).sum((-3, -2))
-            number += int(known.sum())
+            squares = residual.double().square().unflatten(-1, (len(valid[0]), -1, components)).mean(-2)
+            total = total + (squares * valid[..., None]).sum((-3, -2))
+            number += int(valid.sum())
         return total / number
 
     def diagnostics(self) -> dict[str, float]:

@@ -62,7 +62,7 @@ class Initialisation(Learner):
 
     def _gradients(self, tasks: Tensor, points: Tensor) -> tuple[Tensor, ...]:
         """The mean loss of a batch `[...]`, then the gradients of all that is trained."""
-        loss = self.outer_losses(*(self.observed(tasks, own) for own in points)).mean(-1)
+        loss = self.outer_losses(*(self.observed(tasks, draws) for draws in points)).mean(-1)
         return loss.detach(), *(gradient.contiguous() for gradient in own_gradients(loss, self.trained))
 
     @abstractmethod

@@ -81,6 +81,7 @@ class Learner(LightningModule):
         self.automatic_optimization = False
         self.model = model
         self.tasks, self.objective = len(recordings), objective
+        objective.check(recordings.parts)
         parts = {name: recordings.parts[name] for name in objective.reads if name in recordings.parts}
         self.widths = {name: values.shape[-1] for name, values in parts.items()}
         windows, self.counts = recordings.windows(objective.window)
@@ -208,10 +209,10 @@ class Learner(LightningModule):
 
     def results(self) -> list[dict[str, Any]]:
         """What is kept of each replica: what a training of its seed alone would leave, in its share of the time."""
-        own, state, noise = self.own(), self.model.state_dict(), self.unexplained()
+        by_seed, state, noise = self.own(), self.model.state_dict(), self.unexplained()
         return [
             {
-                "model": {name: t[index].clone() if f"model.{name}" in own else t for name, t in state.items()},
+                "model": {name: t[index].clone() if f"model.{name}" in by_seed else t for name, t in state.items()},
                 "codes": self.codes.detach()[index].clone(),
                 "noise": None if noise is None else noise[index].clone(),
                 "outer_step": self.outer_step,
@@ -224,8 +225,8 @@ class Learner(LightningModule):
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         courses = [asdict(course) for course in self.courses]
-        own = {"outer_step": self.outer_step, "steps": self.steps, "seconds": self.seconds, "courses": courses}
-        checkpoint["learner"] = own | {"layout": LAYOUT}
+        progress = {"outer_step": self.outer_step, "steps": self.steps, "seconds": self.seconds, "courses": courses}
+        checkpoint["learner"] = progress | {"layout": LAYOUT}
 
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         kept = checkpoint["learner"]
@@ -233,6 +234,6 @@ class Learner(LightningModule):
         self.courses = [Course(**course) for course in kept["courses"]]
 
 
-def own_gradients(objective: Tensor, of: Sequence[Tensor]) -> tuple[Tensor, ...]:
+def own_gradients(objective: Tensor, leaves: Sequence[Tensor]) -> tuple[Tensor, ...]:
     """The gradients of objectives `[...]`, each of which depends on the numbers of its own replica alone."""
-    return torch.autograd.grad(objective, of, torch.ones_like(objective))
+    return torch.autograd.grad(objective, leaves, torch.ones_like(objective))

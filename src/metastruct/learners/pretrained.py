@@ -9,6 +9,7 @@ from torch import Tensor
 
 from metastruct.data.observations import Observations
 from metastruct.learners.initialisation import Initialisation
+from metastruct.optimizers.residuals import Residuals
 
 
 class Pretrained(Initialisation):
@@ -24,3 +25,9 @@ class Pretrained(Initialisation):
     def outer_losses(self, *draws: Observations) -> Tensor:
         (draw,) = draws
         return self.loss_of(draw, None)
+
+    def outer_update(self, step: int) -> Tensor:
+        if not self.optimizer.by_residuals(step, self.steps):
+            return super().outer_update(step)
+        (draw,) = self.drawn(step)
+        return self.optimizer.solve(self.rules, Residuals(self.model, self.objective, draw), step, self.steps)

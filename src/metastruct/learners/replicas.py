@@ -33,7 +33,7 @@ def together(learners: Sequence[Learner]) -> Learner:
     """The first of these learners, which differ in their seed alone, made to train them all."""
     first, numbers = learners[0], [learner.own() for learner in learners]
     for name, tensor in first.own().items():
-        tensor.data = torch.stack([own[name].detach() for own in numbers])
+        tensor.data = torch.stack([single[name].detach() for single in numbers])
     first.batches = SideBySide([learner.batches for learner in learners])
     first.courses = [course for learner in learners for course in learner.courses]
     return first

@@ -7,10 +7,11 @@ from metastruct.evaluation.metric import Array, Metric
 
 
 class Degeneracy(Metric):
-    """Largest residual of an identity on the evaluation grid, relative to the sizes of its factors.
+    """Largest residual of an identity over the points of a task, relative to the sizes of its factors.
 
-    |L grad S|/(|L| |grad S|) of the Poisson matrix, |M grad E|/(|M| |grad E|) of the friction matrix: zero but for
-    round-off.
+    |L grad S|/(|L| |grad S|) of the Poisson matrix, |M grad E|/(|M| |grad E|) of the friction matrix, in the scaled
+    coordinates of the bracket: zero but for round-off. The points are those of the evaluation grid, or the query states
+    where nobody knows the law.
 
     Args:
         identity: its name in `Dynamics.degeneracies`.

@@ -9,7 +9,9 @@ from metastruct.evaluation.metric import Array, Metric
 
 
 class EnergyDrift(Metric):
-    """Largest |H(x(t)) - H(x(0))| over all rollouts of a task, over the range of H on its evaluation box.
+    """Largest |H(x(t)) - H(x(0))| over all rollouts of a task, over the range of H on its evaluation grid.
+
+    Of the learned energy, the range is that on the query states where nobody knows the law and so no grid.
 
     Args:
         of_law: of the true energy, not of the learned one.
@@ -25,13 +27,13 @@ class EnergyDrift(Metric):
 
 
 def energy_drift(energy: Array, spread: Array) -> Array:
-    """Largest |H(x(t)) - H(x(0))| over all rollouts of a task, over the range of H on its evaluation box, `[tasks]`.
+    """max |H(x(t)) - H(x(0))| / spread over all rollouts of a task, `[tasks]`; NaN where a rollout is not finite.
 
     H has a free constant, so H(x(0)) is no denominator.
 
     Args:
         energy: along the rollouts, `[tasks, trajectories, times]`.
-        spread: max - min of the same energy on the evaluation box, `[tasks]`.
+        spread: max - min of the same energy on the evaluation grid, `[tasks]`.
     """
     with np.errstate(invalid="ignore"):
         return np.abs(energy - energy[..., :1]).max(axis=(1, 2)) / spread

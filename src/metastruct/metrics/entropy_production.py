@@ -9,7 +9,7 @@ from metastruct.evaluation.metric import Array, Metric
 
 
 class EntropyProduction(Metric):
-    """Least change of S between two times of a rollout, over the range of S on all rollouts of a task.
+    """Least change of S between two times of a rollout that follow each other, over the range of S on all of a task's.
 
     Args:
         of_law: of the true entropy, not of the learned one.
@@ -24,7 +24,7 @@ class EntropyProduction(Metric):
 
 
 def entropy_production(entropy: Array, times: Array) -> Array:
-    """Least change of S between two times of a rollout, over the range of S on all rollouts of a task, `[tasks]`.
+    """min (S(t_i+1) - S(t_i)) / (max S - min S) over all rollouts of a task, `[tasks]`; NaN where one is not finite.
 
     Not below zero, but for the error of the integrator, where the second law holds. S has a free constant and a free
     unit, and the ratio sees neither.

@@ -10,7 +10,7 @@ from metastruct.evaluation.metric import Array, Metric
 
 
 class IntegratorError(Metric):
-    """|x_h - x_finer|_2 / |x_finer|_2 over what is seen of the query, x_finer being rolled out with finer steps.
+    """|x_h - x_finer|_2 / |x_finer|_2 over what is seen of the query, x_finer being rolled out at half the step.
 
     NaN where x_finer leaves the finite numbers.
     """

@@ -20,7 +20,7 @@ class SSIM(Metric):
 
 
 def field_ssim(learned: Array, true: Array) -> Array:
-    """Mean structural similarity over the components, `[tasks]`.
+    """Mean structural similarity over the components and over all windows of their images, `[tasks]`.
 
     The definition is Wang et al. 2004 as torchmetrics computes it: Gaussian window of sigma 1.5, k1 = 0.01, k2 = 0.03;
     the data range is that of the true component, or that of the widest one for a component that does not vary.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Collection
 from typing import TYPE_CHECKING
 
 from torch import Tensor
@@ -24,6 +25,23 @@ class Objective(ABC):
     reads: tuple[str, ...]
     requires: tuple[str, ...] = ("states",)
     window: int = 1
+
+    def check(self, parts: Collection[str]) -> None:
+        """Do observations with these parts have what it needs, and does it read what drives the members?
+
+        Raises:
+            ValueError: they do not, or it does not.
+        """
+        name = type(self).__name__.lower()
+        if lacking := [part for part in self.requires if part not in parts]:
+            raise ValueError(
+                f"objective={name} needs {' and '.join(lacking)}, which the data do not have; they have "
+                f"{', '.join(parts)}; use another objective"
+            )
+        if "inputs" in parts and "inputs" not in self.reads:
+            raise ValueError(
+                f"the members are driven by inputs, which objective={name} does not read; use another objective"
+            )
 
     @abstractmethod
     def residual(self, model: ModulatedModel, observations: Observations, codes: Tensor | None) -> Tensor:

@@ -1,5 +1,7 @@
 """How a training steps along its gradients: rates that fall along half a cosine after a linear warm-up.
 
+An optimizer of sums of squares may ask for the residuals of a batch in the place of a gradient.
+
 Two kinds of numbers are moved, each at a rate of its own: the base, which is what all tasks share (nets, bases,
 hyper-network), and the codes, one row a task. Codes that are not in the batch of a step stay where they are: a rule
 with a memory of its own would move them.
@@ -10,10 +12,13 @@ from __future__ import annotations
 import math
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from torch import nn
+from torch import Tensor, nn
 from torch import optim as torch_optim
+
+if TYPE_CHECKING:
+    from metastruct.optimizers.residuals import Residuals
 
 Group = dict[str, Any]
 
@@ -52,8 +57,20 @@ class Optimizer(ABC):
         groups = [{"params": list(base), "rate": self.base_rate, "lr": self.base_rate}]
         if codes is None:
             return [self.dense(groups, replicas)]
-        own = {"params": [codes], "rate": self.code_rate, "lr": self.code_rate}
-        return [self.dense(groups, replicas), self.sparse(own)] if lazy else [self.dense([*groups, own], replicas)]
+        code_group = {"params": [codes], "rate": self.code_rate, "lr": self.code_rate}
+        return (
+            [self.dense(groups, replicas), self.sparse(code_group)]
+            if lazy
+            else [self.dense([*groups, code_group], replicas)]
+        )
+
+    def by_residuals(self, step: int, steps: int) -> bool:
+        """Does this outer step solve for the residuals of its batch, in the place of following a gradient?"""
+        return False
+
+    def solve(self, rules: Sequence[torch_optim.Optimizer], residuals: Residuals, step: int, steps: int) -> Tensor:
+        """One such step; returns the loss of the batch before it, `[...]`, detached."""
+        raise NotImplementedError(f"{type(self).__name__} follows gradients")
 
     def factor(self, step: int, steps: int) -> float:
         """A rate at an outer step over its first value."""

@@ -64,8 +64,8 @@ class Rotated(torch.optim.Optimizer):
                 gradient = torch.stack([parameter.grad for parameter in alike])  # type: ignore[misc]
                 matrices = gradient.dim() - 1 == group["axes"]
                 change = self._change(gradient, self.state[alike[0]], group, matrices)
-                for parameter, own in zip(alike, change.unbind(0), strict=True):
-                    parameter.add_(own, alpha=-group["lr"])
+                for parameter, move in zip(alike, change.unbind(0), strict=True):
+                    parameter.add_(move, alpha=-group["lr"])
 
     def _change(self, gradient: Tensor, state: dict[str, Any], group: Group, matrices: bool) -> Tensor:
         beta1, beta2 = group["beta1"], group["beta2"]

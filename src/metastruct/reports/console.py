@@ -9,8 +9,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from metastruct.evaluation.facts import ERRORS, Facts, facts
-from metastruct.evaluation.facts import metrics as every_metric
+from metastruct.facts import MetricFacts, in_order, metric_facts
 from metastruct.reports.published import NOTE, PUBLISHED
 
 
@@ -25,19 +24,19 @@ def print_result(metrics: dict[str, Any], folder: Path) -> None:
     table = Table(title=escape(title), title_justify="left", caption=NOTE, caption_justify="left")
     for heading in ("", f"ours, mean ± std of {tasks} tasks", "published"):
         table.add_column(heading, justify="right" if heading else "left")
-    published = dict(zip(ERRORS, PUBLISHED.get((metrics["system"], metrics["method"]), ()), strict=False))
-    for metric in every_metric():
-        known = facts(metric)
-        if known.headline == "always" or (known.headline == "measured" and metric in metrics):
-            theirs = published.get(metric)
-            table.add_row(known.heading, _spread(metrics[metric], known), "-" if theirs is None else f"{theirs:.2f}")
-            for domain, own in metrics.get("domains", {}).items() if metric in ERRORS else ():
-                table.add_row(escape(f"  {domain}"), _spread(own[metric], known), "-")
+    published = PUBLISHED.get((metrics["system"], metrics["method"]), {})
+    for metric in in_order("metric"):
+        facts = metric_facts(metric)
+        if facts.headline == "always" or (facts.headline == "measured" and metric in metrics):
+            paper = published.get(metric)
+            table.add_row(facts.heading, _spread(metrics[metric], facts), "-" if paper is None else f"{paper:.2f}")
+            for domain, values in metrics.get("domains", {}).items() if facts.headline_error else ():
+                table.add_row(escape(f"  {domain}"), _spread(values[metric], facts), "-")
     lost = "-" if metrics["diverged_tasks"] is None else f"{metrics['diverged_tasks']} of {tasks}"
     table.add_row("diverged tasks", f"[bold red]{lost}[/bold red]" if metrics["diverged_tasks"] else lost, "-")
     if (stuck := metrics.get("unconverged_tasks")) is not None:
-        told = f"{stuck} of {tasks}"
-        table.add_row("fits that did not converge", f"[bold red]{told}[/bold red]" if stuck else told, "-")
+        text = f"{stuck} of {tasks}"
+        table.add_row("fits that did not converge", f"[bold red]{text}[/bold red]" if stuck else text, "-")
     if metrics.get("training_diverged_at") is not None:
         table.add_row("training", f"[bold red]DIVERGED at outer step {metrics['training_diverged_at']}[/bold red]", "-")
     counts, seconds = metrics["parameters"], metrics["seconds"]
@@ -49,5 +48,5 @@ def print_result(metrics: dict[str, Any], folder: Path) -> None:
     console.print(f"results in {folder}", soft_wrap=True, markup=False)
 
 
-def _spread(metric: dict[str, Any], known: Facts) -> str:
-    return "-" if metric["mean"] is None else f"{known.text(metric['mean'])} ± {known.text(metric['std'])}"
+def _spread(metric: dict[str, Any], facts: MetricFacts) -> str:
+    return "-" if metric["mean"] is None else f"{facts.text(metric['mean'])} ± {facts.text(metric['std'])}"

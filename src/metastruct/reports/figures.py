@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -35,12 +36,12 @@ def draw_all(evaluation: Path, folder: Path) -> None:
         drawings["field_error"] = field_error
     if archive.true_energy is not None or archive.learned_energy is not None:
         drawings["energy"] = energy
-    if len(archive.train_codes) == len(archive.train_parameters):
-        several, labelled = len(set(archive.train_domains)) > 1, len(archive.parameter_names) > 0
-        drawings["codes"] = codes if labelled and not several else codes_of_domains
+    if len(archive.train_codes) == len(archive.train_parameters) and np.isfinite(archive.train_codes).all():
+        alike = len(set(archive.train_domains)) == 1 and len(archive.parameter_names) > 0
+        drawings["codes"] = codes if alike else codes_of_domains
     if len(archive.history):
         drawings["training"] = training
-    if archive.true_entropy is not None:
+    if archive.true_entropy is not None or archive.learned_entropy is not None:
         drawings["entropy"] = entropy
     if archive.singular_values:
         drawings["singular_values"] = singular_values
@@ -76,22 +77,19 @@ def _chosen(archive: Archive) -> dict[str, int]:
     return {"best": int(order[0]), "median": int(order[len(order) // 2]), "worst": int(order[-1])}
 
 
-def _plane(archive: Archive) -> list[int]:
-    """The two components that the evaluation grid varies."""
-    return archive.grid_axes.tolist()
-
-
 def phase_portrait(archive: Archive) -> Figure:
-    """True and adapted query trajectories in the plane of the evaluation grid."""
+    """True and adapted query trajectories in the plane of the evaluation grid; a state of one component over time."""
     figure, axes = plt.subplots(1, 3, figsize=(10, 3.6), layout="constrained")
-    plane = _plane(archive)
-    first, second = archive.state_names[plane]
+    plane = archive.grid_axes.tolist()
+    alone = plane[0] == plane[1]
+    first, second = ("t", archive.state_names[plane[0]]) if alone else archive.state_names[plane]
     errors = _errors(archive)
     for axis, (word, task) in zip(axes, _chosen(archive).items(), strict=True):
-        for i, (true, learned) in enumerate(zip(archive.query[task], archive.rollouts[task], strict=True)):
-            axis.plot(*true[:, plane].T, color=TRUE, lw=2.4, alpha=0.35, label="true" if i == 0 else None)
-            axis.plot(*learned[:, plane].T, color=LEARNED, lw=0.9, label="adapted" if i == 0 else None)
-            axis.plot(*true[0, plane], "o", color=TRUE, ms=3)
+        for i, (times, true, learned) in enumerate(_seen(archive, task, archive.query[task], archive.rollouts[task])):
+            paths = [np.stack([times, path[:, plane[0]]]) if alone else path[:, plane].T for path in (true, learned)]
+            axis.plot(*paths[0], color=TRUE, lw=2.4, alpha=0.35, label="true" if i == 0 else None)
+            axis.plot(*paths[1], color=LEARNED, lw=0.9, label="adapted" if i == 0 else None)
+            axis.plot(*paths[0][:, 0], "o", color=TRUE, ms=3)
         axis.set(
             xlabel=first,
             title=f"{word} of {len(errors)} new tasks, error {100 * errors[task]:.2f} %\n{archive.test_members[task]}",
@@ -99,6 +97,14 @@ def phase_portrait(archive: Archive) -> Figure:
     axes[0].set_ylabel(second)
     figure.legend(*axes[0].get_legend_handles_labels(), loc="outside lower center", ncols=2, frameon=False)
     return figure
+
+
+def _seen(archive: Archive, task: int, *along: np.ndarray) -> Iterator[tuple[np.ndarray, ...]]:
+    """Of each query trajectory of a task that was seen, as far as it was: its times, and what there is along it."""
+    times = np.broadcast_to(archive.times if archive.times.ndim == 1 else archive.times[task], along[0].shape[:2])
+    for number, unseen in enumerate(np.isnan(archive.query[task]).any(-1)):
+        if not unseen.all():
+            yield times[number][~unseen], *(values[number][~unseen] for values in along)
 
 
 def energy(archive: Archive) -> Figure:
@@ -109,7 +115,7 @@ def energy(archive: Archive) -> Figure:
     }
     task = _chosen(archive)["median"]
     changes = {
-        kind: (along[task] - along[task][:, :1]) / spread[task]
+        kind: (along[task] - along[task][:, :1]) / (spread[task] or 1.0)
         for kind, (along, spread) in energies.items()
         if along is not None and spread is not None
     }
@@ -124,7 +130,7 @@ def entropy(archive: Archive) -> Figure:
     entropies = {"learned": archive.learned_entropy, "true": archive.true_entropy}
     task = _chosen(archive)["median"]
     rises = {
-        kind: (along[task] - along[task][:, :1]) / np.ptp(along[task])
+        kind: (along[task] - along[task][:, :1]) / (np.ptp(along[task]) or 1.0)
         for kind, along in entropies.items()
         if along is not None
     }
@@ -135,8 +141,8 @@ def _along(archive: Archive, task: int, symbol: str, curves: dict[str, np.ndarra
     """A panel for the learned and one for the true potential, as far as they are there."""
     figure, axes = plt.subplots(1, len(curves), figsize=(4.6 * len(curves), 3.2), layout="constrained", squeeze=False)
     for axis, (kind, values) in zip(axes[0], curves.items(), strict=True):
-        times = np.broadcast_to(archive.times if archive.times.ndim == 1 else archive.times[task], values.shape)
-        axis.plot(times.T, values.T, color=LEARNED if kind == "learned" else TRUE, lw=0.9, alpha=0.8)
+        for times, curve in _seen(archive, task, values):
+            axis.plot(times, curve, color=LEARNED if kind == "learned" else TRUE, lw=0.9, alpha=0.8)
         axis.set(xlabel="t", title=f"{kind} {symbol} along adapted rollouts ({archive.test_members[task]})")
     axes[0, 0].set_ylabel(label)
     return figure
@@ -145,7 +151,7 @@ def _along(archive: Archive, task: int, symbol: str, curves: dict[str, np.ndarra
 def field_error(archive: Archive) -> Figure:
     """Where in its box the adapted field is off, for the best, the median and the worst task."""
     figure, axes = plt.subplots(1, 3, figsize=(10, 3.2), layout="constrained")
-    plane = _plane(archive)
+    plane = archive.grid_axes.tolist()
     first, second = archive.state_names[plane]
     chosen = _chosen(archive)
     true, learned, grids = archive.true_field, archive.learned_field, archive.grid
@@ -188,12 +194,12 @@ def adaptation(archive: Archive) -> Figure:
 def codes(archive: Archive) -> Figure:
     """First two principal components of the training codes, coloured by each true parameter; new tasks as crosses."""
     names = archive.parameter_names
-    points, new, share = _principal(archive)
+    points, new, share = archive.principal()
     figure, axes = plt.subplots(1, len(names), figsize=(3.6 * len(names), 3.2), layout="constrained", squeeze=False)
     for i, (axis, name) in enumerate(zip(axes[0], names, strict=True)):
         values = archive.train_parameters[:, i]
         limits = {"vmin": values.min(), "vmax": values.max(), "cmap": "viridis"}
-        seen = axis.scatter(*points.T, c=values, s=22, **limits)
+        dots = axis.scatter(*points.T, c=values, s=22, **limits)
         axis.scatter(
             *new.T,
             c=archive.test_parameters[:, i],
@@ -204,14 +210,14 @@ def codes(archive: Archive) -> Figure:
             **limits,
         )
         axis.set(xlabel=f"PC 1 ({100 * share[0]:.0f} %)", title=f"coloured by {name} (X: new tasks)")
-        figure.colorbar(seen, ax=axis)
+        figure.colorbar(dots, ax=axis)
     axes[0, 0].set_ylabel(f"PC 2 ({100 * share[1]:.0f} %)" if len(share) > 1 else "")
     return figure
 
 
 def codes_of_domains(archive: Archive) -> Figure:
     """First two principal components of the training codes, coloured by domain; new tasks as crosses."""
-    points, new, share = _principal(archive)
+    points, new, share = archive.principal()
     figure, axis = plt.subplots(figsize=(5.6, 3.6), layout="constrained")
     for i, name in enumerate(dict.fromkeys(archive.train_domains.tolist())):
         old, crosses = points[archive.train_domains == name], new[archive.test_domains == name]
@@ -221,16 +227,6 @@ def codes_of_domains(archive: Archive) -> Figure:
     axis.set_ylabel(f"PC 2 ({100 * share[1]:.0f} %)" if len(share) > 1 else "")
     figure.legend(loc="outside right center", frameon=False)
     return figure
-
-
-def _principal(archive: Archive) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """First two principal components of training and of new codes `[tasks, 2]`, and each component's share."""
-    points = archive.train_codes
-    centre = points.mean(0)
-    _, spread, axes_of_codes = np.linalg.svd(points - centre, full_matrices=False)
-    plane = np.zeros((points.shape[1], 2))
-    plane[:, : min(2, len(axes_of_codes))] = axes_of_codes[:2].T
-    return (points - centre) @ plane, (archive.test_codes - centre) @ plane, spread**2 / (spread**2).sum()
 
 
 def training(archive: Archive) -> Figure:

@@ -51,11 +51,11 @@ def latex(sheet: Sheet) -> str:
 
 def write_lines(folder: Path, lines: Sequence[Mapping[str, Any]], title: str, note: str = "") -> None:
     """Lines that share their keys as table.csv, with every digit, table.md and table.tex, with a note below."""
-    told = [{name: _rounded(value) for name, value in line.items()} for line in lines]
-    heads, body = [*told[0]], [[*line.values()] for line in told]
+    rows = [{name: _rounded(value) for name, value in line.items()} for line in lines]
+    heads, body = [*rows[0]], [[*line.values()] for line in rows]
     write_atomically(folder / "table.csv", as_csv(lines))
-    said = [[quoted(text) for text in line] for line in body]
-    write_atomically(folder / "table.md", _markdown([*map(quoted, heads)], said, [quoted(note)] if note else []))
+    cells = [[quoted(text) for text in line] for line in body]
+    write_atomically(folder / "table.md", _markdown([*map(quoted, heads)], cells, [quoted(note)] if note else []))
     safe = [[escaped(text) for text in line] for line in body]
     caption = f"{title}. {note}".strip()
     write_atomically(folder / "table.tex", _latex([*map(escaped, heads)], safe, 1, caption, folder.name))
@@ -97,17 +97,17 @@ def _latex(heads: Sequence[str], body: Sequence[Sequence[str]], names: int, capt
 
 def _lines(sheet: Sheet, safe: Mark, bold: Mark, published: Mark) -> list[list[str]]:
     """The body as text, made `safe` before it is marked."""
-    best, told = sheet.best(), []
+    best, rows = sheet.best(), []
     for row in sheet.rows:
         names = zip(sheet.layout.rows, row, strict=True)
         line = [safe(named(value) if name == "method" else value) for name, value in names]
         for column in sheet.columns:
             key = row, column
             text = safe(str(sheet.cells[key])) if key in sheet.cells else "-"
-            theirs = sheet.beside.get(key)
-            line.append((bold(text) if key in best else text) + (published(safe(theirs)) if theirs else ""))
-        told.append([*line, sheet.sizes[row], f"{sheet.seconds[row]:.0f}"])
-    return told
+            paper = sheet.beside.get(key)
+            line.append((bold(text) if key in best else text) + (published(safe(paper)) if paper else ""))
+        rows.append([*line, sheet.sizes[row], f"{sheet.seconds[row]:.0f}"])
+    return rows
 
 
 def quoted(text: str) -> str:
@@ -123,5 +123,5 @@ def escaped(text: str) -> str:
     text = " ".join(text.split()) if "\n" in text or "\r" in text else text
     text = "".join(SPECIAL.get(letter, letter) for letter in text)
     return re.sub(
-        r"\blambda (z|phi)\b", lambda found: rf"$\lambda_{{{found[1].replace('phi', chr(92) + 'phi')}}}$", text
+        r"\blambda (z|phi)\b", lambda match: rf"$\lambda_{{{match[1].replace('phi', chr(92) + 'phi')}}}$", text
     )

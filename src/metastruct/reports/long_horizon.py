@@ -13,6 +13,7 @@ matplotlib.use("Agg")
 import matplotlib.pyplot as plt
 from matplotlib.figure import Figure
 
+from metastruct.evaluation.errors import MODEL_ERROR, STEP_ERROR
 from metastruct.reports.figures import STYLE, save
 from metastruct.reports.forms import write_lines
 from metastruct.reports.tables import Row, read_records
@@ -22,13 +23,13 @@ TITLE = "Energy and trajectories over many periods"
 PANELS = {
     "amplitude": "amplitude of the energy",
     "slope": "|secular slope| of the energy, a period",
-    "integrator_error": "trajectory error of the integrator",
-    "trajectory_error": "trajectory error against the truth",
+    STEP_ERROR: "trajectory error of the integrator",
+    MODEL_ERROR: "trajectory error against the truth",
 }
 NOTE = (
     "Medians over the trajectories that stayed finite; energies in units of the learned energy's range on the "
     "evaluation box. A slope counts as zero where it is below twice its fitted error. Evaluations are calls for the "
-    "whole batch, of the field, the energy or its gradient; leapfrog uses half of each of its three a step, an "
+    "whole batch, of the field, the energy or its gradient; a splitting uses half of each of its three a step, an "
     "implicit scheme iterates until the slowest trajectory has converged."
 )
 Cell = tuple[str, int]  # integrator, steps a period
@@ -36,11 +37,11 @@ Cell = tuple[str, int]  # integrator, steps a period
 
 def cells(rows: list[Row]) -> dict[Cell, dict[str, list[float]]]:
     """The values of each metric, in the order of the trajectories, by integrator and steps a period."""
-    found: dict[Cell, dict[str, list[float]]] = {}
+    by_cell: dict[Cell, dict[str, list[float]]] = {}
     for row in rows:
-        cell = found.setdefault((row["integrator"], int(row["steps_per_period"])), {})
+        cell = by_cell.setdefault((row["integrator"], int(row["steps_per_period"])), {})
         cell.setdefault(row["metric"], []).append(float(row["value"]))
-    return dict(sorted(found.items()))
+    return dict(sorted(by_cell.items()))
 
 
 def table(rows: list[Row]) -> list[dict[str, Any]]:
@@ -54,8 +55,8 @@ def table(rows: list[Row]) -> list[dict[str, Any]]:
         line["slope"] = _median(values["slope"])
         line["slope error"] = _median(values["slope_error"])
         line["zero slopes"] = f"{sum(abs(slope) <= 2 * error for slope, error in pairs)} of {len(pairs)}"
-        line["integrator error"] = _median(values["integrator_error"])
-        line["trajectory error"] = _median(values["trajectory_error"])
+        line["integrator error"] = _median(values[STEP_ERROR])
+        line["trajectory error"] = _median(values[MODEL_ERROR])
         line["not finite"] = sum(math.isnan(value) for value in values["amplitude"])
         lines.append(line)
     return lines
@@ -63,17 +64,17 @@ def table(rows: list[Row]) -> list[dict[str, Any]]:
 
 def figure(rows: list[Row]) -> Figure:
     """Amplitude, slope and errors of each integrator over its cost; hollow where the slope is zero within its error."""
-    found = cells(rows)
+    by_cell = cells(rows)
     drawn, axes = plt.subplots(1, len(PANELS), figsize=(3.3 * len(PANELS), 3.4), layout="constrained")
-    for name in sorted({integrator for integrator, _ in found}):
-        mine = [values for (integrator, _), values in found.items() if integrator == name]
-        cost = [values["evaluations_per_period"][0] for values in mine]
+    for name in sorted({integrator for integrator, _ in by_cell}):
+        series = [values for (integrator, _), values in by_cell.items() if integrator == name]
+        cost = [values["evaluations_per_period"][0] for values in series]
         for axis, (metric, title) in zip(axes, PANELS.items(), strict=True):
-            heights = [_median([*map(abs, values[metric])]) for values in mine]
+            heights = [_median([*map(abs, values[metric])]) for values in series]
             (line,) = axis.loglog(cost, heights, "o-", lw=1, ms=4, label=name.replace("_", " "))
             if metric == "slope":
-                errors = [_median(values["slope_error"]) for values in mine]
-                line.set_markerfacecolor("white" if _vanish(mine) else line.get_color())
+                errors = [_median(values["slope_error"]) for values in series]
+                line.set_markerfacecolor("white" if _vanish(series) else line.get_color())
                 axis.errorbar(cost, heights, yerr=errors, fmt="none", ecolor=line.get_color(), lw=0.8, capsize=2)
             axis.set(xlabel="evaluations a period", title=title)
     drawn.legend(*axes[0].get_legend_handles_labels(), loc="outside lower center", ncols=5, frameon=False)
@@ -86,9 +87,9 @@ def _median(values: list[float]) -> float:
     return statistics.median(kept) if kept else math.nan
 
 
-def _vanish(mine: list[dict[str, list[float]]]) -> bool:
+def _vanish(series: list[dict[str, list[float]]]) -> bool:
     """Are nearly all slopes of an integrator zero within twice their error?"""
-    pairs = [pair for values in mine for pair in zip(values["slope"], values["slope_error"], strict=True)]
+    pairs = [pair for values in series for pair in zip(values["slope"], values["slope_error"], strict=True)]
     return sum(abs(slope) <= 2 * error for slope, error in pairs) > 0.9 * len(pairs)
 
 

@@ -55,8 +55,8 @@ def usual(modulation: str, adaptation: str) -> bool:
 
 def stepwise(adaptation: str) -> bool:
     """Does it take as many steps as the evaluation says, so that a table may cut it short?"""
-    known = adaptation in options("adaptation")
-    return known and described("adaptation", adaptation).get("steps") == "${evaluation.steps}"
+    exists = adaptation in options("adaptation")
+    return exists and described("adaptation", adaptation).get("steps") == "${evaluation.steps}"
 
 
 def of_codes(adaptation: str) -> bool:

@@ -1,16 +1,16 @@
-"""The paper's numbers (x 1e-2, field / trajectory error), to stand beside ours."""
+"""The paper's numbers, each in the unit of its metric, to stand beside ours."""
 
 from __future__ import annotations
 
 from metastruct.reports.methods import PAPER_YAML
 
 NOTE: str = PAPER_YAML["note"]
-Numbers = tuple[float | None, float | None]
+METRICS: tuple[str, ...] = tuple(PAPER_YAML["metrics"])
 
-PUBLISHED: dict[tuple[str, str], Numbers] = {
-    (system, method): (field, trajectory)
+PUBLISHED: dict[tuple[str, str], dict[str, float | None]] = {
+    (system, method): dict(zip(METRICS, numbers, strict=True))
     for system, methods in PAPER_YAML["errors"].items()
-    for method, (field, trajectory) in methods.items()
+    for method, numbers in methods.items()
 }
 
 
@@ -22,4 +22,4 @@ def beside(system: str, method: str, dynamics: str) -> str | None:
     if numbers is None:
         remark: str | None = PAPER_YAML["remarks"].get(system, {}).get(method)
         return remark
-    return " / ".join("-" if value is None else f"{value:.2f}" for value in numbers)
+    return " / ".join("-" if value is None else f"{value:.2f}" for value in numbers.values())

@@ -9,7 +9,6 @@ from functools import partial
 from pathlib import Path
 from typing import TypeVar
 
-from metastruct.evaluation.facts import ERRORS
 from metastruct.reports import forms
 from metastruct.reports.claims import CLAIMS, Claim, Finding
 from metastruct.reports.layout import LAYOUTS
@@ -18,12 +17,12 @@ from metastruct.reports.page import Section, page
 from metastruct.reports.plots import draw
 from metastruct.reports.results import Results, check_columns, read
 from metastruct.reports.sheet import Sheet, short
-from metastruct.reports.sources import OTHERS, Measured, command, costs, local_ranks, write_searched
+from metastruct.reports.sources import SCRIPTED, Measured, command, costs, local_ranks, write_searched
 from metastruct.reports.tables import PORTRAIT
 from metastruct.runs.files import check_contained, write_atomically
 
 Say = Callable[[str], None]
-Made = TypeVar("Made")
+Product = TypeVar("Product")
 REWRITTEN = {"long_horizon": write_study, "search": write_searched}  # from their records, where there are any
 
 
@@ -44,27 +43,27 @@ def report(
     Raises:
         ValueError: a link leads out of the folder.
     """
-    for name in (*LAYOUTS, *OTHERS):
+    for name in (*LAYOUTS, *SCRIPTED):
         if (folder / name).is_dir():
             check_contained(folder / name, folder)
-    now, asked = yamls or {}, errors or {}
-    tables = ((name, _read(folder / name, now.get(name), asked.get(name, ERRORS), say)) for name in LAYOUTS)
-    found = {name: results for name, results in tables if results}
+    now, columns = yamls or {}, errors or {}
+    tables = ((name, _read(folder / name, now.get(name), columns.get(name), say)) for name in LAYOUTS)
+    present = {name: results for name, results in tables if results}
     measured = Measured(
-        found,
+        present,
         _made(costs, folder / "adaptation_cost", say) or {},
         _made(local_ranks, folder / "local_rank", say) or {},
     )
     sections = []
     for name, layouts in LAYOUTS.items():
-        if name in found:
-            say(f"{name}: {found[name].progress}")
-            section = _made(partial(_written, found[name], measured), folder / name, say)
+        if name in present:
+            say(f"{name}: {present[name].progress}")
+            section = _made(partial(_written, present[name], measured), folder / name, say)
             sections.append(section or Section(name, layouts[0].title, missing=command(name)))
         else:
             say(f"{name}: not there yet, {command(name)}")
             sections.append(Section(name, layouts[0].title, missing=command(name)))
-    for name, (title, made_by) in OTHERS.items():
+    for name, (title, made_by) in SCRIPTED.items():
         section = _made(partial(_other, name=name, title=title), folder / name, say)
         if section is None:
             say(f"{name}: not there yet, {made_by}")
@@ -74,11 +73,11 @@ def report(
         say(f"{claim.name:5} {finding.verdict:9}  {claim.statement}")
     _write_claims(findings, folder)
     path = folder / "report.html"
-    write_atomically(path, page(findings, sections, _notes(found)))
+    write_atomically(path, page(findings, sections, _notes(present)))
     return path
 
 
-def _read(folder: Path, yaml: str | None, errors: Sequence[str], say: Say) -> Results | None:
+def _read(folder: Path, yaml: str | None, errors: Sequence[str] | None, say: Say) -> Results | None:
     def reading(place: Path) -> Results | None:
         results = read(place, yaml, errors)
         if results is not None:
@@ -88,7 +87,7 @@ def _read(folder: Path, yaml: str | None, errors: Sequence[str], say: Say) -> Re
     return _made(reading, folder, say)
 
 
-def _made(reading: Callable[[Path], Made | None], folder: Path, say: Say) -> Made | None:
+def _made(reading: Callable[[Path], Product | None], folder: Path, say: Say) -> Product | None:
     """What is made of a folder; None where its files, which may be anybody's, are not what they should be."""
     try:
         return reading(folder)
@@ -101,19 +100,19 @@ def _made(reading: Callable[[Path], Made | None], folder: Path, say: Say) -> Mad
 
 def _written(results: Results, measured: Measured, folder: Path) -> Section:
     layouts = LAYOUTS[results.name]
-    told = []
+    parts = []
     for layout in layouts:
         if not results.those(layout.only):
             continue
         sheet = Sheet.of(results, layout)
         for form, write in (("csv", forms.csv), ("md", forms.markdown), ("tex", forms.latex)):
             write_atomically(folder / f"{layout.file}.{form}", write(sheet))
-        told.append(forms.markdown(sheet))
+        parts.append(forms.markdown(sheet))
     if not results.complete:
-        told.append(f"\n{results.progress} so far: {command(results.name)}\n")
+        parts.append(f"\n{results.progress} so far: {command(results.name)}\n")
     figures = [path for path in draw(results, measured, folder) if path.suffix == ".png"]
     figures += folder.glob(PORTRAIT)
-    return Section(results.name, layouts[0].title, "\n".join(told), figures)
+    return Section(results.name, layouts[0].title, "\n".join(parts), figures)
 
 
 def _other(folder: Path, name: str, title: str) -> Section | None:
@@ -137,7 +136,7 @@ def _notes(tables: dict[str, Results]) -> list[str]:
 
 
 def _write_claims(findings: Sequence[tuple[Claim, Finding]], folder: Path) -> None:
-    told = [
+    parts = [
         {
             "claim": claim.name,
             "statement": claim.statement,
@@ -147,7 +146,7 @@ def _write_claims(findings: Sequence[tuple[Claim, Finding]], folder: Path) -> No
         }
         for claim, finding in findings
     ]
-    write_atomically(folder / "claims.json", json.dumps(told, indent=2, ensure_ascii=False) + "\n")
+    write_atomically(folder / "claims.json", json.dumps(parts, indent=2, ensure_ascii=False) + "\n")
     lines = ["| claim | of the paper | here |", "|---|---|---|"]
     lines += [f"| {claim.name} | {claim.statement} | {finding.verdict} |" for claim, finding in findings]
     write_atomically(folder / "claims.md", "\n".join([*lines, ""]))

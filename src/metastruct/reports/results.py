@@ -18,7 +18,7 @@ from typing import Any
 
 import numpy as np
 
-from metastruct.evaluation.facts import ERRORS, facts
+from metastruct.facts import headline_errors, metric_facts
 from metastruct.reports.methods import stepwise
 
 NUMBERS = ("seed", "base_parameters", "hypernetwork_parameters", "training_steps", "training_seconds")
@@ -66,7 +66,7 @@ class Run:
     def lost(self) -> np.ndarray:
         """Which tasks diverged."""
         kept = [
-            np.nan_to_num(values, nan=np.inf) <= LIMIT if facts(metric).rolled_out else np.isfinite(values)
+            np.nan_to_num(values, nan=np.inf) <= LIMIT if metric_facts(metric).rolled_out else np.isfinite(values)
             for metric, values in self.values.items()
         ]
         return ~np.logical_and.reduce(kept)
@@ -78,7 +78,7 @@ class Run:
     def mean(self, metric: str, domain: str | None = None) -> float:
         """Mean over the tasks of one domain, or of all; NaN where there is none to count."""
         values = self.values[metric]
-        kept = self.inside(domain) & (~self.lost if facts(metric).rolled_out else np.isfinite(values))
+        kept = self.inside(domain) & (~self.lost if metric_facts(metric).rolled_out else np.isfinite(values))
         return float(values[kept].mean()) if kept.any() else float("nan")
 
     @property
@@ -104,7 +104,7 @@ class Results:
     @property
     def errors(self) -> tuple[str, ...]:
         """Those that its runs have."""
-        return tuple(self.runs[0].values) if self.runs else ERRORS
+        return tuple(self.runs[0].values) if self.runs else headline_errors()
 
     @property
     def complete(self) -> bool:
@@ -121,13 +121,13 @@ class Results:
         """The runs whose settings are these."""
         return self.those(lambda run: all(run[key] == value for key, value in settings.items()))
 
-    def those(self, wanted: Callable[[Run], bool]) -> Results:
-        return Results(self.name, tuple(run for run in self.runs if wanted(run)))
+    def those(self, condition: Callable[[Run], bool]) -> Results:
+        return Results(self.name, tuple(run for run in self.runs if condition(run)))
 
     def different(self, setting: str) -> list[str]:
         """The values of a setting, in the order of the runs, numbers in their own."""
-        found = list(dict.fromkeys(run[setting] for run in self.runs))
-        return sorted(found, key=float) if all(map(is_number, found)) else found
+        by_setting = list(dict.fromkeys(run[setting] for run in self.runs))
+        return sorted(by_setting, key=float) if all(map(is_number, by_setting)) else by_setting
 
     def means(self, metric: str, domain: str | None = None) -> list[float]:
         """One mean over tasks for each run."""
@@ -137,13 +137,14 @@ class Results:
         return bool(self.runs)
 
 
-def read(folder: Path, yaml: str | None = None, errors: Sequence[str] = ERRORS) -> Results | None:
+def read(folder: Path, yaml: str | None = None, errors: Sequence[str] | None = None) -> Results | None:
     """The results of a table's folder; None where they are not there.
 
     Args:
         yaml: digest of the table's yaml as it is now, where it is known.
-        errors: the metrics that the table asks for.
+        errors: the metrics that the table asks for; the usual ones, unless told otherwise.
     """
+    errors = headline_errors() if errors is None else errors
     try:
         with open(folder / "runs.csv", newline="") as file:
             lines = list(csv.DictReader(file))
@@ -161,18 +162,18 @@ def read(folder: Path, yaml: str | None = None, errors: Sequence[str] = ERRORS) 
         domains.setdefault(row["run"], {})[task] = row["domain"]
     runs = []
     for line in lines:
-        own, of_tasks = values.get(line["run"], {}), sorted(domains.get(line["run"], {}))
+        by_metric, of_tasks = values.get(line["run"], {}), sorted(domains.get(line["run"], {}))
         for metric in errors:
-            if not of_tasks or sorted(own.get(metric, {})) != of_tasks:
+            if not of_tasks or sorted(by_metric.get(metric, {})) != of_tasks:
                 raise ValueError(
                     f"{folder / 'records.csv'} must hold {metric} of every task of {line['run']}, which runs.csv "
                     f"lists; collect the table again: python scripts/reproduce.py table={folder.name}"
                 )
-        numbers = {metric: np.array([own[metric][task] for task in of_tasks]) for metric in errors}
+        numbers = {metric: np.array([by_metric[metric][task] for task in of_tasks]) for metric in errors}
         runs.append(Run(line, numbers, tuple(domains[line["run"]][task] for task in of_tasks)))
-    told = provenance(folder)
-    outdated = yaml is not None and told.get("yaml", yaml) != yaml
-    return Results(folder.name, tuple(runs), told.get("of"), outdated)
+    origin = provenance(folder)
+    outdated = yaml is not None and origin.get("yaml", yaml) != yaml
+    return Results(folder.name, tuple(runs), origin.get("of"), outdated)
 
 
 def check_columns(results: Results) -> None:
@@ -194,8 +195,8 @@ def check_columns(results: Results) -> None:
 def provenance(folder: Path) -> dict[str, Any]:
     """What provenance.json says; nothing where it is not there."""
     path = folder / "provenance.json"
-    told: dict[str, Any] = json.loads(path.read_text()) if path.exists() else {}
-    return told
+    content: dict[str, Any] = json.loads(path.read_text()) if path.exists() else {}
+    return content
 
 
 def spread(values: Sequence[float]) -> tuple[float, float]:
@@ -208,10 +209,10 @@ def spread(values: Sequence[float]) -> tuple[float, float]:
 def groups(results: Results, keys: Iterable[str]) -> dict[tuple[str, ...], Results]:
     """The runs by the values of some settings: one group holds the seeds of a setting."""
     names = tuple(keys)
-    found: dict[tuple[str, ...], list[Run]] = {}
+    by_setting: dict[tuple[str, ...], list[Run]] = {}
     for run in results.runs:
-        found.setdefault(tuple(run[name] for name in names), []).append(run)
-    return {key: Results(results.name, tuple(runs)) for key, runs in found.items()}
+        by_setting.setdefault(tuple(run[name] for name in names), []).append(run)
+    return {key: Results(results.name, tuple(runs)) for key, runs in by_setting.items()}
 
 
 def is_number(text: str) -> bool:

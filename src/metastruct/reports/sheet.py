@@ -7,10 +7,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from metastruct.evaluation.facts import ERRORS, Facts, facts, headings
+from metastruct.facts import MetricFacts, headings, metric_facts
 from metastruct.reports.layout import WORDS, Layout
 from metastruct.reports.methods import with_codes
-from metastruct.reports.published import NOTE, beside
+from metastruct.reports.published import METRICS, NOTE, beside
 from metastruct.reports.results import Results, groups, is_number, spread
 
 Pair = tuple[float, float]
@@ -48,8 +48,8 @@ class Cell:
         )
 
     def __str__(self) -> str:
-        told = " / ".join(shown(facts(metric), *pair) for metric, pair in self.errors.items())
-        return f"{told} ({self.diverged} of {self.tasks} diverged)" if self.diverged else told
+        text = " / ".join(shown(metric_facts(metric), *pair) for metric, pair in self.errors.items())
+        return f"{text} ({self.diverged} of {self.tasks} diverged)" if self.diverged else text
 
 
 @dataclass(frozen=True)
@@ -74,26 +74,26 @@ class Sheet:
     def of(cls, results: Results, layout: Layout) -> Sheet:
         results = results.those(layout.only)
         by_row = groups(results, layout.rows)
-        cells, theirs = {}, {}
-        for row, those in by_row.items():
-            for column, (runs, domain) in _parts(those, layout).items():
+        cells, paper = {}, {}
+        for row, group in by_row.items():
+            for column, (runs, domain) in _parts(group, layout).items():
                 cells[row, column] = Cell.of(runs, domain)
                 one = runs.runs[0]
                 published = beside(one["system"], one["method"], one["dynamics"])
-                if published and layout.published and not one["setting"] and results.errors == ERRORS:
-                    theirs[row, column] = published
+                if published and layout.published and not one["setting"] and results.errors == METRICS:
+                    paper[row, column] = published
         columns = list(dict.fromkeys(column for _, column in cells))
         if all(map(is_number, columns)):
             columns.sort(key=float)
-        sizes = {row: _range([run.parameters for run in those.runs]) for row, those in by_row.items()}
-        seconds = {row: spread([float(r["training_seconds"]) for r in those.runs])[0] for row, those in by_row.items()}
+        sizes = {row: _range([run.parameters for run in group.runs]) for row, group in by_row.items()}
+        seconds = {row: spread([float(r["training_seconds"]) for r in group.runs])[0] for row, group in by_row.items()}
         commits = sorted({run["commit"] for run in results.runs})
         seeds = min(cell.seeds for cell in cells.values()), max(cell.seeds for cell in cells.values())
         steps = {int(run["training_steps"]) for run in results.runs if with_codes(run["learner"])}
         baselines = any(not with_codes(run["learner"]) for run in results.runs)
-        told = commits, seeds, sorted(steps), baselines
+        origin = commits, seeds, sorted(steps), baselines
         rows, errors = list(by_row), results.errors
-        return cls(results.name, layout, errors, rows, columns, cells, theirs, sizes, seconds, *told)
+        return cls(results.name, layout, errors, rows, columns, cells, paper, sizes, seconds, *origin)
 
     def best(self) -> set[tuple[Name, str]]:
         """The cell with the best last error of each column, among rivals; one with a diverged task never is."""
@@ -102,7 +102,7 @@ class Sheet:
         for (row, column), cell in self.cells.items():
             settings = dict(zip(self.layout.rows, row, strict=True))
             place = (column, *(settings[name] for name in self.layout.rivals))
-            distance = facts(metric).distance(cell.errors[metric][0])
+            distance = metric_facts(metric).distance(cell.errors[metric][0])
             contests.setdefault(place, []).append((math.inf if cell.diverged else distance, (row, column)))
         winners = [min(entries) for entries in contests.values() if len(entries) > 1]
         return {key for error, key in winners if math.isfinite(error)}
@@ -111,10 +111,12 @@ class Sheet:
     def notes(self) -> list[str]:
         fewest, most = self.seeds
         seeds = f"{most} seed{'s' * (most > 1)}" if fewest == most else f"{fewest} to {most} seeds"
-        last = facts(self.errors[-1])
+        last = metric_facts(self.errors[-1])
         best = "lowest" if last.perfect == (0, 0) else "best"
-        rolled = " and ".join(f"{facts(metric).label}s" for metric in self.errors if facts(metric).rolled_out)
-        told = [
+        rolled = " and ".join(
+            f"{metric_facts(metric).label}s" for metric in self.errors if metric_facts(metric).rolled_out
+        )
+        sentences = [
             f"Errors {headings(self.errors)}: mean ± deviation over {seeds} of the mean over test tasks. Bold: "
             f"the {best} {last.label} of a column where no task diverged."
             + (f" Diverged tasks are left out of means of {rolled}." if rolled else "")
@@ -122,13 +124,15 @@ class Sheet:
         if self.steps:
             trained = f"Trained for {' or '.join(f'{count:,}' for count in self.steps)} outer steps"
             budget = ", baselines for as many gradient evaluations x points" if self.baselines else ""
-            told.append(f"{trained}{budget}; seconds are means over a row, on a machine that ran other things as well.")
+            sentences.append(
+                f"{trained}{budget}; seconds are means over a row, on a machine that ran other things as well."
+            )
         if self.beside:
-            told.append(f"{NOTE[0].upper()}{NOTE[1:]}.")
+            sentences.append(f"{NOTE[0].upper()}{NOTE[1:]}.")
         if len(self.commits) > 1:
             listed = ", ".join(map(short, self.commits))
-            told.append(f"Warning: the runs of this table come from {len(self.commits)} commits: {listed}.")
-        return told
+            sentences.append(f"Warning: the runs of this table come from {len(self.commits)} commits: {listed}.")
+        return sentences
 
     def heads(self) -> list[str]:
         """Of the rows' names, then of the columns."""
@@ -162,10 +166,10 @@ def short(commit: str) -> str:
     return commit.removesuffix("-dirty")[:10] + ("-dirty" if commit.endswith("-dirty") else "")
 
 
-def shown(metric: Facts, mean: float, deviation: float) -> str:
+def shown(metric: MetricFacts, mean: float, deviation: float) -> str:
     """In the unit of the metric, such as 1.11 ± 0.30; one digit less from ten on."""
     if not math.isfinite(mean):
         return "-"
     digits = metric.digits - (abs(mean) >= 10 / metric.scale)
-    told = metric.text(mean, digits)
-    return f"{told} ± {metric.text(deviation, digits)}" if math.isfinite(deviation) else told
+    text = metric.text(mean, digits)
+    return f"{text} ± {metric.text(deviation, digits)}" if math.isfinite(deviation) else text

@@ -7,13 +7,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from metastruct.evaluation.facts import ERRORS, facts
+from metastruct.facts import headline_errors, metric_facts
 from metastruct.reports.forms import write_lines
 from metastruct.reports.results import Results
 from metastruct.reports.tables import read_records
 
 SEARCHED = "Errors on held-out training tasks; test tasks were never used to choose."
-OTHERS = {  # tables with a script of their own: title, command
+SCRIPTED = {  # tables with a script of their own: title, command
     "benchmark": ("Figures of merit", "make benchmark"),
     "adaptation_cost": ("What the adaptation to one new task costs", "python scripts/adaptation_cost.py"),
     "local_rank": ("Affine dimension and local rank of the families", "python scripts/local_rank.py"),
@@ -24,7 +24,7 @@ OTHERS = {  # tables with a script of their own: title, command
 
 def command(table: str) -> str:
     """What makes a table."""
-    return OTHERS[table][1] if table in OTHERS else f"python scripts/reproduce.py table={table}"
+    return SCRIPTED[table][1] if table in SCRIPTED else f"python scripts/reproduce.py table={table}"
 
 
 @dataclass(frozen=True)
@@ -53,11 +53,11 @@ class Measured:
 
 def costs(folder: Path) -> dict[str, list[Cost]]:
     """By method, one a seed, from the records of scripts/adaptation_cost.py."""
-    found: dict[str, list[Cost]] = {}
+    by_method: dict[str, list[Cost]] = {}
     for row in _rows(folder / "records.csv"):
         cost = Cost(int(row["adapted_numbers"]), float(row["seconds"]), float(row["peak_bytes"]))
-        found.setdefault(row["method"], []).append(cost)
-    return found
+        by_method.setdefault(row["method"], []).append(cost)
+    return by_method
 
 
 def local_ranks(folder: Path) -> dict[str, int]:
@@ -72,25 +72,25 @@ def searched(folder: Path) -> list[dict[str, str]]:
         chosen = json.loads((folder / "chosen.json").read_text())
     except FileNotFoundError:
         return []
+    errors = [(name, metric_facts(name)) for name in headline_errors()]
+    heading = f"{' / '.join(facts.short for _, facts in errors)} error ({errors[0][1].unit})"
     return [
         {
             "system": system,
             "method": method,
-            "settings": " ".join(of["overrides"]),
-            f"{' / '.join(facts(metric).short for metric in ERRORS)} error ({facts(ERRORS[0]).unit})": " / ".join(
-                facts(metric).text(of[metric], digits=1) for metric in ERRORS
-            ),
-            "seeds": str(len(of["seeds"])),
+            "settings": " ".join(choice["overrides"]),
+            heading: " / ".join(facts.text(choice[name], digits=1) for name, facts in errors),
+            "seeds": str(len(choice["seeds"])),
         }
         for system, methods in chosen.items()
-        for method, of in methods.items()
+        for method, choice in methods.items()
     ]
 
 
 def write_searched(folder: Path) -> None:
     """The table of what was chosen, beside the chosen.json of the folder, if there is one."""
     if lines := searched(folder):
-        write_lines(folder, lines, OTHERS["search"][0], SEARCHED)
+        write_lines(folder, lines, SCRIPTED["search"][0], SEARCHED)
 
 
 def _rows(path: Path) -> list[dict[str, str]]:

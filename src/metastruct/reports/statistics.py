@@ -50,9 +50,9 @@ class Ratio:
 
 def ratio(one: Results, other: Results, metric: str) -> Ratio | None:
     """Error of `one` over that of `other`; None where they share no seed. A diverged task counts with the limit."""
-    ours, theirs = logs(one, metric), logs(other, metric)
-    shared = sorted(ours.keys() & theirs.keys())
-    return interval(np.stack([ours[seed] - theirs[seed] for seed in shared])) if shared else None
+    first, second = logs(one, metric), logs(other, metric)
+    shared = sorted(first.keys() & second.keys())
+    return interval(np.stack([first[seed] - second[seed] for seed in shared])) if shared else None
 
 
 def interval(differences: np.ndarray) -> Ratio:
@@ -83,9 +83,9 @@ def front(points: Iterable[tuple[float, float, Named]]) -> list[tuple[float, flo
 
 def logs(results: Results, metric: str) -> dict[int, np.ndarray]:
     """log error `[tasks]` by seed, errors capped at the limit."""
-    found: dict[int, np.ndarray] = {}
+    by_seed: dict[int, np.ndarray] = {}
     for run in results.runs:
-        if run.seed in found:
+        if run.seed in by_seed:
             raise ValueError(f"a comparison takes one run a seed, got two of seed {run.seed}: {run['run']} is one")
-        found[run.seed] = np.log(np.clip(np.nan_to_num(run.values[metric], nan=LIMIT, posinf=LIMIT), SMALLEST, LIMIT))
-    return found
+        by_seed[run.seed] = np.log(np.clip(np.nan_to_num(run.values[metric], nan=LIMIT, posinf=LIMIT), SMALLEST, LIMIT))
+    return by_seed

@@ -63,19 +63,19 @@ def in_a_key(setting: str) -> bool:
     return setting == "rank" or place(setting) != NEITHER
 
 
-def _placed(cfg: Tree, wanted: str) -> dict[str, Any]:
+def _placed(cfg: Tree, parent: str) -> dict[str, Any]:
     """The settings of a configuration that belong to a place, in its form."""
     measured = tuple(facts_of("data", cfg["data"]["name"]).only_measured)
     kept: dict[str, Any] = {}
     for group, value in cfg.items():
         if f"{group}." in SPLIT:
             inner = {
-                name: own
-                for name, own in value.items()
-                if place(f"{group}.{name}", measured) == wanted and not _unset(f"{group}.{name}", own)
+                name: leaf
+                for name, leaf in value.items()
+                if place(f"{group}.{name}", measured) == parent and not _unset(f"{group}.{name}", leaf)
             }
             kept |= {group: inner} if inner or group == "data" else {}
-        elif place(group) == wanted and not _unset(group, value):
+        elif place(group) == parent and not _unset(group, value):
             kept[group] = value
     return kept
 

@@ -23,13 +23,13 @@ PACKAGES = ("metastruct", "torch", "lightning", "hydra-core", "omegaconf", "wand
 
 def versions() -> dict[str, str]:
     """Versions of Python and of the packages that numbers can depend on."""
-    found = {"python": platform.python_version()}
+    versions = {"python": platform.python_version()}
     for package in PACKAGES:
         try:
-            found[package] = version(package)
+            versions[package] = version(package)
         except PackageNotFoundError:
-            found[package] = "not installed"
-    return found
+            versions[package] = "not installed"
+    return versions
 
 
 @dataclass(frozen=True)
@@ -77,8 +77,8 @@ def here() -> dict[str, Any]:
 
 def sign(folder: Path, words: Sequence[str]) -> None:
     """Write provenance.json beside the results of a script: the command line that made them, and `here`."""
-    told = {"command": shlex.join(["python", *words])} | here()
-    write_atomically(folder / "provenance.json", json.dumps(told, indent=2) + "\n")
+    record = {"command": shlex.join(["python", *words])} | here()
+    write_atomically(folder / "provenance.json", json.dumps(record, indent=2) + "\n")
 
 
 def named(machine: Mapping[str, Any]) -> str:

@@ -10,8 +10,7 @@ from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import Any
 
-from metastruct.evaluation.facts import ERRORS
-from metastruct.facts import basis
+from metastruct.facts import basis, headline_errors
 from metastruct.search.space import METHODS, MODULATIONS
 from metastruct.search.trial import Job, Row
 
@@ -32,10 +31,10 @@ def next_job(rows: Sequence[Row], system: str, learner: str, plan: Plan) -> Job 
     """What this method does next: screen another trial, take a finalist to the whole budget, or nothing."""
     share = plan.screen if plan.screen < 1 and METHODS[learner].trains else 1.0
     screening = Job(system, learner, 0, SEEDS[0], int(plan.budget * share))
-    own = [row for row in rows if row.system == system and row.learner == learner]
-    done = {(row.trial, row.seed, row.budget) for row in own}
+    rows_so_far = [row for row in rows if row.system == system and row.learner == learner]
+    finished = {(row.trial, row.seed, row.budget) for row in rows_so_far}
     for trial in range(plan.trials):
-        if (trial, SEEDS[0], screening.budget) not in done:
+        if (trial, SEEDS[0], screening.budget) not in finished:
             return replace(screening, trial=trial)
     rivals = MODULATIONS if learner in MODULATIONS else (learner,)
     of_a_kind = [row for row in rows if row.system == system and row.learner in rivals]
@@ -43,7 +42,7 @@ def next_job(rows: Sequence[Row], system: str, learner: str, plan: Plan) -> Job 
     finalists = shared_first(screened)[: plan.finalists]
     for trial in finalists:
         for seed in SEEDS:
-            if (trial, seed, plan.budget) not in done:
+            if (trial, seed, plan.budget) not in finished:
                 return Job(system, learner, trial, seed, plan.budget)
     return None
 
@@ -64,7 +63,7 @@ def shared_first(rows: Sequence[Row]) -> list[int]:
         for score, row in reversed(best_first([row for row in rows if row.learner == learner])):
             scores.setdefault(row.trial, {})[learner] = score
     most = max(map(len, scores.values()))
-    whole = {trial: found for trial, found in scores.items() if len(found) == most}
+    whole = {trial: by_method for trial, by_method in scores.items() if len(by_method) == most}
     return sorted(whole, key=lambda trial: (math.prod(whole[trial].values()), trial))
 
 
@@ -72,19 +71,19 @@ def choose(rows: Sequence[Row]) -> dict[str, Any]:
     """The best of each system and method, among the trials with the largest budget and the most seeds."""
     chosen: dict[str, Any] = {}
     for system, learner in dict.fromkeys((row.system, row.learner) for row in rows):
-        own = [row for row in rows if (row.system, row.learner) == (system, learner)]
-        budget = max(row.budget for row in own)
-        own = [row for row in own if row.budget == budget]
-        seeds = {trial: {row.seed for row in own if row.trial == trial} for trial in {row.trial for row in own}}
-        most = max(len(found) for found in seeds.values())
-        score, row = best_first([row for row in own if len(seeds[row.trial]) == most])[0]
-        alike = [other for other in own if (other.trial, other.variant) == (row.trial, row.variant)]
+        rivals = [row for row in rows if (row.system, row.learner) == (system, learner)]
+        budget = max(row.budget for row in rivals)
+        rivals = [row for row in rivals if row.budget == budget]
+        seeds = {trial: {row.seed for row in rivals if row.trial == trial} for trial in {row.trial for row in rivals}}
+        most = max(map(len, seeds.values()))
+        score, row = best_first([row for row in rivals if len(seeds[row.trial]) == most])[0]
+        alike = [other for other in rivals if (other.trial, other.variant) == (row.trial, row.variant)]
         length = [f"trainer.steps={row.steps}"] if row.steps else []
         words = [*METHODS[learner].overrides, *length, *row.training.split(), *row.adaptation.split()]
         chosen.setdefault(system, {})[learner] = {
             "overrides": [*words, *basis(words)],
             "score": score if math.isfinite(score) else None,
-            **{error: statistics.fmean(getattr(other, error) for other in alike) for error in ERRORS},
+            **{error: statistics.fmean(getattr(other, error) for other in alike) for error in headline_errors()},
             "trial": row.trial,
             "seeds": sorted(other.seed for other in alike),
             "budget": budget,

@@ -56,7 +56,9 @@ class Method:
     def declared(cls, overrides: Sequence[str], facts: Mapping[str, Any], trains: bool = True) -> Method:
         """With the spaces of a fact `search`."""
         parts = ("training", "adaptation")
-        spaces = ([{key: law(of) for key, of in space.items()} for space in facts.get(part, [{}])] for part in parts)
+        spaces = (
+            [{key: law(bounds) for key, bounds in space.items()} for space in facts.get(part, [{}])] for part in parts
+        )
         trainings, adaptations = spaces
         return cls(tuple(overrides), tuple(trainings), tuple(adaptations), facts.get("stream", 0), trains)
 

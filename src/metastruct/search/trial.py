@@ -8,8 +8,7 @@ from collections.abc import Iterator
 from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING, Any
 
-from metastruct.evaluation.facts import ERRORS
-from metastruct.facts import basis
+from metastruct.facts import basis, headline_errors
 from metastruct.search.space import METHODS, Method
 
 if TYPE_CHECKING:
@@ -64,7 +63,7 @@ def run(job: Job, outputs: str) -> Iterator[Row]:
     import torch
 
     from metastruct.assembly import Trained, build_learner, build_metrics, build_protocol, build_source, component
-    from metastruct.evaluation.adapted import Learned
+    from metastruct.evaluation.fitted import Learned
     from metastruct.evaluation.protocol import evaluate
     from metastruct.evaluation.summary import summary
 
@@ -82,17 +81,19 @@ def run(job: Job, outputs: str) -> Iterator[Row]:
     for variant, overrides in enumerate(job.method.adaptation(job.trial, VARIANTS)):
         began = time.perf_counter()
         config = checked(*shared, *basis([*shared, *overrides]), *overrides, f"outputs={outputs}")
-        errors: list[Any] = [None for _ in ERRORS]
+        errors: list[Any] = [None for _ in headline_errors()]
         lost = HELD_OUT
         if trained.diverged_at is None:
             start = trained.start(HELD_OUT, config.evaluation.start)
             learned = Learned(trained.model, learner.objective, start, trained.prior())
-            protocol = replace(build_protocol(config), metrics=build_metrics(ERRORS))
+            protocol = replace(build_protocol(config), metrics=build_metrics(headline_errors()))
             pieces = component(config.adaptation), component(config.integrator)
             measured = summary(evaluate(learned, protocol, *pieces, source))
-            errors, lost = [measured[metric]["mean"] for metric in ERRORS], measured["diverged_tasks"]
+            errors, lost = [measured[metric]["mean"] for metric in headline_errors()], measured["diverged_tasks"]
         good = not lost and all(error is not None for error in errors)
-        means: Any = {name: math.nan if error is None else error for name, error in zip(ERRORS, errors, strict=True)}
+        means: Any = {
+            name: math.nan if error is None else error for name, error in zip(headline_errors(), errors, strict=True)
+        }
         yield Row(
             **asdict(job),
             **means,

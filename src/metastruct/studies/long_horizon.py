@@ -17,16 +17,16 @@ from omegaconf import DictConfig
 from rich.progress import track
 
 from metastruct.assembly import Trained, component
-from metastruct.config import ConfigError, closest, groups
+from metastruct.config import ConfigError, groups
 from metastruct.evaluation.archive import Archive
 from metastruct.evaluation.long_horizon import Orbits, measure, orbits_from, roll
-from metastruct.facts import settings_of
+from metastruct.facts import closest, settings_of
 from metastruct.integrators.flow import Flow
 from metastruct.reports.long_horizon import ORBITS, write_study
 from metastruct.reports.tables import as_csv, read_records
 from metastruct.run import Run, configuration_of
 from metastruct.runs.files import check_contained, locked, read_checked, write_atomically, write_checked
-from metastruct.runs.folder import RunFolder
+from metastruct.runs.folder import RunFolder, family_name
 from metastruct.runs.keys import digest
 from metastruct.tracking.console import console, note
 from metastruct.validation import check_read
@@ -49,10 +49,10 @@ class LongHorizon:
     trajectories: int = 2
 
     def __post_init__(self) -> None:
-        known = groups()["integrator"]
+        integrators = groups()["integrator"]
         for name in self.integrators:
-            if name not in known:
-                raise ValueError(f"integrator {name} is not known; {closest(name, known)}")
+            if name not in integrators:
+                raise ValueError(f"integrator {name} is not known; {closest(name, integrators)}")
 
     def study(self, runs: Sequence[RunFolder], store: Path, folder: Path) -> bool:
         """Measure what is missing of those runs that are finished, then write orbits.csv, the table and the figure.
@@ -103,7 +103,7 @@ class LongHorizon:
                     return
                 shared = {
                     "run": run.path.name,
-                    "system": cfg.system.name,
+                    "system": family_name(cfg),
                     "integrator": name,
                     "steps_per_period": steps,
                     "seed": cfg.seed,
@@ -113,11 +113,13 @@ class LongHorizon:
 
     def _adapted(self, run: RunFolder, cfg: DictConfig) -> tuple[Flow, Orbits]:
         """The flow of the adapted members of a run, and their orbits from the first query starts."""
+        if cfg.system is None or cfg.data.get("horizon") is None:
+            raise ValueError(f"a study of energies needs a law and a horizon, got data={cfg.data.name}")
         content = read_checked(run.model)
         if content is None:
             raise ValueError(f"{run.model} is missing or damaged; train.py with force=true makes it again")
-        asked = Run.of(cfg)
-        trained, system = Trained.load(asked.config, content, asked.training.name), component(cfg.system)
+        source_run = Run.of(cfg)
+        trained, system = Trained.load(source_run.config, content, source_run.training.name), component(cfg.system)
         archive = Archive.load(run.evaluation)
         if archive.learned_energy_range is None:
             raise ValueError(f"a study of energies needs dynamics that have one, got dynamics={cfg.dynamics.name}")

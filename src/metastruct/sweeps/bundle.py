@@ -19,9 +19,9 @@ class Bundle:
     @property
     def job(self) -> Job:
         """What a launcher needs of it."""
-        first, *others = self.runs
-        words = (*first.overrides, f"replicas={len(self.runs)}") if others else first.overrides
-        return Job(words, first.folder, first.training, tuple(run.folder for run in others))
+        first, *followers = self.runs
+        words = (*first.overrides, f"replicas={len(self.runs)}") if followers else first.overrides
+        return Job(words, first.folder, first.training, tuple(run.folder for run in followers))
 
 
 def units(runs: Iterable[Planned], replicas: int = 1) -> list[list[Bundle]]:

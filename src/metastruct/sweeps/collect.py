@@ -12,6 +12,7 @@ from omegaconf import OmegaConf
 
 from metastruct.reports.tables import PORTRAIT, as_csv, read_records
 from metastruct.runs.files import write_atomically
+from metastruct.runs.folder import family_name
 from metastruct.runs.provenance import here, named
 from metastruct.sweeps.table import Planned, Table
 
@@ -28,20 +29,20 @@ def collect(table: Table, failed: Mapping[Path, str], folder: Path, command: str
         the number of runs on record.
     """
     finished = [(job, metrics) for job in table.jobs if (metrics := job.run.finished()) is not None]
-    found = {job.folder.name: Recorded(described(job, metrics), kept(job, table)) for job, metrics in finished}
-    by_name = on_record(folder) | found
+    by_run = {job.folder.name: Recorded(described(job, metrics), kept(job, table)) for job, metrics in finished}
+    by_name = on_record(folder) | by_run
     recorded = {job: by_name[job.folder.name] for job in table.jobs if job.folder.name in by_name}
     if recorded:
-        columns = next(iter((found or by_name).values())).columns
+        columns = next(iter((by_run or by_name).values())).columns
         recorded = {job: record.with_columns(*columns) for job, record in recorded.items()}
         records = as_csv([row for record in recorded.values() for row in record.rows])
         runs = as_csv([record.line for record in recorded.values()])
         if (records, runs, table.digest) != as_written(folder):  # else they still come from where they came from
             write_atomically(folder / "records.csv", records)
             write_atomically(folder / "runs.csv", runs)
-            told = json.dumps(provenance(table, recorded, command), indent=2)
-            write_atomically(folder / "provenance.json", told + "\n")
-        if table.portrait and table.jobs[0].folder.name in found:
+            text = json.dumps(provenance(table, recorded, command), indent=2)
+            write_atomically(folder / "provenance.json", text + "\n")
+        if table.portrait and table.jobs[0].folder.name in by_run:
             portray(table.jobs[0], folder)
     listed = [
         {"label": job.label, "overrides": f"{job.label} seed={job.seed}", "error": failed[job.folder]}
@@ -58,8 +59,8 @@ def collect(table: Table, failed: Mapping[Path, str], folder: Path, command: str
 def as_written(folder: Path) -> tuple[str, str, str] | None:
     """The records, the runs and the digest of the yaml that are there; None where one is missing or cannot be read."""
     try:
-        told = json.loads((folder / "provenance.json").read_text())
-        return *((folder / name).read_bytes().decode() for name in ("records.csv", "runs.csv")), told["yaml"]
+        origin = json.loads((folder / "provenance.json").read_text())
+        return *((folder / name).read_bytes().decode() for name in ("records.csv", "runs.csv")), origin["yaml"]
     except (OSError, ValueError, KeyError):
         return None
 
@@ -105,8 +106,8 @@ def portray(job: Planned, folder: Path) -> None:
 def kept(job: Planned, table: Table) -> list[dict[str, str]]:
     """The rows of a run that the table keeps: values of the whole state, of the table's metrics."""
     rows = read_records([job.run.records])
-    wanted = [row for row in rows if row["metric"] in table.metrics and not row["component"]]
-    return [row | {"experiment": table.name} for row in wanted]
+    table_rows = [row for row in rows if row["metric"] in table.metrics and not row["component"]]
+    return [row | {"experiment": table.name} for row in table_rows]
 
 
 def described(job: Planned, metrics: dict[str, Any]) -> dict[str, Any]:
@@ -122,7 +123,7 @@ def described(job: Planned, metrics: dict[str, Any]) -> dict[str, Any]:
         "table": job.table,
         "label": job.label,
         "overrides": f"{job.label} seed={job.seed}",
-        "system": cfg.system.name,
+        "system": family_name(cfg),
         "method": job.method,
         "learner": job.learner,
         "modulation": cfg.modulation.name,
@@ -132,14 +133,14 @@ def described(job: Planned, metrics: dict[str, Any]) -> dict[str, Any]:
         "code_dim": setting("modulation.code_dim"),
         "lambda_z": cfg.locality.lambda_z,
         "lambda_phi": cfg.locality.lambda_phi,
-        "train_tasks": cfg.data.train_tasks,
+        "train_tasks": setting("data.train_tasks"),
         "shots": metrics["shots"],
         "steps": metrics["steps"],
         "adaptation": metrics["adaptation"],
         "start": metrics["start"],
         "codes": setting("learner.codes"),
         "schedule": setting("learner.schedule"),
-        "noise": cfg.data.noise,
+        "noise": setting("data.noise"),
         "orthogonality": ("exact" if cfg.modulation.exact else "soft") if "exact" in cfg.modulation else "",
         "training_steps": metrics["training_steps"],
         "base_parameters": sizes["base"],
@@ -150,7 +151,7 @@ def described(job: Planned, metrics: dict[str, Any]) -> dict[str, Any]:
         "evaluation_seconds": round(sum(seconds.get(part, 0.0) for part in EVALUATION), 2),
         "total_seconds": round(seconds["total"], 2),
         "diverged_tasks": metrics["diverged_tasks"],
-        "test_tasks": cfg.data.test_tasks,
+        "test_tasks": setting("data.test_tasks"),
         "training_diverged_at": "" if metrics["training_diverged_at"] is None else metrics["training_diverged_at"],
         "commit": metrics["commit"],
         "date": metrics["date"],

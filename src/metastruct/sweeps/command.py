@@ -18,8 +18,8 @@ from rich.progress import track
 
 from metastruct.assembly import component
 from metastruct.command import explained
-from metastruct.config import ConfigError, closest
-from metastruct.facts import CONF
+from metastruct.config import ConfigError
+from metastruct.facts import CONF, closest
 from metastruct.launchers.launcher import Launcher
 from metastruct.runs.keys import in_a_key
 from metastruct.sweeps.collect import collect
@@ -28,9 +28,9 @@ from metastruct.sweeps.table import Table, described, table, tables, value_of
 
 USAGE = """Reproduce the paper's tables: python scripts/reproduce.py [table=NAME,...] [launcher=NAME] [key=value ...]
 
-  table=main,morse     which tables; left out: all of them, in this order:
+  table=main,shots     which tables; left out: all of them, in this order:
 {tables}
-  launcher=NAME        {launchers}; left out: gpu_pool
+  launcher=NAME        {launchers}; left out: {default}
   slots=2 ...          a setting of the launcher (conf/launcher/NAME.yaml)
   seeds=0              only these seeds
   steps=600            outer steps of every training, for a trial
@@ -61,20 +61,20 @@ class Options:
     replicas: int = 1
     dry: bool = False
     outputs: Path = Path("outputs")
-    given: Path | None = None  # where results go, if the user says so
+    destination: Path | None = None  # where results go, if the user says so
 
     @property
     def reference(self) -> Path:
         """Where results go; those of a table that the user changed are not of record."""
         changed = self.seeds is not None or any(in_a_key(word.partition("=")[0]) for word in self.extra)
-        return self.given or self.outputs / ("trial" if changed else "reference")
+        return self.destination or self.outputs / ("trial" if changed else "reference")
 
 
 def main(words: Sequence[str]) -> int:
     """Do what the words say; returns the exit code: 0, 1 after a failed run, 2 for words that mean nothing, 130."""
     if {"-h", "--help", "help"} & set(words):
         listed = "\n".join(f"                         {name}: {_described(name)}" for name in tables())
-        print(USAGE.format(tables=listed, launchers=", ".join(launchers())))
+        print(USAGE.format(tables=listed, launchers=", ".join(launchers()), default=Options.launcher))
         return 0
     try:
         options = parsed(words)
@@ -94,8 +94,8 @@ def reproduce(chosen: Sequence[Table], launcher: Launcher, options: Options, com
     for one in chosen:
         show(one, plan)
     seconds = plan.seconds(plan.missing(options.retry), launcher.slots)
-    say(f"{len(plan.done)} of {len(plan.jobs)} runs done, {len(plan.missing())} missing, {len(plan.failed)} failed; "
-        f"about {duration(seconds)} on {launcher.slots} slots")  # fmt: skip
+    say(f"{len(plan.finished)} of {len(plan.jobs)} runs done, {len(plan.missing())} missing, {len(plan.failed)} failed"
+        f"; about {duration(seconds)} on {launcher.slots} slots")  # fmt: skip
     if options.dry:
         return 0
     for folder in (options.outputs, options.reference):
@@ -125,11 +125,11 @@ def reproduce(chosen: Sequence[Table], launcher: Launcher, options: Options, com
 
 def show(one: Table, plan: Plan) -> None:
     """A table's state: counts, and in a line of its own every setting with runs that are missing or failed."""
-    done = sum(job.folder in plan.done for job in one.jobs)
+    finished = sum(job.folder in plan.finished for job in one.jobs)
     failed = [job for job in one.jobs if job.folder in plan.failed]
-    missing = [job for job in one.jobs if job.folder not in plan.done | plan.failed.keys()]
+    missing = [job for job in one.jobs if job.folder not in plan.finished | plan.failed.keys()]
     say(f"{one.name}: {one.title}")
-    say(f"  {len(one.jobs)} runs, {done} done, {len(missing)} missing, {len(failed)} failed")
+    say(f"  {len(one.jobs)} runs, {finished} done, {len(missing)} missing, {len(failed)} failed")
     by_label: dict[str, list[int]] = {}
     for job in missing:
         by_label.setdefault(job.label, []).append(job.seed)
@@ -156,8 +156,8 @@ def parsed(words: Sequence[str]) -> Options:
         elif key == "steps":
             options.extra.append(f"trainer.steps={_whole(key, value)}")
         elif key == "with":
-            if (own := value.partition("=")[0]) in INSTEAD:
-                raise ConfigError(f"with={own}=... is not for every run; use {INSTEAD[own]}")
+            if (inner := value.partition("=")[0]) in INSTEAD:
+                raise ConfigError(f"with={inner}=... is not for every run; use {INSTEAD[inner]}")
             options.extra.append(value)
         elif key == "replicas":
             options.replicas = _whole(key, value)
@@ -170,7 +170,7 @@ def parsed(words: Sequence[str]) -> Options:
         elif key == "outputs":
             options.outputs = Path(value)
         elif key == "reference":
-            options.given = Path(value)
+            options.destination = Path(value)
         else:
             options.settings[key] = value_of(key, value)
     return options
@@ -190,10 +190,21 @@ def made(options: Options) -> Launcher:
     if options.launcher not in launchers():
         raise ConfigError(f"launcher={options.launcher} is not known; {closest(options.launcher, launchers())}")
     settings: Any = OmegaConf.load(CONF / "launcher" / f"{options.launcher}.yaml")
-    known = [str(key) for key in settings if key not in ("_target_", "name")]
+    listing = [str(key) for key in settings if key not in ("_target_", "name")]
     for key, value in options.settings.items():
-        if key not in known:
-            every = ["table", "launcher", "seeds", "steps", "with", "retry", "replicas", "outputs", "reference", *known]
+        if key not in listing:
+            every = [
+                "table",
+                "launcher",
+                "seeds",
+                "steps",
+                "with",
+                "retry",
+                "replicas",
+                "outputs",
+                "reference",
+                *listing,
+            ]
             raise ConfigError(f"{key} is not a setting of launcher={options.launcher}; {closest(key, every)}")
         settings[key] = value
     launcher: Launcher = component(settings)
@@ -212,8 +223,8 @@ def read(name: str, options: Options) -> Table:
         return one
     jobs = tuple(job for job in one.jobs if job.seed in options.seeds)
     if not jobs:
-        known = ", ".join(map(str, sorted({job.seed for job in one.jobs})))
-        raise ConfigError(f"seeds must be among {known}, which table={name} has, got {sorted(options.seeds)}")
+        listing = ", ".join(map(str, sorted({job.seed for job in one.jobs})))
+        raise ConfigError(f"seeds must be among {listing}, which table={name} has, got {sorted(options.seeds)}")
     return replace(one, jobs=jobs)
 
 

@@ -48,8 +48,8 @@ class Estimator:
 
     def _typical(self, job: Planned, measured: Seconds, recorded: Seconds, unknown: float) -> float:
         like = job.method, job.dynamics
-        found = measured.get(like) or recorded.get(like)
-        return statistics.median(found) if found else unknown
+        duration = measured.get(like) or recorded.get(like)
+        return statistics.median(duration) if duration else unknown
 
     def total(self, units: Iterable[Sequence[Bundle]], slots: int) -> float:
         """Seconds of all units in so many slots; seeds that are trained together count as if they were not."""

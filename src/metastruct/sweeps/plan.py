@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from metastruct.evaluation.facts import ERRORS, facts
+from metastruct.facts import headline_errors, metric_facts
 from metastruct.launchers.launcher import Launcher, Outcome
 from metastruct.sweeps.bundle import units
 from metastruct.sweeps.estimate import Estimator
@@ -23,7 +23,7 @@ class Plan:
     """The runs of some tables, each once, under its folder, with its state on disk."""
 
     jobs: dict[Path, Planned]
-    done: set[Path] = field(default_factory=set)
+    finished: set[Path] = field(default_factory=set)
     failed: dict[Path, str] = field(default_factory=dict)  # with the error
     estimator: Estimator = field(default_factory=Estimator)
 
@@ -40,7 +40,7 @@ class Plan:
         self.failed.pop(job.folder, None)
         metrics = job.run.finished()
         if metrics is not None:
-            self.done.add(job.folder)
+            self.finished.add(job.folder)
             self.estimator.learn(metrics)
         elif job.error.exists():
             self.failed[job.folder] = job.error.read_text().strip()
@@ -48,7 +48,7 @@ class Plan:
 
     def missing(self, retry: bool = False) -> list[Planned]:
         """What is to be done, in the order of the tables; with `retry` what failed, too."""
-        left_out = self.done if retry else self.done | self.failed.keys()
+        left_out = self.finished if retry else self.finished | self.failed.keys()
         return [job for folder, job in self.jobs.items() if folder not in left_out]
 
     def seconds(self, jobs: Sequence[Planned], slots: int) -> float:
@@ -68,40 +68,40 @@ def carry_out(plan: Plan, launcher: Launcher, retry: bool, say: Say, replicas: i
     for job in todo:
         job.forget_errors()  # those that come now are of this time
     left = {job.folder: job for job in todo}
-    taken: list[Planned] = []
+    elsewhere: list[Planned] = []
     outcomes: list[Outcome] = []
     failed = 0
 
     def report(outcome: Outcome) -> None:
         nonlocal failed
         runs = [left[folder] for folder in outcome.job.folders]
-        if outcome.taken:
-            taken.extend(runs)
+        if outcome.elsewhere:
+            elsewhere.extend(runs)
             return
         outcomes.append(outcome)
         for run in runs:
             metrics = plan.look_at(left.pop(run.folder))
             failed += metrics is None and outcome.error is not None
             remaining = plan.seconds([*left.values()], launcher.slots)
-            told = f"failed: {outcome.error}" if metrics is None and outcome.error else told_of(metrics)
+            text = f"failed: {outcome.error}" if metrics is None and outcome.error else told_of(metrics)
             counts = f"{len(todo) - len(left)}/{len(todo)}" + (f", {failed} failed" if failed else "")
             seconds = outcome.seconds / len(runs)
-            say(f"[{counts}] {run.folder.name}  {told}, {seconds:.0f} s; about {duration(remaining)} left")
+            say(f"[{counts}] {run.folder.name}  {text}, {seconds:.0f} s; about {duration(remaining)} left")
 
-    ours = todo
-    while ours:
-        launcher.launch([[bundle.job for bundle in unit] for unit in units(ours, replicas)], report)
-        ours = free_again(taken, say)
-        for job in taken:  # finished, or failed, in other hands
-            if job not in ours:
+    batch = todo
+    while batch:
+        launcher.launch([[bundle.job for bundle in unit] for unit in units(batch, replicas)], report)
+        batch = free_again(elsewhere, say)
+        for job in elsewhere:  # finished, or failed, in other hands
+            if job not in batch:
                 plan.look_at(left.pop(job.folder))
-        taken.clear()
+        elsewhere.clear()
     return outcomes
 
 
-def free_again(taken: Sequence[Planned], say: Say) -> list[Planned]:
+def free_again(elsewhere: Sequence[Planned], say: Say) -> list[Planned]:
     """Wait until another command is done with these; returns those that it left undone."""
-    left = undone(taken)
+    left = undone(elsewhere)
     if left:
         say(f"{len(left)} runs are in the hands of another command; waiting for it")
     while any(job.held for job in left):
@@ -118,10 +118,10 @@ def told_of(metrics: dict[str, Any] | None) -> str:
     """The errors of a finished run, each in its unit."""
     if metrics is None:
         return "no result"
-    errors = {name: metrics[name]["mean"] for name in ERRORS}
-    told = " / ".join("-" if error is None else facts(name).text(error) for name, error in errors.items())
+    errors = {name: metrics[name]["mean"] for name in headline_errors()}
+    text = " / ".join("-" if error is None else metric_facts(name).text(error) for name, error in errors.items())
     lost = f", {metrics['diverged_tasks']} diverged" if metrics["diverged_tasks"] else ""
-    return f"{told}{lost}"
+    return f"{text}{lost}"
 
 
 def duration(seconds: float) -> str:

@@ -31,7 +31,6 @@ from yaml import YAMLError
 from metastruct.config import (
     ConfigError,
     check_names,
-    closest,
     composed,
     drop_unused_rank,
     dynamics_name,
@@ -39,8 +38,7 @@ from metastruct.config import (
     method_name,
     names,
 )
-from metastruct.evaluation.facts import ERRORS, facts, metrics
-from metastruct.facts import CONF, basis
+from metastruct.facts import CONF, basis, closest, headline_errors, in_order, metric_facts
 from metastruct.launchers.launcher import Job
 from metastruct.runs.folder import run_folder, training_folder
 from metastruct.runs.keys import digest
@@ -96,7 +94,9 @@ class Table:
     name: str
     title: str
     jobs: tuple[Planned, ...]
-    metrics: Sequence[str] = field(default_factory=lambda: [name for name in metrics() if facts(name).kept])
+    metrics: Sequence[str] = field(
+        default_factory=lambda: [name for name in in_order("metric") if metric_facts(name).kept]
+    )
     portrait: bool = False
     digest: str = ""  # of its yaml
     study: Mapping[str, Any] | None = None
@@ -104,8 +104,8 @@ class Table:
 
 def tables() -> list[str]:
     """The names of all tables, in the order in which they are worth having."""
-    found = {path.stem: described(path.stem)["order"] for path in CONF.glob("table/*.yaml")}
-    return sorted(found, key=lambda name: (found[name], name))
+    places = {path.stem: described(path.stem)["order"] for path in CONF.glob("table/*.yaml")}
+    return sorted(places, key=lambda name: (places[name], name))
 
 
 def described(name: str) -> dict[str, Any]:
@@ -136,17 +136,17 @@ def table(name: str, outputs: Path, extra: Sequence[str] = ()) -> Table:
         if extra:  # a yaml makes sense, as the tests see to
             validate(job.settings)
     kept = {key: content[key] for key in ("metrics", "portrait", "study") if key in content}
-    asked = Table(name, content["title"], tuple(jobs.values()), digest=digest_of(content), **kept)
-    if missing := [error for error in errors()[name] if error not in asked.metrics]:
+    result = Table(name, content["title"], tuple(jobs.values()), digest=digest_of(content), **kept)
+    if missing := [error for error in errors()[name] if error not in result.metrics]:
         raise ConfigError(
             f"table={name}: errors holds {', '.join(missing)}, which its records do not keep; add it to its metrics"
         )
-    return asked
+    return result
 
 
 def errors() -> dict[str, Sequence[str]]:
     """The metrics that the sheet and the figures of every table show."""
-    return {path.stem: described(path.stem).get("errors", ERRORS) for path in CONF.glob("table/*.yaml")}
+    return {path.stem: described(path.stem).get("errors", headline_errors()) for path in CONF.glob("table/*.yaml")}
 
 
 def digests() -> dict[str, str]:

@@ -12,7 +12,7 @@ from typing import Any, Self
 import numpy as np
 
 from metastruct.systems.starts.start import Start
-from metastruct.systems.system import Array, System
+from metastruct.systems.system import CAPABILITIES, Array, System
 
 
 class MultiDomain(System):
@@ -37,11 +37,11 @@ class MultiDomain(System):
         self.domains = [members[name] for name in names]
         first = self.domains[0]
         for other in self.domains[1:]:
-            for what in ("state_dim", "structure", "has_energy", "has_entropy", "canonical", "grid_axes"):
-                if getattr(other, what) != getattr(first, what):
+            for (word, value), rival in zip(_common(first).items(), _common(other).values(), strict=True):
+                if value != rival:
                     raise ValueError(
-                        f"multi_domain needs domains of equal {what}, got {first.name} with {getattr(first, what)} and "
-                        f"{other.name} with {getattr(other, what)}; name others in system.domains"
+                        f"multi_domain needs domains of equal {word}, got {first.name} with {value} and {other.name} "
+                        f"with {rival}; name others in system.domains"
                     )
         self.state_names, self.structure, self.canonical = first.state_names, first.structure, first.canonical
         self.grid_axes = first.grid_axes
@@ -75,7 +75,7 @@ class MultiDomain(System):
 
     def described(self, mu: Array) -> list[str]:
         members = [self._own(member) for member in mu]
-        return [f"{domain.name}: {domain.described(own[None])[0]}" for domain, own in members]
+        return [f"{domain.name}: {domain.described(local[None])[0]}" for domain, local in members]
 
     def corners(self) -> Array:
         return np.concatenate([self._padded(i, domain.corners()) for i, domain in enumerate(self.domains)])
@@ -85,38 +85,20 @@ class MultiDomain(System):
         return self._padded(index, self.domains[index].sample_parameters(generator)[None])[0]
 
     def sample_starts(self, generator: np.random.Generator, mu: Array, count: int) -> Array:
-        domain, own = self._own(mu)
-        return domain.sample_starts(generator, own, count)
+        domain, local = self._own(mu)
+        return domain.sample_starts(generator, local, count)
 
     def vector_field(self, x: Array, mu: Array) -> Array:
-        return self._by_domain(mu, lambda domain, rows, own: domain.vector_field(x[rows], own))
-
-    def energy(self, x: Array, mu: Array) -> Array:
-        return self._if_given("energy", mu, lambda domain, rows, own: domain.energy(x[rows], own))
-
-    def entropy(self, x: Array, mu: Array) -> Array:
-        return self._if_given("entropy", mu, lambda domain, rows, own: domain.entropy(x[rows], own))
-
-    def poisson(self, x: Array, mu: Array) -> Array:
-        return self._if_given("poisson", mu, lambda domain, rows, own: domain.poisson(x[rows], own))
-
-    def friction(self, x: Array, mu: Array) -> Array:
-        return self._if_given("friction", mu, lambda domain, rows, own: domain.friction(x[rows], own))
-
-    def energy_cap(self, mu: Array) -> Array:
-        return self._if_given("energy_cap", mu, lambda domain, rows, own: domain.energy_cap(own))
-
-    def cap_box(self, mu: Array) -> Array:
-        return self._if_given("cap_box", mu, lambda domain, rows, own: domain.cap_box(own))
+        return self._by_domain(mu, lambda domain, rows, local: domain.vector_field(x[rows], local))
 
     def box(self, mu: Array) -> Array:
-        return self._by_domain(mu, lambda domain, rows, own: domain.box(own))
+        return self._by_domain(mu, lambda domain, rows, local: domain.box(local))
 
     def grid_box(self, mu: Array) -> Array:
-        return self._by_domain(mu, lambda domain, rows, own: domain.grid_box(own))
+        return self._by_domain(mu, lambda domain, rows, local: domain.grid_box(local))
 
     def on_grid(self, x: Array, mu: Array) -> Array:
-        return self._by_domain(mu, lambda domain, rows, own: domain.on_grid(x[rows], own))
+        return self._by_domain(mu, lambda domain, rows, local: domain.on_grid(x[rows], local))
 
     def _own(self, mu: Array) -> tuple[System, Array]:
         """The domain of one member `[parameters]` and its own parameters there."""
@@ -124,16 +106,10 @@ class MultiDomain(System):
         domain = self.domains[index]
         return domain, mu[1 : 1 + len(domain.parameter_names)]
 
-    def _padded(self, index: int, own: Array) -> Array:
-        padded = np.zeros((len(own), 1 + self.width))
-        padded[:, 0], padded[:, 1 : 1 + own.shape[1]] = index, own
+    def _padded(self, index: int, local: Array) -> Array:
+        padded = np.zeros((len(local), 1 + self.width))
+        padded[:, 0], padded[:, 1 : 1 + local.shape[1]] = index, local
         return padded
-
-    def _if_given(self, capability: str, mu: Array, law: Callable[[System, Array, Array], Array]) -> Array:
-        """As of `_by_domain`, of a capability that the domains may lack."""
-        if not self.gives(capability):
-            raise self._lacks(capability)
-        return self._by_domain(mu, law)
 
     def _by_domain(self, mu: Array, law: Callable[[System, Array, Array], Array]) -> Array:
         """What a law says of all tasks, each domain's in one call: law(domain, its tasks, their own parameters)."""
@@ -147,6 +123,29 @@ class MultiDomain(System):
                 result[rows] = values
         assert result is not None
         return result
+
+
+def _common(domain: System) -> dict[str, Any]:
+    """What all domains of a union have alike."""
+    of_starts = [name for name, capability in CAPABILITIES.items() if not capability.of_law]
+    words = {word: value for word, value in domain.provides.items() if word not in of_starts}
+    return {"state_dim": domain.state_dim, **words, "grid_axes": domain.grid_axes}
+
+
+def _by_members(name: str) -> Callable[..., Array]:
+    """A capability of the union, which every domain has of its own members; of states, where it takes some, and mu."""
+
+    def capability(self: MultiDomain, *arguments: Array) -> Array:
+        *states, mu = arguments
+        if not self.gives(name):
+            raise self._lacks(name)
+        return self._by_domain(mu, lambda domain, rows, local: getattr(domain, name)(*(x[rows] for x in states), local))
+
+    return capability
+
+
+for _name in CAPABILITIES:
+    setattr(MultiDomain, _name, _by_members(_name))
 
 
 def _index(mu: Array) -> Array:

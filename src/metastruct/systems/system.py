@@ -16,19 +16,36 @@ from __future__ import annotations
 import copy
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
-from typing import Self
+from dataclasses import dataclass
+from typing import Any, Self
 
 import numpy as np
 
 from metastruct.systems.starts.start import Array, Start
 
-LACKS = {  # what a family says of a capability that it does not have, and who has it
-    "energy": ("energy", "a conservative or a metriplectic system"),
-    "entropy": ("entropy", "a metriplectic system"),
-    "poisson": ("Poisson matrix", "a metriplectic system"),
-    "friction": ("friction matrix", "a metriplectic system"),
-    "energy_cap": ("energy cap", "a system that starts under one"),
-    "cap_box": ("box of the states under an energy cap", "a system that starts under one"),
+
+@dataclass(frozen=True)
+class Capability:
+    """A method that a family may have or lack.
+
+    Args:
+        label: for people.
+        owner: who has it.
+        of_law: does it belong to the law, not to the starts? Then all families of a union have it, or none.
+    """
+
+    label: str
+    owner: str
+    of_law: bool = True
+
+
+CAPABILITIES = {
+    "energy": Capability("energy", "a conservative or a metriplectic system"),
+    "entropy": Capability("entropy", "a metriplectic system"),
+    "poisson": Capability("Poisson matrix", "a metriplectic system"),
+    "friction": Capability("friction matrix", "a metriplectic system"),
+    "energy_cap": Capability("energy cap", "a system that starts under one", of_law=False),
+    "cap_box": Capability("box of the states under an energy cap", "a system that starts under one", of_law=False),
 }
 
 
@@ -95,20 +112,14 @@ class System(ABC):
         return (self.start,)
 
     def gives(self, capability: str) -> bool:
-        """Does it have a capability: energy, entropy, poisson, friction, energy_cap or cap_box?"""
+        """Does it have one of the `CAPABILITIES`?"""
         return getattr(type(self), capability) is not getattr(System, capability)
 
     @property
-    def has_energy(self) -> bool:
-        return self.gives("energy")
-
-    @property
-    def has_entropy(self) -> bool:
-        return self.gives("entropy")
-
-    @property
-    def has_energy_cap(self) -> bool:
-        return self.gives("energy_cap")
+    def provides(self) -> dict[str, Any]:
+        """What it says of itself, in words that other pieces may need."""
+        words = {"law": True, "structure": self.structure, "canonical": self.canonical}
+        return words | {capability: self.gives(capability) for capability in CAPABILITIES}
 
     def started_by(self, start: Start, count: int = 1) -> Self:
         """The same family with another start law, which can give so many starts of each member.
@@ -167,8 +178,8 @@ class System(ABC):
         raise self._lacks("cap_box")
 
     def _lacks(self, capability: str) -> TypeError:
-        what, who = LACKS[capability]
-        return TypeError(f"{self.name} is {self.structure} and gives no {what}; ask {who}")
+        lacking = CAPABILITIES[capability]
+        return TypeError(f"{self.name} is {self.structure} and gives no {lacking.label}; ask {lacking.owner}")
 
     def box(self, mu: Array) -> Array:
         """Box `[tasks, state, 2]` that bounds the initial states."""

@@ -9,13 +9,13 @@ from typing import Any
 import wandb_workspaces.reports.v2 as panels
 import wandb_workspaces.workspaces as workspaces
 
-from metastruct.evaluation.facts import ERRORS, facts
+from metastruct.facts import headline_errors, metric_facts
 from metastruct.runs.files import write_atomically
 
 NAME = "MetaStruct"
 COLUMNS = (
     *("config:table.value", "config:method.value", "config:system.value.name", "config:seed.value"),
-    *(f"summary:test/{error}" for error in ERRORS),
+    *(f"summary:test/{error}" for error in headline_errors()),
 )
 FIGURES = ("phase_portrait", "energy", "field_error", "adaptation", "codes", "training", "singular_values", "entropy")
 MOST_RUNS = 500  # in one panel; a table has a few hundred
@@ -27,9 +27,9 @@ def dashboard(project: str, entity: str = "") -> workspaces.Workspace:
     drift = panels.SummaryMetric("test/energy_drift")
     sections = {
         "Error against parameters": [
-            _scatter("parameters", panels.SummaryMetric("parameters/total"), error) for error in ERRORS
+            _scatter("parameters", panels.SummaryMetric("parameters/total"), error) for error in headline_errors()
         ],
-        "Error against shots": [_scatter("shots", panels.Config("shots"), error) for error in ERRORS],
+        "Error against shots": [_scatter("shots", panels.Config("shots"), error) for error in headline_errors()],
         "Training, by method": [
             panels.LinePlot(
                 title="training loss",
@@ -68,7 +68,7 @@ def dashboard(project: str, entity: str = "") -> workspaces.Workspace:
 
 def _scatter(words: str, x: Any, error: str) -> panels.ScatterPlot:
     """An error against something, both logarithmic."""
-    title, y = f"{facts(error).label} against {words}", panels.SummaryMetric(f"test/{error}")
+    title, y = f"{metric_facts(error).label} against {words}", panels.SummaryMetric(f"test/{error}")
     return panels.ScatterPlot(title=title, x=x, y=y, log_x=True, log_y=True)
 
 

@@ -50,14 +50,14 @@ def log_results(logger: WandbLogger, metrics: dict[str, Any], figures: Path) -> 
 
 def summary(metrics: dict[str, Any]) -> dict[str, int | float | str]:
     """The numbers of metrics.json that stand for a run; what could not be measured is left out."""
-    found: dict[str, Any] = {}
+    entries: dict[str, Any] = {}
     for metric, value in metrics.items():
         if not isinstance(value, dict):
-            found[metric] = value
+            entries[metric] = value
         elif "mean" in value:
             names = {"mean": f"test/{metric}", "std": f"test/{metric}_std", "median": f"test/{metric}_median"}
-            found |= {name: value[statistic] for statistic, name in names.items()}
+            entries |= {name: value[statistic] for statistic, name in names.items()}
         elif metric in ("parameters", "seconds"):
-            found |= {f"{metric}/{name}": number for name, number in value.items()}
-    found["parameters/total"] = found["parameters/base"] + found["parameters/hypernetwork"]
-    return {name: value for name, value in found.items() if isinstance(value, int | float | str)}
+            entries |= {f"{metric}/{name}": number for name, number in value.items()}
+    entries["parameters/total"] = entries["parameters/base"] + entries["parameters/hypernetwork"]
+    return {name: value for name, value in entries.items() if isinstance(value, int | float | str)}

@@ -16,8 +16,9 @@ from typing import TYPE_CHECKING, Any
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import InterpolationResolutionError
 
-from metastruct.config import COMPONENTS, OPTIONAL, Config, ConfigError, closest
-from metastruct.facts import facts_of, options, settings_of
+from metastruct.assembly import outline_of
+from metastruct.config import COMPONENTS, OPTIONAL, Config, ConfigError
+from metastruct.facts import closest, facts_of, options, settings_of
 from metastruct.pieces import check_plain, factory
 from metastruct.validation.laws import check_laws
 from metastruct.validation.metrics import check_metrics
@@ -27,9 +28,9 @@ from metastruct.validation.starts import check_start
 from metastruct.validation.types import check_component, check_fields, check_types
 from metastruct.validation.values import (
     check_draws,
+    check_excluded,
     check_length,
     check_machine,
-    check_schedule,
     check_tags,
     check_words,
 )
@@ -50,14 +51,14 @@ def validate(cfg: DictConfig) -> None:
 
 def check(cfg: DictConfig) -> None:
     """The same, but for what the machine must have."""
-    known = [setting.name for setting in fields(Config)]
+    settings = [setting.name for setting in fields(Config)]
     try:
         OmegaConf.to_container(cfg, resolve=True)
     except InterpolationResolutionError as error:  # with the message of a resolver that refuses
         raise ConfigError(str(error).splitlines()[0].rpartition("interpolation: ")[2]) from None
-    unknown = [str(key) for key in cfg if key not in known]
+    unknown = [str(key) for key in cfg if key not in settings]
     if unknown:
-        raise ConfigError(f"{unknown[0]} is not a setting; {closest(unknown[0], known)}")
+        raise ConfigError(f"{unknown[0]} is not a setting; {closest(unknown[0], settings)}")
     for group in (setting.name for setting in fields(Config) if isinstance(cfg[setting.name], DictConfig)):
         if group not in COMPONENTS:
             check_fields(cfg, group)
@@ -67,16 +68,17 @@ def check(cfg: DictConfig) -> None:
     check_types(cfg, *pieces)
     check_laws(cfg)
     check_words(cfg)
-    check_draws(cfg)
     check_rank(cfg)
     check_length(cfg)
-    check_schedule(cfg)
+    check_excluded(cfg)
     check_tags(cfg)
     system = family(cfg)
     check_needs(cfg, system)
-    check_start(cfg, system)
-    check_size(cfg, system)
-    check_metrics(cfg, system)
+    outline = outline_of(cfg, system)
+    check_start(cfg, system, outline)
+    check_draws(cfg, outline)
+    check_size(cfg, outline)
+    check_metrics(cfg, system, outline)
 
 
 def check_read(cfg: DictConfig) -> None:
@@ -94,11 +96,10 @@ def family(cfg: DictConfig) -> System | None:
     """
     if cfg.system is None:
         return None
-    settings: Any = OmegaConf.to_container(cfg.system, resolve=True)
     try:
-        system: System = factory(settings)()
+        system: System = factory(cfg.system)()
     except (ValueError, TypeError) as error:
-        key = "domains" if "domains" in settings else "parameters"
+        key = "domains" if "domains" in cfg.system else "parameters"
         raise ConfigError(f"system.{key}: {error}") from None
     return system
 

@@ -9,8 +9,8 @@ from typing import Any, get_type_hints
 
 from omegaconf import DictConfig, OmegaConf
 
-from metastruct.config import COMPONENTS, Config, ConfigError, closest
-from metastruct.facts import facts_of
+from metastruct.config import COMPONENTS, Config, ConfigError
+from metastruct.facts import closest, facts_of
 
 Law = str | Sequence[str]
 
@@ -48,12 +48,12 @@ def check_laws(cfg: DictConfig) -> None:
 
 
 def bounds(law: str) -> list[Callable[[Any], bool]]:
-    """Of words such as "at least 1", "above 0", "0 or more" and "below 2^63", joined by "and".
+    """Of words such as "at least 1", "above 0", "0 or more" and "below 2^63", joined by "and"; a reason may follow.
 
     Raises:
         ValueError: it is said otherwise.
     """
-    return [_bound(part) for part in law.split(" and ")]
+    return [_bound(part) for part in law.partition(",")[0].split(" and ")]
 
 
 def _bound(words: str) -> Callable[[Any], bool]:

@@ -9,31 +9,30 @@ from omegaconf import DictConfig, OmegaConf
 
 from metastruct.config import COMPONENTS, ConfigError, takes_rank
 from metastruct.facts import brings, by_default, facts_of, options, ranked
-from metastruct.needs import STUDIED, Piece, Pieces, Unmet, unmet
+from metastruct.needs import STUDIED, Piece, Pieces, Unmet, chosen, unmet
 
 if TYPE_CHECKING:
     from metastruct.systems.system import System
 
-KNOWN = ("structure", "canonical", "has_energy_cap")  # what a system says of itself
-
 
 def check_needs(cfg: DictConfig, system: System | None) -> None:
     """Refuse the first need that is not met, with every exchange of one piece that would do."""
-    pieces = chosen(cfg, system)
+    pieces = pieces_of(cfg, system)
     for need in unmet(pieces):
         ways = [*_ways(pieces, need)]
         advice = f"; {', or '.join(ways)}" if ways else ""
-        raise ConfigError(f"{need.piece.group}={need.piece.name} needs {need.what}, got {need.got}{advice}")
+        raise ConfigError(f"{need.piece.group}={need.piece.name} needs {need.phrase}, got {need.got}{advice}")
 
 
-def chosen(cfg: DictConfig, system: System | None) -> Pieces:
-    """The pieces of a configuration with their settings, and what the system is."""
-    pieces: dict[str, Piece | None] = {}
-    for group in COMPONENTS:
-        settings: Any = None if cfg[group] is None else OmegaConf.to_container(cfg[group], resolve=True)
-        more = {name: getattr(system, name) for name in KNOWN} if group == STUDIED and system is not None else {}
-        pieces[group] = None if settings is None else Piece(group, settings["name"], settings, more)
-    return pieces
+def pieces_of(cfg: DictConfig, system: System | None, observed: bool = True) -> Pieces:
+    """The pieces of a configuration with their settings, and what the system says of itself.
+
+    Args:
+        observed: may the data have derivatives?
+    """
+    plain: Any = {group: cfg[group] and OmegaConf.to_container(cfg[group], resolve=True) for group in COMPONENTS}
+    law = {} if system is None else system.provides
+    return chosen(plain, system=law, data={"observed_field": system is None and observed})
 
 
 def _ways(pieces: Pieces, need: Unmet) -> Iterator[str]:
@@ -46,10 +45,12 @@ def _ways(pieces: Pieces, need: Unmet) -> Iterator[str]:
         ways = []
         for group, kept in (need.key, need.key[::-1]):
             present = pieces.get(group)
-            others = [name for name in options(group) if group != STUDIED and (present is None or name != present.name)]
+            alternatives = [
+                name for name in options(group) if group != STUDIED and (present is None or name != present.name)
+            ]
             names = [
                 name
-                for name in sorted(others, key=lambda name: _rank_of(group, name))
+                for name in sorted(alternatives, key=lambda name: _rank_of(group, name))
                 if {other.key for other in unmet(exchanged(pieces, group, name, kept))} <= allowed
             ]
             if names:
@@ -74,13 +75,17 @@ def exchanged(pieces: Pieces, group: str, name: str, kept: str = "") -> Pieces:
     """
     changed, old = dict(pieces), pieces.get(group)
     for other, option in {} if old is None else brings(group, old.name).items():
-        present, default = pieces.get(other), by_default().get(other)
-        if other != kept and present is not None and present.name == option:
-            changed[other] = None if default is None else Piece.as_described(other, default)
+        present = pieces.get(other)
+        if other != kept and option == (None if present is None else present.name):
+            changed[other] = _described(other, by_default().get(other))
     for other, option in brings(group, name).items():
         if other != kept:
-            changed[other] = Piece.as_described(other, option)
-    return changed | {group: Piece.as_described(group, name)}
+            changed[other] = _described(other, option)
+    return changed | {group: _described(group, name)}
+
+
+def _described(group: str, option: str | None) -> Piece | None:
+    return None if option is None else Piece.as_described(group, option)
 
 
 def check_rank(cfg: DictConfig) -> None:

@@ -9,13 +9,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from metastruct.assembly import build_learner, build_system, component
+from metastruct.assembly import build_learner, build_system, component, outline_of
 from metastruct.config import Config, ConfigError
-from metastruct.pieces import class_of
-from metastruct.validation.size import COPIES, SINGLE, memory
+from metastruct.validation.size import check_trained
 
 if TYPE_CHECKING:
     from metastruct.data.observations import Recordings
+    from metastruct.data.outline import Outline
 
 
 def rehearse(config: Config) -> int:
@@ -29,12 +29,13 @@ def rehearse(config: Config) -> int:
     from metastruct.dynamics.dynamics import Scales
 
     component(config.adaptation), component(config.integrator)
-    size, inputs = class_of(config.data["_target_"]).components(build_system(config), **config.data)
-    points = config.data.get("points", max(2, component(config.objective).window))
+    outline = outline_of(config, build_system(config))
+    size, inputs = outline.states, outline.inputs
+    samples = outline.longest or max(2, component(config.objective).window)
     with torch.random.fork_rng(devices=[]), torch.device("meta"):
         state, driving = torch.ones(size), torch.ones(inputs) if inputs else None
         scales = Scales(state, state, state, input_mean=driving, input_std=driving)
-        learner = build_learner(config, resting(size, inputs, points), scales)
+        learner = build_learner(config, resting(outline, samples), scales)
     weight, code = (torch.nn.Parameter(torch.zeros(2, 2)) for _ in range(2))
     try:
         learner.optimizer.over([weight], code, lazy=True)
@@ -42,22 +43,20 @@ def rehearse(config: Config) -> int:
     except ValueError as error:
         raise ConfigError(f"optimizer={config.optimizer['name']}: {error}") from error
     count = sum(parameter.numel() for parameter in learner.model.parameters())
-    needed, there = COPIES * SINGLE * config.replicas * count, memory()
-    if needed > there:
-        raise ConfigError(
-            f"the model has {count:,} parameters, whose training would take {needed / 2**30:,.0f} GiB, this machine "
-            f"has {there / 2**30:,.0f} GiB; choose a smaller net or modulation"
-        )
+    check_trained(count, config.replicas)
     return count
 
 
-def resting(size: int, inputs: int, points: int) -> Recordings:
-    """Two members in one trajectory each, that do not move."""
+def resting(outline: Outline, samples: int) -> Recordings:
+    """Two members in one trajectory of so many samples each, that do not move; derivatives unless nobody knows them."""
     import numpy as np
     import torch
 
     from metastruct.data.observations import Recordings
     from metastruct.data.trajectory import Member, Trajectory
 
-    still, driving = np.zeros((points, size)), np.zeros((points, inputs)) if inputs else None
-    return Recordings([Member((Trajectory(np.arange(float(points)), still, still, driving),))] * 2, torch.float32)
+    still = np.zeros((samples, outline.states))
+    slopes = None if outline.derivatives is False else still
+    driving = np.zeros((samples, outline.inputs)) if outline.inputs else None
+    trajectory = Trajectory(np.arange(float(samples)), still, slopes, driving)
+    return Recordings([Member((trajectory,))] * 2, torch.float32)

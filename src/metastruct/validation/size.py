@@ -10,31 +10,40 @@ from omegaconf import DictConfig
 from metastruct.config import ConfigError
 
 if TYPE_CHECKING:
-    from metastruct.systems.system import System
+    from metastruct.data.outline import Outline
 
 DOUBLE, SINGLE = 8, 4  # bytes of a number of the data and of a training
 COPIES = 4  # of a weight: itself, its gradient and two moments of its optimizer
 
 
-def check_size(cfg: DictConfig, system: System | None) -> None:
+def check_size(cfg: DictConfig, outline: Outline) -> None:
     """Refuse what exceeds all the memory that there is."""
-    there = memory()
-    for what, size, keys in sizes(cfg, system):
-        if size > there:
-            raise ConfigError(
-                f"{what} would take {size / 2**30:,.0f} GiB, this machine has {there / 2**30:,.0f} GiB; lower {keys}"
-            )
+    for label, size, keys in sizes(cfg, outline):
+        check_fits(label, size, f"lower {keys}")
 
 
-def sizes(cfg: DictConfig, system: System | None) -> list[tuple[str, float, str]]:
+def check_trained(parameters: int, replicas: int) -> None:
+    """Refuse a training of so many parameters that exceeds all the memory that there is."""
+    label = f"the training of a model of {parameters:,} parameters"
+    check_fits(label, COPIES * SINGLE * replicas * parameters, "choose a smaller net or modulation")
+
+
+def check_fits(label: str, size: float, advice: str) -> None:
+    if size > (there := memory()):
+        raise ConfigError(
+            f"{label} would take {size / 2**30:,.0f} GiB, this machine has {there / 2**30:,.0f} GiB; {advice}"
+        )
+
+
+def sizes(cfg: DictConfig, outline: Outline) -> list[tuple[str, float, str]]:
     """What is large, its bytes, and the settings that make it so."""
     batch = cfg.learner.get("task_batch", 1)
-    large = []
-    if system is not None and "train_tasks" in cfg.data:
-        tasks = system.families * (cfg.data.train_tasks + cfg.data.test_tasks)
-        data = 2 * DOUBLE * tasks * cfg.data.trajectories * cfg.data.points * system.state_dim
-        large = [("the simulated data", data, "data.train_tasks, data.trajectories or data.points")]
-        batch = min(batch, tasks)
+    large: list[tuple[str, float, str]] = []
+    if outline.numbers is not None:
+        keys = outline.settings.get("numbers", "settings of data")
+        large = [(f"the {cfg.data.name} data", 2 * DOUBLE * outline.numbers, keys)]  # with derivatives
+    if outline.tasks is not None:
+        batch = min(batch, outline.tasks)
     width, depth = cfg.net.get("width"), cfg.net.get("depth")
     if width is None or depth is None:
         return large

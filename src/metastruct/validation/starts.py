@@ -6,22 +6,21 @@ from typing import TYPE_CHECKING
 
 from omegaconf import DictConfig
 
-from metastruct.assembly import component
+from metastruct.assembly import build_system
 from metastruct.config import ConfigError
 
 if TYPE_CHECKING:
+    from metastruct.data.outline import Outline
     from metastruct.systems.system import System
 
 
-def check_start(cfg: DictConfig, system: System | None) -> None:
+def check_start(cfg: DictConfig, system: System | None, outline: Outline) -> None:
     """Refuse a start law that cannot give as many starts of each member as there are trajectories."""
     if cfg.start is None:
         return
-    if system is None:
+    if system is None or outline.trajectories is None:
         raise ConfigError(
-            f"start={cfg.start.name} needs a system whose trajectories start so, got none; leave start out"
+            f"start={cfg.start.name} needs a system whose trajectories start so, got data={cfg.data.name}; leave start "
+            "out"
         )
-    try:
-        system.started_by(component(cfg.start), cfg.data.get("trajectories", 1))
-    except ValueError as error:
-        raise ConfigError(str(error)) from None
+    build_system(cfg, outline.trajectories)

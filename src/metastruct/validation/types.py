@@ -9,8 +9,8 @@ from typing import Any
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
-from metastruct.config import ConfigError, check_names, closest
-from metastruct.facts import options, settings_of
+from metastruct.config import ConfigError, check_names
+from metastruct.facts import closest, options, settings_of
 
 KINDS = {int: "an integer", float: "a number", bool: "true or false", str: "a word"}
 
@@ -28,11 +28,11 @@ def check_component(cfg: DictConfig, group: str) -> None:
 def check_fields(cfg: DictConfig, group: str) -> None:
     """Does a group of the schema hold the settings that it has there, and no others?"""
     schema: Any = OmegaConf.get_type(cfg, group)
-    known = [setting.name for setting in fields(schema)]
+    names = [setting.name for setting in fields(schema)]
     for key in cfg[group]:
-        if key not in known:
-            raise ConfigError(f"{group}.{key} is not a setting; {closest(str(key), known)}")
-    for key in known:
+        if key not in names:
+            raise ConfigError(f"{group}.{key} is not a setting; {closest(str(key), names)}")
+    for key in names:
         if key not in cfg[group] or OmegaConf.is_missing(cfg[group], key):
             raise ConfigError(f"{group}.{key} is missing; choose {group}= one of {', '.join(options(group))}")
 
@@ -49,10 +49,10 @@ def check_types(cfg: DictConfig, *groups: str) -> None:
 
 def _check_types(cfg: DictConfig, group: str, shadow: Any) -> None:
     template = shadow[group]
-    known = [str(key) for key in template if key not in ("_target_", "name")]
+    names = [str(key) for key in template if key not in ("_target_", "name")]
     unknown = [str(key) for key in cfg[group] if key not in template]
     if unknown:
-        raise ConfigError(f"{group}.{unknown[0]} is not a setting; {closest(unknown[0], known)}")
+        raise ConfigError(f"{group}.{unknown[0]} is not a setting; {closest(unknown[0], names)}")
     for key, default in _leaves(shadow[group], group):
         try:
             value = OmegaConf.select(cfg, key)

@@ -4,34 +4,25 @@ from __future__ import annotations
 
 import os
 import shutil
+from typing import TYPE_CHECKING
 
 from omegaconf import DictConfig, OmegaConf
 
-from metastruct.config import ConfigError
+from metastruct.config import COMPONENTS, ConfigError
 from metastruct.facts import facts_of, options, settings_of
 from metastruct.tracking.account import check_word, has_key
+
+if TYPE_CHECKING:
+    from metastruct.data.outline import Outline
 
 SITES = ("input", "hidden", "output")  # tags of the affine maps of a net that declares no others
 
 
-def check_draws(cfg: DictConfig) -> None:
-    """Are there trajectories to ask, and as many observations as shots, as far as the settings of the data tell?"""
-    trajectories, support, points = (cfg.data.get(key) for key in ("trajectories", "support_trajectories", "points"))
-    if trajectories is None or support is None:
-        return
-    if not 1 <= support < trajectories:
-        raise ConfigError(
-            f"data.support_trajectories must be from 1 to data.trajectories - 1 = {trajectories - 1}, so that "
-            f"query trajectories remain, got {support}"
-        )
-    if points is None:
-        return
-    available = support * points
-    if cfg.shots > available:
-        raise ConfigError(
-            f"shots must be at most {available}, the support set's data.support_trajectories * data.points, "
-            f"got {cfg.shots}"
-        )
+def check_draws(cfg: DictConfig, outline: Outline) -> None:
+    """Are there as many observations as shots, as far as the settings of the data tell?"""
+    if outline.support is not None and cfg.shots > outline.support:
+        why = outline.settings.get("support", "what there is of the test member that has most")
+        raise ConfigError(f"shots must be at most {outline.support}, {why}, got {cfg.shots}")
 
 
 def check_length(cfg: DictConfig) -> None:
@@ -56,11 +47,14 @@ def check_words(cfg: DictConfig) -> None:
             raise ConfigError(str(error)) from None
 
 
-def check_schedule(cfg: DictConfig) -> None:
-    if cfg.learner.get("codes") == "reset" and cfg.learner.get("schedule") == "joint":
-        raise ConfigError(
-            "learner.codes=reset needs learner.schedule=alternating: joint codes would take one step only"
-        )
+def check_excluded(cfg: DictConfig) -> None:
+    """Refuse the first settings of a piece that its yaml excludes together."""
+    for group in COMPONENTS:
+        for excluded in facts_of(group, cfg[group].name).excludes if cfg[group] is not None else ():
+            settings = {key: value for key, value in excluded.items() if key != "because"}
+            if all(cfg[group][key] == value for key, value in settings.items()):
+                words = " with ".join(f"{group}.{key}={value}" for key, value in settings.items())
+                raise ConfigError(f"{words} makes no sense: {excluded['because']}; change one of them")
 
 
 def check_tags(cfg: DictConfig) -> None:
@@ -72,8 +66,8 @@ def check_tags(cfg: DictConfig) -> None:
             if any(tag in tags for tags in there.values()):
                 continue
             if tag not in elsewhere:
-                known = ", ".join(dict.fromkeys([*there["net"], *elsewhere]))
-                raise ConfigError(f"{key} must be a list of {known}, got {list(OmegaConf.select(cfg, key))}")
+                listing = ", ".join(dict.fromkeys([*there["net"], *elsewhere]))
+                raise ConfigError(f"{key} must be a list of {listing}, got {list(OmegaConf.select(cfg, key))}")
             raise ConfigError(
                 f"{key} holds {tag}, which net={cfg.net.name} with dynamics={cfg.dynamics.name} has not; use "
                 f"{elsewhere[tag]}"

@@ -20,7 +20,7 @@ from dataclasses import dataclass, field
 
 from scipy.special import bdtr
 
-from metastruct.evaluation.facts import facts
+from metastruct.facts import metric_facts
 from metastruct.reports.results import Results
 from metastruct.reports.sources import Measured, command
 from metastruct.reports.statistics import LEVEL, Ratio, ratio
@@ -77,16 +77,16 @@ def compared(
     ratios: list[tuple[str, Ratio]] = []
     missing: list[str] = []
     by_trainings: dict[tuple[str, str], list[str]] = {}
-    for told, one, other in comparisons:
+    for label, one, other in comparisons:
         for metric in one.errors:
-            found, name = ratio(one, other, metric), facts(metric).short
-            if found is None:
-                missing.append(told)
+            factor, name = ratio(one, other, metric), metric_facts(metric).short
+            if factor is None:
+                missing.append(label)
             else:
-                ratios.append((f"{told}, {name}", found))
-                trainings = told if trained is None else trained((told, one, other))
-                by_trainings.setdefault((trainings, name), []).append(side(found))
-    verdicts = [together(of) for of in by_trainings.values()]
+                ratios.append((f"{label}, {name}", factor))
+                trainings = label if trained is None else trained((label, one, other))
+                by_trainings.setdefault((trainings, name), []).append(side(factor))
+    verdicts = [together(group) for group in by_trainings.values()]
     evidence = lines(ratios, worst, missing)
     if trained is not None:
         evidence.insert(0, f"by trainings that are compared at many settings: {tally(verdicts)}")
@@ -108,7 +108,7 @@ def together(verdicts: Sequence[str], missing: bool = False) -> str:
 def by_chance(count: int) -> int:
     """How many of so many intervals may lie wholly on the wrong side of the truth before it is no chance any more."""
     side = (1 - LEVEL) / 2
-    return next(found for found in range(count + 1) if bdtr(found, count, side) >= LEVEL)
+    return next(factor for factor in range(count + 1) if bdtr(factor, count, side) >= LEVEL)
 
 
 def tally(verdicts: Sequence[str]) -> str:
@@ -122,15 +122,15 @@ def tally(verdicts: Sequence[str]) -> str:
 
 def lines(ratios: Sequence[tuple[str, Ratio]], worst: int, missing: Sequence[str] = ()) -> list[str]:
     """How many lie where, then those that speak most against the claim."""
-    below, above = (sum(getattr(found, side) for _, found in ratios) for side in ("below", "above"))
-    told = [
+    below, above = (sum(getattr(factor, side) for _, factor in ratios) for side in ("below", "above"))
+    findings = [
         f"{below} of {len(ratios)} ratios lie below one with their whole interval, {above} above "
         f"(chance explains up to {by_chance(len(ratios))} of independent ones)"
     ]
     against = sorted(ratios, key=lambda pair: -pair[1].low)
-    told += [f"{name}: {found} ({seeds(found.seeds)})" for name, found in against[:worst]]
-    told += [f"missing: {name}" for name in dict.fromkeys(missing)]
-    return told
+    findings += [f"{name}: {factor} ({seeds(factor.seeds)})" for name, factor in against[:worst]]
+    findings += [f"missing: {name}" for name in dict.fromkeys(missing)]
+    return findings
 
 
 def seeds(count: int) -> str:

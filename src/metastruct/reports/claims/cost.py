@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from metastruct.evaluation.facts import facts
+from metastruct.facts import metric_facts
 from metastruct.reports.claims.claim import (
     HELD,
     NOT_HELD,
@@ -39,27 +39,27 @@ def c3(measured: Measured) -> Finding:
 def _pareto(main: Results) -> Finding:
     finding, verdicts = Finding(), []
     for system in main.different("system"):
-        of = main.where(system=system)
-        own = of.where(method=SVD)
-        if not own:
+        subset = main.where(system=system)
+        svd_runs = subset.where(method=SVD)
+        if not svd_runs:
             verdicts.append(UNDECIDED)
             finding.evidence.append(f"missing: {system}, {SVD}")
             continue
-        size = own.runs[0].parameters
-        for method in of.different("method"):
-            other = of.where(method=method)
+        size = svd_runs.runs[0].parameters
+        for method in subset.different("method"):
+            other = subset.where(method=method)
             if method == SVD or other.runs[0].parameters > size:
                 continue
             for metric in main.errors:
-                found = ratio(own, other, metric)
-                if found is None:
+                factor = ratio(svd_runs, other, metric)
+                if factor is None:
                     verdicts.append(UNDECIDED)
                     finding.evidence.append(f"missing: {system}, {SVD} and {method} with the same seed")
                     continue
-                verdicts.append(side(found))
+                verdicts.append(side(factor))
                 finding.evidence.append(
                     f"{system}: {method} has {other.runs[0].parameters:,} parameters, {SVD} {size:,}; "
-                    f"{facts(metric).label} of {SVD} over {method}: {found} ({seeds(found.seeds)})"
+                    f"{metric_facts(metric).label} of {SVD} over {method}: {factor} ({seeds(factor.seeds)})"
                 )
     finding.verdict = together(verdicts)
     finding.evidence.insert(0, tally(verdicts))
@@ -69,39 +69,42 @@ def _pareto(main: Results) -> Finding:
 def _front(results: Results, metric: str) -> str:
     """Which settings no other of the table beats in size and mean error at once."""
     settings = groups(results, ("method", "setting")).items()
-    points = [(of.runs[0].parameters, spread(of.means(metric))[0], " ".join(setting)) for setting, of in settings]
-    told = ", ".join(name for *_, name in front(point for point in points if np.isfinite(point[1])))
-    return f"pendulum, over widths, {facts(metric).label} against parameters; on the front: {told}"
+    points = [
+        (group.runs[0].parameters, spread(group.means(metric))[0], " ".join(setting)) for setting, group in settings
+    ]
+    names = ", ".join(name for *_, name in front(point for point in points if np.isfinite(point[1])))
+    systems, label = ", ".join(results.different("system")), metric_facts(metric).label
+    return f"{systems}, over widths, {label} against parameters; on the front: {names}"
 
 
 def c9(measured: Measured) -> Finding:
     costs, finding = measured.costs, Finding()
     for method, of_seeds in costs.items():
-        taken, memory = ([getattr(cost, name) for cost in of_seeds] for name in ("seconds", "peak_bytes"))
+        durations, memory = ([getattr(cost, name) for cost in of_seeds] for name in ("seconds", "peak_bytes"))
         finding.evidence.append(
-            f"{method}: {of_seeds[0].numbers:,} adapted numbers, {min(taken):.2f} to {max(taken):.2f} s, "
+            f"{method}: {of_seeds[0].numbers:,} adapted numbers, {min(durations):.2f} to {max(durations):.2f} s, "
             f"{max(memory) / 2**20:.1f} MiB at most (seeds: {len(of_seeds)})"
         )
-    ours = [costs[name] for name in MODULATIONS if name in costs]
-    theirs = [costs[name] for name in (*BASELINES, PAPER_YAML["control"]) if name in costs]
-    if ours and theirs:
-        verdicts = {told: _less(ours, theirs, quantity) for quantity, told in QUANTITIES.items()}
+    candidates = [costs[name] for name in MODULATIONS if name in costs]
+    rivals = [costs[name] for name in (*BASELINES, PAPER_YAML["control"]) if name in costs]
+    if candidates and rivals:
+        verdicts = {label: _less(candidates, rivals, quantity) for quantity, label in QUANTITIES.items()}
         whole = all(name in costs for name in (*MODULATIONS, *BASELINES))
         held = whole and set(verdicts.values()) == {HELD}
         finding.verdict = NOT_HELD if NOT_HELD in verdicts.values() else HELD if held else UNDECIDED
-        finding.evidence.insert(0, ", ".join(f"{told}: {verdict}" for told, verdict in verdicts.items()))
+        finding.evidence.insert(0, ", ".join(f"{label}: {verdict}" for label, verdict in verdicts.items()))
     return finding
 
 
-def _less(ours: Methods, theirs: Methods, quantity: str) -> str:
+def _less(candidates: Methods, rivals: Methods, quantity: str) -> str:
     """Held where every modulation needs less than every rival, not held where a rival needs no more than any.
 
     Each with the seed that speaks most against it.
     """
-    mine, other = ([[getattr(cost, quantity) for cost in of] for of in side] for side in (ours, theirs))
-    if max(map(max, mine)) < min(map(min, other)):
+    first, other = ([[getattr(cost, quantity) for cost in costs] for costs in side] for side in (candidates, rivals))
+    if max(map(max, first)) < min(map(min, other)):
         return HELD
-    return NOT_HELD if min(map(max, other)) <= min(map(min, mine)) else UNDECIDED
+    return NOT_HELD if min(map(max, other)) <= min(map(min, first)) else UNDECIDED
 
 
 COST = (
@@ -116,7 +119,7 @@ COST = (
     Claim(
         "C9",
         "Modulation adapts with less: seconds, memory and adapted numbers a task",
-        "for one new pendulum, against MAML, ANIL, Reptile and fine-tuning; held: every modulation needs less than "
+        "for one new member, against MAML, ANIL, Reptile and fine-tuning; held: every modulation needs less than "
         "every one of them in all three, whatever the seeds; not held: in one of the three, one of them needs on no "
         "seed more than any modulation on any",
         ("adaptation_cost",),

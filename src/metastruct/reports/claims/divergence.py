@@ -18,10 +18,13 @@ def c8(measured: Measured) -> Finding:
         for method in oscillators.where(dynamics=bracket).different("method"):
             runs = oscillators.where(dynamics=bracket, method=method).runs
             lost = [int(run.lost.sum()) for run in runs]
-            tasks, gone = sum(len(run.lost) for run in runs), sum(bool(run["training_diverged_at"]) for run in runs)
+            tasks, collapses = (
+                sum(len(run.lost) for run in runs),
+                sum(bool(run["training_diverged_at"]) for run in runs),
+            )
             finding.evidence.append(
                 f"{method}, {bracket}: {sum(lost)} of {tasks} test tasks diverged "
-                f"(by seed {', '.join(map(str, lost))}), and {gone} of {len(runs)} trainings"
+                f"(by seed {', '.join(map(str, lost))}), and {collapses} of {len(runs)} trainings"
             )
             if bracket == CLAIMED["dynamics"]:
                 shares[method] = sum(lost) / tasks
@@ -40,7 +43,7 @@ DIVERGENCE = (
     Claim(
         "C8",
         "On the damped oscillator Reptile and ANIL diverge and modulation does not",
-        "with the gnode bracket, over all seeds; held: more than half of the test tasks of Reptile and of ANIL "
+        f"with {CLAIMED['dynamics']}, over all seeds; held: more than half of the test tasks of Reptile and of ANIL "
         "diverged and none of any modulation; not held: none of Reptile or none of ANIL did, or one of a modulation",
         ("dissipative",),
         c8,

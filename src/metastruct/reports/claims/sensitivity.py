@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from metastruct.evaluation.facts import facts
+from metastruct.facts import metric_facts
 from metastruct.reports.claims.claim import (
     HELD,
     NOT_HELD,
@@ -31,10 +31,10 @@ def c5(measured: Measured) -> Finding:
     finding, verdicts = Finding(), []
     table = measured["locality"]
     for system in table.different("system"):
-        of = table.where(system=system)
-        settings = sorted({(run["lambda_z"], run["lambda_phi"]) for run in of.runs})
+        part = table.where(system=system)
+        settings = sorted({(run["lambda_z"], run["lambda_phi"]) for run in part.runs})
         for metric in table.errors:
-            swept = {method: sweep(of.where(method=method), metric, settings) for method in of.different("method")}
+            swept = {method: sweep(part.where(method=method), metric, settings) for method in part.different("method")}
             whole = {method: errors for method, errors in swept.items() if errors}
             missing = [method for method in swept if method not in whole]
             if missing or SVD not in whole or len(whole) < 2:
@@ -46,11 +46,13 @@ def c5(measured: Measured) -> Finding:
                 if method != SVD:
                     interval = steadier(whole[SVD], whole[method])
                     verdicts.append(UNDECIDED if interval is None else side(*interval))
-            spreads = sorted((float(np.mean([*map(deviation, of.values())])), method) for method, of in whole.items())
-            told = ", ".join(f"{method} {spread:.2f}" for spread, method in spreads)
+            spreads = sorted(
+                (float(np.mean([*map(deviation, part.values())])), method) for method, part in whole.items()
+            )
+            text = ", ".join(f"{method} {spread:.2f}" for spread, method in spreads)
             count = seeds(max(map(len, whole.values())))
             finding.evidence.append(
-                f"{system}, deviation of log {facts(metric).label} over the sweep ({count}): {told}"
+                f"{system}, deviation of log {metric_facts(metric).label} over the sweep ({count}): {text}"
             )
     finding.verdict = together(verdicts)
     finding.evidence.insert(0, tally(verdicts))
@@ -62,8 +64,8 @@ Sweep = dict[int, np.ndarray]  # log errors [settings, tasks] of every seed for 
 
 def sweep(results: Results, metric: str, settings: list[tuple[str, str]]) -> Sweep:
     runs = [logs(results.where(lambda_z=z, lambda_phi=phi), metric) for z, phi in settings]
-    shared = set.intersection(*(set(of) for of in runs))
-    return {seed: np.stack([of[seed] for of in runs]) for seed in sorted(shared)}
+    shared = set.intersection(*(set(part) for part in runs))
+    return {seed: np.stack([part[seed] for part in runs]) for seed in sorted(shared)}
 
 
 def deviation(errors: np.ndarray) -> np.ndarray:
@@ -85,14 +87,14 @@ def steadier(one: Sweep, other: Sweep) -> tuple[float, float] | None:
     shared = sorted(one.keys() & other.keys())
     if not shared:
         return None
-    ours, theirs = (np.stack([of[seed] for seed in shared]) for of in (one, other))  # [seeds, settings, tasks]
-    of_seeds = deviation(ours) - deviation(theirs)
-    tasks = rng.integers(ours.shape[-1], size=(DRAWS, ours.shape[-1]))
+    first, second = (np.stack([part[seed] for seed in shared]) for part in (one, other))  # [seeds, settings, tasks]
+    of_seeds = deviation(first) - deviation(second)
+    tasks = rng.integers(first.shape[-1], size=(DRAWS, first.shape[-1]))
 
     def over_tasks(errors: np.ndarray) -> np.ndarray:
         return np.asarray(errors[..., tasks].mean(axis=-1).std(axis=1).mean(axis=0))
 
-    of_tasks = over_tasks(ours) - over_tasks(theirs)
+    of_tasks = over_tasks(first) - over_tasks(second)
     drawn = of_tasks - of_tasks.mean() + of_seeds.mean() + redrawn(of_seeds - of_seeds.mean(), rng)
     low, high = np.quantile(drawn, [(1 - LEVEL) / 2, (1 + LEVEL) / 2])
     return float(low), float(high)
@@ -101,17 +103,21 @@ def steadier(one: Sweep, other: Sweep) -> tuple[float, float] | None:
 def c6(measured: Measured) -> Finding:
     def comparisons() -> Iterator[Comparison]:
         results = measured["initialisation"].where(codes="evolving")
-        for (system, method, steps), of in groups(results, ("system", "method", "steps")).items():
-            yield f"{system}, {method}, {steps} steps: mean over zero", of.where(start="mean"), of.where(start="zero")
+        for (system, method, steps), part in groups(results, ("system", "method", "steps")).items():
+            yield (
+                f"{system}, {method}, {steps} steps: mean over zero",
+                part.where(start="mean"),
+                part.where(start="zero"),
+            )
 
     return compared(comparisons())
 
 
 def c10(measured: Measured) -> Finding:
     def comparisons() -> Iterator[Comparison]:
-        for (system, method, steps), of in groups(measured["initialisation"], ("system", "method", "steps")).items():
-            told = f"{system}, {method}, {steps} steps: evolving from the mean over reset from zero"
-            yield told, of.where(codes="evolving", start="mean"), of.where(codes="reset", start="zero")
+        for (system, method, steps), part in groups(measured["initialisation"], ("system", "method", "steps")).items():
+            text = f"{system}, {method}, {steps} steps: evolving from the mean over reset from zero"
+            yield text, part.where(codes="evolving", start="mean"), part.where(codes="reset", start="zero")
 
     return compared(comparisons())
 
@@ -119,32 +125,31 @@ def c10(measured: Measured) -> Finding:
 def p31(measured: Measured) -> Finding:
     finding, verdicts = Finding(), []
     for system in measured["ranks"].different("system"):
-        of = measured["ranks"].where(system=system, modulation=stem(SVD))
+        part = measured["ranks"].where(system=system, modulation=stem(SVD))
         enough = measured.local_ranks.get(system)
-        if enough is None or not of.where(rank=str(enough)):
+        if enough is None or not part.where(rank=str(enough)):
             verdicts.append(UNDECIDED)
             finding.evidence.append(f"{system}: no run at its local rank, {enough or 'which was not measured'}")
             continue
-        for metric in of.errors:
-            for rank in of.different("rank"):
-                found = ratio(of.where(rank=rank), of.where(rank=str(enough)), metric)
+        for metric in part.errors:
+            for rank in part.different("rank"):
+                factor = ratio(part.where(rank=rank), part.where(rank=str(enough)), metric)
                 if int(rank) == enough:
                     continue
-                verdicts.append(UNDECIDED if found is None else _stops(found, int(rank) > enough))
-                count = f" ({seeds(found.seeds)})" if found else ""
-                finding.evidence.append(
-                    f"{system}, {facts(metric).label} at rank {rank} over rank {enough}: {found}, {verdicts[-1]}{count}"
-                )
+                verdicts.append(UNDECIDED if factor is None else _stops(factor, int(rank) > enough))
+                count = f" ({seeds(factor.seeds)})" if factor else ""
+                text = f"{metric_facts(metric).label} at rank {rank} over rank {enough}: {factor}"
+                finding.evidence.append(f"{system}, {text}, {verdicts[-1]}{count}")
     finding.verdict = together(verdicts)
     finding.evidence.insert(0, tally(verdicts))
     return finding
 
 
-def _stops(found: Ratio, higher: bool) -> str:
+def _stops(factor: Ratio, higher: bool) -> str:
     """More ranks should bring nothing, fewer should cost something, both by a factor that counts."""
     if higher:
-        return NOT_HELD if found.high < 1 / TOLERANCE else HELD if found.low > 1 / TOLERANCE else UNDECIDED
-    return HELD if found.low > TOLERANCE else NOT_HELD if found.high < TOLERANCE else UNDECIDED
+        return NOT_HELD if factor.high < 1 / TOLERANCE else HELD if factor.low > 1 / TOLERANCE else UNDECIDED
+    return HELD if factor.low > TOLERANCE else NOT_HELD if factor.high < TOLERANCE else UNDECIDED
 
 
 SENSITIVITY = (
@@ -173,8 +178,8 @@ SENSITIVITY = (
     Claim(
         "P3.1",
         "The error stops falling at the local rank of the family",
-        f"for svd; held: every lower rank has an error that is higher, and no higher rank one that is lower, by a "
-        f"factor of {TOLERANCE}; not held: more of them wholly on the other side than chance explains",
+        f"for {stem(SVD)}; held: every lower rank has an error that is higher, and no higher rank one that is lower, "
+        f"by a factor of {TOLERANCE}; not held: more of them wholly on the other side than chance explains",
         ("ranks", "local_rank"),
         p31,
     ),

@@ -9,8 +9,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from metastruct.evaluation.facts import facts
-from metastruct.facts import facts_of
+from metastruct.facts import facts_of, metric_facts
 from metastruct.reports.methods import named, stepwise, usual
 from metastruct.reports.plots.look import QUIET, at, legend, logarithmic, look
 from metastruct.reports.results import Results, groups
@@ -22,13 +21,13 @@ def shots(results: Results) -> Figure:
     size = (5.5 * count, 2.7 * len(systems))
     figure, axes = plt.subplots(len(systems), 2 * count, figsize=size, squeeze=False, layout="constrained")
     for row, system in enumerate(systems):
-        of = results.where(system=system)
-        full = of.those(
+        part = results.where(system=system)
+        full = part.those(
             lambda run: (
                 run.adapted_in_full and (not stepwise(run["adaptation"]) or usual(run["modulation"], run["adaptation"]))
             )
         )
-        stepped = of.where(shots="200").those(lambda run: stepwise(run["adaptation"]))
+        stepped = part.where(shots="200").those(lambda run: stepwise(run["adaptation"]))
         for column, metric in enumerate(results.errors):
             for place, runs, setting, title in (
                 (column, full, "shots", "observations"),
@@ -37,8 +36,8 @@ def shots(results: Results) -> Figure:
                 if runs:
                     _curves(axes[row, place], runs, setting, metric)
                 axes[row, place].set_xlabel(title)
-                axes[0, place].set_title(facts(metric).label)
-        axes[row, 0].set_ylabel(f"{system}\nerror ({facts(results.errors[0]).unit})")
+                axes[0, place].set_title(metric_facts(metric).label)
+        axes[row, 0].set_ylabel(f"{system}\nerror ({metric_facts(results.errors[0]).unit})")
     legend(figure, axes, 7)
     return figure
 
@@ -52,21 +51,23 @@ def ranks(results: Results, local_ranks: Mapping[str, int]) -> Figure:
         for ax, metric in zip(axes[row], results.errors, strict=True):
             _curves(ax, results.where(system=system), "rank", metric, key="modulation")
             ax.set_xlabel("rank")
-            ax.set_title(f"{system}: {facts(metric).label}")
+            ax.set_title(f"{system}: {metric_facts(metric).label}")
             if system in local_ranks:
                 ax.set_ylim(top=ax.get_ylim()[1] * (ax.get_ylim()[1] / ax.get_ylim()[0]) ** 0.1)  # room for its name
                 ax.axvline(local_ranks[system], color=QUIET, lw=1, ls=":", zorder=0)
                 ax.annotate(f" local rank {local_ranks[system]}", (local_ranks[system], 1), color=QUIET, fontsize=7,
                             xycoords=("data", "axes fraction"), va="top")  # fmt: skip
-        axes[row, 0].set_ylabel(f"error ({facts(results.errors[0]).unit})")
+        axes[row, 0].set_ylabel(f"error ({metric_facts(results.errors[0]).unit})")
     legend(figure, axes)
     return figure
 
 
 def _curves(ax: Axes, results: Results, setting: str, metric: str, key: str = "method") -> None:
-    for (method, adaptation), of in groups(results, (key, "adaptation")).items():
-        places = of.different(setting)
-        errors = [facts(metric).scale * np.array(of.where(**{setting: place}).means(metric)) for place in places]
+    for (method, adaptation), part in groups(results, (key, "adaptation")).items():
+        places = part.different(setting)
+        errors = [
+            metric_facts(metric).scale * np.array(part.where(**{setting: place}).means(metric)) for place in places
+        ]
         errors = [values[np.isfinite(values)] for values in errors]
         x = np.array([float(place) for place in places])
         centre, low, high = (

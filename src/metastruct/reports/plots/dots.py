@@ -9,8 +9,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from metastruct.evaluation.facts import facts
-from metastruct.facts import brings, facts_of
+from metastruct.facts import brings, facts_of, metric_facts
 from metastruct.reports.methods import named
 from metastruct.reports.plots.look import at, logarithmic, look
 from metastruct.reports.results import Results, Run, groups
@@ -30,11 +29,11 @@ def dissipative(results: Results) -> Figure:
     systems = results.different("system")
     figure, axes, most = _panels(systems, results.those(lambda run: not _sized(run)), _with_bracket)
     for column, system in enumerate(systems):
-        of = results.where(system=system)
-        if all(map(_sized, of.runs)):
-            _against_length(axes[:, column], of)
+        part = results.where(system=system)
+        if all(map(_sized, part.runs)):
+            _against_length(axes[:, column], part)
         else:
-            _column(axes[:, column], of, _with_bracket, system, most)
+            _column(axes[:, column], part, _with_bracket, system, most)
     return figure
 
 
@@ -100,7 +99,7 @@ def _column(
     for ax, metric in zip(axes, results.errors, strict=True):
         lost = dict.fromkeys(labels, 0)
         for run in results.runs:
-            value = facts(metric).scale * run.mean(metric, family)
+            value = metric_facts(metric).scale * run.mean(metric, family)
             lost[label(run)] += int((run.lost & run.inside(family)).sum())
             if np.isfinite(value):
                 ax.plot(value, labels.index(label(run)), ls="", ms=5, **look(run["method"]))
@@ -111,7 +110,7 @@ def _column(
         ax.set_ylim(most - 0.5, -0.5)  # rows of the same height in all panels
         ax.grid(axis="x", color="#dddddd", lw=0.5)
         ax.set_axisbelow(True)
-        ax.set_xlabel(facts(metric).heading)
+        ax.set_xlabel(metric_facts(metric).heading)
     axes[0].set_title(title)
 
 
@@ -130,9 +129,10 @@ def _tell_lost(ax: Axes, lost: dict[str, int]) -> None:
 def _against_length(axes: np.ndarray, results: Results) -> None:
     """Mean errors of the chains against the number of their oscillators, a dot a seed."""
     for ax, metric in zip(axes, results.errors, strict=True):
-        for (method,), of in groups(results, ("method",)).items():
+        for (method,), part in groups(results, ("method",)).items():
             points = sorted(
-                (float(run["setting"].removeprefix("n = ")), facts(metric).scale * run.mean(metric)) for run in of.runs
+                (float(run["setting"].removeprefix("n = ")), metric_facts(metric).scale * run.mean(metric))
+                for run in part.runs
             )
             lengths = sorted({length for length, _ in points})
             means = [np.nanmean([error for n, error in points if n == length]) for length in lengths]
@@ -141,5 +141,5 @@ def _against_length(axes: np.ndarray, results: Results) -> None:
         logarithmic(ax)
         at(ax, lengths)
         ax.set_xlabel("oscillators n")
-        ax.set_ylabel(facts(metric).heading)
+        ax.set_ylabel(metric_facts(metric).heading)
     axes[0].set_title(f"{results.runs[0]['system']}, {named(results.runs[0]['method'])}")

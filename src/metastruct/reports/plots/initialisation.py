@@ -7,7 +7,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from metastruct.evaluation.facts import facts
+from metastruct.facts import metric_facts
 from metastruct.reports.methods import named
 from metastruct.reports.plots.look import QUIET, legend, logarithmic, look
 from metastruct.reports.results import Results, groups
@@ -26,13 +26,13 @@ def initialisation(results: Results) -> Figure:
     return figure
 
 
-def _against(ax: Axes, results: Results, other: Pair, ours: Pair, beside: str, below: str) -> None:
+def _against(ax: Axes, results: Results, other: Pair, base: Pair, beside: str, below: str) -> None:
     points, metric, first = [], results.errors[-1], results.different("system")[0]
-    for (system, method, _, _), of in groups(results, ("system", "method", "steps", "seed")).items():
-        pair = of.where(**other), of.where(**ours)
+    for (system, method, _, _), part in groups(results, ("system", "method", "steps", "seed")).items():
+        pair = part.where(**other), part.where(**base)
         if not all(pair):
             continue
-        point = [facts(metric).scale * runs.means(metric)[0] for runs in pair]
+        point = [metric_facts(metric).scale * runs.means(metric)[0] for runs in pair]
         points += point
         hollow = {} if system == first else {"markerfacecolor": "none"}
         ax.plot(*point, ls="", ms=5, label=f"{named(method)}, {system}", **look(method) | hollow)
@@ -42,5 +42,5 @@ def _against(ax: Axes, results: Results, other: Pair, ours: Pair, beside: str, b
     ax.set(xlim=ends, ylim=ends)
     logarithmic(ax, "xy")
     ax.set_aspect("equal")
-    ax.set_xlabel(f"{facts(metric).heading}, {beside}")
-    ax.set_ylabel(f"{facts(metric).heading}, {below}")
+    ax.set_xlabel(f"{metric_facts(metric).heading}, {beside}")
+    ax.set_ylabel(f"{metric_facts(metric).heading}, {below}")

@@ -6,7 +6,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 from matplotlib.figure import Figure
 
-from metastruct.evaluation.facts import facts
+from metastruct.facts import metric_facts
 from metastruct.reports.methods import named
 from metastruct.reports.plots.look import logarithmic, look
 from metastruct.reports.results import Results
@@ -19,16 +19,16 @@ def locality(results: Results) -> Figure:
     size = (3.5 * count, 2.5 * len(systems))
     figure, axes = plt.subplots(len(systems), count, figsize=size, squeeze=False, layout="constrained")
     for row, system in enumerate(systems):
-        of = results.where(system=system)
-        names = of.different("method")
+        part = results.where(system=system)
+        names = part.different("method")
         for ax, metric in zip(axes[row], results.errors, strict=True):
             for i, method in enumerate(names):
-                values = facts(metric).scale * np.array(of.where(method=method).means(metric))
+                values = metric_facts(metric).scale * np.array(part.where(method=method).means(metric))
                 ax.plot(i + np.linspace(-0.25, 0.25, len(values)), values, ls="", ms=4, **look(method))
                 if np.isfinite(values).any():
                     ax.hlines(np.nanmedian(values), i - 0.35, i + 0.35, color=look(method)["color"], lw=1)
             logarithmic(ax)
             ax.set_xticks(range(len(names)), [named(name) for name in names])
-            ax.set_title(f"{system}: {facts(metric).label}")
-        axes[row, 0].set_ylabel(f"error ({facts(results.errors[0]).unit})")
+            ax.set_title(f"{system}: {metric_facts(metric).label}")
+        axes[row, 0].set_ylabel(f"error ({metric_facts(results.errors[0]).unit})")
     return figure

@@ -19,9 +19,9 @@ QUIET = "#777777"
 
 def look(method: str) -> dict[str, Any]:
     """Colour and marker of a method, those of its yaml or spare ones; methods without codes are hollow."""
-    own, known = facts(method), methods()
-    place = known.index(stem(method)) if stem(method) in known else len(known)
-    colour, marker = own.colour or SPARE[place % len(SPARE)], own.marker or MARKS[place % len(MARKS)]
+    style, order = facts(method), methods()
+    place = order.index(stem(method)) if stem(method) in order else len(order)
+    colour, marker = style.colour or SPARE[place % len(SPARE)], style.marker or MARKS[place % len(MARKS)]
     return {"color": colour, "marker": marker} | ({"markerfacecolor": "white"} if of_weights(method) else {})
 
 
@@ -39,16 +39,16 @@ def ticks(low: float, high: float) -> list[float]:
     """Three to seven round numbers between two positive ones."""
     decades = np.arange(np.floor(np.log10(low)), np.ceil(np.log10(high)) + 1)
     for digits in ((1,), (1, 3), (1, 2, 5), (1, 1.5, 2, 3, 4, 5, 7)):
-        found = [digit * 10.0**decade for decade in decades for digit in digits]
-        found = [float(f"{value:.6g}") for value in found if low <= value <= high]
-        if len(found) >= 3:
-            return found[:: (len(found) + 6) // 7]
+        ticks = [digit * 10.0**decade for decade in decades for digit in digits]
+        ticks = [float(f"{value:.6g}") for value in ticks if low <= value <= high]
+        if len(ticks) >= 3:
+            return ticks[:: (len(ticks) + 6) // 7]
     for count in range(4, 9):
         inside = MaxNLocator(count, steps=[1, 2, 5, 10]).tick_values(low, high)
-        found = [float(f"{value:.6g}") for value in inside if low <= value <= high]
-        if len(found) >= 3:
+        ticks = [float(f"{value:.6g}") for value in inside if low <= value <= high]
+        if len(ticks) >= 3:
             break
-    return found
+    return ticks
 
 
 def at(ax: Axes, values: list[float]) -> None:

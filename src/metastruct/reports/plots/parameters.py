@@ -6,7 +6,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 from matplotlib.figure import Figure
 
-from metastruct.evaluation.facts import facts
+from metastruct.facts import metric_facts
 from metastruct.reports.methods import named
 from metastruct.reports.plots.look import QUIET, legend, logarithmic, look
 from metastruct.reports.results import Results, groups, spread
@@ -19,16 +19,16 @@ def parameters(results: Results) -> Figure:
     figure, axes = plt.subplots(1, count, figsize=(3.7 * count, 3.4), squeeze=False, layout="constrained")
     for ax, metric in zip(axes[0], results.errors, strict=True):
         points = []
-        for (method, _), of in groups(results, ("method", "setting")).items():
-            error, _ = spread(of.means(metric))
+        for (method, _), part in groups(results, ("method", "setting")).items():
+            error, _ = spread(part.means(metric))
             if np.isfinite(error):
-                points.append((of.runs[0].parameters, facts(metric).scale * error, method))
+                points.append((part.runs[0].parameters, metric_facts(metric).scale * error, method))
                 ax.plot(*points[-1][:2], ls="", ms=5, label=named(method), **look(method))
         if points:
             sizes, errors, _ = zip(*front(points), strict=True)
             ax.step(sizes, errors, where="post", color=QUIET, lw=1, zorder=0)
         logarithmic(ax, "xy")
         ax.set_xlabel("trained parameters")
-        ax.set_ylabel(facts(metric).heading)
+        ax.set_ylabel(metric_facts(metric).heading)
     legend(figure, axes, 5)
     return figure

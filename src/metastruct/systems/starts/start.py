@@ -63,7 +63,7 @@ class Start(ABC):
         return f"{type(self).__name__}({settings})"
 
 
-def rows(values: Any, setting: str, what: str) -> Rows:
+def rows(values: Any, setting: str, kind: str) -> Rows:
     """A list of lists of finite numbers, one at least and all of one length.
 
     Raises:
@@ -74,7 +74,7 @@ def rows(values: Any, setting: str, what: str) -> Rows:
     except (TypeError, ValueError):
         table = np.empty(0)
     if table.ndim != 2 or not table.size or not np.isfinite(table).all():
-        raise ValueError(f"{setting} must be a list of {what} of finite numbers, got {_plain(values)}")
+        raise ValueError(f"{setting} must be a list of {kind} of finite numbers, got {_plain(values)}")
     return tuple(tuple(row) for row in table.tolist())
 
 
@@ -86,7 +86,7 @@ def intervals(values: Any, setting: str) -> Rows:
     return table
 
 
-def check_size(table: Sequence[object], system: System, setting: str, what: str) -> None:
+def check_size(table: Sequence[object], system: System, setting: str, kind: str) -> None:
     """Is there one entry for each component?
 
     Raises:
@@ -94,7 +94,7 @@ def check_size(table: Sequence[object], system: System, setting: str, what: str)
     """
     if len(table) != system.state_dim:
         names = ", ".join(system.state_names)
-        raise ValueError(f"{setting} must hold {what} for each of {names} of {system.name}, got {len(table)}")
+        raise ValueError(f"{setting} must hold {kind} for each of {names} of {system.name}, got {len(table)}")
 
 
 def check_spread(table: Rows, system: System, setting: str) -> None:

@@ -40,7 +40,7 @@ class UnderEnergyCap(Start):
                 raise ValueError(
                     f"{system.name} ({system.described(mu)[0]}) must have {count} starts under its energy cap "
                     f"{system.energy_cap(mu)[0]:.4g}, got {len(starts)} in {drawn} draws; see to energy_cap and "
-                    "cap_box of the family, change system.parameters, or use start=in_box"
+                    "cap_box of the family, change system.parameters, or choose another law"
                 )
             candidates = self.candidates(system, generator, mu, self.surplus * count)
             drawn += len(candidates)
@@ -61,12 +61,14 @@ class UnderEnergyCap(Start):
         return system.cap_box(mu)
 
     def check(self, system: System, count: int = 1) -> None:
-        if not (system.has_energy and system.has_energy_cap):
-            lacking = "energy cap" if system.has_energy else "energy"
-            raise ValueError(
-                f"start=under_cap needs a system with an energy and a cap of it, got {system.name}, which has no "
-                f"{lacking}; leave start out or use start=in_box"
-            )
+        from metastruct.systems.system import CAPABILITIES  # which names a start law itself
+
+        for capability in ("energy", "energy_cap"):
+            if not system.gives(capability):
+                raise ValueError(
+                    f"starts under a cap need a system with an energy and a cap of it, got {system.name}, which has no "
+                    f"{CAPABILITIES[capability].label}; leave start out or choose another law"
+                )
 
     def fitted(self, system: System) -> Start:
         return system.start if isinstance(system.start, UnderEnergyCap) else self

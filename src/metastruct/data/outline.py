@@ -1,0 +1,32 @@
+"""What the settings of a data source say of its members before anybody makes or reads them, without torch."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+
+@dataclass(frozen=True)
+class Outline:
+    """What validation asks of data; what only the data themselves tell is None.
+
+    Args:
+        states, inputs: components of either.
+        derivatives: does somebody know dx/dt?
+        trajectories: starts of each member that a start law must give; None also where no law gives them.
+        longest: samples of the longest trajectory of each member.
+        support: observations of the test member that has most to adapt to.
+        tasks: members of both splits.
+        numbers: of all states.
+        settings: those that decide on `support` and on `numbers`, for people.
+    """
+
+    states: int
+    inputs: int = 0
+    derivatives: bool | None = None
+    trajectories: int | None = None
+    longest: int | None = None
+    support: int | None = None
+    tasks: int | None = None
+    numbers: int | None = None
+    settings: Mapping[str, str] = field(default_factory=dict)
