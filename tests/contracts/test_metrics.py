@@ -112,7 +112,8 @@ class Scene:
         adaptation = Known(codes, 0.3 if broken else 0.0)
         integrator = RK4(0.5 if broken else self.step)
         members = self.data.members
-        source = Source(self.system.name, self.system.state_names, members, members, 1, self.system)
+        names = {"parameter_names": self.system.parameter_names}
+        source = Source(self.system.name, self.system.state_names, members, members, 1, self.system, **names)
         learned = Learned(Model(broken), Derivatives(), 0 * codes, prior)
         return Adapted(learned, protocol, adaptation, integrator, source)
 
@@ -222,7 +223,8 @@ def test_a_task_that_is_not_finite_is_its_own_problem(scene, broken, name):
 
 
 def without_law(source: Source) -> Source:
-    return Source(source.name, source.state_names, source.train, source.test, 1)
+    names = {"parameter_names": source.parameter_names}
+    return Source(source.name, source.state_names, source.train, source.test, 1, **names)
 
 
 def evaluated(scene: Scene, *names: str, prior: bool = True, by_name: bool = False) -> Evaluation:

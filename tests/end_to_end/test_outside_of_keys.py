@@ -192,7 +192,7 @@ def test_the_environment_changes_no_record(tiny_words, around, usual, tmp_path, 
     done = begin(words, tmp_path, around(variables)).result()
     assert done.returncode == 0, done.stderr
     (metrics,) = (tmp_path / "outputs").glob("*/metrics.json")
-    assert records_of(RunFolder(metrics.parent)) == usual["adaptation=gradient"]
+    assert records_of(RunFolder(metrics.parent)) == usual["adaptation=levenberg_marquardt"]
 
 
 FIRST, *OTHERS = SURROUNDINGS

@@ -113,7 +113,8 @@ def test_masked_windows_may_lie_anywhere():
 def test_the_misfit_of_a_few_points_weighs_as_that_of_all(curved):
     """A task of many points rules its start, one of few leaves it to the prior, in one batch as alone."""
     codes = torch.stack([torch.zeros(CODE), 2 * torch.ones(CODE)]).double()
-    prior = Prior(codes[0], 0.05 * torch.eye(CODE).double(), torch.full((2,), 0.1).double(), codes)
+    noise = torch.full((2,), 0.1).double()
+    prior = Prior(codes[0], 0.05 * torch.eye(CODE).double(), noise, codes, noise)
     x = draws(1, 400, 2).expand(2, -1, -1)
     with torch.no_grad():
         y = curved.vector_field(x, codes[[1, 1]])

@@ -12,7 +12,7 @@ from metastruct.assembly import build_learner, build_metrics, build_protocol, bu
 from metastruct.evaluation.fitted import Learned
 from metastruct.evaluation.protocol import evaluate
 from metastruct.evaluation.summary import summary
-from metastruct.facts import CONF, headline_errors
+from metastruct.facts import CONF, basis, headline_errors
 from metastruct.learners.auto_decoding import AutoDecoding
 from metastruct.search import trial
 from metastruct.search.ranking import SEEDS, Plan, choose, next_job, shared_first
@@ -129,7 +129,8 @@ def job(outputs, method: str = "shift") -> tuple[trial.Job, int]:
 def test_a_trial_has_the_numbers_of_a_plain_loop_of_outer_steps(small_trials, tmp_path):
     asked, _ = job(tmp_path)
     rows = list(trial.run(asked, str(tmp_path)))
-    config = trial.checked(*asked.method.overrides, f"outputs={tmp_path}")
+    words = asked.method.overrides
+    config = trial.checked(*words, *basis(words), f"outputs={tmp_path}")
     source = build_source(config, print).held_out(HELD_OUT)
     learner = build_learner(config, source.recordings())
     learner.steps = STEPS

@@ -23,7 +23,7 @@ from metastruct.optimizers.least_squares import CODES, Change
 from metastruct.optimizers.residuals import Residuals
 
 POOR = 0.25  # gain ratio up to which the damping stays
-FACTOR, RETREAT = 4.0, 10.0  # of the damping: where it falls, and where a step is not taken
+FACTOR, RETREAT = 4.0, 10.0  # of the damping: where it falls, and where a step is not accepted
 ATTEMPTS = 6
 
 
@@ -75,9 +75,9 @@ class GaussNewton(Adam):
         damping, memory = numbers.damping(torch.full_like(before, self.damping)), torch.ones_like(before)
         for _ in range(ATTEMPTS):
             ridge = torch.diag_embed((damping * level)[..., None].expand(values.shape))
-            wanted = (values - memory[..., None] * along).double()
+            misfit = (values - memory[..., None] * along).double()
             factor, failure = torch.linalg.cholesky_ex(gram + ridge)
-            weights = torch.cholesky_solve(wanted[..., None], factor)
+            weights = torch.cholesky_solve(misfit[..., None], factor)
             change = problem.back(weights[..., 0].to(values))
             for name, part in kept.items():
                 change[name] = change[name] + _by_replica(memory, part) * part if name in change else part
@@ -86,14 +86,14 @@ class GaussNewton(Adam):
             # Norms have a kink at zero, where they end: of them the prediction stands for what came.
             after = residuals.loss() + left[..., data:].square().sum(-1)
             numbers.back()
-            taken = (after < before) & (failure == 0)
-            if bool((taken | ~before.isfinite()).all()):
+            accepted = (after < before) & (failure == 0)
+            if bool((accepted | ~before.isfinite()).all()):
                 break
-            damping = torch.where(taken, damping, damping * RETREAT)
-            memory = torch.where(taken, memory, 0.0)
-        numbers.take(change, rate, taken)
+            damping = torch.where(accepted, damping, damping * RETREAT)
+            memory = torch.where(accepted, memory, 0.0)
+        numbers.take(change, rate, accepted)
         gain = (before - after) / (before - left.square().sum(-1))
-        damping = torch.where(taken & (gain > POOR), damping / FACTOR, damping)
+        damping = torch.where(accepted & (gain > POOR), damping / FACTOR, damping)
         numbers.states[numbers.first]["damping"] = damping.clamp(min=self.least_damping)
         return values[..., :data].square().sum(-1)
 
@@ -145,11 +145,11 @@ class _Numbers:
         for name, part in self.before.items():
             self._put(name, self.parameters[name], part)
 
-    def take(self, change: Change, rate: float, taken: Tensor) -> None:
-        """Move replicas where the change is taken, and remember it; the others forget theirs."""
+    def take(self, change: Change, rate: float, accepted: Tensor) -> None:
+        """Move replicas where the change is accepted, and remember it; the others forget theirs."""
         for name, flat in change.items():
             before, state = self.before[name], self.states[name]
-            part = torch.where(_by_replica(taken, before), flat.view_as(before), 0.0)
+            part = torch.where(_by_replica(accepted, before), flat.view_as(before), 0.0)
             self._put(name, self.parameters[name], before - rate * part)
             for old in ("exp_avg", "exp_avg_sq"):  # of Adam, which does not come back
                 state.pop(old, None)

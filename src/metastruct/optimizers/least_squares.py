@@ -38,10 +38,10 @@ class Rows:
         """J J'^T `[..., rows, rows of the other]`."""
         *lead, size = self.values.shape
         total = self.values.new_zeros(*lead, size, other.values.shape[-1])
-        for name, ours in self.base.items():
+        for name, left in self.base.items():
             if name in other.base:
-                theirs = other.base[name].mT
-                total = total + ours @ theirs if lead else total.addmm_(ours, theirs)
+                right = other.base[name].mT
+                total = total + left @ right if lead else total.addmm_(left, right)
         if self.codes is not None and other.codes is not None:
             blocks = self.codes @ other.codes.mT
             tasks, rows, columns = blocks.shape[-3:]
@@ -103,6 +103,6 @@ class LeastSquares:
         change: Change = {}
         sizes = [block.values.shape[-1] for block in self.blocks]
         for block, part in zip(self.blocks, weights.split(sizes, dim=-1), strict=True):
-            for name, own in block.back(part):
-                change[name] = change[name] + own if name in change else own
+            for name, summand in block.back(part):
+                change[name] = change[name] + summand if name in change else summand
         return change

@@ -89,17 +89,17 @@ class Residuals:
             name: parameter.detach().unsqueeze(axes).expand(*lead, count, *parameter.shape[axes:]).requires_grad_()
             for name, parameter in self.base.items()
         }
-        wanted = [*numbers.values()]
+        parameters = [*numbers.values()]
         if codes is not None:
             codes = codes.repeat_interleave(each, -2).unsqueeze(-2).requires_grad_()
-            wanted.append(codes)
+            parameters.append(codes)
         data = []
         values = _called(self, numbers, Observations(**windows), codes).squeeze(-2) / (count * window) ** 0.5
         for residual in values.unbind(-1):
-            gradients = torch.autograd.grad(residual.sum(), wanted, retain_graph=True, allow_unused=True)
+            gradients = torch.autograd.grad(residual.sum(), parameters, retain_graph=True, allow_unused=True)
             base = {name: g.flatten(axes + 1) for name, g in zip(numbers, gradients, strict=False) if g is not None}
-            own = None if codes is None else gradients[-1].reshape(*lead, tasks, each, -1)
-            data.append(Rows(residual.detach(), base, own))
+            by_codes = None if codes is None else gradients[-1].reshape(*lead, tasks, each, -1)
+            data.append(Rows(residual.detach(), base, by_codes))
         return data
 
     def _base_norm(self) -> Rows | None:
