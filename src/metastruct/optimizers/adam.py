@@ -17,7 +17,7 @@ class Adam(Optimizer):
 
     def __init__(self, beta2: float, **rates: float):
         super().__init__(**rates)  # type: ignore[arg-type]
-        self.betas = (0.9, beta2)
+        self.betas = (0.9, float(beta2))  # torch refuses an integer beside a float
 
     def dense(self, groups: list[Group], replicas: int) -> torch.optim.Optimizer:
         return torch.optim.Adam(groups, betas=self.betas, fused=True)
