@@ -130,5 +130,5 @@ def _idle(node: Node) -> bool:
     """Does it give its first argument back, the same memory in the same form?"""
     if node.target not in FORMS or not _looks(node):
         return False
-    own, given = node.meta["val"], node.args[0].meta.get("val")  # type: ignore[union-attr]
-    return isinstance(given, Tensor) and own.shape == given.shape and own.stride() == given.stride()
+    result, argument = node.meta["val"], node.args[0].meta.get("val")  # type: ignore[union-attr]
+    return isinstance(argument, Tensor) and (result.shape, result.stride()) == (argument.shape, argument.stride())

@@ -37,6 +37,8 @@ ROUND_OFF = 1e-6  # of an exact member: its rollouts are those of a step of 0.01
 class Oscillators(Dynamics):
     """The law of `damped_oscillator`, or one that breaks energy, entropy and both degeneracies."""
 
+    sites = []  # type: ignore[assignment]
+
     def __init__(self, broken: bool):
         torch.nn.Module.__init__(self)
         self.broken = broken

@@ -56,6 +56,8 @@ def source(held: bool = False, even: bool = False) -> Source:
 class Driven(Dynamics):
     """The law, or one that looks away from the input."""
 
+    sites = []  # type: ignore[assignment]
+
     def __init__(self, blind: bool):
         torch.nn.Module.__init__(self)
         self.blind = blind

@@ -80,6 +80,7 @@ def test_as_many_steps_are_made_as_fit_into_the_time(make, clock, seconds, step)
     assert steps_within(seconds, make()) == pytest.approx(seconds / step, rel=0.02)
 
 
+@pytest.mark.torture  # on a machine with nothing else to do
 def test_a_training_ends_in_its_time_by_the_clock_of_its_computing(make, tmp_path):
     result = kept(train(make(), tmp_path, SETTINGS))
     assert result["seconds"] == pytest.approx(1.0, rel=0.25)  # a tenth where a longer time gives more to measure

@@ -39,6 +39,7 @@ def problem(model, ragged: bool) -> tuple[Observations, torch.Tensor, Prior]:
 @pytest.mark.parametrize("given", [False, True], ids=["alone", "prior"])
 def test_every_adaptation_stays_where_its_model_is(small, random_model, accepted, any_adaptation, away, ragged, given):
     few = {"adaptation__steps": 3, "evaluation__steps": 3, "adaptation__rate_factor": 0.01}
+    few["adaptation__precision"] = "double"  # such a model cannot be taken to another precision
     cfg = small(*accepted("adaptation", any_adaptation), modulation__scale=0.3, **few)
     model, adaptation = random_model(cfg, gain=3.0), component(cfg.adaptation)
     observations, start, prior = problem(model, ragged)

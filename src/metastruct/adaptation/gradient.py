@@ -54,12 +54,12 @@ class GradientDescent(Adaptation):
     ) -> Fit:
         same = start.dtype == self.dtype
         inside = model if same else copy.deepcopy(model).to(self.dtype)
-        seen = observations if same else observations.to(self.dtype)
+        observed = observations if same else observations.to(self.dtype)
 
         def with_gradient(codes: Tensor) -> tuple[Tensor, Tensor]:
             with torch.enable_grad():
                 codes = codes.detach().requires_grad_()
-                losses = objective.loss(inside, seen, codes)
+                losses = objective.loss(inside, observed, codes)
                 total = losses.sum()
                 if self.lambda_z:
                     total = total + self.lambda_z * torch.linalg.vector_norm(codes, dim=-1).sum()
@@ -77,7 +77,8 @@ class GradientDescent(Adaptation):
         self, with_gradient: Callable[[Tensor], tuple[Tensor, ...]], codes: Tensor
     ) -> tuple[Tensor, list[Tensor]]:
         """Codes `[tasks, code]` after the steps, and the losses `[tasks]` before each of them."""
-        optimizer, trace = self.optimizer([codes], lr=self.learning_rate, fused=True), []
+        fused = codes.device.type in ("cpu", "cuda")
+        optimizer, trace = self.optimizer([codes], lr=self.learning_rate, fused=fused), []
         for step in range(self.steps):
             optimizer.param_groups[0]["lr"] = self.learning_rate * (1 + math.cos(math.pi * step / self.steps)) / 2
             losses, codes.grad = with_gradient(codes)

@@ -40,8 +40,8 @@ class FoldedUpdate(Update):
 
 
 def folded(updates: Updates, dynamics: Dynamics) -> Updates:
-    """The same updates of the sites of a dynamics, folded."""
-    return {
+    """The same updates, those of the sites of a dynamics folded."""
+    return {**updates} | {
         site.name: FoldedUpdate(updates[site.name].dense(weight), updates[site.name].offset(bias))
         for site in dynamics.sites
         if site.name in updates

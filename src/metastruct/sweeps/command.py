@@ -36,7 +36,7 @@ USAGE = """Reproduce the paper's tables: python scripts/reproduce.py [table=NAME
   steps=600            outer steps of every training, for a trial
   with=key=value       a word for train.py that every run gets; may be repeated
   replicas=3           so many seeds of a setting are trained together, as one batched computation: made for GPUs, it
-                       saves a CPU a third of the time of small steps (reptile, anil), a fifth of that of others
+                       saves a CPU a third of the time of small steps, a fifth of that of others
   retry=true           runs that failed are tried again; else they are only listed
   outputs=FOLDER       where run folders go (outputs)
   reference=FOLDER     where results go (outputs/reference; outputs/trial if seeds, steps or with change a table)
