@@ -365,7 +365,7 @@ def test_every_option_runs(tiny, shared, accepted, option):
 
 
 def test_every_experiment_runs(tiny, shared, any_experiment):
-    cfg = tiny(shared, f"experiment={any_experiment}", *TWO_STEPS, "trainer.seconds=null")
+    cfg = tiny(shared, f"experiment={any_experiment}", *TWO_STEPS)
     assert cfg.trainer.steps == 2
     assert cfg.tag != "main"
     assert metrics_of(run(cfg))["training_steps"] == 2
