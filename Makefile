@@ -15,7 +15,7 @@ $(READY): pyproject.toml constraints.txt
 	$(BIN)/pip install --quiet --editable ".[dev]" --constraint constraints.txt
 	@touch $(READY)
 
-train: $(READY) ## the main job: meta-train on pendulums, adapt to ten new ones (about 2 minutes)
+train: $(READY) ## the main job: meta-train on pendulums, adapt to ten new ones (half a minute)
 	$(BIN)/python train.py system=pendulum modulation=svd rank=5
 
 test: $(READY) ## all tests

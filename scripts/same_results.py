@@ -38,8 +38,9 @@ FEW = "adaptation.steps=20"
 RUNS = {
     "svd": (FEW,),
     "gradient": ("adaptation=gradient", FEW),
+    "adam": ("optimizer=adam", FEW),
     "interrupted": (FEW,),  # of the same settings: killed at a checkpoint, then resumed
-    "alternating": ("learner.schedule=alternating", "learner.task_batch=3", "modulation=shift", FEW),
+    "alternating": ("optimizer=adam", "learner.schedule=alternating", "learner.task_batch=3", "modulation=shift", FEW),
     "full_weight": ("system=duffing", "modulation=full_weight", "adaptation=levenberg_marquardt"),
     "rank_one": ("system=mass_spring", "modulation=rank_one", "net=separable", "integrator=leapfrog", FEW),
     "camel": ("modulation=camel", "data.noise=0.05"),

@@ -23,10 +23,25 @@ def steps_within(seconds: float, learner: Learner) -> int:
     """
     learner.steps, learner.steps_per_epoch = sys.maxsize, BLOCK
     learner.configure_optimizers()
-    learner.advance()  # which also makes what all later ones use
-    began, first = learner.clock(), learner.outer_step
-    while not learner.ended and learner.clock() - began < SHARE * seconds:
+    span, share = _span(learner, SHARE * seconds), learner.optimizer.share_by_residuals
+    if share:
+        span += share * (_span(learner, SHARE * seconds, last=True) - span)
+    return max(1, round(seconds / span))
+
+
+def _span(learner: Learner, seconds: float, last: bool = False) -> float:
+    """How long an outer step takes, or one of those that end a training, looked at for so many seconds."""
+
+    def advance() -> None:
+        if last:
+            learner.steps = learner.outer_step + 1
         learner.advance()
+
+    start, before = learner.clock(), learner.outer_step
+    advance()  # which also makes what all later ones use
+    began, first = learner.clock(), learner.outer_step
+    while (last or not learner.ended) and learner.clock() - began < seconds:
+        advance()
     if learner.outer_step == first:
-        began, first = began - learner.seconds, 0
-    return max(1, round(seconds * (learner.outer_step - first) / (learner.clock() - began)))
+        began, first = start, before
+    return (learner.clock() - began) / (learner.outer_step - first)

@@ -197,12 +197,16 @@ def ranked(modulation: str) -> bool:
 
 
 def basis(words: Sequence[str]) -> tuple[str, ...]:
-    """The adaptation of experiment=paper, which the tables rest on, where the words of a command leave it open."""
+    """What experiment=paper chooses, and the tables rest on, as far as the words of a command leave it open."""
     chosen = {group: option for group, _, option in (word.partition("=") for word in words)}
-    bringing = [(group, chosen[group]) for group in ("modulation", "learner") if group in chosen]
-    if "adaptation" in chosen or any("adaptation" in brings(group, option) for group, option in bringing):
-        return ()
-    return (f"adaptation={brings('experiment', 'paper')['adaptation']}",)
+    bringing = [
+        brings(group, chosen[group]) for group in ("modulation", "learner") if chosen.get(group) in options(group)
+    ]
+    return tuple(
+        f"{group}={option}"
+        for group, option in brings("experiment", "paper").items()
+        if group not in chosen and not any(group in piece for piece in bringing)
+    )
 
 
 def closest(word: str, options: Sequence[str]) -> str:

@@ -53,8 +53,14 @@ def test_every_method_has_the_errors_and_the_size_of_the_main_table():
 
 
 def test_the_main_job_has_its_errors():
-    shown = [row[1] for row in rows(under("What a run prints and leaves behind")) if ERRORS.fullmatch(row[1])]
-    assert shown == [errors(row[0]) for row in recorded("main_job").values()]
+    lines = [row for row in rows(under("What a run prints and leaves behind")) if ERRORS.fullmatch(row[-2])]
+    assert [row[2] for row in lines] == [errors(row[0]) for row in recorded("main_job").values()]
+    quick = recorded("gauss_newton")
+    settings = [f"system={name} modulation=svd rank=5" for name in ("pendulum", "mass_spring", "duffing")]
+    assert [row[1] for row in lines] == [
+        *(quick[words][0] for words in (*settings, "system=pendulum net=separable")),
+        "-",
+    ]
 
 
 @pytest.mark.parametrize("row", rows((REFERENCE / "claims.md").read_text())[2:], ids=lambda row: row[0])

@@ -20,6 +20,7 @@ from metastruct.sweeps.table import configured
 PATIENCE = 1200  # seconds; a busy machine takes its time to import
 
 TINY = (
+    "optimizer=adam",
     *(
         "trainer.steps=20",
         "trainer.steps_per_epoch=5",
@@ -51,8 +52,10 @@ def tiny() -> Callable[..., DictConfig]:
 
     def configuration(outputs: Path, *overrides: str) -> DictConfig:
         words = [word for word in TINY if "." not in word]
+        if any(word.startswith(("learner=", "experiment=")) for word in overrides):  # which choose themselves
+            words.remove("optimizer=adam")
         chosen = configured(*words, *overrides)  # which composes once for all choices of the same pieces
-        shrunk = [word for word in TINY if word not in words]
+        shrunk = [word for word in TINY if "." in word]
         known = [word for word in shrunk if OmegaConf.select(chosen, word.split("=")[0]) is not None]
         return configured(*words, *known, *overrides, f"outputs={outputs}")
 
@@ -92,7 +95,7 @@ def start(tiny_words) -> Iterator[Callable[..., subprocess.Popen[str]]]:
 
     def started(outputs: Path, *words: str) -> subprocess.Popen[str]:
         folders = (f"outputs={outputs}", f"reference={outputs / 'reference'}")
-        small = [f"with={word}" for word in tiny_words if word != "logger=none"]
+        small = [f"with={word}" for word in tiny_words if word not in ("logger=none", "optimizer=adam")]
         command = [sys.executable, str(CONF.parent / "scripts" / "reproduce.py"), *folders, *small, *words]
         own = {"process_group": 0, "preexec_fn": listen}
         processes.append(subprocess.Popen(command, stdout=subprocess.PIPE, text=True, **own))

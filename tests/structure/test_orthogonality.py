@@ -19,7 +19,7 @@ def trained(small, oscillators):
     def made(exact: bool) -> Learner:
         settings = {"net__width": 8, "modulation__rank": 3, "modulation__exact": exact, "trainer__steps": 10}
         rates = {"optimizer__base_rate": 0.03, "optimizer__code_rate": 0.03}
-        cfg = small("modulation=svd", "locality=none", **settings, **rates)
+        cfg = small("modulation=svd", "optimizer=adam", "locality=none", **settings, **rates)
         learner = build_learner(cfg, oscillators(4, 20)).double()
         learner.configure_optimizers()
         for step in range(10):

@@ -19,6 +19,7 @@ from metastruct.validation import validate
 
 STEP = 0.01  # seconds of an outer step of the clock below
 SETTINGS = Trainer(accelerator="cpu", checkpoint_seconds=60.0, steps=None, seconds=1.0)
+SLOWER = 30  # an iteration of Gauss-Newton over a step of Adam
 BY_TIME = ("trainer.steps=null", "trainer.seconds=1")
 
 
@@ -29,7 +30,8 @@ def clock(monkeypatch) -> dict[str, float]:
     judge = Learner._judge
 
     def judged(learner: Learner, losses: torch.Tensor, last: int) -> None:
-        state["now"] += state["step"] * len(losses)
+        slow = learner.optimizer.by_residuals(last - 1, learner.steps)
+        state["now"] += state["step"] * len(losses) * (SLOWER if slow else 1)
         judge(learner, losses, last)
 
     monkeypatch.setattr(Learner, "_judge", judged)
@@ -43,7 +45,9 @@ def make(small, oscillators):
     recordings = oscillators(4, 30)
 
     def made(seed: int = 0, *words: str) -> Learner:
-        cfg = small(*(words or BY_TIME), f"seed={seed}", learner__point_batch=4, trainer__steps_per_epoch=7)
+        cfg = small(
+            "optimizer=adam", *(words or BY_TIME), f"seed={seed}", learner__point_batch=4, trainer__steps_per_epoch=7
+        )
         return build_learner(cfg, recordings).double()
 
     return made
@@ -84,6 +88,13 @@ def test_as_many_steps_are_made_as_fit_into_the_time(make, clock, seconds, step)
 def test_a_training_ends_in_its_time_by_the_clock_of_its_computing(make, tmp_path):
     result = kept(train(make(), tmp_path, SETTINGS))
     assert result["seconds"] == pytest.approx(1.0, rel=0.25)  # a tenth where a longer time gives more to measure
+
+
+def test_steps_that_end_a_training_more_slowly_count_at_their_own_speed(make, clock):
+    words = ("optimizer=gauss_newton", "optimizer.warm_start=0.75", "trainer.steps=null", "trainer.seconds=100")
+    learner = make(0, *words)
+    assert steps_within(100.0, learner) == pytest.approx(100 / (STEP * (0.75 + 0.25 * SLOWER)), rel=0.02)
+    assert clock["now"] < 2 * (SHARE + 0.01) * 100
 
 
 def test_measuring_the_speed_takes_its_share(make, clock):

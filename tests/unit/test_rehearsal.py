@@ -75,7 +75,7 @@ def test_what_any_class_refuses_leaves_no_run_folder(composed, tmp_path, monkeyp
 
 
 def test_what_only_the_rule_of_an_optimizer_refuses_is_refused_too(composed, monkeypatch):
-    config = Run.of(composed("optimizer.beta2=0.5")).config
+    config = Run.of(composed("optimizer=adam", "optimizer.beta2=0.5")).config
     config.optimizer["beta2"] = 1.5
     with pytest.raises(ConfigError, match=r"optimizer=adam: Invalid beta"):
         rehearse(config)

@@ -311,17 +311,18 @@ def test_planning_imports_nothing_heavy():
 
 
 @pytest.mark.parametrize(
-    ("words", "adaptation"),
+    ("words", "named"),
     [
-        ("system=pendulum modulation=svd", ("adaptation=gradient",)),
-        ("system=pendulum", ("adaptation=gradient",)),
-        ("modulation=svd adaptation=levenberg_marquardt", ()),
-        ("modulation=camel", ()),
+        ("system=pendulum modulation=svd", ("adaptation=gradient", "optimizer=adam")),
+        ("system=pendulum", ("adaptation=gradient", "optimizer=adam")),
+        ("modulation=svd adaptation=levenberg_marquardt", ("optimizer=adam",)),
+        ("modulation=svd optimizer=soap", ("adaptation=gradient",)),
+        ("modulation=camel", ("optimizer=adam",)),
         ("learner=maml trainer.steps=3", ()),
     ],
 )
-def test_tables_name_the_adaptation_that_they_rest_on_where_their_words_leave_it_open(words, adaptation):
-    assert basis(words.split()) == adaptation
+def test_tables_name_what_they_rest_on_where_their_words_leave_it_open(words, named):
+    assert basis(words.split()) == named
 
 
 def test_runs_of_a_table_keep_gradient_steps_whatever_the_default_is(tmp_path, composed):

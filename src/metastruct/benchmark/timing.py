@@ -44,7 +44,10 @@ def ratio(
 
 
 def learner(*overrides: str) -> Any:
-    """A learner as train.py makes it, with its optimizers, ready for `outer_update`, whose first call records it."""
+    """A learner as train.py makes it, ready for `outer_update`, whose first call records it.
+
+    Its optimizer is Adam unless the words choose another, or a learner that does.
+    """
     import torch
 
     from metastruct.assembly import build_learner, build_source
@@ -53,7 +56,9 @@ def learner(*overrides: str) -> Any:
     from metastruct.run import Run
 
     torch.set_num_threads(1)
-    config = Run.of(composed(*overrides, f"outputs={OUTPUTS}")).config
+    chosen = any(word.startswith(("optimizer=", "learner=")) for word in overrides)
+    words = overrides if chosen else ("optimizer=adam", *overrides)
+    config = Run.of(composed(*words, f"outputs={OUTPUTS}")).config
     candidate: Any = build_learner(config, build_source(config, print).recordings())
     candidate.configure_optimizers()
     for recording in candidate.recordings.values():

@@ -55,6 +55,10 @@ class GaussNewton(Adam):
         self.warm_start, self.rows, self.rates = warm_start, rows, (first_rate, last_rate)
         self.damping, self.least_damping, self.momentum = damping, least_damping, momentum
 
+    @property
+    def share_by_residuals(self) -> float:
+        return 1 - self.warm_start
+
     def by_residuals(self, step: int, steps: int) -> bool:
         return step >= int(self.warm_start * steps)
 

@@ -64,6 +64,11 @@ class Optimizer(ABC):
             else [self.dense([*groups, code_group], replicas)]
         )
 
+    @property
+    def share_by_residuals(self) -> float:
+        """How many of all outer steps are `by_residuals`."""
+        return 0.0
+
     def by_residuals(self, step: int, steps: int) -> bool:
         """Does this outer step solve for the residuals of its batch, in the place of following a gradient?"""
         return False

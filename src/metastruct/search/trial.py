@@ -70,7 +70,7 @@ def run(job: Job, outputs: str) -> Iterator[Row]:
     torch.set_num_threads(1)
     began = time.perf_counter()
     shared = [f"system={job.system}", *job.method.overrides, f"seed={job.seed}", *job.method.training(job.trial)]
-    config = checked(*shared, f"outputs={outputs}")
+    config = checked(*basis(shared), *shared, f"outputs={outputs}")
     source = build_source(config, print).held_out(HELD_OUT)
     learner = build_learner(config, source.recordings())
     learner.steps = max(1, job.budget // learner.evaluations) if learner.evaluations else 0
@@ -80,7 +80,7 @@ def run(job: Job, outputs: str) -> Iterator[Row]:
     training_seconds = time.perf_counter() - began
     for variant, overrides in enumerate(job.method.adaptation(job.trial, VARIANTS)):
         began = time.perf_counter()
-        config = checked(*shared, *basis([*shared, *overrides]), *overrides, f"outputs={outputs}")
+        config = checked(*basis([*shared, *overrides]), *shared, *overrides, f"outputs={outputs}")
         errors: list[Any] = [None for _ in headline_errors()]
         lost = HELD_OUT
         if trained.diverged_at is None:
