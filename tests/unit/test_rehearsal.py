@@ -10,6 +10,7 @@ from metastruct.config import ConfigError
 from metastruct.dynamics.dynamics import Scales
 from metastruct.experiment import run
 from metastruct.facts import options
+from metastruct.nets.mlp import MLP
 from metastruct.run import Run
 from metastruct.validation import validate
 from metastruct.validation.rehearsal import rehearse
@@ -72,6 +73,22 @@ def test_what_any_class_refuses_leaves_no_run_folder(composed, tmp_path, monkeyp
     with pytest.raises(ConfigError, match="the class refuses it"):
         run(cfg)
     assert not [*(tmp_path / "outputs").glob("*-seed*"), *(tmp_path / "outputs").glob("training/*")]
+
+
+def test_a_net_whose_constructor_reads_numbers_is_rehearsed_with_them(composed, monkeypatch):
+    config, construct = Run.of(composed()).config, MLP.__init__
+    count = rehearse(config)
+
+    def reading(net: MLP, *sizes: object, **settings: object) -> None:
+        assert torch.arange(3).tolist() == [0, 1, 2]
+        construct(net, *sizes, **settings)
+
+    monkeypatch.setattr(MLP, "__init__", reading)
+    torch.manual_seed(0)
+    expected = torch.rand(())
+    torch.manual_seed(0)
+    assert rehearse(config) == count
+    assert torch.rand(()) == expected, "the rehearsal drew random numbers"
 
 
 def test_what_only_the_rule_of_an_optimizer_refuses_is_refused_too(composed, monkeypatch):

@@ -3,6 +3,7 @@
 Tensors of that device have shapes and no numbers, so a model of any size is built at once and no generator of random
 numbers moves; what its classes refuse is told as a mistake, and its parameters are counted instead of estimated. The
 learner gets two members that rest; the data themselves, which take time, are made after this and before the run folder.
+A class whose constructor asks for numbers is built with them.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ from metastruct.validation.size import check_trained
 if TYPE_CHECKING:
     from metastruct.data.observations import Recordings
     from metastruct.data.outline import Outline
+    from metastruct.learners.learner import Learner
 
 
 def rehearse(config: Config) -> int:
@@ -26,16 +28,11 @@ def rehearse(config: Config) -> int:
     """
     import torch
 
-    from metastruct.dynamics.dynamics import Scales
-
     component(config.adaptation), component(config.integrator)
-    outline = outline_of(config, build_system(config))
-    size, inputs = outline.states, outline.inputs
-    samples = outline.longest or max(2, component(config.objective).window)
-    with torch.random.fork_rng(devices=[]), torch.device("meta"):
-        state, driving = torch.ones(size), torch.ones(inputs) if inputs else None
-        scales = Scales(state, state, state, input_mean=driving, input_std=driving)
-        learner = build_learner(config, resting(outline, samples), scales)
+    try:
+        learner = built(config, "meta")
+    except NotImplementedError:  # what torch says of numbers that are not there
+        learner = built(config, "cpu")
     weight, code = (torch.nn.Parameter(torch.zeros(2, 2)) for _ in range(2))
     try:
         learner.optimizer.over([weight], code, lazy=True)
@@ -45,6 +42,20 @@ def rehearse(config: Config) -> int:
     count = sum(parameter.numel() for parameter in learner.model.parameters())
     check_trained(count, config.replicas)
     return count
+
+
+def built(config: Config, device: str) -> Learner:
+    """The learner on a device, before its first step; torch's random numbers stay where they are."""
+    import torch
+
+    from metastruct.dynamics.dynamics import Scales
+
+    outline = outline_of(config, build_system(config))
+    samples = outline.longest or max(2, component(config.objective).window)
+    with torch.random.fork_rng(devices=[]), torch.device(device):
+        state, driving = torch.ones(outline.states), torch.ones(outline.inputs) if outline.inputs else None
+        scales = Scales(state, state, state, input_mean=driving, input_std=driving)
+        return build_learner(config, resting(outline, samples), scales)
 
 
 def resting(outline: Outline, samples: int) -> Recordings:
