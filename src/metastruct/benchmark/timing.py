@@ -9,7 +9,7 @@ from typing import Any
 
 from omegaconf import OmegaConf
 
-from metastruct.facts import CONF
+from metastruct.facts import CONF, basis
 
 OUTPUTS = CONF.parent / "outputs"
 WORDS: Any = OmegaConf.to_container(OmegaConf.load(CONF / "benchmark.yaml"), resolve=True)
@@ -46,7 +46,7 @@ def ratio(
 def learner(*overrides: str) -> Any:
     """A learner as train.py makes it, ready for `outer_update`, whose first call records it.
 
-    Its optimizer is Adam unless the words choose another, or a learner that does.
+    Its optimizer is that of the tables unless the words choose another, or a learner that does.
     """
     import torch
 
@@ -56,9 +56,8 @@ def learner(*overrides: str) -> Any:
     from metastruct.run import Run
 
     torch.set_num_threads(1)
-    chosen = any(word.startswith(("optimizer=", "learner=")) for word in overrides)
-    words = overrides if chosen else ("optimizer=adam", *overrides)
-    config = Run.of(composed(*words, f"outputs={OUTPUTS}")).config
+    words = (word for word in basis(overrides) if word.startswith("optimizer="))
+    config = Run.of(composed(*words, *overrides, f"outputs={OUTPUTS}")).config
     candidate: Any = build_learner(config, build_source(config, print).recordings())
     candidate.configure_optimizers()
     for recording in candidate.recordings.values():
