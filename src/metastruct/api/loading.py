@@ -5,12 +5,12 @@ from __future__ import annotations
 from pathlib import Path
 
 from metastruct.api.model import Model
-from metastruct.assembly import Trained
 from metastruct.config import register
 from metastruct.model_file import Foreign
 from metastruct.run import Run, configuration_of
 from metastruct.runs.files import check_contained, is_locked, read_checked, sum_file
 from metastruct.runs.folder import RunFolder
+from metastruct.trained import Trained
 from metastruct.validation import check_read
 from metastruct.validation.rehearsal import rehearse
 

@@ -15,10 +15,11 @@ from metastruct.api.fields import Fields
 from metastruct.api.member import Member
 from metastruct.api.members import Members
 from metastruct.api.numbers import pieces_of
-from metastruct.assembly import Trained, component
+from metastruct.assembly import component
 from metastruct.data.observations import whole
 from metastruct.data.trajectory import Member as Observed
 from metastruct.data.trajectory import Trajectory
+from metastruct.trained import Trained
 from metastruct.validation import adapted_by, best_adaptation
 
 TOGETHER = 16_384  # points of a batched fit: its memory stays below a few hundred megabytes
