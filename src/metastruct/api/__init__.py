@@ -7,9 +7,9 @@ field, std = member.vector_field(x, std=True)  # with the standard deviation of 
 members = model.adapt_many([(states, dxdt), ...])  # thousands, of any sizes, in batched fits
 """
 
-from metastruct.api.loading import load
+from metastruct.api.loading import load, load_member, load_members
 from metastruct.api.member import Member
 from metastruct.api.members import Members
 from metastruct.api.model import Model
 
-__all__ = ["Member", "Members", "Model", "load"]
+__all__ = ["Member", "Members", "Model", "load", "load_member", "load_members"]
