@@ -11,6 +11,7 @@ import torch
 from numpy.typing import ArrayLike
 from torch import Tensor
 
+from metastruct.api import export
 from metastruct.api.fields import Fields
 from metastruct.api.forecast import spread
 from metastruct.api.numbers import Array, floats, instants_of, states_of
@@ -203,6 +204,21 @@ class Member:
             ValueError: the name has another suffix.
         """
         return write(self, path)
+
+    def export(self, path: str | Path, step: bool = False) -> Path:
+        """Write dx/dt, x `[points, state]` -> `[points, state]`, for other programs; returns the path.
+
+        The suffix chooses: .onnx (needs the extra `export`), .pt2 of torch.export, .py for a module of numpy alone,
+        which holds the step as well. A driven member takes its inputs u `[points, input]` as another argument.
+
+        Args:
+            step: write instead a step of the classical Runge-Kutta scheme, (x, h) -> x(t + h).
+
+        Raises:
+            ValueError: the suffix is another one.
+            ImportError: the extra is not installed.
+        """
+        return export.write(self.fields, path, step)
 
     def as_function(self) -> Callable[[float, Array], Array]:
         """f(t, y) = dx/dt as scipy calls it: y `[state]`, or `[state, n]` at once; numbers are not checked.
