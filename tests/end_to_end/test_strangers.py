@@ -287,6 +287,11 @@ def first(kept: dict, change: Callable[[torch.Tensor], Any]) -> dict:
     return kept | {"model": kept["model"] | {name: change(kept["model"][name])}}
 
 
+def scaled(kept: dict, factor: float) -> dict:
+    name = "dynamics.state_std"
+    return kept | {"model": kept["model"] | {name: factor * kept["model"][name]}}
+
+
 MODELS: dict[str, Callable[[dict], Any]] = {
     "a list": lambda kept: [1, 2],
     "another training": lambda kept: kept | {"training": "pendulum-svd5-seed7-00000000"},
@@ -315,6 +320,19 @@ MODELS: dict[str, Callable[[dict], Any]] = {
     "a history of words": lambda kept: kept | {"history": ["a", "b"]},
     "seconds that are none": lambda kept: kept | {"seconds": None},
     "a divergence that is a word": lambda kept: kept | {"diverged_at": "here"},
+    "a divergence that never comes": lambda kept: kept | {"diverged_at": float("inf")},
+    "a divergence before the beginning": lambda kept: kept | {"diverged_at": -5},
+    "seconds of many digits": lambda kept: kept | {"seconds": 10**400},
+    "seconds without end": lambda kept: kept | {"seconds": float("inf")},
+    "seconds below zero": lambda kept: kept | {"seconds": -1.0},
+    "seconds that are a word": lambda kept: kept | {"seconds": "12"},
+    "a history without end": lambda kept: kept | {"history": [(float("inf"), 1.0)]},
+    "a history that is a tensor": lambda kept: kept | {"history": torch.ones(3, 2)},
+    "a number repeated for ever": lambda kept: kept | {"codes": torch.ones(1).expand(10**9, 2)},
+    "a number repeated as often as it must be": lambda kept: first(kept, lambda t: t[:1, :1].clone().expand(t.shape)),
+    "numbers that are nowhere": lambda kept: kept | {"codes": kept["codes"].to("meta"), "diverged_at": 1},
+    "a scale of zero": lambda kept: scaled(kept, 0.0),
+    "a scale below zero": lambda kept: scaled(kept, -1.0),
 }
 
 
@@ -364,6 +382,16 @@ def values_of(records: Path) -> list[tuple]:
         return [(row["task"], row["component"], row["metric"], row["value"]) for row in csv.DictReader(file)]
 
 
+def packed(path: Path) -> bytes:
+    """The same parts, and one that would fill the memory, in a few kilobytes."""
+    small = io.BytesIO()
+    with zipfile.ZipFile(path) as old, zipfile.ZipFile(small, "w", zipfile.ZIP_DEFLATED) as new:
+        for name in old.namelist():
+            new.writestr(name, old.read(name))
+        new.writestr("more", bytes(10**7))
+    return small.getvalue()
+
+
 def test_a_payload_in_any_form_of_a_model_file_is_not_executed(folder, trap):
     owned = trap / "owned"
     plain, zipped = pickle.dumps(Payload(owned)), io.BytesIO()
@@ -374,7 +402,7 @@ def test_a_payload_in_any_form_of_a_model_file_is_not_executed(folder, trap):
     pickle.loads(plain)
     assert owned.exists()  # the trap works where it is let
     owned.unlink()
-    for content in (plain, zipped.getvalue(), legacy, b"", b"x", b"PK\x03\x04"):
+    for content in (plain, zipped.getvalue(), legacy, packed(folder / "model.ckpt"), b"", b"x", b"PK\x03\x04"):
         sealed(folder / "model.ckpt", content)
         with nothing_outside(folder, trap):
             assert "holds no model" in refused(lambda: metastruct.load(folder))
@@ -696,6 +724,9 @@ FOREIGN_DATA: dict[str, Callable[[dict], Any]] = {
     "NaN": lambda a: a | {"states": a["states"] * np.nan},
     "fewer tasks": lambda a: {name: value if name == "times" else value[:-1] for name, value in a.items()},
     "members of another kind": lambda a: a | {"parameters": 1.5 * a["parameters"]},
+    "members of another seed": lambda a: {name: part if name == "times" else part[::-1] for name, part in a.items()},
+    "other starts": lambda a: {name: part[:, ::-1] if part.ndim == 4 else part for name, part in a.items()},
+    "something beside it": lambda a: a | {"more": np.ones(2)},
     "another law": lambda a: a | {"derivatives": -a["derivatives"]},
     "objects": lambda a: a | {"states": np.array([Thing])},
     "single precision": lambda a: {name: value.astype(np.float32) for name, value in a.items()},
