@@ -41,7 +41,10 @@ class Members(Sequence[Member]):
     def __getitem__(self, index: slice) -> Members: ...
     def __getitem__(self, index: int | slice) -> Member | Members:
         if isinstance(index, slice):
-            return Members(self._fields.of(index))
+            places = [*range(len(self))[index]]
+            if not places:
+                raise ValueError(f"a part of {len(self)} members must hold one at least, got none")
+            return Members(self._fields.of(places))
         place = range(len(self))[index]
         return Member(self._fields.of(slice(place, place + 1)))
 
