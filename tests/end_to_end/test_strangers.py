@@ -30,6 +30,7 @@ from omegaconf import OmegaConf
 from processes import begin
 
 import metastruct
+from metastruct.evaluation.archive import Archive
 from metastruct.experiment import run
 from metastruct.facts import CONF
 from metastruct.reports.forms import write_lines
@@ -257,6 +258,17 @@ def test_a_file_that_leads_out_of_the_folder_is_not_followed(folder, trap, name,
         told = refused(lambda: metastruct.load(folder))
     assert name in told
     assert (trap / "secret").read_text() == "name: secret\n"
+
+
+@pytest.mark.parametrize("name", ["config.yaml", "model.ckpt", "model.ckpt.sha256", "metrics.json", "evaluation.npz"])
+def test_a_file_of_terabytes_is_not_read(folder, trap, name):
+    with open(folder / name, "r+b") as file:
+        file.truncate(2**42)  # which takes no room on the disk
+    if name == "metrics.json":
+        assert RunFolder(folder).finished() is None
+        return
+    with nothing_outside(folder, trap):
+        refused(lambda: Archive.load(folder / name) if name == "evaluation.npz" else metastruct.load(folder))
 
 
 def test_a_link_within_the_folder_is_followed(folder):

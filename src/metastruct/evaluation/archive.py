@@ -109,7 +109,10 @@ class Archive:
             ValueError: it is damaged, or of something else, or of another version.
         """
         again = "train.py with force=true makes it again"
-        arrays = read_arrays(path.read_bytes())
+        try:
+            arrays = read_arrays(path.read_bytes())
+        except MemoryError:
+            arrays = None
         if arrays is None:
             raise ValueError(f"{path} must be a whole archive of arrays, got something else; {again}")
         sites = {name.removeprefix(SITES): arrays.pop(name) for name in [*arrays] if name.startswith(SITES)}
