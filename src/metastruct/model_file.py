@@ -11,7 +11,11 @@ import warnings
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
+from metastruct.runs.arrays import unpacks_to
+
 if TYPE_CHECKING:
+    from torch import Tensor
+
     from metastruct.dynamics.model import ModulatedModel
 
 FLOATS = ("torch.float32", "torch.float64")
@@ -32,6 +36,8 @@ def contents(content: bytes, training: str) -> dict[str, Any]:
     """
     import torch
 
+    if not 0 < unpacks_to(content) <= len(content):  # torch packs nothing, and a small file that is large is a trap
+        raise Foreign("holds no model")
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # of formats that are none of ours
@@ -56,6 +62,7 @@ def check_numbers(kept: Mapping[str, Any], model: ModulatedModel, kinds: int) ->
     """
     import torch
 
+    _check_account(kept)
     expected = model.state_dict()
     if not isinstance(kept["model"], dict) or {*kept["model"]} != {*expected}:
         raise Foreign("does not hold the model that its configuration describes: it has other parts")
@@ -68,8 +75,7 @@ def check_numbers(kept: Mapping[str, Any], model: ModulatedModel, kinds: int) ->
             if not (isinstance(part, torch.Tensor) and part.dtype == built.dtype and torch.equal(part, built)):
                 raise Foreign(f"does not hold the model that its configuration describes: {name} is another one")
             continue
-        plain = isinstance(part, torch.Tensor) and part.layout == torch.strided and str(part.dtype) in FLOATS
-        if not plain or part.ndim != len(shapes[name]) or not part.numel():
+        if not _is_plain(part) or part.ndim != len(shapes[name]) or not part.numel():
             raise Foreign(f"does not hold the model that its configuration describes: {name} is something else")
         if any(length not in (None, there) for length, there in zip(shapes[name], part.shape, strict=True)):
             raise Foreign(
@@ -78,5 +84,43 @@ def check_numbers(kept: Mapping[str, Any], model: ModulatedModel, kinds: int) ->
             )
         if name == "noise" and (part < 0).any():
             raise Foreign("holds a variance below zero")
+        if name.startswith("dynamics.") and name.endswith("_std") and not (part > 0).all():
+            raise Foreign(f"holds a scale {name} that is not above zero")
         if kept["diverged_at"] is None and not part.isfinite().all():
             raise Foreign(f"holds numbers in {name} that are not finite, and does not say that its training diverged")
+
+
+def _is_plain(part: Any) -> bool:
+    """Is it a tensor of floats whose every number is there? A view may repeat one number without end."""
+    import torch
+
+    strided = isinstance(part, torch.Tensor) and part.layout == torch.strided and part.device.type == "cpu"
+    return strided and str(part.dtype) in FLOATS and _is_whole(part)
+
+
+def _is_whole(part: Tensor) -> bool:
+    return part.numel() * part.element_size() <= part.untyped_storage().nbytes()
+
+
+def _check_account(kept: Mapping[str, Any]) -> None:
+    """Are the seconds, the losses and the end of the training numbers of their kinds?
+
+    Raises:
+        Foreign: names those that are not.
+    """
+    seconds, history, end = kept["seconds"], kept["history"], kept["diverged_at"]
+    if type(seconds) not in (int, float) or not 0 <= seconds < 2**63:
+        raise Foreign("holds seconds of a training that are no number of 0 or more")
+    if end is not None and not _is_step(end):
+        raise Foreign("holds an end of its training that is no step")
+    if not isinstance(history, list) or not all(map(_is_entry, history)):
+        raise Foreign("holds a history that is no list of steps and losses")
+
+
+def _is_step(value: Any) -> bool:
+    return type(value) is int and 0 <= value < 2**63
+
+
+def _is_entry(row: Any) -> bool:
+    """A step and its loss?"""
+    return isinstance(row, list | tuple) and len(row) == 2 and _is_step(row[0]) and type(row[1]) is float

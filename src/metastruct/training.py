@@ -22,7 +22,7 @@ from metastruct.learners.learner import LAYOUT, Diverged, Learner
 from metastruct.model_file import Foreign, contents
 from metastruct.recording import LONG
 from metastruct.runs.files import clear, locked, read_checked, write_checked
-from metastruct.tracking.alone import Alone
+from metastruct.tracking.alone import Alone, own_defaults
 from metastruct.tracking.checkpoint import Checkpoints, last_good, remove
 from metastruct.tracking.console import TrainingProgress, note
 from metastruct.validation.values import has_compiler
@@ -129,20 +129,21 @@ def fit(
     """
     logging.getLogger("lightning.pytorch").setLevel(logging.ERROR)
     warnings.filterwarnings("ignore", module="lightning")
-    trainer = LightningTrainer(
-        accelerator="gpu" if settings.accelerator != "cpu" and torch.cuda.is_available() else "cpu",
-        devices=1,
-        max_epochs=-1,
-        logger=logger or False,
-        callbacks=[Checkpoints(folder, settings.checkpoint_seconds), TrainingProgress()],
-        log_every_n_steps=1,
-        num_sanity_val_steps=0,
-        enable_checkpointing=False,
-        enable_progress_bar=False,
-        enable_model_summary=False,
-        default_root_dir=folder,  # where Lightning looks for checkpoints of its own, and finds none
-        plugins=[Alone()],
-    )
+    with own_defaults():
+        trainer = LightningTrainer(
+            accelerator="gpu" if settings.accelerator != "cpu" and torch.cuda.is_available() else "cpu",
+            devices=1,
+            max_epochs=-1,
+            logger=logger or False,
+            callbacks=[Checkpoints(folder, settings.checkpoint_seconds), TrainingProgress()],
+            log_every_n_steps=1,
+            num_sanity_val_steps=0,
+            enable_checkpointing=False,
+            enable_progress_bar=False,
+            enable_model_summary=False,
+            default_root_dir=folder,  # where Lightning looks for checkpoints of its own, and finds none
+            plugins=[Alone()],
+        )
     tick = DataLoader(TensorDataset(torch.zeros(1)), batch_size=None)  # the learner draws its own batches
     for path in folder.glob("hpc_ckpt_*"):
         path.unlink()

@@ -20,6 +20,7 @@ from metastruct.facts import CONF, closest, settings_of
 from metastruct.sweeps.table import configured
 from metastruct.systems.pendulum import Pendulum
 from metastruct.validation import adapted_by, best_adaptation, validate
+from metastruct.validation.laws import check_laws
 
 CHOICES = [(group, option) for group, options in groups().items() for option in options]
 RANKED = [name for name in groups()["modulation"] if "${rank}" in (CONF / f"modulation/{name}.yaml").read_text()]
@@ -31,6 +32,25 @@ def no_wandb_settings(monkeypatch, tmp_path):
     monkeypatch.delenv("WANDB_MODE", raising=False)
     monkeypatch.delenv("WANDB_API_KEY", raising=False)
     monkeypatch.setenv("HOME", str(tmp_path))
+
+
+def numbers_in(node, path=()):
+    pairs = node.items() if isinstance(node, dict) else enumerate(node) if isinstance(node, list) else ()
+    here = [path] if isinstance(node, int | float) and not isinstance(node, bool) else []
+    return [*here, *(leaf for key, value in pairs for leaf in numbers_in(value, (*path, key)))]
+
+
+@pytest.mark.parametrize(("group", "option"), [("modulation", "svd"), *(c for c in CHOICES if c[0] == "optimizer")])
+def test_an_integer_that_no_machine_holds_is_refused_in_every_place(composed, accepted, group, option):
+    whole = OmegaConf.to_container(composed(*accepted(group, option)), resolve=True)
+    places = numbers_in(whole)
+    assert len(places) > 30
+    for path in places:
+        for value in (2**63, -(2**63) - 1, 10**400, -(10**400)):
+            changed = OmegaConf.create(whole)
+            OmegaConf.update(changed, "".join(f"[{key}]" for key in path), value)
+            with pytest.raises(ConfigError, match=r"^[^\n]+$"):
+                check_laws(changed)
 
 
 def test_there_is_something_to_choose_in_every_group():

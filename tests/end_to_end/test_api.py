@@ -95,6 +95,39 @@ def test_error_bars_have_the_shape_of_what_they_are_for_and_shrink_with_data(mod
     assert few.covariance.trace() > member.covariance.trace() > 0
 
 
+NO_STATE = ([1j, 0], np.array([1, 2], "m8[ms]"), [True, 0.0], ["1", "2"], [1.0], [1.0, 2.0, 3.0], [], 1.0, None)
+MASKED = np.ma.masked_array([1.0, 2.0], [True, False])
+
+
+@pytest.mark.parametrize("y", [*NO_STATE, MASKED, np.ones((3, 1))])
+def test_what_is_no_state_is_refused_by_all_that_take_one(member, y):
+    for ask in (lambda: member.as_function()(0.0, y), lambda: member.energy_difference(y, [0.0, 0.0])):
+        with pytest.raises(ValueError, match=r"^[xy] must (be|have) [^\n]*$"):
+            ask()
+
+
+def test_a_function_for_solvers_takes_any_order_of_the_numbers(member):
+    function, y = member.as_function(), np.random.default_rng(0).normal(size=(2, 6))
+    for same in (y[:, ::-1][:, ::-1], np.asfortranarray(y), y.astype(">f8"), torch.from_numpy(y)):
+        np.testing.assert_array_equal(function(0.0, same), function(0.0, y))
+    np.testing.assert_array_equal(function(0.0, y[:, ::-1]), function(0.0, y)[:, ::-1])
+
+
+def test_a_part_of_many_members_is_as_of_a_list(model, observations):
+    members = model.adapt_many([observations] * 2 + [(observations[0][:9], observations[1][:9])])
+    for part in (slice(1, None), slice(None, None, -1), slice(None, None, 2)):
+        np.testing.assert_array_equal(members[part].codes, members.codes[part])
+        np.testing.assert_array_equal(members[part].losses, members.losses[part])
+    with pytest.raises(ValueError, match="must hold one at least"):
+        members[3:]
+
+
+@pytest.mark.parametrize("name", [5, ["gradient"], 1.5, b"gradient"])
+def test_an_adaptation_has_a_name(model, observations, name):
+    with pytest.raises(ValueError, match=r"^adaptation=[^\n]* is not known"):
+        model.adapt(*observations, name)
+
+
 def test_energy_differences_are_those_of_the_energy_with_an_error(member):
     x, y = np.random.default_rng(0).normal(size=(3, 4, 2)), np.zeros(2)
     difference, std = member.energy_difference(x, y)

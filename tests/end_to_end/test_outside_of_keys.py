@@ -151,6 +151,20 @@ SURROUNDINGS = {
     },
     "Kubeflow and XLA": {"KUBERNETES_PORT": "tcp://127.0.0.1:443", "MASTER_ADDR": "a", "MASTER_PORT": "1",
                          "WORLD_SIZE": "4", "RANK": "2", "XRT_TPU_CONFIG": "x"},
+    "PBS and Ray": {
+        "PBS_JOBID": "7.a", "PBS_NODEFILE": "/nowhere", "PBS_NP": "8", "PBS_ENVIRONMENT": "PBS_BATCH", "NCPUS": "8",
+        "RAY_ADDRESS": "127.0.0.1:1", "RAY_JOB_ID": "1",
+    },
+    "another language, clock and count of threads": {
+        "LC_ALL": "tr_TR.UTF-8", "LANG": "C", "TZ": "Pacific/Kiritimati", "PYTHONHASHSEED": "7", "OMP_NUM_THREADS": "2",
+        "MKL_NUM_THREADS": "2", "CUDA_VISIBLE_DEVICES": "", "HYDRA_FULL_ERROR": "1", "HOME": "/nowhere",
+    },
+    "defaults of Lightning": {
+        "PL_TRAINER_GRADIENT_CLIP_VAL": "0.01", "PL_TRAINER_ACCUMULATE_GRAD_BATCHES": "3", "PL_GLOBAL_SEED": "99",
+        "PL_TRAINER_LIMIT_TRAIN_BATCHES": "1", "PL_TRAINER_PRECISION": "bf16-true",
+        "PL_TRAINER_OVERFIT_BATCHES": "1", "PL_TRAINER_DETECT_ANOMALY": "1", "PL_TRAINER_PROFILER": "simple",
+    },
+    "a trial run of Lightning": {"PL_TRAINER_FAST_DEV_RUN": "1", "PL_TRAINER_DEFAULT_ROOT_DIR": "/nowhere"},
 }  # fmt: skip
 
 

@@ -30,6 +30,7 @@ from omegaconf import OmegaConf
 from processes import begin
 
 import metastruct
+from metastruct.evaluation.archive import Archive
 from metastruct.experiment import run
 from metastruct.facts import CONF
 from metastruct.reports.forms import write_lines
@@ -259,6 +260,17 @@ def test_a_file_that_leads_out_of_the_folder_is_not_followed(folder, trap, name,
     assert (trap / "secret").read_text() == "name: secret\n"
 
 
+@pytest.mark.parametrize("name", ["config.yaml", "model.ckpt", "model.ckpt.sha256", "metrics.json", "evaluation.npz"])
+def test_a_file_of_terabytes_is_not_read(folder, trap, name):
+    with open(folder / name, "r+b") as file:
+        file.truncate(2**42)  # which takes no room on the disk
+    if name == "metrics.json":
+        assert RunFolder(folder).finished() is None
+        return
+    with nothing_outside(folder, trap):
+        refused(lambda: Archive.load(folder / name) if name == "evaluation.npz" else metastruct.load(folder))
+
+
 def test_a_link_within_the_folder_is_followed(folder):
     (folder / "kept").mkdir()
     (folder / "model.ckpt").rename(folder / "kept" / "it")
@@ -285,6 +297,11 @@ def model_with(path: Path, change: Callable[[dict], Any]) -> bytes:
 def first(kept: dict, change: Callable[[torch.Tensor], Any]) -> dict:
     name = next(name for name in kept["model"] if name.endswith("weight"))
     return kept | {"model": kept["model"] | {name: change(kept["model"][name])}}
+
+
+def scaled(kept: dict, factor: float) -> dict:
+    name = "dynamics.state_std"
+    return kept | {"model": kept["model"] | {name: factor * kept["model"][name]}}
 
 
 MODELS: dict[str, Callable[[dict], Any]] = {
@@ -315,6 +332,19 @@ MODELS: dict[str, Callable[[dict], Any]] = {
     "a history of words": lambda kept: kept | {"history": ["a", "b"]},
     "seconds that are none": lambda kept: kept | {"seconds": None},
     "a divergence that is a word": lambda kept: kept | {"diverged_at": "here"},
+    "a divergence that never comes": lambda kept: kept | {"diverged_at": float("inf")},
+    "a divergence before the beginning": lambda kept: kept | {"diverged_at": -5},
+    "seconds of many digits": lambda kept: kept | {"seconds": 10**400},
+    "seconds without end": lambda kept: kept | {"seconds": float("inf")},
+    "seconds below zero": lambda kept: kept | {"seconds": -1.0},
+    "seconds that are a word": lambda kept: kept | {"seconds": "12"},
+    "a history without end": lambda kept: kept | {"history": [(float("inf"), 1.0)]},
+    "a history that is a tensor": lambda kept: kept | {"history": torch.ones(3, 2)},
+    "a number repeated for ever": lambda kept: kept | {"codes": torch.ones(1).expand(10**9, 2)},
+    "a number repeated as often as it must be": lambda kept: first(kept, lambda t: t[:1, :1].clone().expand(t.shape)),
+    "numbers that are nowhere": lambda kept: kept | {"codes": kept["codes"].to("meta"), "diverged_at": 1},
+    "a scale of zero": lambda kept: scaled(kept, 0.0),
+    "a scale below zero": lambda kept: scaled(kept, -1.0),
 }
 
 
@@ -364,6 +394,16 @@ def values_of(records: Path) -> list[tuple]:
         return [(row["task"], row["component"], row["metric"], row["value"]) for row in csv.DictReader(file)]
 
 
+def packed(path: Path) -> bytes:
+    """The same parts, and one that would fill the memory, in a few kilobytes."""
+    small = io.BytesIO()
+    with zipfile.ZipFile(path) as old, zipfile.ZipFile(small, "w", zipfile.ZIP_DEFLATED) as new:
+        for name in old.namelist():
+            new.writestr(name, old.read(name))
+        new.writestr("more", bytes(10**7))
+    return small.getvalue()
+
+
 def test_a_payload_in_any_form_of_a_model_file_is_not_executed(folder, trap):
     owned = trap / "owned"
     plain, zipped = pickle.dumps(Payload(owned)), io.BytesIO()
@@ -374,7 +414,7 @@ def test_a_payload_in_any_form_of_a_model_file_is_not_executed(folder, trap):
     pickle.loads(plain)
     assert owned.exists()  # the trap works where it is let
     owned.unlink()
-    for content in (plain, zipped.getvalue(), legacy, b"", b"x", b"PK\x03\x04"):
+    for content in (plain, zipped.getvalue(), legacy, packed(folder / "model.ckpt"), b"", b"x", b"PK\x03\x04"):
         sealed(folder / "model.ckpt", content)
         with nothing_outside(folder, trap):
             assert "holds no model" in refused(lambda: metastruct.load(folder))
@@ -696,6 +736,9 @@ FOREIGN_DATA: dict[str, Callable[[dict], Any]] = {
     "NaN": lambda a: a | {"states": a["states"] * np.nan},
     "fewer tasks": lambda a: {name: value if name == "times" else value[:-1] for name, value in a.items()},
     "members of another kind": lambda a: a | {"parameters": 1.5 * a["parameters"]},
+    "members of another seed": lambda a: {name: part if name == "times" else part[::-1] for name, part in a.items()},
+    "other starts": lambda a: {name: part[:, ::-1] if part.ndim == 4 else part for name, part in a.items()},
+    "something beside it": lambda a: a | {"more": np.ones(2)},
     "another law": lambda a: a | {"derivatives": -a["derivatives"]},
     "objects": lambda a: a | {"states": np.array([Thing])},
     "single precision": lambda a: {name: value.astype(np.float32) for name, value in a.items()},

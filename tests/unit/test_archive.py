@@ -76,6 +76,12 @@ OTHERS = {
     "complex": lambda a: {"query": a.query * 1j},
     "other times": lambda a: {"times": a.times[:-1]},
     "a component that is not there": lambda a: {"grid_axes": np.array([0, 99])},
+    "times that are words": lambda a: {"times": a.times.astype(str)},
+    "a history of words": lambda a: {"history": a.history.astype(str)},
+    "a history of more axes": lambda a: {"history": a.history.reshape(1, 1, -1)},
+    "singular values that are words": lambda a: {"singular_values": {"net.0": np.array([["a"]])}},
+    "singular values of no task": lambda a: {"singular_values": {"net.0": np.ones(())}},
+    "singular values that are complex": lambda a: {"singular_values": {"net.0": 1j * np.eye(2)}},
     "an energy of other instants": lambda a: {"true_energy": a.true_energy[..., :-1]},
 }
 

@@ -2,8 +2,10 @@ from __future__ import annotations
 
 import copy
 import hashlib
+import importlib
 import inspect
 import io
+import sys
 from dataclasses import astuple
 
 import numpy as np
@@ -221,6 +223,33 @@ def test_an_edit_of_the_law_or_of_how_starts_are_drawn_is_another_file(tmp_path,
     monkeypatch.setattr(cache.inspect, "getsource", edited)
     read(tmp_path)
     assert simulations == [0, 0]
+
+
+def test_an_edit_of_what_the_law_imports_is_another_source(tmp_path, monkeypatch):
+    package = tmp_path / "strange_laws"
+    package.mkdir()
+    for name, text in {
+        "__init__": "",
+        "law": "from metastruct.systems.mass_spring import MassSpring\nfrom strange_laws import force\n"
+        "from .numbers import GRAVITY\nclass Law(MassSpring):\n    pull = force.pull\n",
+        "force": "def pull():\n    from strange_laws.deep import DEPTH\n    return DEPTH\n",
+        "numbers": "GRAVITY = 1.0\n",
+        "deep": "DEPTH = 1\n",
+        "beside": "NOTHING = 1\n",
+    }.items():
+        (package / f"{name}.py").write_text(text)
+    monkeypatch.syspath_prepend(str(tmp_path))
+    law = importlib.import_module("strange_laws.law").Law
+    before = cache.source_of([law])
+    assert cache.source_of([law]) == before
+    for name, changes in {"force": True, "numbers": True, "deep": True, "beside": False}.items():
+        path = package / f"{name}.py"
+        text = path.read_text()
+        path.write_text(text.replace("1", "9") + "# edited\n")
+        assert (cache.source_of([law]) != before) == changes, name
+        path.write_text(text)
+    for name in ("strange_laws", *(f"strange_laws.{path.stem}" for path in package.glob("*.py"))):
+        sys.modules.pop(name, None)
 
 
 def test_the_folder_holds_whole_files_only(tmp_path):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import UserList, deque
 from decimal import Decimal
 from fractions import Fraction
 from typing import Any
@@ -102,6 +103,12 @@ REFUSED = {
     "complex among objects": np.array([1j, 10**30], dtype=object),
     "ragged": [[1.0], [1.0, 2.0]],
     "a set": {1.0},
+    "an array of truths beside one of numbers": [np.array([True, False]), np.ones(2)],
+    "a tensor of truths beside one of numbers": [torch.tensor([True, False]), torch.ones(2)],
+    "an array of many digits beside one of floats": [np.array([2**60 + 1, 0]), np.ones(2)],
+    "truths deep in lists": [[np.ones(2)], (np.array([True, False]),)],
+    "truth in another sequence": deque([True, 1.0]),
+    "digits in another sequence": UserList([2**60 + 1, 1.0]),
 }
 
 

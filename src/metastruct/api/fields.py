@@ -35,7 +35,7 @@ class Fields:
     def __len__(self) -> int:
         return len(self.fit.codes)
 
-    def of(self, members: slice) -> Fields:
+    def of(self, members: slice | list[int]) -> Fields:
         """Those of some members."""
         fit = self.fit
         covariance = None if fit.covariance is None else fit.covariance[members]

@@ -94,7 +94,7 @@ class Member:
             ValueError: a shape is wrong, a number is not finite, or there is no posterior.
             TypeError: the dynamics has no energy.
         """
-        ends = np.broadcast_arrays(floats(x, "x must be numbers"), floats(y, "y must be numbers"))
+        ends = np.broadcast_arrays(states_of(x, "x", self._size), states_of(y, "y", self._size))
         (first, shape), (second, _) = self._points(ends[0]), self._points(ends[1], "y")
         difference = self.fields.energy_difference(first, second)
         mean, deviation = (values.numpy().reshape(shape[:-1]) for values in difference)
@@ -221,17 +221,21 @@ class Member:
         return export.write(self.fields, path, step)
 
     def as_function(self) -> Callable[[float, Array], Array]:
-        """f(t, y) = dx/dt as scipy calls it: y `[state]`, or `[state, n]` at once; numbers are not checked.
+        """f(t, y) = dx/dt as scipy calls it: y `[state]`, or `[state, n]` at once, where a number may be NaN.
 
         `solve_ivp(member.as_function(), (0, 10), x0, vectorized=True)`. Of a member that nothing drives.
         """
-        dynamics, updates = self.fields.trained.model.dynamics, self.fields.updates(1)
+        dynamics, updates, size = self.fields.trained.model.dynamics, self.fields.updates(1), self._size
         self._driving(None)
 
         def field(_: float, y: Array) -> Array:
-            x = torch.from_numpy(np.asarray(y, float))
+            plain = type(y) is np.ndarray and y.dtype == np.float64
+            array = y if plain else floats(y, f"y must be numbers of shape [{size}] or [{size}, n]")
+            if array.ndim not in (1, 2) or len(array) != size:
+                raise ValueError(f"y must have the shape [{size}] or [{size}, n], got {list(array.shape)}")
+            x = torch.from_numpy(np.ascontiguousarray(array))
             with torch.inference_mode():
-                return dynamics.vector_field(x.reshape(len(x), -1).mT[None], updates)[0].mT.reshape(x.shape).numpy()
+                return dynamics.vector_field(x.reshape(size, -1).mT[None], updates)[0].mT.reshape(x.shape).numpy()
 
         return field
 

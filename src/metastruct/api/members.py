@@ -54,7 +54,10 @@ class Members(Sequence[Member]):
     def __getitem__(self, index: slice) -> Members: ...
     def __getitem__(self, index: int | slice) -> Member | Members:
         if isinstance(index, slice):
-            return Members(self.fields.of(index), self.model)
+            places = [*range(len(self))[index]]
+            if not places:
+                raise ValueError(f"a part of {len(self)} members must hold one at least, got none")
+            return Members(self.fields.of(places), self.model)
         place = range(len(self))[index]
         return Member(self.fields.of(slice(place, place + 1)), self.model)
 

@@ -98,7 +98,13 @@ def _loses(values: Any, depth: int = 0) -> str | None:
         return "time spans with a unit"
     if isinstance(values, int | np.integer) and abs(int(values)) > 2**53:  # among floats it would become one
         return None if abs(int(values)) < 2**1023 and int(float(values)) == int(values) else "integers of more digits"
-    if isinstance(values, list | tuple) and depth < 64:  # as many axes as an array of numpy can have
+    if depth and hasattr(values, "__array__") and not isinstance(values, np.generic):  # in a list it would be promoted
+        try:
+            floats(values, "")
+        except ValueError as error:
+            return str(error).removeprefix(", got ")
+    plain = isinstance(values, str | bytes | bytearray | memoryview | range)  # of one kind
+    if isinstance(values, Sequence) and not plain and depth < 64:  # as many axes as an array of numpy can have
         return next(filter(None, (_loses(value, depth + 1) for value in values)), None)
     return None
 

@@ -2,24 +2,28 @@
 
 from __future__ import annotations
 
+import ast
 import inspect
 import io
 import sys
-from collections.abc import Callable, Mapping, Sequence
+import sysconfig
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from importlib.util import find_spec, resolve_name
 from pathlib import Path
 from typing import Any
-from zipfile import BadZipFile
 
 import numpy as np
 
 from metastruct.data import simulate as simulation_module
-from metastruct.data.simulate import Simulation, instants, simulate
+from metastruct.data.simulate import Simulation, drawn, instants, simulate
+from metastruct.runs.arrays import read_arrays
 from metastruct.runs.files import locked, read_checked, write_checked
 from metastruct.runs.keys import digest
 from metastruct.systems.system import System
 
 SPLITS = {"train": 0, "test": 1}
 FOREIGN = ("abc", "builtins", "typing")  # modules of bases that decide nothing
+LIBRARIES = tuple({sysconfig.get_path(name) for name in ("stdlib", "platstdlib", "purelib", "platlib")})
 FIELDS = ("times", "states", "derivatives", "parameters")
 
 
@@ -45,7 +49,7 @@ def cached_simulation(
     path = folder / f"{system.name}-{split}-{key}.npz"
     with locked(folder, lambda: note("waiting for another process that simulates")):
         content = read_checked(path)
-        simulation = None if content is None else read(content, system, settings)
+        simulation = None if content is None else read(content, system, SPLITS[split], settings)
         if simulation is not None:
             return simulation
         if path.exists():
@@ -58,13 +62,12 @@ def cached_simulation(
         return simulation
 
 
-def read(content: bytes, system: System, settings: Mapping[str, Any]) -> Simulation | None:
-    """The simulation of these bytes; None where they are not one of this system with these settings."""
-    try:
-        with np.load(io.BytesIO(content)) as arrays:
-            simulation = Simulation(*(arrays[name] for name in FIELDS))
-    except (ValueError, KeyError, OSError, EOFError, BadZipFile):
+def read(content: bytes, system: System, split: int, settings: Mapping[str, Any]) -> Simulation | None:
+    """The simulation of these bytes; None where they are not that of these members of the system, from these starts."""
+    arrays = read_arrays(content)
+    if arrays is None or {*arrays} != {*FIELDS}:
         return None
+    simulation = Simulation(*(arrays[name] for name in FIELDS))
     states = settings["tasks"], settings["trajectories"], settings["points"], system.state_dim
     shapes = (settings["points"],), states, states, (settings["tasks"], len(system.parameter_names))
     parts = [getattr(simulation, name) for name in FIELDS]
@@ -74,13 +77,46 @@ def read(content: bytes, system: System, settings: Mapping[str, Any]) -> Simulat
     )
     if not whole or not np.array_equal(simulation.times, instants(**settings)):
         return None
+    parameters, starts = drawn(system, split, **settings)
+    if not (np.array_equal(simulation.parameters, parameters) and np.array_equal(simulation.states[:, :, 0], starts)):
+        return None
     flat = simulation.states.reshape(settings["tasks"], -1, system.state_dim)
     law = system.vector_field(flat, simulation.parameters).reshape(simulation.states.shape)
     return simulation if np.allclose(law, simulation.derivatives, rtol=1e-6, atol=1e-9) else None
 
 
 def source_of(laws: Sequence[type]) -> str:
-    """The source of what makes a simulation: of these classes, of what they inherit, and of `simulate`."""
-    names = dict.fromkeys(ancestor.__module__ for law in laws for ancestor in law.__mro__)
-    modules = [sys.modules[name] for name in names if name not in FOREIGN]
-    return "".join(inspect.getsource(module) for module in (*modules, simulation_module))
+    """The source of what makes a simulation: of these classes, what they inherit and import, and of `simulate`.
+
+    Of what is imported, an installed library does not count.
+    """
+    inherited = dict.fromkeys(ancestor.__module__ for law in laws for ancestor in law.__mro__)
+    sources = {name: inspect.getsource(sys.modules[name]) for name in inherited if name not in FOREIGN}
+    waiting = [*sources]
+    while waiting:
+        name = waiting.pop(0)
+        for other in _imports(sources[name], getattr(sys.modules.get(name), "__package__", None) or ""):
+            if other not in sources and (path := _written(other)) is not None:
+                sources[other] = path.read_text()
+                waiting.append(other)
+    return "".join([*sources.values(), inspect.getsource(simulation_module)])
+
+
+def _imports(source: str, package: str) -> Iterator[str]:
+    """The modules that a source may import, in order."""
+    for node in ast.walk(ast.parse(source)):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom) and (package or not node.level):
+            base = resolve_name("." * node.level + (node.module or ""), package)
+            yield from (base, *(f"{base}.{alias.name}" for alias in node.names))
+
+
+def _written(name: str) -> Path | None:
+    """The file of a module that is none of an installed library, or None."""
+    try:
+        spec = find_spec(name)
+    except (ImportError, ValueError, AttributeError):
+        return None
+    origin = None if spec is None else spec.origin
+    return Path(origin) if origin and origin.endswith(".py") and not origin.startswith(LIBRARIES) else None

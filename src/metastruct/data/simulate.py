@@ -80,15 +80,24 @@ def simulate(
 ) -> Simulation:
     """Draw `tasks` members and `trajectories` starts of each, and integrate them to `horizon`.
 
+    Errors as of `integrate`.
+    """
+    parameters, starts = drawn(system, split, tasks, trajectories, seed)
+    times = instants(horizon, points)
+    states = integrate(system, starts, parameters, times, tolerance)
+    flat = states.reshape(tasks, -1, states.shape[-1])
+    return Simulation(times, states, system.vector_field(flat, parameters).reshape(states.shape), parameters)
+
+
+def drawn(system: System, split: int, tasks: int, trajectories: int, seed: int, **_: object) -> tuple[Array, Array]:
+    """The members `[tasks, parameters]` of a split, and where their trajectories begin `[tasks, trajectories, state]`.
+
     Every task has its own random stream (seed, split, task), so that fewer tasks are the first of more.
     """
     streams = [np.random.default_rng([seed, split, task]) for task in range(tasks)]
     parameters = np.stack([system.sample_parameters(stream, task) for task, stream in enumerate(streams)])
     starts = np.stack([system.sample_starts(s, mu, trajectories) for s, mu in zip(streams, parameters, strict=True)])
-    times = instants(horizon, points)
-    states = integrate(system, starts, parameters, times, tolerance)
-    flat = states.reshape(tasks, -1, states.shape[-1])
-    return Simulation(times, states, system.vector_field(flat, parameters).reshape(states.shape), parameters)
+    return parameters, starts
 
 
 def instants(horizon: float, points: int, **_: object) -> Array:

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import io
-import zipfile
-import zlib
 from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any, Self
 
 import numpy as np
 
+from metastruct.runs.arrays import read_arrays
 from metastruct.runs.files import write_atomically
 
 Array = np.ndarray
@@ -110,12 +109,12 @@ class Archive:
             ValueError: it is damaged, or of something else, or of another version.
         """
         again = "train.py with force=true makes it again"
-        content = io.BytesIO(path.read_bytes())
         try:
-            with np.load(content) as stored:
-                arrays = dict(stored)
-        except (ValueError, TypeError, EOFError, OSError, RuntimeError, MemoryError, zipfile.BadZipFile, zlib.error):
-            raise ValueError(f"{path} must be a whole archive of arrays, got something else; {again}") from None
+            arrays = read_arrays(path.read_bytes())
+        except MemoryError:
+            arrays = None
+        if arrays is None:
+            raise ValueError(f"{path} must be a whole archive of arrays, got something else; {again}")
         sites = {name.removeprefix(SITES): arrays.pop(name) for name in [*arrays] if name.startswith(SITES)}
         schema = {each.name for each in fields(cls)} - {"singular_values"}
         missing = [name for name in cls._required() if name not in arrays]
@@ -142,12 +141,19 @@ class Archive:
             for axis, size in zip(axes, array.shape, strict=True):
                 if sizes.setdefault(axis, size) != size:
                     return f"{name} must have {sizes[axis]} {axis}, got {size}"
+        series = [("times", self.times, (1, 3)), ("history", self.history, (1, 2)), *self._sites()]
+        for name, array, dimensions in series:
+            if array.dtype.kind not in "iuf" or array.ndim not in dimensions:
+                return f"{name} must be numbers of {dimensions[-1]} axes, got {array.dtype} of {array.ndim}"
         if self.times.shape not in (self.query.shape[2:3], self.query.shape[:3]):
             return f"times must be those of the query, got the shape {list(self.times.shape)}"
         plane = self.grid_axes
         if plane.dtype.kind not in "iu" or not ((plane >= 0) & (plane < sizes["states"])).all():
             return f"grid_axes must be two of {sizes['states']} components, got {plane.tolist()}"
         return None
+
+    def _sites(self) -> list[tuple[str, Array, tuple[int, ...]]]:
+        return [(f"{SITES}{site}", values, (2,)) for site, values in self.singular_values.items()]
 
     @classmethod
     def _required(cls) -> list[str]:

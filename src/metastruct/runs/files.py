@@ -49,11 +49,11 @@ def write_checked(path: Path, content: bytes) -> None:
 
 
 def read_checked(path: Path) -> bytes | None:
-    """The content, or None where the file is missing, truncated or altered."""
+    """The content, or None where the file is missing, truncated or altered, or larger than the memory."""
     try:
         content = path.read_bytes()
         expected = sum_file(path).read_text().split()[0]
-    except (OSError, IndexError, UnicodeDecodeError):
+    except (OSError, IndexError, UnicodeDecodeError, MemoryError):
         return None
     return content if hashlib.sha256(content).hexdigest() == expected else None
 

@@ -62,7 +62,7 @@ class RunFolder:
             metrics = json.loads(self.metrics.read_text())
             with open(self.records, newline="") as file:
                 rows = sum(1 for _ in csv.DictReader(file))
-        except (OSError, ValueError, csv.Error, RecursionError):
+        except (OSError, ValueError, csv.Error, RecursionError, MemoryError):
             return None
         return metrics if isinstance(metrics, dict) and metrics.get("records") == rows else None
 

@@ -7,6 +7,10 @@ starts there later would load.
 
 from __future__ import annotations
 
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 from lightning.fabric.plugins.environments import LightningEnvironment
 from lightning.pytorch.utilities.rank_zero import rank_zero_only
 
@@ -14,6 +18,17 @@ from lightning.pytorch.utilities.rank_zero import rank_zero_only
 def first_rank() -> None:
     """Make this process the first, as it is the only one."""
     rank_zero_only.rank = 0  # type: ignore[attr-defined]
+
+
+@contextmanager
+def own_defaults() -> Iterator[None]:
+    """Within, a trainer has the defaults of Lightning, and not those that PL_TRAINER_... variables would give."""
+    names = [name for name in os.environ if name.startswith("PL_TRAINER_")]
+    kept = {name: os.environ.pop(name) for name in names}
+    try:
+        yield
+    finally:
+        os.environ.update(kept)
 
 
 class Alone(LightningEnvironment):

@@ -113,8 +113,8 @@ def adapted_by(cfg: DictConfig, name: str, settings: Mapping[str, Any] | None = 
     Raises:
         ConfigError: there is no such adaptation, it does not go with the rest, or a setting breaks its law.
     """
-    if name not in options("adaptation"):
-        raise ConfigError(f"adaptation={name} is not known; {closest(name, [*options('adaptation')])}")
+    if not isinstance(name, str) or name not in options("adaptation"):
+        raise ConfigError(f"adaptation={name} is not known; {closest(str(name), [*options('adaptation')])}")
     if name == cfg.adaptation.name and not settings:
         return cfg
     other = copy.deepcopy(cfg)

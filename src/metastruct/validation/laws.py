@@ -35,7 +35,8 @@ def _of_schema(schema: type, path: str) -> Iterator[tuple[str, Law]]:
 
 
 def check_laws(cfg: DictConfig) -> None:
-    """Refuse the first value that breaks its law."""
+    """Refuse the first value that breaks its law; the first law is that machines hold all integers."""
+    _check_integers("", OmegaConf.to_container(cfg, resolve=True))
     for key, law in laws(cfg):
         value = OmegaConf.select(cfg, key)
         if value is None:
@@ -45,6 +46,15 @@ def check_laws(cfg: DictConfig) -> None:
                 raise ConfigError(f"{key} must be {law}, got {value}")
         elif value not in law:
             raise ConfigError(f"{key} must be one of {', '.join(law)}, got {value!r}; {closest(str(value), [*law])}")
+
+
+def _check_integers(place: str, value: Any) -> None:
+    """Refuse an integer of more than 64 bits."""
+    if isinstance(value, dict | list):
+        for key, inner in value.items() if isinstance(value, dict) else enumerate(value):
+            _check_integers(f"{place}.{key}" if place else str(key), inner)
+    elif isinstance(value, int) and not -(2**63) <= value < 2**63:
+        raise ConfigError(f"{place} must be an integer of at most 64 bits, got one of {value.bit_length()}")
 
 
 def bounds(law: str) -> list[Callable[[Any], bool]]:
