@@ -50,6 +50,11 @@ class ModulatedModel(nn.Module):
         """The learned entropy `[..., tasks, points]`."""
         return self.dynamics.entropy(x, self.modulation(codes))
 
+    def initialised(self) -> dict[str, Tensor]:
+        """What the seed decides, by name: all but the buffers of the dynamics itself, which are of the data."""
+        scales = {f"dynamics.{name}" for name, _ in self.dynamics.named_buffers(recurse=False)}
+        return {name: values for name, values in self.state_dict(keep_vars=True).items() if name not in scales}
+
     def parameter_counts(self) -> dict[str, int]:
         """Numbers of the base (nets and shared bases), of the hyper-network, and of one task's code."""
         hypernetwork = sum(p.numel() for p in self.modulation.hypernetwork.parameters())
