@@ -11,6 +11,7 @@ from pairs import crossed
 
 from metastruct.assembly import build_learner, component
 from metastruct.config import groups
+from metastruct.facts import facts_of
 from metastruct.learners.learner import Learner
 from metastruct.learners.replicas import together
 from metastruct.optimizers.optimizer import Optimizer
@@ -24,7 +25,7 @@ def optimizer(composed, any_optimizer) -> Optimizer:
     return component(composed(f"optimizer={any_optimizer}").optimizer, **RATES)
 
 
-LEARNERS = [name for name in groups()["learner"] if name != "scratch"]
+LEARNERS = [name for name in groups()["learner"] if facts_of("learner", name).trains]
 
 
 @pytest.fixture(scope="module", params=crossed(LEARNERS, "auto_decoding", groups()["optimizer"], "adam"), ids="-".join)
