@@ -102,7 +102,7 @@ def test_replicas_end_as_near_to_single_runs_as_runs_that_begin_a_round_off_apar
 
 
 def test_a_replica_that_diverges_leaves_the_others_alone(make):
-    groups_of_two = []
+    groups_of_two, losses = [], []
     for broken in (True, False):
         group = together([make(seed, TASKS) for seed in SEEDS])
         group.configure_optimizers()
@@ -111,8 +111,9 @@ def test_a_replica_that_diverges_leaves_the_others_alone(make):
                 if "nets" in name:
                     tensor.detach()[1] *= 1e200
         groups_of_two.append(walk(group, 0, STEPS))
+        losses.append(group.outer_update(STEPS))
     lost, whole = map(numbers, groups_of_two)
-    assert not all(value[1].isfinite().all() for value in lost.values())
+    assert [loss[1].isfinite().item() for loss in losses] == [False, True]  # its numbers may be: steps may have a bound
     for name, value in whole.items():
         assert torch.equal(lost[name][[0, 2]], value[[0, 2]]), name
 
