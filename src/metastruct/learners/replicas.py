@@ -40,7 +40,7 @@ def together(learners: Sequence[Learner]) -> Learner:
         if name not in numbers[0] and not all(torch.equal(values, one.get_buffer(name)) for one in learners):
             raise ValueError(
                 f"seeds that are trained together share {name}, got other values of it; make it a persistent buffer "
-                "of a net, a bracket or a modulation, or train each seed alone"
+                "of a net or a modulation, or train each seed alone"
             )
     for name, tensor in first.own().items():
         tensor.data = torch.stack([single[name].detach() for single in numbers])
