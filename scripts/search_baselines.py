@@ -18,7 +18,6 @@ import json
 import math
 import sys
 import time
-from dataclasses import asdict
 from pathlib import Path
 
 from metastruct.config import groups
@@ -66,11 +65,11 @@ def main() -> None:
             with locked(options.output, lambda: None):  # another search may have written meanwhile
                 rows = read(path)
                 rows += [row for row in found if job not in {other.job for other in rows}]
-                write_atomically(path, as_csv([asdict(row) for row in rows]))
+                write_atomically(path, as_csv([row.line for row in rows]))
             best = min(found, key=lambda row: row.score)
             print(
                 f"{method} trial {job.trial} seed {job.seed}, {best.steps} outer steps, {best.seconds:.0f} s: "
-                f"{', '.join(f'{facts.short} {facts.text(getattr(best, name))}' for name, facts in errors.items())}, "
+                f"{', '.join(f'{facts.short} {facts.text(best.errors[name])}' for name, facts in errors.items())}, "
                 f"{best.diverged} diverged  {best.training} | {best.adaptation}",
                 file=sys.stderr,
                 flush=True,

@@ -18,7 +18,7 @@ from hydra.types import RunMode
 from omegaconf import DictConfig
 from omegaconf.errors import OmegaConfBaseException
 
-from metastruct.config import ConfigError, composed, drop_unused_rank, settle
+from metastruct.config import ConfigError, composed, drop_unused_rank, groups, settle
 from metastruct.facts import CONF, closest
 
 
@@ -125,12 +125,15 @@ def explained(error: Exception) -> str:
 
 
 def _settings() -> list[str]:
-    """Every key that can be set, groups and the settings inside of them included."""
-    return [*_keys(composed(), "")]
+    """Every key that can be set, groups and the settings inside of them included, of the pieces that were chosen."""
+    choices = [word.partition(",")[0] for word in sys.argv[1:] if word.partition("=")[0] in groups()]
+    return [*_keys(composed(*choices), "")]
 
 
 def _keys(node: DictConfig, path: str) -> Iterator[str]:
     for key in map(str, node):
+        if key in ("name", "_target_"):  # what a piece is, is chosen with its group
+            continue
         yield f"{path}{key}"
         value = node._get_node(key)
         if isinstance(value, DictConfig) and not value._is_missing() and not value._is_none():

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 from hydra.errors import HydraException
 from omegaconf import OmegaConf
@@ -204,10 +206,16 @@ MISTAKES = {
 }
 
 
+def with_others(pattern: str) -> str:
+    """A pattern of a refusal that lets it offer other pieces beside those that it names: conf/ may have more."""
+    pattern = re.sub(r"use (\w+)=", r"use \1=(?:\\w+ or )*", pattern)
+    return re.sub(r"(?<!,) or |(?=, or use|\$$)", lambda place: r"(?: or \w+)*" + place[0], pattern)
+
+
 @pytest.mark.parametrize("command", MISTAKES)
 def test_a_mistake_is_refused_by_one_line_that_names_its_key(composed, command):
     cfg = composed(*command.split())
-    with pytest.raises(ConfigError, match=MISTAKES[command]) as refused:
+    with pytest.raises(ConfigError, match=with_others(MISTAKES[command])) as refused:
         validate(cfg)
     assert "\n" not in str(refused.value)
 
@@ -247,7 +255,7 @@ def test_a_sweep_drops_a_rank_that_has_no_meaning_and_says_so(composed):
 def test_hamiltonian_dynamics_refuses_a_system_without_that_structure(composed, monkeypatch, word, value, ways):
     monkeypatch.setattr(Pendulum, word, value)
     refusal = rf"hamiltonian needs a conserv.* canonical .*, got system=pendulum.*; use dynamics={ways}$"
-    with pytest.raises(ConfigError, match=refusal):
+    with pytest.raises(ConfigError, match=with_others(refusal)):
         validate(composed("dynamics=hamiltonian"))
     validate(composed("dynamics=unstructured"))
 

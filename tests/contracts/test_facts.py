@@ -14,7 +14,7 @@ from metastruct.data.source import Source
 from metastruct.data.trajectory import Member, Trajectory
 from metastruct.facts import described, facts_of, options, settings_of
 from metastruct.sweeps.table import configured
-from metastruct.validation import validate
+from metastruct.validation import validate, values
 from metastruct.validation.laws import bounds
 
 CHOICES = [(group, option) for group, every in groups().items() for option in every if group != "experiment"]
@@ -123,6 +123,35 @@ def test_every_way_that_a_refusal_offers_is_accepted(composed, command):
         others = [word for word in command.split() if not word.startswith(f"{group}=")]
         for name in names.split(" or "):
             validate(composed(*others, f"{group}={name}"))
+
+
+def test_sites_that_a_yaml_takes_are_taken_as_far_as_a_net_has_them(composed, monkeypatch):
+    """Such as those of a net without hidden layers; where it has none of them, or others were asked for, not."""
+    whole = values.sites
+    monkeypatch.setattr(
+        values, "sites", lambda *piece: ["input", "output"] if piece == ("net", "mlp") else whole(*piece)
+    )
+    for accepted in ("learner=maml", "modulation=camel", "modulation.tags=[input]"):
+        validate(composed(*accepted.split()))
+    for refused in ("modulation=svd", "learner=maml modulation.tags=[input,hidden]"):
+        with pytest.raises(ConfigError, match=r"modulation\.tags holds hidden"):
+            validate(composed(*refused.split()))
+
+
+@pytest.mark.parametrize("separable", [["input", "hidden"], ["input", "output"]])
+def test_no_refusal_offers_a_net_without_the_sites_that_the_modulation_takes(composed, monkeypatch, separable):
+    whole = values.sites
+    monkeypatch.setattr(values, "sites", lambda *piece: separable if piece == ("net", "separable") else whole(*piece))
+    with pytest.raises(ConfigError) as refused:
+        validate(composed("integrator=leapfrog"))
+    assert ("use net=separable" in str(refused.value)) == ("hidden" in separable)
+
+
+def test_the_default_of_a_group_is_offered_where_sites_are_missing(composed, monkeypatch):
+    whole = values.sites
+    monkeypatch.setattr(values, "sites", lambda *piece: ["input"] if piece == ("net", "separable") else whole(*piece))
+    with pytest.raises(ConfigError, match=r"holds hidden, which net=separable .*; use net=mlp, or some of input"):
+        validate(composed("net=separable"))
 
 
 TOO_LARGE = {

@@ -216,6 +216,17 @@ def test_a_batch_of_tasks_is_as_many_batches_of_one(potential, x):
         torch.testing.assert_close(method(x, updates), single, rtol=1e-11, atol=1e-13)
 
 
+def test_the_state_of_a_net_holds_all_that_was_drawn(small, any_net, x):
+    nets = []
+    for seed in (1, 2):
+        torch.manual_seed(seed)
+        nets.append(factory(small(f"net={any_net}", net__width=5).net)(STATE, 1, True).double())
+    one, other = nets
+    assert not torch.equal(one(x, {}), other(x, {}))
+    other.load_state_dict(one.state_dict())
+    assert torch.equal(one(x, {}), other(x, {}))
+
+
 def test_unknown_shapes_and_activations_are_refused(small, any_net):
     net = small(f"net={any_net}").net
     make = factory(net)

@@ -17,12 +17,23 @@ from metastruct.integrators.gauss_legendre import GaussLegendre
 from metastruct.integrators.rollout import rollout
 from metastruct.objectives.objective import Objective
 
-TASKS, TRAJECTORIES, INSTANTS, SHOTS = 3, 3, 9, 12
+TASKS, TRAJECTORIES = 3, 3
 
 
 @pytest.fixture(scope="module")
 def objective(composed, any_objective) -> Objective:
     return component(composed(f"objective={any_objective}").objective)
+
+
+@pytest.fixture(scope="module")
+def instants(objective) -> int:
+    """Of a trajectory, which has several windows."""
+    return 8 + objective.window
+
+
+@pytest.fixture(scope="module")
+def shots(objective) -> int:
+    return 12 * objective.window
 
 
 @pytest.fixture(scope="module")
@@ -50,21 +61,21 @@ def seen(model: ModulatedModel, codes: Tensor, instants: int) -> list[Member]:
 
 
 @pytest.fixture(scope="module")
-def members(model, codes) -> list[Member]:
-    return seen(model, codes, INSTANTS)
+def members(model, codes, instants) -> list[Member]:
+    return seen(model, codes, instants)
 
 
 @pytest.fixture(scope="module")
-def observations(objective, members) -> Observations:
-    return support(members, SHOTS, 0, objective.reads, objective.window)
+def observations(objective, members, shots) -> Observations:
+    return support(members, shots, 0, objective.reads, objective.window)
 
 
 @pytest.fixture(scope="module")
-def fuller(objective, members) -> Observations:
+def fuller(objective, members, shots) -> Observations:
     """Those of a task that has fewer than the others, filled up."""
     first, count = members[0].trajectories[0], objective.window + 1
     few = Trajectory(first.times[:count], first.states[:count], first.derivatives[:count])
-    filled = support([Member((few,)), *members[1:]], SHOTS, 0, objective.reads, objective.window)
+    filled = support([Member((few,)), *members[1:]], shots, 0, objective.reads, objective.window)
     assert filled.mask is not None
     return filled
 
@@ -93,10 +104,12 @@ def test_what_it_reads_is_there_and_it_asks_for_a_window_of_samples(objective, m
     assert objective.window >= 1
 
 
-def test_a_residual_has_one_row_a_task_and_as_many_numbers_for_each_window(objective, model, observations, elsewhere):
+def test_a_residual_has_one_row_a_task_and_as_many_numbers_for_each_window(
+    objective, model, observations, elsewhere, shots
+):
     residual = objective.residual(model, observations, elsewhere)
     assert residual.shape[:-1] == (TASKS,)
-    assert residual.shape[-1] % (SHOTS // objective.window) == 0
+    assert residual.shape[-1] % (shots // objective.window) == 0
     half = objective.residual(
         model, observations.at(windows(objective, torch.arange(2)).expand(len(observations), -1)), elsewhere
     )
@@ -110,9 +123,9 @@ def test_a_loss_is_the_sum_of_squares_over_the_points(objective, model, observat
 
 
 def test_the_model_at_its_own_data_leaves_nothing_but_an_error_that_falls_with_the_sampling_and_another_code_does(
-    objective, model, observations, codes, elsewhere
+    objective, model, observations, codes, elsewhere, instants
 ):
-    finer = seen(model, codes, 4 * (INSTANTS - 1) + 1)
+    finer = seen(model, codes, 4 * (instants - 1) + 1)
     coarse, fine = (
         objective.residual(model, seen_at, codes).abs().max()
         for seen_at in (observations, support(finer, 10**6, 0, objective.reads, objective.window))
@@ -151,9 +164,9 @@ def test_masked_points_contribute_exactly_nothing(objective, model, fuller, else
 
 
 def test_points_in_another_order_have_their_residuals_in_that_order_and_the_same_loss(
-    objective, model, observations, elsewhere
+    objective, model, observations, elsewhere, shots
 ):
-    count = SHOTS // objective.window
+    count = shots // objective.window
     order = torch.randperm(count, generator=torch.Generator().manual_seed(0))
     shuffled = observations.at(windows(objective, order).expand(len(observations), -1))
     residual = objective.residual(model, observations, elsewhere).unflatten(-1, (count, -1))

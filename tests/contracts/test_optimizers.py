@@ -11,6 +11,7 @@ from pairs import crossed
 
 from metastruct.assembly import build_learner, component
 from metastruct.config import groups
+from metastruct.facts import facts_of
 from metastruct.learners.learner import Learner
 from metastruct.learners.replicas import together
 from metastruct.optimizers.optimizer import Optimizer
@@ -24,7 +25,7 @@ def optimizer(composed, any_optimizer) -> Optimizer:
     return component(composed(f"optimizer={any_optimizer}").optimizer, **RATES)
 
 
-LEARNERS = [name for name in groups()["learner"] if name != "scratch"]
+LEARNERS = [name for name in groups()["learner"] if facts_of("learner", name).trains]
 
 
 @pytest.fixture(scope="module", params=crossed(LEARNERS, "auto_decoding", groups()["optimizer"], "adam"), ids="-".join)
@@ -101,7 +102,7 @@ def test_replicas_end_as_near_to_single_runs_as_runs_that_begin_a_round_off_apar
 
 
 def test_a_replica_that_diverges_leaves_the_others_alone(make):
-    groups_of_two = []
+    groups_of_two, losses = [], []
     for broken in (True, False):
         group = together([make(seed, TASKS) for seed in SEEDS])
         group.configure_optimizers()
@@ -110,8 +111,9 @@ def test_a_replica_that_diverges_leaves_the_others_alone(make):
                 if "nets" in name:
                     tensor.detach()[1] *= 1e200
         groups_of_two.append(walk(group, 0, STEPS))
+        losses.append(group.outer_update(STEPS))
     lost, whole = map(numbers, groups_of_two)
-    assert not all(value[1].isfinite().all() for value in lost.values())
+    assert [loss[1].isfinite().item() for loss in losses] == [False, True]  # its numbers may be: steps may have a bound
     for name, value in whole.items():
         assert torch.equal(lost[name][[0, 2]], value[[0, 2]]), name
 

@@ -41,6 +41,7 @@ MISTAKES = {
     "system=xyzzy": "system=xyzzy is not known; there is",
     "modulaton=svd": "modulaton is not a setting; did you mean modulation",
     "trainer.stepz=3": "trainer.stepz is not a setting; did you mean trainer.steps",
+    "optimizer=adam optimizer.warm_start=0.5": "optimizer.warm_start is not a setting; did you mean optimizer.warmup",
     "shotz=3": "shotz is not a setting; did you mean shots",
     "rank=five": "rank: Value 'five'",
     "shots=some": "shots: Value 'some'",

@@ -10,16 +10,16 @@ from html.parser import HTMLParser
 import numpy as np
 import pytest
 
-from metastruct.facts import headline_errors
 from metastruct.reports.claims import CLAIMS, Finding
 from metastruct.reports.layout import LAYOUTS
 from metastruct.reports.page import Section, page
 from metastruct.reports.plots.look import ticks
+from metastruct.reports.published import METRICS
 from metastruct.reports.report import report
 from metastruct.reports.sources import SCRIPTED
 from metastruct.reports.tables import as_csv
 
-FIELD, TRAJECTORY = headline_errors()
+FIELD, TRAJECTORY = METRICS
 
 VOID = {"meta", "img", "br", "link", "hr"}
 SETTINGS = {  # of each table: what its runs differ in

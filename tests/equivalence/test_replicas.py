@@ -7,6 +7,7 @@ import math
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -14,9 +15,13 @@ from torch.utils._python_dispatch import TorchDispatchMode
 
 from metastruct.assembly import build_learner, component
 from metastruct.config import Trainer
+from metastruct.facts import facts_of
 from metastruct.group import train_together
 from metastruct.learners.learner import Learner
 from metastruct.learners.replicas import together
+from metastruct.nets import mlp
+from metastruct.nets.mlp import MLP
+from metastruct.nets.site import Updates
 from metastruct.runs.files import locked
 from metastruct.training import train, trained
 
@@ -89,7 +94,7 @@ def assert_same_training(make: MakeLearner) -> None:
 
 
 def test_every_learner_trains_several_seeds_as_it_trains_one(make, any_learner):
-    if any_learner == "scratch":
+    if not facts_of("learner", any_learner).trains:
         pytest.skip("trains nothing")
     assert_same_training(make(f"learner={any_learner}"))
 
@@ -105,6 +110,35 @@ def test_every_arrangement_trains_several_seeds_as_it_trains_one(make, arrangeme
 @pytest.mark.parametrize("words", PROTOCOLS.values(), ids=PROTOCOLS)
 def test_every_protocol_trains_several_seeds_as_it_trains_one(make, words):
     assert_same_training(make(*words))
+
+
+class Stretched(MLP):
+    """A net with random numbers that no training moves."""
+
+    def __init__(self, in_features: int, *others: Any, **settings: Any):
+        super().__init__(in_features, *others, **settings)
+        self.register_buffer("stretch", 0.5 + torch.rand(in_features), persistent=self.persistent)
+
+    def forward(self, x: torch.Tensor, updates: Updates) -> torch.Tensor:
+        return super().forward(x * self.stretch[..., None, None, :], updates)
+
+    def gradient(self, x: torch.Tensor, updates: Updates) -> torch.Tensor:
+        stretch = self.stretch[..., None, None, :]
+        return stretch * super().gradient(x * stretch, updates)
+
+
+@pytest.mark.parametrize("words", [(), ("optimizer=adam",), ("learner=pretrained", "optimizer=gauss_newton")])
+def test_random_numbers_of_a_net_that_are_no_parameters_are_those_of_each_seed(make, monkeypatch, words):
+    monkeypatch.setattr(Stretched, "persistent", True, raising=False)
+    monkeypatch.setattr(mlp, "MLP", Stretched)
+    assert_same_training(make(*words))
+
+
+def test_random_numbers_that_no_model_file_would_keep_are_refused_where_seeds_share_them(make, monkeypatch):
+    monkeypatch.setattr(Stretched, "persistent", False, raising=False)
+    monkeypatch.setattr(mlp, "MLP", Stretched)
+    with pytest.raises(ValueError, match="got other values of it"):
+        group(make())
 
 
 # One step, whatever their number

@@ -7,13 +7,13 @@ import itertools
 import numpy as np
 import pytest
 
-from metastruct.facts import headline_errors
 from metastruct.reports.claims import CLAIMS
 from metastruct.reports.claims.claim import HELD, NOT_HELD, UNDECIDED, Finding, by_chance, together
+from metastruct.reports.published import METRICS
 from metastruct.reports.results import Results, Run
 from metastruct.reports.sources import Cost, Measured
 
-FIELD, TRAJECTORY = headline_errors()
+FIELD, TRAJECTORY = METRICS
 
 TASKS, SEEDS = 10, (0, 1, 2)
 BETTER, SAME, WORSE = 0.3, 1.0, 3.0

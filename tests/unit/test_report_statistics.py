@@ -5,11 +5,11 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from metastruct.facts import headline_errors
+from metastruct.reports.published import METRICS
 from metastruct.reports.results import Results, Run
 from metastruct.reports.statistics import front, interval, ratio
 
-FIELD, TRAJECTORY = headline_errors()
+FIELD, TRAJECTORY = METRICS
 
 
 def results(errors, first_seed=0):

@@ -7,12 +7,13 @@ import json
 import numpy as np
 import pytest
 
-from metastruct.facts import headline_errors
+from metastruct.reports import results, sources
+from metastruct.reports.published import METRICS
 from metastruct.reports.results import read
 from metastruct.reports.sources import costs, local_ranks, searched
 from metastruct.reports.tables import as_csv
 
-FIELD, TRAJECTORY = headline_errors()
+FIELD, TRAJECTORY = METRICS
 
 NAN = float("nan")
 
@@ -70,6 +71,24 @@ def test_a_run_whose_records_are_missing_is_refused(tmp_path):
     (tmp_path / "t" / "runs.csv").write_text(as_csv([{"run": "other", "seed": 0, "label": ""}]))
     with pytest.raises(ValueError, match=r"every task of other.*reproduce.py table=t"):
         read(tmp_path / "t")
+
+
+def test_a_metric_that_is_younger_than_a_table_is_none_of_its_errors(tmp_path, monkeypatch):
+    monkeypatch.setattr(results, "headline_errors", lambda: (FIELD, "support_loss", TRAJECTORY))
+    assert written(tmp_path / "t", [0.1, 0.2, 0.3], [1.0, 2.0, 3.0]).errors == METRICS
+    with pytest.raises(ValueError, match="must hold support_loss of every task of r"):
+        read(tmp_path / "t", errors=(FIELD, "support_loss"))
+
+
+def test_searched_settings_are_shown_with_the_errors_that_all_of_them_have(tmp_path, monkeypatch):
+    monkeypatch.setattr(sources, "headline_errors", lambda: (FIELD, "ssim"))
+    choices = {"maml": {FIELD: 0.1, "ssim": 0.9}, "anil": {FIELD: 0.2}}
+    for methods, shown in ((["maml", "anil"], ["10.0", "20.0"]), (["maml"], ["10.0 / 0.9"])):
+        chosen = {name: {"overrides": [], "seeds": [0], **choices[name]} for name in methods}
+        (tmp_path / "chosen.json").write_text(json.dumps({"pendulum": chosen}))
+        lines = searched(tmp_path)
+        assert [[*line.values()][3] for line in lines] == shown
+    assert "field (x 1e-2) / SSIM" in lines[0]
 
 
 def test_a_table_is_complete_with_all_planned_runs(tmp_path):

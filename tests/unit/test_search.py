@@ -14,8 +14,9 @@ from metastruct.evaluation.protocol import evaluate
 from metastruct.evaluation.summary import summary
 from metastruct.facts import CONF, basis, headline_errors
 from metastruct.learners.auto_decoding import AutoDecoding
+from metastruct.reports.tables import as_csv
 from metastruct.search import trial
-from metastruct.search.ranking import SEEDS, Plan, choose, next_job, shared_first
+from metastruct.search.ranking import SEEDS, Plan, choose, next_job, read, shared_first
 from metastruct.search.space import BASELINES, METHODS, MODULATIONS, SCHEDULES, law
 from metastruct.search.trial import Row
 
@@ -25,7 +26,7 @@ SMALL = (
 )
 HELD_OUT, STEPS = 2, 60
 PLAN = Plan(trials=3, finalists=1, screen=0.1, budget=100)
-ROW = Row("pendulum", "maml", 0, 0, 10, 1, 0, "", "", 0.1, 0.1, 0, 0.1, 1.0)
+ROW = Row("pendulum", "maml", 0, 0, 10, 1, 0, "", "", {"field_error": 0.1, "trajectory_error": 0.1}, 0, 0.1, 1.0)
 
 
 def screened(learner: str, *scores: float) -> list[Row]:
@@ -143,8 +144,23 @@ def test_a_trial_has_the_numbers_of_a_plain_loop_of_outer_steps(small_trials, tm
     measured = summary(evaluate(learned, protocol, component(config.adaptation), component(config.integrator), source))
     assert rows[0].steps == STEPS
     for name in headline_errors():
-        assert getattr(rows[0], name) == measured[name]["mean"]
+        assert rows[0].errors[name] == measured[name]["mean"]
     assert len(rows) == 2
+
+
+def test_a_trial_is_judged_by_every_error_of_the_headline(small_trials, tmp_path, monkeypatch):
+    """Whatever their number: a metric is one file and one yaml."""
+    monkeypatch.setattr(trial, "headline_errors", lambda: ("field_error", "support_loss", "trajectory_error"))
+    asked, _ = job(tmp_path)
+    row, _ = trial.run(asked, str(tmp_path))
+    assert row.score == pytest.approx(np.prod([*row.errors.values()]) ** (1 / 3))
+    assert choose([row])["pendulum"]["shift"]["support_loss"] == row.errors["support_loss"] > 0
+
+
+def test_rows_come_back_from_a_file_with_the_errors_that_each_of_them_has(tmp_path):
+    rows = [ROW, replace(ROW, trial=1, errors={**ROW.errors, "ssim": 0.9})]
+    (tmp_path / "records.csv").write_text(as_csv([row.line for row in rows]))
+    assert read(tmp_path / "records.csv") == rows
 
 
 @pytest.mark.parametrize("at", [0, 7, STEPS - 2])
@@ -159,7 +175,7 @@ def test_a_trial_whose_loss_is_not_finite_in_any_step_has_lost(small_trials, tmp
     monkeypatch.setattr(AutoDecoding, "outer_update", broken)
     rows = list(trial.run(asked, str(tmp_path)))
     assert len(rows) == 2
-    assert all(row.score == np.inf and row.diverged == HELD_OUT and np.isnan(row.field_error) for row in rows)
+    assert all(row.score == np.inf and row.diverged == HELD_OUT and np.isnan(row.errors["field_error"]) for row in rows)
     assert len(made) <= 50 * (at // 50 + 1)
 
 

@@ -9,14 +9,15 @@ import re
 import numpy as np
 import pytest
 
-from metastruct.facts import headline_errors, metric_facts
+from metastruct.facts import metric_facts
 from metastruct.reports import forms
 from metastruct.reports.layout import LAYOUTS
 from metastruct.reports.methods import named
+from metastruct.reports.published import METRICS
 from metastruct.reports.results import Results, Run
 from metastruct.reports.sheet import Cell, Sheet, short, shown
 
-FIELD, TRAJECTORY = headline_errors()
+FIELD, TRAJECTORY = METRICS
 
 NAN = float("nan")
 

@@ -50,6 +50,14 @@ class ModulatedModel(nn.Module):
         """The learned entropy `[..., tasks, points]`."""
         return self.dynamics.entropy(x, self.modulation(codes))
 
+    def initialised(self) -> dict[str, Tensor]:
+        """What the seed decides, by name: parameters, and the buffers of nets and of the modulation.
+
+        Those of the dynamics itself are of the data, and those of a bracket of its form.
+        """
+        state, homes = self.state_dict(keep_vars=True).items(), ("dynamics.nets.", "modulation.")
+        return {name: t for name, t in state if isinstance(t, nn.Parameter) or name.startswith(homes)}
+
     def parameter_counts(self) -> dict[str, int]:
         """Numbers of the base (nets and shared bases), of the hyper-network, and of one task's code."""
         hypernetwork = sum(p.numel() for p in self.modulation.hypernetwork.parameters())

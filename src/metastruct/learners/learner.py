@@ -20,7 +20,7 @@ from typing import Any
 import numpy as np
 import torch
 from lightning import LightningModule
-from torch import Tensor, nn
+from torch import Tensor
 
 from metastruct.data.batches import Batches
 from metastruct.data.observations import Observations, Recordings
@@ -121,10 +121,9 @@ class Learner(LightningModule):
         return zip(self.courses, np.ndindex(*self.replicas), strict=True)
 
     def own(self) -> dict[str, Tensor]:
-        """What differs between seeds: parameters, and all that the modulation keeps; the rest is of the data."""
-        state = self.state_dict(keep_vars=True).items()
-        learned = {name: t for name, t in state if isinstance(t, nn.Parameter) or name.startswith("model.modulation.")}
-        return learned | {"codes": self.codes}
+        """What differs between seeds: parameters, and what the model was initialised with; the rest is of the data."""
+        initialised = {f"model.{name}": values for name, values in self.model.initialised().items()}
+        return initialised | dict(self.named_parameters()) | {"codes": self.codes}
 
     def observed(self, tasks: Tensor, draws: Tensor) -> Observations:
         """Of tasks `[..., batch]` their points, or windows of points, of the numbers `[..., batch, draws]`."""

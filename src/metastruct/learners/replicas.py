@@ -30,8 +30,18 @@ class SideBySide(Batches):
 
 
 def together(learners: Sequence[Learner]) -> Learner:
-    """The first of these learners, which differ in their seed alone, made to train them all."""
+    """The first of these learners, which differ in their seed alone, made to train them all.
+
+    Raises:
+        ValueError: a buffer that they share has other values in one of them.
+    """
     first, numbers = learners[0], [learner.own() for learner in learners]
+    for name, values in first.named_buffers():
+        if name not in numbers[0] and not all(torch.equal(values, one.get_buffer(name)) for one in learners):
+            raise ValueError(
+                f"seeds that are trained together share {name}, got other values of it; make it a persistent buffer "
+                "of a net or a modulation, or train each seed alone"
+            )
     for name, tensor in first.own().items():
         tensor.data = torch.stack([single[name].detach() for single in numbers])
     first.batches = SideBySide([learner.batches for learner in learners])

@@ -90,11 +90,20 @@ class Residuals:
             for name, parameter in self.base.items()
         }
         parameters = [*numbers.values()]
+        kept = (
+            {}
+            if not lead
+            else {
+                name: values.unsqueeze(axes).expand(*lead, count, *values.shape[axes:])
+                for name, values in self.model.initialised().items()
+                if name not in numbers
+            }
+        )
         if codes is not None:
             codes = codes.repeat_interleave(each, -2).unsqueeze(-2).requires_grad_()
             parameters.append(codes)
         data = []
-        values = _called(self, numbers, Observations(**windows), codes).squeeze(-2) / (count * window) ** 0.5
+        values = _called(self, numbers | kept, Observations(**windows), codes).squeeze(-2) / (count * window) ** 0.5
         for residual in values.unbind(-1):
             gradients = torch.autograd.grad(residual.sum(), parameters, retain_graph=True, allow_unused=True)
             base = {name: g.flatten(axes + 1) for name, g in zip(numbers, gradients, strict=False) if g is not None}

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from metastruct.facts import headline_errors, metric_facts
+from metastruct.facts import headings, headline_errors, metric_facts
 from metastruct.reports.forms import write_lines
 from metastruct.reports.results import Results
 from metastruct.reports.tables import read_records
@@ -72,8 +72,12 @@ def searched(folder: Path) -> list[dict[str, str]]:
         chosen = json.loads((folder / "chosen.json").read_text())
     except FileNotFoundError:
         return []
-    errors = [(name, metric_facts(name)) for name in headline_errors()]
+    choices = [choice for methods in chosen.values() for choice in methods.values()]
+    names = [name for name in headline_errors() if all(name in choice for choice in choices)]
+    errors = [(name, metric_facts(name)) for name in names]
     heading = f"{' / '.join(facts.short for _, facts in errors)} error ({errors[0][1].unit})"
+    if len({facts.unit for _, facts in errors}) > 1:
+        heading = headings(names)
     return [
         {
             "system": system,

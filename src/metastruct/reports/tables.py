@@ -34,9 +34,9 @@ def seed_means(rows: Iterable[Row], metric: str) -> dict[str, float]:
 
 
 def as_csv(lines: Sequence[Mapping[str, Any]]) -> str:
-    """The lines, which share their keys, as CSV with every digit and no formula."""
+    """The lines as CSV with every digit and no formula, empty where one lacks what others have."""
     text = io.StringIO(newline="")
-    writer = csv.DictWriter(text, [*lines[0]])
+    writer = csv.DictWriter(text, [*dict.fromkeys(key for line in lines for key in line)])
     writer.writeheader()
     writer.writerows(map(inert, lines))
     return text.getvalue()

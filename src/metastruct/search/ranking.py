@@ -5,12 +5,12 @@ from __future__ import annotations
 import csv
 import math
 import statistics
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, fields, replace
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from metastruct.facts import basis, headline_errors
+from metastruct.facts import basis
 from metastruct.search.space import METHODS, MODULATIONS
 from metastruct.search.trial import Job, Row
 
@@ -83,7 +83,7 @@ def choose(rows: Sequence[Row]) -> dict[str, Any]:
         chosen.setdefault(system, {})[learner] = {
             "overrides": [*words, *basis(words)],
             "score": score if math.isfinite(score) else None,
-            **{error: statistics.fmean(getattr(other, error) for other in alike) for error in headline_errors()},
+            **{error: statistics.fmean(other.errors[error] for other in alike) for error in row.errors},
             "trial": row.trial,
             "seeds": sorted(other.seed for other in alike),
             "budget": budget,
@@ -97,6 +97,5 @@ def read(path: Path) -> list[Row]:
     """The rows of a records file, none where there is no file."""
     if not path.exists():
         return []
-    kinds: dict[str, Callable[[str], Any]] = {"int": int, "float": float, "str": str}
     with open(path, newline="") as file:
-        return [Row(**{f.name: kinds[str(f.type)](row[f.name]) for f in fields(Row)}) for row in csv.DictReader(file)]
+        return [Row.read(line) for line in csv.DictReader(file)]

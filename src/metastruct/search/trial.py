@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Iterator
-from dataclasses import asdict, dataclass, replace
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import asdict, dataclass, fields, replace
 from typing import TYPE_CHECKING, Any
 
 from metastruct.facts import basis, headline_errors
@@ -46,16 +46,31 @@ class Row:
     variant: int
     training: str
     adaptation: str
-    field_error: float
-    trajectory_error: float
+    errors: Mapping[str, float]  # of the headline, by metric
     diverged: int
-    score: float  # geometric mean of the two errors, infinite where a task diverged
+    score: float  # geometric mean of the errors, infinite where a task diverged
     seconds: float
 
     @property
     def job(self) -> Job:
         """What it is a result of."""
         return Job(self.system, self.learner, self.trial, self.seed, self.budget)
+
+    @property
+    def line(self) -> dict[str, Any]:
+        """For a records file, a column an error."""
+        line: dict[str, Any] = {}
+        for part in fields(self):
+            line |= self.errors if part.name == "errors" else {part.name: getattr(self, part.name)}
+        return line
+
+    @classmethod
+    def read(cls, line: Mapping[str, str]) -> Row:
+        """From a line of a records file, whose other columns are errors."""
+        kinds: dict[str, Callable[[str], Any]] = {"int": int, "float": float, "str": str}
+        parts = {part.name: kinds[str(part.type)] for part in fields(cls) if part.name != "errors"}
+        errors = {name: float(text) for name, text in line.items() if name not in parts and text}
+        return cls(**{name: kind(line[name]) for name, kind in parts.items()}, errors=errors)
 
 
 def run(job: Job, outputs: str) -> Iterator[Row]:
@@ -82,28 +97,26 @@ def run(job: Job, outputs: str) -> Iterator[Row]:
     for variant, overrides in enumerate(job.method.adaptation(job.trial, VARIANTS)):
         began = time.perf_counter()
         config = checked(*basis([*shared, *overrides]), *shared, *overrides, f"outputs={outputs}")
-        errors: list[Any] = [None for _ in headline_errors()]
-        lost = HELD_OUT
+        errors, lost = dict.fromkeys(headline_errors(), math.nan), HELD_OUT
         if trained.diverged_at is None:
             start = trained.start(HELD_OUT, config.evaluation.start)
             learned = Learned(trained.model, learner.objective, start, trained.prior())
             protocol = replace(build_protocol(config), metrics=build_metrics(headline_errors()))
             pieces = component(config.adaptation), component(config.integrator)
             measured = summary(evaluate(learned, protocol, *pieces, source))
-            errors, lost = [measured[metric]["mean"] for metric in headline_errors()], measured["diverged_tasks"]
-        good = not lost and all(error is not None for error in errors)
-        means: Any = {
-            name: math.nan if error is None else error for name, error in zip(headline_errors(), errors, strict=True)
-        }
+            means = {name: measured[name]["mean"] for name in errors if name in measured}
+            errors |= {name: math.nan if mean is None else mean for name, mean in means.items()}
+            lost = measured["diverged_tasks"]
+        good = not lost and not any(map(math.isnan, errors.values()))
         yield Row(
             **asdict(job),
-            **means,
+            errors=errors,
             steps=learner.steps,
             variant=variant,
             training=" ".join(job.method.training(job.trial)),
             adaptation=" ".join(overrides),
             diverged=lost,
-            score=math.sqrt(math.prod(errors)) if good else math.inf,
+            score=math.prod(errors.values()) ** (1 / len(errors)) if good else math.inf,
             seconds=training_seconds + time.perf_counter() - began,
         )
 

@@ -118,7 +118,7 @@ def told_of(metrics: dict[str, Any] | None) -> str:
     """The errors of a finished run, each in its unit."""
     if metrics is None:
         return "no result"
-    errors = {name: metrics[name]["mean"] for name in headline_errors()}
+    errors = {name: metrics[name]["mean"] for name in headline_errors() if name in metrics}
     text = " / ".join("-" if error is None else metric_facts(name).text(error) for name, error in errors.items())
     lost = f", {metrics['diverged_tasks']} diverged" if metrics["diverged_tasks"] else ""
     return f"{text}{lost}"

@@ -137,7 +137,7 @@ def table(name: str, outputs: Path, extra: Sequence[str] = ()) -> Table:
             validate(job.settings)
     kept = {key: content[key] for key in ("metrics", "portrait", "study") if key in content}
     result = Table(name, content["title"], tuple(jobs.values()), digest=digest_of(content), **kept)
-    if missing := [error for error in errors()[name] if error not in result.metrics]:
+    if missing := [error for error in errors().get(name, headline_errors()) if error not in result.metrics]:
         raise ConfigError(
             f"table={name}: errors holds {', '.join(missing)}, which its records do not keep; add it to its metrics"
         )
@@ -145,8 +145,9 @@ def table(name: str, outputs: Path, extra: Sequence[str] = ()) -> Table:
 
 
 def errors() -> dict[str, Sequence[str]]:
-    """The metrics that the sheet and the figures of every table show."""
-    return {path.stem: described(path.stem).get("errors", headline_errors()) for path in CONF.glob("table/*.yaml")}
+    """The metrics that the sheet and the figures of a table show, of each that asks for some."""
+    contents = {path.stem: described(path.stem) for path in CONF.glob("table/*.yaml")}
+    return {name: content["errors"] for name, content in contents.items() if "errors" in content}
 
 
 def digests() -> dict[str, str]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Set
 from typing import TYPE_CHECKING, Any
 
 from omegaconf import DictConfig, OmegaConf
@@ -10,6 +10,7 @@ from omegaconf import DictConfig, OmegaConf
 from metastruct.config import COMPONENTS, ConfigError, takes_rank
 from metastruct.facts import brings, by_default, facts_of, options, ranked
 from metastruct.needs import STUDIED, Piece, Pieces, Unmet, chosen, unmet
+from metastruct.validation.values import strange_tags
 
 if TYPE_CHECKING:
     from metastruct.systems.system import System
@@ -51,7 +52,7 @@ def _ways(pieces: Pieces, need: Unmet) -> Iterator[str]:
             names = [
                 name
                 for name in sorted(alternatives, key=lambda name: _rank_of(group, name))
-                if {other.key for other in unmet(exchanged(pieces, group, name, kept))} <= allowed
+                if _fits(exchanged(pieces, group, name, kept), allowed)
             ]
             if names:
                 ways.append(f"use {group}={' or '.join(names)}")
@@ -60,6 +61,14 @@ def _ways(pieces: Pieces, need: Unmet) -> Iterator[str]:
         if ways:
             break
     yield from ways
+
+
+def _fits(pieces: Pieces, allowed: Set[tuple[str, str]]) -> bool:
+    """Are no other needs than the allowed ones unmet, and are the sites there that the modulation takes?"""
+    modulation, net, dynamics = (pieces.get(group) for group in ("modulation", "net", "dynamics"))
+    if modulation and net and dynamics and any(strange_tags(modulation.settings, net.name, dynamics.name)):
+        return False
+    return {other.key for other in unmet(pieces)} <= allowed
 
 
 def _rank_of(group: str, name: str) -> tuple[Any, ...]:

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import os
 import shutil
-from typing import TYPE_CHECKING
+from collections.abc import Iterator, Mapping
+from typing import TYPE_CHECKING, Any
 
 from omegaconf import DictConfig, OmegaConf
 
 from metastruct.config import COMPONENTS, ConfigError
-from metastruct.facts import facts_of, options, settings_of
+from metastruct.facts import by_default, described, facts_of, options, settings_of
 from metastruct.tracking.account import check_word, has_key
 
 if TYPE_CHECKING:
@@ -59,23 +60,37 @@ def check_excluded(cfg: DictConfig) -> None:
 
 def check_tags(cfg: DictConfig) -> None:
     """Are the sites that a modulation takes those of the net and the dynamics?"""
-    there = {group: sites(group, cfg[group].name) for group in ("net", "dynamics")}
-    elsewhere = {tag: f"{group}={name}" for group in there for name in options(group) for tag in sites(group, name)}
-    for key in ("modulation.tags", "modulation.shift_tags"):
-        for tag in OmegaConf.select(cfg, key) or []:
-            if any(tag in tags for tags in there.values()):
-                continue
-            if tag not in elsewhere:
-                listing = ", ".join(dict.fromkeys([*there["net"], *elsewhere]))
-                raise ConfigError(f"{key} must be a list of {listing}, got {list(OmegaConf.select(cfg, key))}")
-            raise ConfigError(
-                f"{key} holds {tag}, which net={cfg.net.name} with dynamics={cfg.dynamics.name} has not; use "
-                f"{elsewhere[tag]}"
-            )
+    for key, tag in strange_tags(cfg.modulation, cfg.net.name, cfg.dynamics.name):
+        owners = {other: f"{group}={name}" for group, name in tagged() for other in sites(group, name)}
+        if tag not in owners:
+            there = ", ".join(dict.fromkeys([*sites("net", cfg.net.name), *owners]))
+            raise ConfigError(f"modulation.{key} must be a list of {there}, got {list(cfg.modulation[key])}")
+        raise ConfigError(
+            f"modulation.{key} holds {tag}, which net={cfg.net.name} with dynamics={cfg.dynamics.name} has not; use "
+            f"{owners[tag]}, or some of {', '.join(sites('net', cfg.net.name))}"
+        )
     if not cfg.modulation.get("tags", ["all"]) and settings_of("modulation", cfg.modulation.name).tags:
         without = [name for name in options("modulation") if settings_of("modulation", name).get("tags") == []]
         hint = f"; use modulation={' or '.join(without)} for none" if without else ""
         raise ConfigError(f"modulation.tags must name at least one kind of site, got []{hint}")
+
+
+def strange_tags(modulation: Mapping[str, Any], net: str, dynamics: str) -> Iterator[tuple[str, str]]:
+    """The setting and the tag of each kind of site that a modulation takes and that is not there.
+
+    Those that its yaml names are taken as far as they are there, if one is.
+    """
+    there = {*sites("net", net), *sites("dynamics", dynamics)}
+    for key in ("tags", "shift_tags"):
+        tags = list(modulation.get(key) or [])
+        if tags != described("modulation", modulation["name"]).get(key) or there.isdisjoint(tags):
+            yield from ((key, tag) for tag in tags if tag not in there)
+
+
+def tagged() -> list[tuple[str, str]]:
+    """Group and name of each piece that may have sites, the default of its group last."""
+    pieces = [(group, name) for group in ("net", "dynamics") for name in options(group)]
+    return sorted(pieces, key=lambda piece: piece[1] == by_default().get(piece[0]))
 
 
 def sites(group: str, name: str) -> list[str]:
