@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 
 import torch
 from torch import Tensor
@@ -21,6 +21,7 @@ class Quadratic:
         curvature: J^T J / s^2 + C^-1, `[tasks, code, code]`.
         loss: mean over points of the squared residual, without the prior, `[tasks]`.
         residuals: how many there are, `[tasks]`.
+        weighted: J / s^2, `[tasks, residuals, code]`.
     """
 
     cost: Tensor
@@ -28,14 +29,25 @@ class Quadratic:
     curvature: Tensor
     loss: Tensor
     residuals: Tensor
+    weighted: Tensor
 
     def rows(self, index: Tensor) -> Quadratic:
-        """Those of the tasks `index`."""
+        """Those of the tasks `index`, which increase."""
+        if len(index) == len(self.cost):
+            return self
         return Quadratic(*(getattr(self, part.name)[index] for part in fields(self)))
 
     def put(self, index: Tensor, other: Quadratic) -> Quadratic:
-        """With the tasks `index` exchanged for those of the other."""
+        """With the tasks `index`, which increase, exchanged for those of the other."""
+        if len(index) == len(self.cost):
+            return other
         return Quadratic(*(getattr(self, p.name).index_copy(0, index, getattr(other, p.name)) for p in fields(self)))
+
+    def at(self, residual: Residual, codes: Tensor, prior: Prior | None) -> Quadratic:
+        """The same at other codes, with the derivatives from here: no more than the residuals are asked for."""
+        values = residual(codes)
+        cost, loss = misfit(residual, values, codes, prior)
+        return replace(self, cost=cost, loss=loss, gradient=slope(self.weighted, values, codes, prior))
 
     def finite(self) -> Tensor:
         """Tasks `[tasks]` without a NaN or an infinity."""
@@ -46,16 +58,29 @@ def quadratic(residual: Residual, codes: Tensor, prior: Prior | None) -> Quadrat
     """Linearise at codes `[tasks, code]`; without a prior C^-1 is zero and s^2 one."""
     values, jacobian = residual.with_jacobian(codes)
     cost, loss = misfit(residual, values, codes, prior)
+    weighted = jacobian if prior is None else jacobian * prior.weight(values).square()[:, None]
+    curvature = jacobian.mT @ weighted
+    if prior is not None:
+        curvature = curvature + prior.precision
     observations = residual.observations
-    each = values.shape[-1] // observations.states.shape[-2]
-    if prior is not None:
-        weight = prior.weight(values)
-        values, jacobian = values * weight, jacobian * weight[:, None]
-    gradient = (jacobian * values[..., None]).sum(1)
-    curvature = jacobian.mT @ jacobian
-    if prior is not None:
-        gradient, curvature = gradient + (codes - prior.mean) @ prior.precision, curvature + prior.precision
-    return Quadratic(cost, gradient, curvature, loss, torch.full_like(loss, each) * observations.count)
+    count = torch.full_like(loss, values.shape[-1] // observations.states.shape[-2]) * observations.count
+    return Quadratic(cost, slope(weighted, values, codes, prior), curvature, loss, count, weighted)
+
+
+def slope(weighted: Tensor, values: Tensor, codes: Tensor, prior: Prior | None) -> Tensor:
+    """The gradient `[tasks, code]` from J / s^2 `[tasks, residuals, code]` and residuals `[tasks, residuals]`."""
+    gradient = (values[:, None] @ weighted)[:, 0]
+    return gradient if prior is None else gradient + (codes - prior.mean) @ prior.precision
+
+
+def decrement(at: Quadratic, prior: Prior | None) -> tuple[Tensor, Tensor]:
+    """The step to the minimum `[tasks, code]`, and its length in standard deviations of the posterior `[tasks]`.
+
+    Without a prior, in those of the least-squares estimate. Not finite where there is none.
+    """
+    step = solve(at.curvature, -at.gradient)
+    variance = 1.0 if prior is not None else 2 * at.cost / at.residuals
+    return step, (-(at.gradient * step).sum(-1) / variance).sqrt()
 
 
 def misfit(residual: Residual, values: Tensor, codes: Tensor, prior: Prior | None) -> tuple[Tensor, Tensor]:

@@ -4,8 +4,9 @@ Forward mode takes one pass for each direction of the code, whatever the functio
 objective, single points for most, as tasks of one window each: then one backward pass for each residual of a window
 holds the derivatives of all windows. It makes every update once a window, which is cheap for shifts and singular values
 and not for full matrices. Measured, ten tasks of 200 points, codes of 3: 13 ms in reverse mode and 31 ms in forward
-mode for svd; above `LIGHT` generated numbers forward mode is faster. Either goes through its windows or tasks in
-portions: activations that stay in the cache take two thirds of the time, and memory has a bound.
+mode for svd; above `LIGHT` generated numbers forward mode is faster. Where steps only have to come near, differences
+are enough: one pass for all directions, without a graph. All go through their windows or tasks in portions: activations
+that stay in the cache take two thirds of the time, and memory has a bound.
 """
 
 from __future__ import annotations
@@ -28,43 +29,80 @@ Function = Callable[[Tensor], Tensor]  # codes [tasks, code] -> values [tasks, .
 
 @dataclass(frozen=True)
 class Residual:
-    """The residual of some tasks as a function of their codes alone."""
+    """The residual of some tasks as a function of their codes alone.
+
+    Args:
+        spread: of the codes `[code]`: its derivatives are differences over a small share of it, right to a third of
+            the digits. None: they are exact.
+    """
 
     model: ModulatedModel
     objective: Objective
     observations: Observations
+    spread: Tensor | None = None
 
     def __call__(self, codes: Tensor) -> Tensor:
         """r `[tasks, residuals]`."""
-        return self.objective.residual(self.model, self.observations, codes)
+        parts = self._parts(codes)
+        if len(parts) == 1:
+            return self.objective.residual(self.model, self.observations, codes)
+        return torch.cat([self.of(part)(codes[part]) for part in parts])
+
+    def _parts(self, codes: Tensor, passes: int = 1) -> tuple[Tensor, ...]:
+        """The tasks in portions, each task to be looked at so many times."""
+        points = passes * self.observations.states.shape[-2]
+        return torch.arange(len(codes), device=codes.device).split(max(1, portion(codes.device) // points))
 
     def of(self, tasks: Tensor) -> Residual:
-        """That of some tasks."""
-        return replace(self, observations=self.observations.of(tasks))
+        """That of some tasks, which increase."""
+        return self if len(tasks) == len(self.observations) else replace(self, observations=self.observations.of(tasks))
 
     def with_jacobian(self, codes: Tensor) -> tuple[Tensor, Tensor]:
         """r `[tasks, residuals]` and its derivatives `[tasks, residuals, code]`, both detached."""
-        points, most = self.observations.states.shape[-2], portion(codes.device)
+        if self.spread is not None:
+            parts = self._parts(codes, 1 + codes.shape[-1])
+            return _joined([self.of(part)._differences(codes[part], self.spread) for part in parts])
         if sum(self.model.modulation.sizes) > LIGHT:
-            parts = torch.arange(len(codes), device=codes.device).split(max(1, most // points))
-            pairs = [with_jacobian(self.of(part), codes[part]) for part in parts]
-            values, jacobian = (torch.cat(list(part)) for part in zip(*pairs, strict=True))
-            return values, jacobian
-        window = self.objective.window
-        each = codes.detach().repeat_interleave(points // window, 0)
-        alone = replace(self, observations=self.observations.apart(window))
-        shape, size = len(codes), max(1, most // window)
-        pairs = [alone._rows(slice(k, k + size), each[k : k + size]) for k in range(0, len(each), size)]
-        values, jacobian = (torch.cat(list(part)) for part in zip(*pairs, strict=True))
-        return values.reshape(shape, -1), jacobian.reshape(shape, -1, codes.shape[-1])
+            return _joined([with_jacobian(self.of(part), codes[part]) for part in self._parts(codes)])
+        window, observations = self.objective.window, self.observations.apart(self.objective.window)
+        windows = len(observations) // len(codes)
+        there = torch.arange(len(observations), device=codes.device)
+        if observations.mask is not None:  # what only fills up is zero, and so are its derivatives
+            there = observations.mask.any(-1).nonzero()[:, 0]
+        alone, each = replace(self, observations=observations.of(there)), codes.detach()[there // windows]
+        size = max(1, portion(codes.device) // window)
+        values, jacobian = (
+            part.new_zeros(len(observations), *part.shape[1:]).index_copy(0, there, part)
+            for part in _joined(
+                [alone._rows(slice(k, k + size), each[k : k + size]) for k in range(0, len(each), size)]
+            )
+        )
+        return values.reshape(len(codes), -1), jacobian.reshape(len(codes), -1, codes.shape[-1])
 
     def _rows(self, tasks: slice, codes: Tensor) -> tuple[Tensor, Tensor]:
         """The same of some tasks by one backward pass for each of their residuals."""
         with torch.enable_grad():
             codes = codes.requires_grad_()
             values = replace(self, observations=self.observations.of(tasks))(codes)
-            rows = [torch.autograd.grad(one.sum(), codes, retain_graph=True)[0] for one in values.unbind(-1)]
+            each = values.sum(0).unbind()
+            rows = [torch.autograd.grad(one, codes, retain_graph=one is not each[-1])[0] for one in each]
         return values.detach(), torch.stack(rows, 1)
+
+    def _differences(self, codes: Tensor, spread: Tensor) -> tuple[Tensor, Tensor]:
+        """The same by forward differences, all directions as tasks beside each other."""
+        small = torch.finfo(codes.dtype).eps ** (1 / 3) * spread  # what they leave out outweighs what is round-off
+        moved = torch.cat([codes[None], codes + torch.diag(small)[:, None]])
+        everywhere = replace(self, observations=self.observations.repeated(len(moved)))
+        values = everywhere(moved.flatten(0, 1)).unflatten(0, moved.shape[:2])
+        return values[0], ((values[1:] - values[0]).movedim(0, -1) / small)
+
+
+def _joined(pairs: list[tuple[Tensor, Tensor]]) -> tuple[Tensor, Tensor]:
+    """Values and derivatives of all portions."""
+    if len(pairs) == 1:
+        return pairs[0]
+    values, jacobian = (torch.cat(list(part)) for part in zip(*pairs, strict=True))
+    return values, jacobian
 
 
 def portion(device: torch.device) -> int:

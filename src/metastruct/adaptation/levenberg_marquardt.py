@@ -2,10 +2,12 @@
 
 A step solves (H + lambda diag H) d = -g with the gradient g and the Gauss-Newton curvature H of the negative
 log-posterior (`adaptation`). A task whose cost falls takes the step and divides its damping lambda by ten; another
-stays and multiplies it by ten. A task has converged when the Newton decrement sqrt(g^T H^-1 g), the distance to the
-minimum in standard deviations of the posterior, is below the tolerance (Boyd and Vandenberghe 2004, section 9.5.1). It
-leaves the batch then, and takes one last step without damping, which leaves the order of the square of that distance
-and is not linearised again. `screening` says where a task begins.
+stays and multiplies it by ten. The Newton decrement sqrt(g^T H^-1 g) is the distance to the minimum in standard
+deviations of the posterior (Boyd and Vandenberghe 2004, section 9.5.1). Near the minimum a step is not damped, and what
+it leaves is judged by the decrement of the gradient there with the old derivatives: simplified Newton (Deuflhard 2011,
+section 2.1.2). A task has converged when it steps from within the tolerance, or when a step leaves no more than a step
+from there would, its square; so the last step, and for most the only one on all points, is not linearised again.
+`screening` says where a task begins.
 """
 
 from __future__ import annotations
@@ -16,7 +18,7 @@ import torch
 from torch import Tensor
 
 from metastruct.adaptation.adaptation import Adaptation, Fit, Prior, frozen
-from metastruct.adaptation.gaussian import Quadratic, misfit, posterior, quadratic, solve
+from metastruct.adaptation.gaussian import Quadratic, decrement, posterior, quadratic, solve
 from metastruct.adaptation.jacobian import Residual
 from metastruct.adaptation.screening import glimpse, screened
 from metastruct.data.observations import Observations
@@ -24,8 +26,9 @@ from metastruct.dynamics.model import ModulatedModel
 from metastruct.objectives.objective import Objective
 
 LARGEST_DAMPING = 1e12
-MANY = 0.25  # share of its points below which a task is fitted to few of them first
+MANY = 0.75  # share of its points below which a task is fitted to few of them first
 ROUGH = 3.0  # tolerance of the fit to few points, for those of all of them lie further from its minimum
+NEAR = 10.0  # standard deviations of the posterior within which a step is not damped at first
 
 
 class LevenbergMarquardt(Adaptation):
@@ -65,45 +68,45 @@ class LevenbergMarquardt(Adaptation):
                 few, share = glimpse(observations, objective.window, 2 * self.screening)
                 many = (share < MANY).nonzero()[:, 0]
                 if len(many):
-                    rough = replace(residual, observations=few).of(many)
+                    spread = prior.covariance.diagonal().sqrt()
+                    rough = replace(residual, observations=few, spread=spread).of(many)
                     codes[many] = self._fit(rough, codes[many], prior, ROUGH).codes
             return self._fit(residual, codes, prior, self.tolerance)
 
     def _fit(self, residual: Residual, codes: Tensor, prior: Prior | None, tolerance: float) -> Fit:
+        rough = residual.spread is not None  # differences take hardly longer than the residuals alone
         at = quadratic(residual, codes, prior)
         damping = torch.full_like(at.cost, self.damping)
+        converged = torch.zeros_like(at.cost, dtype=torch.bool)
         trace = [at.loss]
-        near = _near(at, prior, tolerance)
-        active = (at.finite() & ~near).nonzero()[:, 0]
+        active = at.finite().nonzero()[:, 0]
         while len(active) and len(trace) <= self.steps:
-            here = at.rows(active)
-            ridge = damping[active, None] * here.curvature.diagonal(dim1=-2, dim2=-1)
-            candidate = codes[active] + solve(here.curvature + torch.diag_embed(ridge), -here.gradient)
-            there = quadratic(residual.of(active), candidate, prior)
-            better = there.finite() & (there.cost < here.cost)
+            here, there = at.rows(active), residual.of(active)
+            step, distance = self._step(here, damping[active], prior)
+            candidate = codes[active] + step
+            ahead = quadratic(there, candidate, prior) if rough else here.at(there, candidate, prior)
+            better = ahead.cost < here.cost
+            _, left = decrement(ahead, prior)
+            done = (distance <= tolerance) | (better & (left <= min(tolerance, tolerance**2)))
             damping[active] *= torch.where(better, 0.1, 10.0).to(damping)
-            codes[active[better]] = candidate[better]
-            at = at.put(active[better], there.rows(better))
+            codes[active] = torch.where(better[:, None], candidate, codes[active])
+            at = at.put(active[better], ahead.rows(better.nonzero()[:, 0]))
             trace.append(at.loss)
-            near[active] = _near(at.rows(active), prior, tolerance)
-            active = active[~near[active] & (damping[active] < LARGEST_DAMPING)]
-        codes, loss = _last_step(residual, codes, at, near, prior)
-        before = trace[: self.steps] + [at.loss] * (self.steps - len(trace))
-        return Fit(codes, torch.stack([*before, loss]), posterior(at, prior), near)
+            converged[active] = done
+            moved = active[better & ~done]
+            if len(moved) and not rough:
+                at = at.put(moved, quadratic(residual.of(moved), codes[moved], prior))
+            active = active[~done & (damping[active] < LARGEST_DAMPING)]
+        if len(active):
+            converged[active] = decrement(at.rows(active), prior)[1] <= tolerance
+        trace += trace[-1:] * (self.steps + 1 - len(trace))
+        return Fit(codes, torch.stack(trace), posterior(at, prior), converged)
 
-
-def _near(at: Quadratic, prior: Prior | None, tolerance: float) -> Tensor:
-    """Tasks `[tasks]` that are finite and one step from their minimum."""
-    squared_decrement = -(at.gradient * solve(at.curvature, -at.gradient)).sum(-1)
-    variance = 1.0 if prior is not None else 2 * at.cost / at.residuals
-    return at.finite() & (squared_decrement <= tolerance**2 * variance)
-
-
-def _last_step(
-    residual: Residual, codes: Tensor, at: Quadratic, near: Tensor, prior: Prior | None
-) -> tuple[Tensor, Tensor]:
-    """Codes after a step of those that are near, where it does not make them worse, and the losses `[tasks]`."""
-    candidate = torch.where(near[:, None], codes + solve(at.curvature, -at.gradient), codes)
-    cost, loss = misfit(residual, residual(candidate), candidate, prior)
-    better = near & (cost < at.cost)
-    return torch.where(better[:, None], candidate, codes), torch.where(better, loss, at.loss)
+    def _step(self, at: Quadratic, damping: Tensor, prior: Prior | None) -> tuple[Tensor, Tensor]:
+        """Steps `[tasks, code]`, and how far the minimum is `[tasks]`."""
+        step, distance = decrement(at, prior)
+        careful = ~((distance <= NEAR) & (damping <= self.damping))
+        if careful.any():
+            ridge = torch.diag_embed(damping[:, None] * at.curvature.diagonal(dim1=-2, dim2=-1))
+            step = torch.where(careful[:, None], solve(at.curvature + ridge, -at.gradient), step)
+        return step, distance

@@ -1,0 +1,115 @@
+"""Ways to the derivatives of a residual, and how often a fit takes them."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+
+from metastruct.adaptation.adaptation import Prior
+from metastruct.adaptation.jacobian import PORTIONS, Residual, with_jacobian
+from metastruct.adaptation.levenberg_marquardt import LevenbergMarquardt
+from metastruct.data.observations import Observations
+from metastruct.objectives.derivatives import Derivatives
+
+TASKS, POINTS, CODE = 4, 15, 3
+OBJECTIVE = Derivatives()
+
+
+def draws(*shape: int, seed: int = 1) -> torch.Tensor:
+    return torch.randn(*shape, generator=torch.Generator().manual_seed(seed), dtype=torch.float64)
+
+
+def a_prior(noise: float) -> Prior:
+    """Of codes of spread one half, and residuals of the spread `noise`."""
+    return Prior.of(0.5 * draws(20, CODE, seed=5), torch.full((2,), noise**2, dtype=torch.float64))
+
+
+@pytest.fixture(scope="module")
+def curved(small, random_model):
+    """A model whose field is not affine in the code."""
+    return random_model(small("modulation=svd"), gain=3.0)
+
+
+def support(model, points: int = POINTS, noise: float = 0.0):
+    """States and derivatives of members of the model, with noise in units of the derivatives' spread."""
+    x, codes = draws(TASKS, points, 2), 0.4 * draws(TASKS, CODE, seed=2)
+    with torch.no_grad():
+        y = model.vector_field(x, codes)
+    return x, y + noise * model.dynamics.derivative_std * draws(TASKS, points, 2, seed=3), codes
+
+
+class Counting(Derivatives):
+    """Derivative matching that notes how many points of each task it looks at, and whether a graph is made."""
+
+    def __init__(self) -> None:
+        self.passes: list[tuple[int, bool]] = []
+
+    def residual(self, model, observations, codes):
+        self.passes.append((observations.states.shape[-2], torch.is_grad_enabled()))
+        return super().residual(model, observations, codes)
+
+
+def ragged_mask() -> torch.Tensor:
+    return torch.arange(POINTS) < torch.tensor([15, 1, 8, 11])[:, None]
+
+
+@pytest.mark.parametrize("name", ["svd", "geps", "full_weight", "multi_rank"])
+@pytest.mark.parametrize("mask", [None, ragged_mask()], ids=["full", "ragged"])
+def test_every_way_to_the_derivatives_of_a_residual_leads_to_the_same(small, random_model, name, mask):
+    model = random_model(small(f"modulation={name}"), gain=3.0)
+    x, y, codes = support(model)
+    residual = Residual(model, OBJECTIVE, Observations(x, y, mask=mask))
+    with torch.no_grad():
+        values, jacobian = with_jacobian(residual, codes + 0.1)
+        for spread, tolerance in ((None, 1e-12), (torch.tensor([1.0, 0.1, 10.0]).double(), 1e-4)):
+            way = Residual(model, OBJECTIVE, residual.observations, spread)
+            others = way.with_jacobian(codes + 0.1)
+            torch.testing.assert_close(others[0], values, rtol=1e-12, atol=1e-12)
+            torch.testing.assert_close(others[1], jacobian, rtol=tolerance, atol=tolerance)
+            assert others[1].abs().max() > 0.01
+
+
+def test_residuals_in_portions_are_those_of_all_tasks_at_once(curved, monkeypatch):
+    x, y, codes = support(curved)
+    observations, counting = Observations(x, y, mask=ragged_mask()), Counting()
+    ways = [Residual(curved, counting, observations, spread) for spread in (None, torch.ones_like(codes[0]))]
+
+    def answers() -> list[torch.Tensor]:
+        counting.passes.clear()
+        with torch.no_grad():
+            return [part for way in ways for part in (way(codes), *way.with_jacobian(codes))]
+
+    at_once, calls = answers(), len(counting.passes)
+    monkeypatch.setitem(PORTIONS, "cpu", 2 * POINTS)
+    for part, whole in zip(answers(), at_once, strict=True):
+        torch.testing.assert_close(part, whole, rtol=1e-6, atol=1e-6)
+    assert len(counting.passes) > 2 * calls
+
+
+def test_a_step_from_near_the_minimum_is_checked_and_not_linearised_again(curved):
+    """One graph where the derivatives still hold after the step; more where they do not."""
+    for noise, again in ((1e-3, False), (0.3, True)):
+        x, y, codes = support(curved, points=100, noise=noise)
+        counting, prior = Counting(), a_prior(noise)
+        fit = LevenbergMarquardt(20, starts=0).fit(curved, counting, Observations(x, y), codes, prior)
+        assert fit.converged.all()
+        assert (sum(graph for _, graph in counting.passes) > 1) == again
+        tight = LevenbergMarquardt(60, tolerance=1e-10, starts=0).fit(
+            curved, OBJECTIVE, Observations(x, y), codes, prior
+        )
+        std = tight.covariance.diagonal(dim1=-2, dim2=-1).sqrt()
+        assert 0.1 * std.max() < (codes - tight.codes).abs().max()
+        assert ((fit.codes - tight.codes).abs() < 0.1 * std).all()
+        spread = fit.covariance.diagonal(dim1=-2, dim2=-1).sqrt()
+        torch.testing.assert_close(spread, std, rtol=0.1, atol=0)
+
+
+def test_the_rough_fit_makes_no_graph(curved):
+    x, y, _ = support(curved, points=100, noise=0.1)
+    prior, counting = Prior.of(draws(12, CODE, seed=8), torch.full((2,), 0.01, dtype=torch.float64)), Counting()
+    fit = LevenbergMarquardt(20).fit(curved, counting, Observations(x, y), prior.mean.expand(TASKS, -1), prior)
+    assert fit.converged.all()
+    few = [graph for points, graph in counting.passes if 1 < points <= 16]
+    assert len(few) > 2
+    assert not any(few)
+    assert any(graph for _, graph in counting.passes)
