@@ -23,7 +23,7 @@ from metastruct.pieces import check_plain, factory
 from metastruct.validation.laws import check_laws
 from metastruct.validation.metrics import check_metrics
 from metastruct.validation.pairing import check_needs, check_rank
-from metastruct.validation.size import check_size
+from metastruct.validation.size import check_size, check_steps
 from metastruct.validation.starts import check_start
 from metastruct.validation.types import check_component, check_fields, check_types
 from metastruct.validation.values import (
@@ -78,6 +78,7 @@ def check(cfg: DictConfig) -> None:
     check_start(cfg, system, outline)
     check_draws(cfg, outline)
     check_size(cfg, outline)
+    check_steps(cfg, outline)
     check_metrics(cfg, system, outline)
 
 
