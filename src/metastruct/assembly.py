@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from omegaconf import DictConfig
 
 from metastruct.config import COMPONENTS, Config, ConfigError
-from metastruct.facts import in_order, settings_of
+from metastruct.facts import facts_of, in_order, settings_of
 from metastruct.model_file import Foreign, check_numbers, contents
 from metastruct.needs import chosen
 from metastruct.pieces import class_of, factory, plain
@@ -155,6 +155,12 @@ def build_learner(cfg: Config, recordings: Recordings, scales: Scales | None = N
     return learner
 
 
+def codes_kept(cfg: Config) -> int | None:
+    """How many codes a training leaves, as its learner declares it: one a training task, or one; None: nobody knows."""
+    provided = facts_of("learner", cfg.learner["name"]).provides.get("codes")
+    return outline_of(cfg, build_system(cfg)).training if provided == "of tasks" else 1 if provided == "one" else None
+
+
 def build_metrics(names: Sequence[str]) -> dict[str, Metric]:
     """These metrics of conf/metric.
 
@@ -225,7 +231,8 @@ class Trained:
         try:
             model = build_model(cfg, Scales(**{name: kept["model"].get(f"dynamics.{name}") for name in names}))
             objective = component(cfg.objective)
-            check_numbers(kept, model, objective.components(len(model.dynamics.state_mean)))
+            kinds = objective.components(len(model.dynamics.state_mean))
+            check_numbers(kept, model, kinds, codes_kept(cfg))
             model.load_state_dict(kept["model"])
             return cls.of(model, objective, kept)
         except (ConfigError, Foreign):
