@@ -28,9 +28,9 @@ class ConfigError(ValueError):
     """A user's mistake, in one line: what was expected, what came, what to do."""
 
 
-def lawful(law: str | tuple[str, ...], default: Any = MISSING) -> Any:
-    """A field whose values have bounds or are among choices."""
-    return field(default=default, metadata={"law": law})
+def lawful(law: str | tuple[str, ...], default: Any = MISSING, **metadata: str) -> Any:
+    """A field whose values have bounds or are among choices; `through` says whose settings alone take it."""
+    return field(default=default, metadata={"law": law, **metadata})
 
 
 @dataclass
@@ -47,7 +47,7 @@ class Evaluation:
     """How adapted members are measured."""
 
     name: str = MISSING
-    steps: int = lawful("at least 1 and at most 1000000")
+    steps: int = lawful("at least 1 and at most 1000000", through="adaptation")
     start: str = lawful(("mean", "zero"))
     grid: int = lawful("at least 11 and at most 1000")  # the window of the SSIM
     box_scale: float = lawful("above 0")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import is_dataclass
 
 import numpy as np
 import pytest
@@ -76,6 +77,17 @@ def test_what_a_yaml_declares_of_its_settings_and_of_others_means_something(grou
     for excluded in facts.excludes:
         assert excluded["because"]
         assert set(excluded) - {"because"} <= set(settings_of(group, option))
+    for entry in facts.ignores:
+        assert entry["because"]
+        assert set(entry) <= {"settings", "where", "because"}
+        assert set(entry.get("where", {})) <= set(settings_of(group, option))
+        for setting in entry["settings"]:
+            other, _, name = setting.partition(".")
+            schema = getattr(config.Config(), other, None)
+            known = (
+                [*vars(schema)] if is_dataclass(schema) else [k for o in options(other) for k in settings_of(other, o)]
+            )
+            assert not name or name in known
     for other, need in facts.needs.items():
         assert other in groups()
         for word in set(need) - {"what"}:
