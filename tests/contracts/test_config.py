@@ -167,6 +167,10 @@ MISTAKES = {
     "net.activation=gelu": r"net\.activation must be one of .*silu",
     "modulation.tags=[hiden]": r"modulation\.tags must be a list of input, hidden, output",
     "modulation.tags=[hidden,5]": r"modulation\.tags must be a list of input, hidden, output",
+    "modulation.tags=[hidden,hidden]": r"modulation\.tags must name each kind of site once, .*; use \['hidden'\]",
+    "modulation.tags=[hidden,input]": r"modulation\.tags must name .* in their order, .*; use \['input', 'hidden'\]",
+    "modulation.shift_tags=[hidden,input,hidden]": r"shift_tags must name each .*; use \['input', 'hidden'\]",
+    "system=damped_oscillator modulation.tags=[bracket,hidden]": r"tags must name .*; use \['hidden', 'bracket'\]",
     "modulation.shift_tags=[nput]": r"modulation\.shift_tags must be a list of input, hidden, output",
     "logger.mode=online": r"logger\.mode=online needs an API key",
     # the system

@@ -31,6 +31,7 @@ from metastruct.validation.values import (
     check_excluded,
     check_length,
     check_machine,
+    check_order,
     check_tags,
     check_words,
 )
@@ -46,11 +47,12 @@ def validate(cfg: DictConfig) -> None:
         ConfigError: names the key and the fix.
     """
     check(cfg)
+    check_order(cfg)
     check_machine(cfg)
 
 
 def check(cfg: DictConfig) -> None:
-    """The same, but for what the machine must have."""
+    """The same, but for what the machine must have, and for other words for the same thing."""
     settings = [setting.name for setting in fields(Config)]
     try:
         OmegaConf.to_container(cfg, resolve=True)

@@ -78,6 +78,16 @@ def check_tags(cfg: DictConfig) -> None:
         raise ConfigError(f"modulation.tags must name at least one kind of site, got []{hint}")
 
 
+def check_order(cfg: DictConfig) -> None:
+    """Are the sites that a modulation takes named once each, in one order? They are a set, and it has one key."""
+    there = [tag for group in ("net", "dynamics") for tag in sites(group, cfg[group].name)]
+    for key in ("modulation.tags", "modulation.shift_tags"):
+        tags = list(OmegaConf.select(cfg, key) or [])
+        ordered = [tag for tag in there if tag in tags]
+        if tags != ordered:
+            raise ConfigError(f"{key} must name each kind of site once, in their order, got {tags}; use {ordered}")
+
+
 def sites(group: str, name: str) -> list[str]:
     """The tags of what a piece has to be modulated."""
     return list(facts_of(group, name).provides.get("sites", SITES if group == "net" else ()))
