@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from omegaconf import DictConfig
 
 from metastruct.config import COMPONENTS, Config, ConfigError
-from metastruct.facts import in_order, settings_of
+from metastruct.facts import facts_of, in_order, settings_of
 from metastruct.needs import chosen
 from metastruct.pieces import class_of, factory, plain
 from metastruct.runs.folder import data_folder
@@ -147,6 +147,12 @@ def build_learner(cfg: Config, recordings: Recordings, scales: Scales | None = N
         locality={"lambda_z": cfg.locality.lambda_z, "lambda_phi": cfg.locality.lambda_phi},
     )
     return learner
+
+
+def codes_kept(cfg: Config) -> int | None:
+    """How many codes a training leaves, as its learner declares it: one a training task, or one; None: nobody knows."""
+    provided = facts_of("learner", cfg.learner["name"]).provides.get("codes")
+    return outline_of(cfg, build_system(cfg)).training if provided == "of tasks" else 1 if provided == "one" else None
 
 
 def build_metrics(names: Sequence[str]) -> dict[str, Metric]:

@@ -50,11 +50,19 @@ class Session:
         try:
             settle(cfg, words, HydraConfig.get().runtime.choices)
             dropped = drop_unused_rank(cfg) if sweep else None
-            if dropped and dropped not in self.notes:
-                self.notes.add(dropped)
-                print(dropped, flush=True)
+            if dropped:
+                self.say([dropped])
+                words = [word for word in words if not word.startswith("rank=")]
             from metastruct.experiment import run
+            from metastruct.validation import validate
+            from metastruct.validation.idle import check_idle, without_idle
 
+            validate(cfg)
+            if sweep:
+                cfg, _, notes = without_idle(cfg, words)
+                self.say(notes)
+            else:
+                check_idle(cfg, words)
             run(cfg)
         except Exception as error:
             if not expected(error):
@@ -65,6 +73,13 @@ class Session:
             self.failures.append(overrides)
             if not sweep:
                 raise SystemExit(2 if isinstance(error, ConfigError) else 1) from None
+
+    def say(self, notes: Sequence[str]) -> None:
+        """Each note once."""
+        for note in notes:
+            if note not in self.notes:
+                print(note, flush=True)
+        self.notes.update(notes)
 
     def run(self, main: Callable[[], None]) -> None:
         """Run a Hydra main; exit with 0, 1 after a failure, 2 for a senseless configuration, 130 if interrupted."""

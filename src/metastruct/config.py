@@ -28,9 +28,9 @@ class ConfigError(ValueError):
     """A user's mistake, in one line: what was expected, what came, what to do."""
 
 
-def lawful(law: str | tuple[str, ...], default: Any = MISSING) -> Any:
-    """A field whose values have bounds or are among choices."""
-    return field(default=default, metadata={"law": law})
+def lawful(law: str | tuple[str, ...], default: Any = MISSING, **metadata: str) -> Any:
+    """A field whose values have bounds or are among choices; `through` says whose settings alone take it."""
+    return field(default=default, metadata={"law": law, **metadata})
 
 
 @dataclass
@@ -47,9 +47,9 @@ class Evaluation:
     """How adapted members are measured."""
 
     name: str = MISSING
-    steps: int = lawful("at least 1")
+    steps: int = lawful("at least 1 and at most 1000000", through="adaptation")
     start: str = lawful(("mean", "zero"))
-    grid: int = lawful("at least 11")  # the window of the SSIM
+    grid: int = lawful("at least 11 and at most 1000")  # the window of the SSIM
     box_scale: float = lawful("above 0")
     metrics: list[str] | None = None
     figures: bool = MISSING
@@ -64,7 +64,7 @@ class Trainer:
     seconds: float | None = lawful("above 0", None)
     steps_per_epoch: int = lawful("at least 1")
     accelerator: str = lawful(("auto", "cpu", "cuda"))
-    threads: int = lawful("0 or more")
+    threads: int = lawful("0 or more and at most 1024")
     compile: str = lawful(("auto", "always", "never"))
     checkpoint_seconds: float = lawful("0 or more")
 

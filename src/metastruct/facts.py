@@ -4,6 +4,8 @@ label, short, order     what people call it, and its place; its name and last wh
 colour, marker          its look in figures; chosen for it where it says nothing
 provides                word: value, what other pieces may need; `{setting: value}` holds where the settings are so
 excludes                settings that do not go together: {setting: value, other: value, because: why}
+ignores                 settings of any piece that nothing reads beside it: {settings: [...], because: why}, perhaps
+                        `where: {setting: value}` of its own
 needs                   group: {what: for people, word: value or the values that will do}
 values                  setting: its bounds, such as "at least 1 and below 8", or the list of its choices
 exactness, instead      of an adaptation: how exact a fit is, and who stands in where its needs are not met by default
@@ -47,6 +49,7 @@ class Facts:
     marker: str | None = None
     provides: Mapping[str, Any] = field(default_factory=dict)
     excludes: Sequence[Mapping[str, Any]] = ()
+    ignores: Sequence[Mapping[str, Any]] = ()
     needs: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     values: Mapping[str, str | Sequence[str]] = field(default_factory=dict)
     exactness: int = 0

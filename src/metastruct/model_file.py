@@ -51,11 +51,12 @@ def contents(content: bytes, training: str) -> dict[str, Any]:
     return kept
 
 
-def check_numbers(kept: Mapping[str, Any], model: ModulatedModel, kinds: int) -> None:
+def check_numbers(kept: Mapping[str, Any], model: ModulatedModel, kinds: int, codes: int | None = None) -> None:
     """Are these the numbers of this model?
 
     Args:
         kinds: of residuals of its objective, each of which has a noise.
+        codes: how many there must be, where the configuration tells.
 
     Raises:
         Foreign: names those that are not.
@@ -68,7 +69,7 @@ def check_numbers(kept: Mapping[str, Any], model: ModulatedModel, kinds: int) ->
         raise Foreign("does not hold the model that its configuration describes: it has other parts")
     shapes: dict[str, tuple[int | None, ...]] = {name: tuple(part.shape) for name, part in expected.items()}
     parts = kept["model"] | {"codes": kept["codes"]} | ({} if kept["noise"] is None else {"noise": kept["noise"]})
-    shapes |= {"codes": (None, model.code_dim), "noise": (kinds,)}
+    shapes |= {"codes": (codes, model.code_dim), "noise": (kinds,)}
     for name, part in parts.items():
         built = expected.get(name)
         if built is not None and not built.is_floating_point():  # an index, which no training changes

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from metastruct.assembly import build_model, component
+from metastruct.assembly import build_model, codes_kept, component
 from metastruct.config import Config, ConfigError
 from metastruct.model_file import Foreign, check_numbers, contents
 
@@ -64,7 +64,8 @@ class Trained:
         try:
             model = build_model(cfg, Scales(**{name: kept["model"].get(f"dynamics.{name}") for name in names}))
             objective = component(cfg.objective)
-            check_numbers(kept, model, objective.components(len(model.dynamics.state_mean)))
+            kinds = objective.components(len(model.dynamics.state_mean))
+            check_numbers(kept, model, kinds, codes_kept(cfg))
             model.load_state_dict(kept["model"])
             return cls.of(model, objective, kept)
         except (ConfigError, Foreign):

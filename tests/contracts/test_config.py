@@ -111,9 +111,24 @@ MISTAKES = {
     "data.horizon=0": r"data\.horizon must be above 0",
     "data.tolerance=-1": r"data\.tolerance must be above 0",
     "learner.task_batch=0": r"learner\.task_batch must be at least 1",
-    "data.noise=-0.1": r"data\.noise must be 0 or more, got -0\.1",
+    "data.noise=-0.1": r"data\.noise must be 0 or more and at most 10, got -0\.1",
     "data.noise=nan": r"data\.noise must be 0 or more",
     "data.noise=inf": r"data\.noise must be 0 or more",
+    # finite and endless
+    "data.noise=11": r"data\.noise must be 0 or more and at most 10, got 11",
+    "data.tolerance=1.5": r"data\.tolerance must be above 0 and at most 1, got 1\.5",
+    "data.horizon=1e9 integrator.step_size=1e6": r"data\.horizon must be above 0 and at most 100000",
+    "data.horizon=20000": r"step_size must divide data\.horizon = 20000 into at most 500,000 steps, got 0\.02, which",
+    "integrator.step_size=1e-300": r"integrator\.step_size must divide data\.horizon = 10 .*; raise it or lower data",
+    "integrator=gauss_legendre integrator.step_size=1e-6": r"integrator\.step_size must divide data\.horizon = 10 into",
+    "adaptation.steps=1000001": r"adaptation\.steps must be at least 1 and at most 1000000",
+    "evaluation.steps=1000001": r"evaluation\.steps must be at least 1 and at most 1000000",
+    "evaluation.grid=1001": r"evaluation\.grid must be at least 11 and at most 1000",
+    "learner.schedule=alternating learner.inner_steps=10001": r"inner_steps must be at least 1 and at most 10000",
+    "learner=maml learner.inner_steps=10001": r"inner_steps must be at least 1 and at most 10000",
+    "trainer.threads=1025": r"trainer\.threads must be 0 or more and at most 1024",
+    "optimizer.least_damping=2e-3": r"least_damping must be above 0 and at most damping = 0\.001, got 0\.002",
+    "optimizer.damping=1e-6": r"least_damping must be above 0 and at most damping = 1e-06, got 1e-05",
     "learner.point_batch=0": r"learner\.point_batch must be at least 1",
     "learner.inner_steps=0": r"learner\.inner_steps must be at least 1",
     "learner.outer_steps=0": r"learner\.outer_steps must be at least 1",
@@ -154,6 +169,10 @@ MISTAKES = {
     "net.activation=gelu": r"net\.activation must be one of .*silu",
     "modulation.tags=[hiden]": r"modulation\.tags must be a list of input, hidden, output",
     "modulation.tags=[hidden,5]": r"modulation\.tags must be a list of input, hidden, output",
+    "modulation.tags=[hidden,hidden]": r"modulation\.tags must name each kind of site once, .*; use \['hidden'\]",
+    "modulation.tags=[hidden,input]": r"modulation\.tags must name .* in their order, .*; use \['input', 'hidden'\]",
+    "modulation.shift_tags=[hidden,input,hidden]": r"shift_tags must name each .*; use \['input', 'hidden'\]",
+    "system=damped_oscillator modulation.tags=[bracket,hidden]": r"tags must name .*; use \['hidden', 'bracket'\]",
     "modulation.shift_tags=[nput]": r"modulation\.shift_tags must be a list of input, hidden, output",
     "logger.mode=online": r"logger\.mode=online needs an API key",
     # the system
@@ -303,7 +322,13 @@ def test_a_learner_of_initialisations_chooses_what_belongs_to_it_and_names_the_m
     assert composed(f"learner={learner}", "adaptation=descent").adaptation.name == "descent"
 
 
-@pytest.mark.parametrize("count", ["data.trajectories=2 data.support_trajectories=1 shots=200", "shots=1000", "seed=7"])
+ALLOWED = (
+    *("data.trajectories=2 data.support_trajectories=1 shots=200", "shots=1000", "seed=7", "data.tolerance=1"),
+    *("integrator.step_size=2.1e-5", "optimizer.least_damping=1e-3", "trainer.threads=1024", "data.noise=10"),
+)
+
+
+@pytest.mark.parametrize("count", ALLOWED)
 def test_the_largest_sizes_that_make_sense_are_accepted(composed, count):
     validate(composed(*count.split()))
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import is_dataclass
 
 import numpy as np
 import pytest
@@ -72,10 +73,21 @@ def test_what_a_yaml_declares_of_its_settings_and_of_others_means_something(grou
     for setting, law in facts.values.items():
         assert setting in settings_of(group, option)
         if isinstance(law, str):
-            assert bounds(law)
+            assert bounds(law, settings_of(group, option))
     for excluded in facts.excludes:
         assert excluded["because"]
         assert set(excluded) - {"because"} <= set(settings_of(group, option))
+    for entry in facts.ignores:
+        assert entry["because"]
+        assert set(entry) <= {"settings", "where", "because"}
+        assert set(entry.get("where", {})) <= set(settings_of(group, option))
+        for setting in entry["settings"]:
+            other, _, name = setting.partition(".")
+            schema = getattr(config.Config(), other, None)
+            known = (
+                [*vars(schema)] if is_dataclass(schema) else [k for o in options(other) for k in settings_of(other, o)]
+            )
+            assert not name or name in known
     for other, need in facts.needs.items():
         assert other in groups()
         for word in set(need) - {"what"}:
@@ -94,16 +106,18 @@ def test_a_fact_that_means_nothing_is_refused(monkeypatch):
 @pytest.mark.parametrize(
     ("law", "inside", "outside"),
     [("at least 2", 2, 1), ("above 0", 1e-9, 0), ("0 or more", 0, -1), ("0 or more and below 1", 0.5, 1),
-     ("below 2^63", 2**63 - 1, 2**63)],
+     ("below 2^63", 2**63 - 1, 2**63), ("above 0 and at most 4", 4, 4.1), ("at most damping", 0.5, 0.6)],
 )  # fmt: skip
 def test_a_law_is_what_its_words_say(law, inside, outside):
-    assert all(bound(inside) for bound in bounds(law))
-    assert not all(bound(outside) for bound in bounds(law))
+    assert all(bound(inside) for bound in bounds(law, {"damping": 0.5}))
+    assert not all(bound(outside) for bound in bounds(law, {"damping": 0.5}))
 
 
 def test_a_law_in_other_words_is_refused():
     with pytest.raises(ValueError, match="joined by `and`, got 'up to 3'"):
         bounds("at least 1 and up to 3")
+    with pytest.raises(ValueError, match="damping"):
+        bounds("at most damping")
 
 
 REFUSED = [

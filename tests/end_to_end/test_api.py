@@ -427,6 +427,12 @@ def test_states_that_make_no_sense_are_refused(member, method, x, message):
         (np.zeros(2), [0.0, 1.0, 1.0], "increase"),
         (np.zeros(2), [1.0, 0.0], "increase"),
         (np.zeros(2), [0.0, np.nan], "finite"),
+        (
+            np.zeros(2),
+            [0.0, 1e12],
+            "a rollout may take at most 1,000,000 steps, got 1e.12 of time in steps of 0.05; ask",
+        ),
+        (np.zeros(2), [0.0, 1.0, 1e300], "at most 1,000,000 steps"),
         (np.zeros(2), [], r"times must have the shape \[times\]"),
         (np.zeros(2), 1.0, r"times must have the shape \[times\]"),
         (np.zeros(2), [[0.0, 1.0]], r"times must have the shape \[times\]"),

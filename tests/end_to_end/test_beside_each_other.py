@@ -40,7 +40,8 @@ from metastruct.sweeps import command, table
 table.CONF = pathlib.Path(sys.argv[1])
 raise SystemExit(command.main(sys.argv[2:]))
 """
-TABLE = {"title": "Two seeds", "order": 1, "blocks": [{"seeds": [0, 1], "cross": [["system=pendulum rank=5"]]}]}
+ROWS = "system=pendulum rank=5 adaptation=levenberg_marquardt"  # which tables do only if told
+TABLE = {"title": "Two seeds", "order": 1, "blocks": [{"seeds": [0, 1], "cross": [[ROWS]]}]}
 KINDS = ("run", "shots", "force", "replicas", "replicas with force", "sweep", "reproduce", "report", "load")
 LEAVES = {  # the seed 0, that with other shots and the seed 1, as `alone` has them
     **{kind: [0] for kind in ("run", "force")},

@@ -34,7 +34,9 @@ def reproduce(tiny_words, tmp_path, monkeypatch):
     def run(*settings: str, words: tuple[str, ...] = (), seeds: tuple[int, ...] = (0,)) -> int:
         folder = tmp_path / "conf" / "table"
         folder.mkdir(parents=True, exist_ok=True)
-        small = " ".join(word for word in tiny_words if word != "logger=none")  # which a sweep says by itself
+        small = " ".join(
+            word for word in (*tiny_words, "evaluation.steps=5") if word != "logger=none"
+        )  # which a sweep says by itself
         blocks = [{"seeds": [*seeds], "cross": [[small], [*settings]]}]
         OmegaConf.save({"title": "a table", "order": 1, "blocks": blocks}, folder / "own.yaml")
         monkeypatch.setattr(tables, "CONF", tmp_path / "conf")

@@ -326,6 +326,8 @@ MODELS: dict[str, Callable[[dict], Any]] = {
     "a tensor for parts": lambda kept: kept | {"model": torch.ones(2)},
     "codes of another size": lambda kept: kept | {"codes": kept["codes"][:, :1]},
     "codes of no task": lambda kept: kept | {"codes": kept["codes"][:0]},
+    "codes of more tasks": lambda kept: kept | {"codes": kept["codes"].repeat(2, 1)},
+    "codes of fewer tasks": lambda kept: kept | {"codes": kept["codes"][:-1]},
     "codes that are NaN": lambda kept: kept | {"codes": kept["codes"] * torch.nan},
     "noise below zero": lambda kept: kept | {"noise": -torch.ones(2)},
     "noise that is a word": lambda kept: kept | {"noise": "loud"},

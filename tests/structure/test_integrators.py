@@ -13,9 +13,9 @@ from omegaconf import OmegaConf
 from metastruct.assembly import component
 from metastruct.facts import CONF
 from metastruct.integrators.flow import Flow
-from metastruct.integrators.integrator import Integrator
+from metastruct.integrators.integrator import MOST_STEPS, Integrator
 from metastruct.integrators.rk4 import RK4
-from metastruct.integrators.rollout import rollout
+from metastruct.integrators.rollout import check_steps, rollout
 from metastruct.systems.pendulum import Pendulum
 
 YAMLS = sorted((CONF / "integrator").glob("*.yaml"))
@@ -74,6 +74,23 @@ def test_rollout_returns_the_start_and_the_times_asked_for(path):
     assert states.shape == (1, 3, 5, 2)
     torch.testing.assert_close(states[:, :, 0], STARTS, rtol=0, atol=0)
     torch.testing.assert_close(states, exact_pendulum(times), rtol=0, atol=1e-4)
+
+
+@pytest.mark.parametrize("ragged", [False, True])
+def test_a_rollout_that_nobody_waits_for_is_refused(ragged):
+    scheme, most = RK4(1e-3), MOST_STEPS * 1e-3
+
+    def check(*instants: float) -> None:
+        times = torch.tensor(instants, dtype=torch.float64)
+        check_steps(times.expand(1, 3, -1) if ragged else times, scheme)
+
+    check(0.0, 0.5 * most, 0.99 * most)
+    check(0.0, 0.5, 0.5) if ragged else check(0.0)
+    for stop in (1.01 * most, 1e12, 1e300):
+        with pytest.raises(
+            ValueError, match=r"at most 1,000,000 steps, got .* ask for less time or for a larger integ"
+        ):
+            check(0.0, 1.0, stop)
 
 
 @every_integrator

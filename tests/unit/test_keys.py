@@ -1,5 +1,8 @@
 from __future__ import annotations
 
+import importlib
+import shutil
+import sys
 from collections.abc import Mapping
 from typing import Any
 
@@ -7,7 +10,8 @@ import pytest
 from omegaconf import OmegaConf
 
 from metastruct.facts import CONF
-from metastruct.runs.keys import evaluation_key, training_key
+from metastruct.runs import source
+from metastruct.runs.keys import evaluation_key, evaluation_settings, training_key, training_settings
 
 Tree = Mapping[str, Any]
 
@@ -105,6 +109,62 @@ def test_another_version_of_the_results_changes_both_keys(default, monkeypatch):
     monkeypatch.setattr("metastruct.runs.keys.RESULTS_VERSION", -1)
     assert training_key(default) != before[0]
     assert evaluation_key(default) != before[1]
+
+
+EDITS = {"law": True, "force": True, "beside": False}
+
+
+@pytest.mark.parametrize("edited", EDITS)
+@pytest.mark.parametrize("group", ["system", "net", "adaptation"])
+def test_an_edit_of_a_piece_of_a_user_changes_the_keys_of_what_it_decides(
+    default, monkeypatch, tmp_path, edited, group
+):
+    texts = {
+        "law": "from .force import PULL\nclass Law:\n    pull = PULL\n",
+        "force": "PULL = 1\n",
+        "beside": "PULL = 1\n",
+    }
+    monkeypatch.syspath_prepend(str(tmp_path))
+
+    def keys(package: str, **changes: str) -> tuple[str, str]:
+        (tmp_path / package).mkdir()
+        (tmp_path / package / "__init__.py").touch()
+        for name, text in (texts | changes).items():
+            (tmp_path / package / f"{name}.py").write_text(text)
+        piece = {**default[group], "_target_": f"{package}.law.Law"}
+        settings = {**default, group: piece}
+        result = training_key(settings), evaluation_key(settings)
+        shutil.rmtree(tmp_path / package)
+        source._as_imported.cache_clear()
+        importlib.invalidate_caches()
+        for name in [name for name in sys.modules if name.partition(".")[0] == package]:
+            sys.modules.pop(name)
+        return result
+
+    before, same = keys("laws_of_a_user"), keys("laws_of_a_user")
+    after = keys("laws_of_a_user", **{edited: texts[edited] + "# edited\n"})
+    assert before == same
+    assert (after[1] != before[1]) == EDITS[edited]
+    assert (after[0] != before[0]) == (EDITS[edited] and group != "adaptation")
+
+
+def test_the_source_of_this_package_is_in_no_key(default):
+    assert "source" not in evaluation_settings(default)
+    assert "source" not in training_settings(default)
+
+
+def test_an_edit_while_a_process_runs_changes_no_key_of_what_it_imported(default, monkeypatch, tmp_path):
+    monkeypatch.syspath_prepend(str(tmp_path))
+    path = tmp_path / "law_in_use.py"
+    path.write_text("class Law:\n    pass\n")
+    settings = {**default, "system": {**default["system"], "_target_": "law_in_use.Law"}}
+    importlib.import_module("law_in_use")
+    before = training_key(settings)
+    path.write_text("class Law:\n    edited = True\n")
+    assert training_key(settings) == before
+    importlib.reload(sys.modules["law_in_use"])
+    assert training_key(settings) != before
+    sys.modules.pop("law_in_use")
 
 
 def test_keys_do_not_depend_on_the_order_of_the_settings(default):

@@ -64,6 +64,7 @@ def planned(job_overrides: Sequence[Sequence[str]], first: int, say: Any, failur
     from metastruct.config import ConfigError, composed, each_seed
     from metastruct.sweeps.table import Planned, with_a_rank_that_counts
     from metastruct.validation import validate
+    from metastruct.validation.idle import without_idle
 
     notes: set[str] = set()
     for number, words in enumerate(job_overrides, first):
@@ -72,10 +73,12 @@ def planned(job_overrides: Sequence[Sequence[str]], first: int, say: Any, failur
         try:
             cfg = composed(*words)
             kept, dropped = with_a_rank_that_counts(cfg, words)
-            if dropped and dropped not in notes:
-                notes.add(dropped)
-                say(dropped)
             validate(cfg)
+            cfg, kept, idle = without_idle(cfg, kept)
+            for note in (dropped, *idle):
+                if note and note not in notes:
+                    notes.add(note)
+                    say(note)
         except ConfigError as error:
             failures.append(label)
             print(f"error: {one_line(error)}", file=sys.stderr, flush=True)

@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-import ast
 import inspect
 import io
 import sys
-import sysconfig
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from importlib.util import find_spec, resolve_name
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -19,11 +16,11 @@ from metastruct.data.simulate import Simulation, drawn, instants, simulate
 from metastruct.runs.arrays import read_arrays
 from metastruct.runs.files import locked, read_checked, write_checked
 from metastruct.runs.keys import digest
+from metastruct.runs.source import sources
 from metastruct.systems.system import System
 
 SPLITS = {"train": 0, "test": 1}
 FOREIGN = ("abc", "builtins", "typing")  # modules of bases that decide nothing
-LIBRARIES = tuple({sysconfig.get_path(name) for name in ("stdlib", "platstdlib", "purelib", "platlib")})
 FIELDS = ("times", "states", "derivatives", "parameters")
 
 
@@ -86,37 +83,7 @@ def read(content: bytes, system: System, split: int, settings: Mapping[str, Any]
 
 
 def source_of(laws: Sequence[type]) -> str:
-    """The source of what makes a simulation: of these classes, what they inherit and import, and of `simulate`.
-
-    Of what is imported, an installed library does not count.
-    """
+    """The source of what makes a simulation: of these classes, what they inherit and import, and of `simulate`."""
     inherited = dict.fromkeys(ancestor.__module__ for law in laws for ancestor in law.__mro__)
-    sources = {name: inspect.getsource(sys.modules[name]) for name in inherited if name not in FOREIGN}
-    waiting = [*sources]
-    while waiting:
-        name = waiting.pop(0)
-        for other in _imports(sources[name], getattr(sys.modules.get(name), "__package__", None) or ""):
-            if other not in sources and (path := _written(other)) is not None:
-                sources[other] = path.read_text()
-                waiting.append(other)
-    return "".join([*sources.values(), inspect.getsource(simulation_module)])
-
-
-def _imports(source: str, package: str) -> Iterator[str]:
-    """The modules that a source may import, in order."""
-    for node in ast.walk(ast.parse(source)):
-        if isinstance(node, ast.Import):
-            yield from (alias.name for alias in node.names)
-        elif isinstance(node, ast.ImportFrom) and (package or not node.level):
-            base = resolve_name("." * node.level + (node.module or ""), package)
-            yield from (base, *(f"{base}.{alias.name}" for alias in node.names))
-
-
-def _written(name: str) -> Path | None:
-    """The file of a module that is none of an installed library, or None."""
-    try:
-        spec = find_spec(name)
-    except (ImportError, ValueError, AttributeError):
-        return None
-    origin = None if spec is None else spec.origin
-    return Path(origin) if origin and origin.endswith(".py") and not origin.startswith(LIBRARIES) else None
+    first = {name: inspect.getsource(sys.modules[name]) for name in inherited if name not in FOREIGN}
+    return "".join([*sources(first).values(), inspect.getsource(simulation_module)])

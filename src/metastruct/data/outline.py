@@ -15,10 +15,12 @@ class Outline:
         derivatives: does somebody know dx/dt?
         trajectories: starts of each member that a start law must give; None also where no law gives them.
         longest: samples of the longest trajectory of each member.
+        duration: time of the longest trajectory.
         support: observations of the test member that has most to adapt to.
+        training: members of the training split.
         tasks: members of both splits.
         numbers: of all states.
-        settings: those that decide on `support` and on `numbers`, for people.
+        settings: those that decide on `support`, `numbers` and `duration`, for people.
     """
 
     states: int
@@ -26,7 +28,9 @@ class Outline:
     derivatives: bool | None = None
     trajectories: int | None = None
     longest: int | None = None
+    duration: float | None = None
     support: int | None = None
+    training: int | None = None
     tasks: int | None = None
     numbers: int | None = None
     settings: Mapping[str, str] = field(default_factory=dict)

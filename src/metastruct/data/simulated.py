@@ -93,12 +93,15 @@ class Simulated(Source):
             derivatives=True,
             trajectories=trajectories,
             longest=points,
+            duration=settings["horizon"],
             support=support * points,
+            training=system.families * settings["train_tasks"],
             tasks=tasks,
             numbers=tasks * trajectories * points * system.state_dim,
             settings={
                 "support": "the support set's data.support_trajectories * data.points",
                 "numbers": "data.train_tasks, data.trajectories or data.points",
+                "duration": "data.horizon",
             },
         )
 

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import copy
+import math
 from abc import ABC, abstractmethod
 
 from torch import Tensor
 
 from metastruct.integrators.flow import Flow
+
+MOST_STEPS = 1_000_000  # of a rollout, which take minutes
 
 
 class Integrator(ABC):
@@ -23,6 +26,10 @@ class Integrator(ABC):
         if not step_size > 0:
             raise ValueError(f"integrator.step_size must be above 0, got {step_size}")
         self.step_size = step_size
+
+    def steps(self, length: float) -> int:
+        """How many steps a time is divided into."""
+        return math.ceil(length / self.step_size * (1 - 1e-12))
 
     def finer(self) -> Integrator:
         """The same scheme at half the step, to see how much of an error is the integrator's."""

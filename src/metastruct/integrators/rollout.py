@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import math
 from itertools import pairwise
 
 import torch
 from torch import Tensor
 
 from metastruct.integrators.flow import Flow
-from metastruct.integrators.integrator import Integrator
+from metastruct.integrators.integrator import MOST_STEPS, Integrator
 
 
 @torch.no_grad()
@@ -24,8 +23,10 @@ def rollout(flow: Flow, starts: Tensor, times: Tensor, integrator: Integrator) -
             other where a trajectory has ended.
 
     Raises:
-        ValueError: trajectories of different times are driven by inputs at other instants than these.
+        ValueError: trajectories of different times are driven by inputs at other instants than these, or there are more
+            than a million steps.
     """
+    check_steps(times, integrator)
     if times.dim() > 1:
         if flow.inputs is not None and not torch.equal(flow.inputs.times, times):
             raise ValueError(
@@ -36,7 +37,7 @@ def rollout(flow: Flow, starts: Tensor, times: Tensor, integrator: Integrator) -
     x, states, now = starts, [starts], times[0]
     for stop in times[1:]:
         for begin, length in _stretches(flow, now, stop):
-            steps = math.ceil(float(length) / integrator.step_size * (1 - 1e-12))
+            steps = integrator.steps(float(length))
             for number in range(steps):
                 h = length / steps
                 current = flow if flow.inputs is None else flow.during(begin + number * h, h)
@@ -44,6 +45,21 @@ def rollout(flow: Flow, starts: Tensor, times: Tensor, integrator: Integrator) -
         states.append(x)
         now = stop
     return torch.stack(states, dim=-2)
+
+
+def check_steps(times: Tensor, integrator: Integrator) -> None:
+    """Refuse times `[..., instants]` that nobody waits for.
+
+    Raises:
+        ValueError: they take more than a million steps.
+    """
+    intervals = times.diff(dim=-1).flatten(0, -2).amax(0) if times.dim() > 1 else times.diff()
+    steps = float((intervals / integrator.step_size).clamp(min=1).sum())
+    if not steps <= MOST_STEPS:
+        raise ValueError(
+            f"a rollout may take at most {MOST_STEPS:,} steps, got {float(intervals.sum()):g} of time in steps of "
+            f"{integrator.step_size:g}; ask for less time or for a larger integrator.step_size"
+        )
 
 
 def _stretches(flow: Flow, now: Tensor, stop: Tensor) -> list[tuple[Tensor, Tensor]]:
@@ -59,7 +75,7 @@ def _ragged(flow: Flow, starts: Tensor, times: Tensor, integrator: Integrator) -
     """As many steps for all trajectories as the longest of their intervals wants, each of a length of its own."""
     x, states = starts, [starts]
     for now, interval in zip(times.unbind(-1), times.diff(dim=-1).unbind(-1), strict=False):
-        steps = math.ceil(float(interval.max()) / integrator.step_size * (1 - 1e-12))
+        steps = integrator.steps(float(interval.max()))
         for number in range(steps):
             h = interval / steps
             x = integrator.step(flow.during(now + number * h, h), x, h[..., None])

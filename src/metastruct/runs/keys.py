@@ -2,7 +2,7 @@
 
 The *training key* names everything that the trained numbers depend on, the *evaluation key* adds what the measured
 ones depend on. Logger, device, progress, checkpoint rhythm, launcher and force are in neither: changing them repeats
-nothing.
+nothing. Of this package a version stands for its code; of a user's own law, net or learner its source does.
 """
 
 from __future__ import annotations
@@ -13,8 +13,9 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from metastruct.facts import facts_of
+from metastruct.runs.source import foreign
 
-RESULTS_VERSION = 3  # raise it when a change of code changes the numbers of an unchanged configuration
+RESULTS_VERSION = 4  # raise it when a change of code changes the numbers of an unchanged configuration
 
 Tree = Mapping[str, Any]
 
@@ -92,12 +93,19 @@ def training_settings(cfg: Tree) -> dict[str, Any]:
     """The part of a resolved configuration that the trained model depends on."""
     kept = _placed(cfg, TRAINING)
     trainer = kept.pop("trainer")
-    return kept | trainer | {"results": RESULTS_VERSION}
+    return kept | trainer | {"results": RESULTS_VERSION} | _own_code(kept)
 
 
 def evaluation_settings(cfg: Tree) -> dict[str, Any]:
     """The part of a resolved configuration that the metrics depend on."""
-    return {"training": training_settings(cfg)} | _placed(cfg, MEASUREMENT)
+    kept = _placed(cfg, MEASUREMENT)
+    return {"training": training_settings(cfg)} | kept | _own_code(kept)
+
+
+def _own_code(kept: Tree) -> dict[str, str]:
+    """The digest of the source of the pieces that are not of this package, where there are any."""
+    source = foreign(kept)
+    return {"source": digest(source)} if source else {}
 
 
 def training_key(cfg: Tree) -> str:

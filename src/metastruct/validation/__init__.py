@@ -23,7 +23,7 @@ from metastruct.pieces import check_plain, factory
 from metastruct.validation.laws import check_laws
 from metastruct.validation.metrics import check_metrics
 from metastruct.validation.pairing import check_needs, check_rank
-from metastruct.validation.size import check_size
+from metastruct.validation.size import check_size, check_steps
 from metastruct.validation.starts import check_start
 from metastruct.validation.types import check_component, check_fields, check_types
 from metastruct.validation.values import (
@@ -31,6 +31,7 @@ from metastruct.validation.values import (
     check_excluded,
     check_length,
     check_machine,
+    check_order,
     check_tags,
     check_words,
 )
@@ -46,11 +47,12 @@ def validate(cfg: DictConfig) -> None:
         ConfigError: names the key and the fix.
     """
     check(cfg)
+    check_order(cfg)
     check_machine(cfg)
 
 
 def check(cfg: DictConfig) -> None:
-    """The same, but for what the machine must have."""
+    """The same, but for what the machine must have, and for other words for the same thing."""
     settings = [setting.name for setting in fields(Config)]
     try:
         OmegaConf.to_container(cfg, resolve=True)
@@ -78,6 +80,7 @@ def check(cfg: DictConfig) -> None:
     check_start(cfg, system, outline)
     check_draws(cfg, outline)
     check_size(cfg, outline)
+    check_steps(cfg, outline)
     check_metrics(cfg, system, outline)
 
 

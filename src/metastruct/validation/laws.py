@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import fields, is_dataclass
+from functools import partial
+from operator import ge, gt, le, lt
 from typing import Any, get_type_hints
 
 from omegaconf import DictConfig, OmegaConf
@@ -42,10 +44,18 @@ def check_laws(cfg: DictConfig) -> None:
         if value is None:
             continue
         if isinstance(law, str):
-            if not (math.isfinite(value) and all(bound(value) for bound in bounds(law))):
-                raise ConfigError(f"{key} must be {law}, got {value}")
+            _check_bounds(cfg, key, value, law)
         elif value not in law:
             raise ConfigError(f"{key} must be one of {', '.join(law)}, got {value!r}; {closest(str(value), [*law])}")
+
+
+def _check_bounds(cfg: DictConfig, key: str, value: Any, law: str) -> None:
+    group, _, inner = key.partition(".")
+    beside = cfg[group].items() if inner else ()
+    numbers = {str(name): number for name, number in beside if type(number) in (int, float)}
+    if not (math.isfinite(value) and all(bound(value) for bound in bounds(law, numbers))):
+        limits = "".join(f" = {numbers[word]}" for word in law.split() if word in numbers)
+        raise ConfigError(f"{key} must be {law}{limits}, got {value}")
 
 
 def _check_integers(place: str, value: Any) -> None:
@@ -57,26 +67,35 @@ def _check_integers(place: str, value: Any) -> None:
         raise ConfigError(f"{place} must be an integer of at most 64 bits, got one of {value.bit_length()}")
 
 
-def bounds(law: str) -> list[Callable[[Any], bool]]:
-    """Of words such as "at least 1", "above 0", "0 or more" and "below 2^63", joined by "and"; a reason may follow.
+def bounds(law: str, numbers: Mapping[str, float] | None = None) -> list[Callable[[Any], bool]]:
+    """Of words such as "at least 1", "above 0", "0 or more", "at most 8" and "below 2^63", joined by "and".
+
+    A reason may follow, after a comma.
+
+    Args:
+        numbers: the settings that may stand for a bound, by name.
 
     Raises:
-        ValueError: it is said otherwise.
+        ValueError: it is said otherwise, or a bound is no number.
     """
-    return [_bound(part) for part in law.partition(",")[0].split(" and ")]
+    return [_bound(part, numbers or {}) for part in law.partition(",")[0].split(" and ")]
 
 
-def _bound(words: str) -> Callable[[Any], bool]:
+def _bound(words: str, numbers: Mapping[str, float]) -> Callable[[Any], bool]:
     match words.split():
         case ["at", "least", low] | [low, "or", "more"]:
-            return lambda value: bool(value >= _number(low))
+            return partial(le, _number(low, numbers))
         case ["above", low]:
-            return lambda value: bool(value > _number(low))
+            return partial(lt, _number(low, numbers))
+        case ["at", "most", high]:
+            return partial(ge, _number(high, numbers))
         case ["below", high]:
-            return lambda value: bool(value < _number(high))
-    raise ValueError(f"a law is `at least 1`, `above 0`, `0 or more` or `below 1`, joined by `and`, got {words!r}")
+            return partial(gt, _number(high, numbers))
+    raise ValueError(
+        f"a law is `at least 1`, `above 0`, `0 or more`, `at most 8` or `below 1`, joined by `and`, got {words!r}"
+    )
 
 
-def _number(text: str) -> float:
+def _number(text: str, numbers: Mapping[str, float]) -> float:
     base, _, power = text.partition("^")
-    return int(base) ** int(power) if power else float(base)
+    return numbers[text] if text in numbers else int(base) ** int(power) if power else float(base)

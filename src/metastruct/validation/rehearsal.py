@@ -39,6 +39,13 @@ def rehearse(config: Config) -> int:
         learner.optimizer.over([weight], code)
     except ValueError as error:
         raise ConfigError(f"optimizer={config.optimizer['name']}: {error}") from error
+    tags, modulation = config.modulation.get("tags"), learner.model.modulation
+    if tags and not modulation.matrix_sites:
+        sites = dict.fromkeys(site.tag for site in learner.model.dynamics.sites)
+        raise ConfigError(
+            f"modulation.tags must name matrices of the net, which has {', '.join(sites)}, got [{', '.join(tags)}]; "
+            "name others, or choose a deeper net"
+        )
     count = sum(parameter.numel() for parameter in learner.model.parameters())
     check_trained(count, config.replicas)
     return count

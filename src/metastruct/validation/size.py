@@ -12,6 +12,7 @@ from metastruct.config import ConfigError
 if TYPE_CHECKING:
     from metastruct.data.outline import Outline
 
+MOST_STEPS = 500_000  # of a rollout, whose error at half the step is measured as well
 DOUBLE, SINGLE = 8, 4  # bytes of a number of the data and of a training
 COPIES = 4  # of a weight: itself, its gradient and two moments of its optimizer
 
@@ -20,6 +21,20 @@ def check_size(cfg: DictConfig, outline: Outline) -> None:
     """Refuse what exceeds all the memory that there is."""
     for label, size, keys in sizes(cfg, outline):
         check_fits(label, size, f"lower {keys}")
+
+
+def check_steps(cfg: DictConfig, outline: Outline) -> None:
+    """Refuse rollouts, which have an output at each sample, whose steps nobody waits for."""
+    step, duration = cfg.integrator.get("step_size"), outline.duration
+    if step is None or duration is None:
+        return
+    steps = duration / step + (outline.longest or 0)
+    if steps > MOST_STEPS:
+        key = outline.settings.get("duration", "the time of the data")
+        raise ConfigError(
+            f"integrator.step_size must divide {key} = {duration:g} into at most {MOST_STEPS:,} steps, got {step:g}, "
+            f"which makes {steps:,.0f}; raise it or lower {key}"
+        )
 
 
 def check_trained(parameters: int, replicas: int) -> None:

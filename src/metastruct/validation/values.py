@@ -93,6 +93,16 @@ def tagged() -> list[tuple[str, str]]:
     return sorted(pieces, key=lambda piece: piece[1] == by_default().get(piece[0]))
 
 
+def check_order(cfg: DictConfig) -> None:
+    """Are the sites that a modulation takes named once each, in one order? They are a set, and it has one key."""
+    there = [tag for group in ("net", "dynamics") for tag in sites(group, cfg[group].name)]
+    for key in ("modulation.tags", "modulation.shift_tags"):
+        tags = list(OmegaConf.select(cfg, key) or [])
+        ordered = [tag for tag in there if tag in tags]
+        if [tag for tag in tags if tag in there] != ordered:
+            raise ConfigError(f"{key} must name each kind of site once, in their order, got {tags}; use {ordered}")
+
+
 def sites(group: str, name: str) -> list[str]:
     """The tags of what a piece has to be modulated."""
     return list(facts_of(group, name).provides.get("sites", SITES if group == "net" else ()))

@@ -1,0 +1,101 @@
+"""Settings that do nothing beside the chosen pieces: every one is declared, and what is declared does nothing."""
+
+from __future__ import annotations
+
+import csv
+from pathlib import Path
+
+import numpy as np
+import pytest
+from omegaconf import DictConfig, OmegaConf
+
+from metastruct.config import ConfigError, groups
+from metastruct.experiment import run
+from metastruct.runs.keys import NEITHER, place
+from metastruct.sweeps.table import configured
+from metastruct.validation import validate
+from metastruct.validation.idle import unread
+
+SHORT = (
+    *("trainer.steps=6", "trainer.steps_per_epoch=3", "trainer.accelerator=cpu", "net.width=5", "evaluation.grid=11"),
+    *("data.train_tasks=3", "data.test_tasks=2", "data.points=8", "data.horizon=1", "shots=6", "learner.task_batch=2"),
+    *("optimizer.warm_start=0.5", "optimizer.rows=8", "optimizer.damping=2e-5", "learner.inner_steps=2"),
+    *("learner.point_batch=4", "adaptation.steps=3", "evaluation.figures=false", "logger=none"),
+)
+
+
+PERMISSION = "learner.may_diverge"  # what happens where a training diverges, as none does here
+
+
+def short(outputs: Path, *words: str) -> DictConfig:
+    """A run of half a second; settings that its pieces do not have are left out."""
+    choices = [word for word in (*SHORT, *words) if "." not in word.partition("=")[0]]
+    chosen = configured(*choices)
+    values = [
+        w for w in (*SHORT, *words) if w not in choices and OmegaConf.select(chosen, w.partition("=")[0]) is not None
+    ]
+    return configured(*choices, *values, f"outputs={outputs}")
+
+
+def numbers(cfg: DictConfig) -> object:
+    """Everything that a run measured, and what its figures draw."""
+    folder = run(cfg)
+    with open(folder.records, newline="") as file:
+        rows = [(row["task"], row["component"], row["metric"], row["value"]) for row in csv.DictReader(file)]
+    with np.load(folder.evaluation) as arrays:
+        return rows, {name: arrays[name].tobytes() for name in sorted(arrays)}
+
+
+def other(value: object) -> object:
+    """Another value of the same kind, that most laws allow."""
+    match value:
+        case bool():
+            return not value
+        case int():
+            return value + 1
+        case float():
+            return 0.7 * value if value else 0.01
+    return None
+
+
+def changes(cfg: DictConfig, group: str) -> list[tuple[str, object]]:
+    """The settings of a group that a key depends on, each with another value."""
+    piece = cfg[group]
+    keys = [f"{group}.{key}" for key in piece if key not in ("name", "_target_")]
+    pairs = [(key, other(OmegaConf.select(cfg, key))) for key in keys if place(key) != NEITHER and key != PERMISSION]
+    return [(key, value) for key, value in pairs if value is not None]
+
+
+CASES = [
+    *(
+        (("learner", name), ("learner", "optimizer", "locality", "trainer", "evaluation"))
+        for name in groups()["learner"]
+    ),
+    *((("optimizer", name), ("optimizer", "locality")) for name in groups()["optimizer"]),
+    *((("adaptation", name), ("adaptation", "evaluation")) for name in groups()["adaptation"]),
+    *((("modulation", name), ("modulation", "locality")) for name in groups()["modulation"]),
+]
+
+
+@pytest.mark.torture
+@pytest.mark.parametrize(
+    ("choice", "places"), CASES, ids=lambda case: "=".join(case) if isinstance(case[0], str) else ""
+)
+def test_a_setting_does_something_or_is_declared_idle(accepted, tmp_path, choice, places):
+    words = accepted(*choice)
+    cfg = short(tmp_path, *words)
+    validate(cfg)
+    before, idle = numbers(cfg), dict(unread(cfg))
+    wrong = []
+    for group in places:
+        for key, value in changes(cfg, group):
+            changed = short(tmp_path, *words)
+            OmegaConf.update(changed, key, value)
+            try:
+                validate(changed)
+            except ConfigError:
+                continue
+            declared = any(f"{key}.".startswith(f"{name}.") for name in idle)
+            if (numbers(changed) == before) != declared:
+                wrong.append((key, value, declared))
+    assert not wrong
