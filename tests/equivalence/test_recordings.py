@@ -18,6 +18,7 @@ from metastruct.integrators.rollout import rollout
 from metastruct.integrators.signal import Signal
 from metastruct.learners.learner import Learner
 from metastruct.learners.replicas import together
+from metastruct.passes import lean
 from metastruct.training import fit
 
 STEPS = 4
@@ -170,7 +171,7 @@ def with_inputs(vector_field, x: torch.Tensor, updates, u: torch.Tensor | None =
 
 def operations(function, *tensors: torch.Tensor) -> list[str]:
     """What is left of a function in a recording, which gives what the function gives."""
-    line = recording.lean(make_fx(function)(*tensors))
+    line = lean(make_fx(function)(*tensors), tensors)
     for ours, theirs in zip(line(*(each.clone() for each in tensors)), function(*tensors), strict=True):
         assert torch.equal(ours, theirs)
     return [node.target.overloadpacket.__name__ for node in line.graph.nodes if node.op == "call_function"]
@@ -180,7 +181,7 @@ def test_a_recording_does_nothing_twice_and_nothing_idle():
     def function(x):
         return (x.detach().view(x.shape).exp() + x.exp(),)
 
-    assert operations(function, torch.ones(3, 2)) == ["exp", "add"]
+    assert operations(function, torch.ones(3, 2)) == ["exp", "add_"]
 
 
 def test_a_recording_reads_again_what_was_written_into():
@@ -194,11 +195,42 @@ def test_a_recording_reads_again_what_was_written_into():
     assert operations(function, torch.ones(3, 2)).count("sin") == 2
 
 
+def test_a_recording_holds_its_constants_and_its_looks_at_parameters():
+    weight = torch.nn.Parameter(torch.arange(6.0).view(2, 3))
+
+    def function(x):
+        return (x @ weight.detach().mT.mT.mT * (torch.ones_like(x).sum() + torch.eye(2).sum()),)
+
+    x = torch.ones(4, 3)
+    assert operations(function, x) == ["mm", "mul_"]
+    line = lean(make_fx(function)(x), [x])
+    with torch.no_grad():
+        weight.mul_(2.0)
+    assert torch.equal(line(x)[0], function(x)[0])
+
+
+@pytest.mark.parametrize(
+    ("function", "expected"),
+    [
+        (lambda x: (x.exp() * 2.0 - x,), ["exp", "mul_", "sub_"]),
+        (lambda x: (x * 2.0,), ["mul"]),  # the memory of an argument
+        (lambda x: ((y := x.exp()) * 2.0, y), ["exp", "mul"]),  # is read as a result
+        (lambda x: (x.exp() * (y := x.sin()) + y.view(4).sum(),), ["exp", "sin", "mul_", "view", "sum", "add_"]),
+        (lambda x: ((y := x.exp()) * (z := y.mT) + z.sum(),), ["exp", "transpose", "mul", "sum", "add_"]),
+        (lambda x: (x.exp()[:, :1] * x,), ["exp", "slice", "mul"]),  # another form
+        (lambda x: (2.0 * x.exp().double() * x.exp(),), ["exp", "_to_copy", "mul_", "mul_"]),
+        (lambda x: ((y := x.sin().addcmul_(x, x)) * 2.0, y * y), ["sin", "addcmul_", "mul", "mul_"]),
+    ],
+)
+def test_a_result_takes_memory_that_nobody_reads_after(function, expected):
+    assert operations(function, torch.arange(4.0).view(2, 2) + 1.0) == expected
+
+
 def test_a_recording_draws_random_numbers_anew():
     def function(x):
         return (torch.rand_like(x) - torch.rand_like(x),)
 
-    line = recording.lean(make_fx(function)(torch.ones(3)))
+    line = lean(make_fx(function)(torch.ones(3)), [torch.ones(3)])
     assert (line(torch.ones(3))[0] != 0).all()
 
 

@@ -1,0 +1,167 @@
+"""What is taken out of a recorded line of operations, and what is done in less memory.
+
+    once       the same operation on the same tensors is done once, and the same look at the same memory too
+    settled    what depends on no number that changes is there from the beginning: constants, looks at parameters
+    in_place   a result takes the memory of an operand that nobody reads afterwards
+
+None of them changes a bit. Memory that the line itself writes into is left alone by the first two; random numbers are
+drawn anew. Which nodes share memory is read off the tensors of one execution, kept in `meta` for as long as it takes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch._ops import OpOverload
+from torch.fx import GraphModule, Interpreter, Node
+
+aten = torch.ops.aten
+LIKE = {  # made of the form of their argument alone
+    *(aten.ones_like.default, aten.zeros_like.default, aten.full_like.default),
+    *(aten.new_ones.default, aten.new_zeros.default, aten.new_full.default),
+}
+POINTWISE = ("add.Tensor", "sub.Tensor", "mul.Tensor", "div.Tensor", "lerp.Scalar", "lerp.Tensor", "addcmul.default")
+COMMUTING = {aten.add.Tensor, aten.mul.Tensor}
+
+
+def _overload(name: str, ending: str = "") -> OpOverload:
+    packet, _, overload = name.partition(".")
+    operation: OpOverload = getattr(getattr(aten, packet + ending), overload)
+    return operation
+
+
+IN_PLACE = {_overload(name): _overload(name, "_") for name in POINTWISE}
+
+
+def lean(line: GraphModule, tensors: Sequence[Tensor]) -> GraphModule:
+    """The same numbers bit by bit, by fewer operations and in less memory."""
+    for simplify in (once, settled, in_place):
+        with torch.no_grad():
+            _Executed(line).run(*tensors)
+        simplify(line)
+        line.graph.eliminate_dead_code()
+    for node in line.graph.nodes:
+        node.meta.clear()
+    line.recompile()
+    return line
+
+
+class _Executed(Interpreter):
+    """Keeps the results of all nodes, each in memory that no other has."""
+
+    def __init__(self, line: GraphModule):
+        super().__init__(line, garbage_collect_values=False)
+
+    def run_node(self, n: Node) -> Any:
+        n.meta["val"] = super().run_node(n)
+        return n.meta["val"]
+
+
+def _memories(node: Node) -> list[int]:
+    """Where the numbers of each tensor of a node lie."""
+    value = node.meta["val"]
+    parts = value if isinstance(value, tuple | list) else [value]
+    return [part.untyped_storage()._cdata for part in parts if isinstance(part, Tensor)]
+
+
+def _memory(*nodes: Node) -> set[int]:
+    return {memory for node in nodes for memory in _memories(node)}
+
+
+def _looks(node: Node) -> bool:
+    """Does it see the memory of its arguments in another form, and nothing else?"""
+    return bool(_memory(node)) and _memory(node) <= _memory(*node.all_input_nodes) and not _writes(node)
+
+
+def _writes(node: Node) -> bool:
+    return isinstance(node.target, OpOverload) and node.target._schema.is_mutable
+
+
+def _draws(node: Node) -> bool:
+    """Does it draw random numbers?"""
+    return isinstance(node.target, OpOverload) and torch.Tag.nondeterministic_seeded in node.target.tags
+
+
+def _written(line: GraphModule) -> set[int]:
+    return _memory(*(other for node in line.graph.nodes if _writes(node) for other in node.all_input_nodes))
+
+
+def _form(tensor: Tensor) -> tuple[Any, ...]:
+    return tensor.dtype, tensor.shape, tensor.stride()
+
+
+def once(line: GraphModule) -> None:
+    """The first of equal nodes stands for the others."""
+    written = _written(line)
+    same_memory: dict[int, int] = {}
+    first: dict[Any, Node] = {}
+    for node in [*line.graph.nodes]:
+        value, same = node.meta["val"], node
+        if node.op == "output" or _writes(node) or _draws(node):
+            continue
+        if isinstance(value, Tensor):
+            memory = value.untyped_storage()._cdata
+            same = first.setdefault((same_memory.get(memory, memory), value.storage_offset(), *_form(value)), node)
+        unwritten = written.isdisjoint(_memory(node, *node.all_input_nodes))
+        if same is node and node.op == "call_function" and unwritten and not _looks(node):
+            same = first.setdefault((node.target, str(node.args), str(node.kwargs)), node)
+        if same is not node:
+            same_memory |= zip(_memories(node), _memories(same), strict=True)
+            node.replace_all_uses_with(same)
+            line.graph.erase_node(node)
+
+
+def settled(line: GraphModule) -> None:
+    """Constants, and looks at parameters and buffers, as attributes."""
+    written = _written(line)
+    constant: set[Node] = set()
+    ready: set[Node] = set()
+    for node in line.graph.nodes:
+        if node.op == "get_attr":
+            ready.add(node)
+        elif node.op == "call_function" and not _draws(node) and written.isdisjoint(_memory(node)):
+            if node.target in LIKE or constant.issuperset(node.all_input_nodes):
+                constant.add(node)
+            elif not (_looks(node) and ready.issuperset(node.all_input_nodes)):
+                continue
+            ready.add(node)
+    for number, node in enumerate([*line.graph.nodes]):
+        if node in ready and node.op != "get_attr" and not ready.issuperset(node.users):
+            if not isinstance(node.meta["val"], Tensor):
+                continue
+            name = f"settled{number}"
+            line.register_buffer(name, node.meta["val"].detach())
+            with line.graph.inserting_before(node):
+                attribute = line.graph.get_attr(name)
+            node.replace_all_uses_with(attribute)
+
+
+def in_place(line: GraphModule) -> None:
+    """Pointwise results in the memory of an operand of the same form that is the line's own and is read by none after.
+
+    A pass over a large tensor then moves two of them in the place of three, and memory is at hand in a cache.
+    """
+    nodes = [*line.graph.nodes]
+    last = {memory: place for place, node in enumerate(nodes) for memory in _memory(*node.all_input_nodes)}
+    foreign = _memory(*(node for node in nodes if node.op != "call_function" and node.op != "output"))
+
+    def free(operand: Any, place: int) -> bool:
+        node = nodes[place]
+        if not isinstance(operand, Node) or _form(operand.meta["val"]) != _form(node.meta["val"]):
+            return False
+        memory = operand.meta["val"].untyped_storage()._cdata
+        others = _memory(*(other for other in node.all_input_nodes if other is not operand))
+        return memory not in foreign | others and last[memory] == place
+
+    for place, node in enumerate(nodes):
+        operation = IN_PLACE.get(node.target)
+        if operation is None:
+            continue
+        arguments = [*node.args]
+        if node.target in COMMUTING and not node.kwargs and not free(arguments[0], place):
+            arguments[:2] = reversed(arguments[:2])
+        if free(arguments[0], place):
+            node.target, node.args = operation, tuple(arguments)
