@@ -1,11 +1,14 @@
-"""What is taken out of a recorded line of operations, and what is done in less memory.
+"""What is taken out of a recorded line of operations, and what is done in another way.
 
+    turned     a product of many numbers a row, with a narrow result, is made as its transpose
     once       the same operation on the same tensors is done once, and the same look at the same memory too
     settled    what depends on no number that changes is there from the beginning: constants, looks at parameters
+    gathered   a product that is added to something gathers there
     in_place   a result takes the memory of an operand that nobody reads afterwards
 
-None of them changes a bit. Memory that the line itself writes into is left alone by the first two; random numbers are
-drawn anew. Which nodes share memory is read off the tensors of one execution, kept in `meta` for as long as it takes.
+The first and the fourth change round-off, the others no bit. Memory that the line itself writes into is left alone, and
+random numbers are drawn anew. Which nodes share memory is read off the tensors of one execution, kept in `meta` for as
+long as it takes.
 """
 
 from __future__ import annotations
@@ -25,6 +28,8 @@ LIKE = {  # made of the form of their argument alone
 }
 POINTWISE = ("add.Tensor", "sub.Tensor", "mul.Tensor", "div.Tensor", "lerp.Scalar", "lerp.Tensor", "addcmul.default")
 COMMUTING = {aten.add.Tensor, aten.mul.Tensor}
+PLUS = {aten.mm.default: aten.addmm_.default, aten.bmm.default: aten.baddbmm_.default}
+NARROW = 24  # columns of a result up to which the BLAS at hand takes up to three times as long as for its transpose
 
 
 def _overload(name: str, ending: str = "") -> OpOverload:
@@ -37,8 +42,8 @@ IN_PLACE = {_overload(name): _overload(name, "_") for name in POINTWISE}
 
 
 def lean(line: GraphModule, tensors: Sequence[Tensor]) -> GraphModule:
-    """The same numbers bit by bit, by fewer operations and in less memory."""
-    for simplify in (once, settled, in_place):
+    """The same numbers up to round-off, by fewer operations and in less memory."""
+    for simplify in (turned, once, settled, gathered, in_place):
         with torch.no_grad():
             _Executed(line).run(*tensors)
         simplify(line)
@@ -93,6 +98,27 @@ def _form(tensor: Tensor) -> tuple[Any, ...]:
     return tensor.dtype, tensor.shape, tensor.stride()
 
 
+def turned(line: GraphModule) -> None:
+    """A^T B with few columns as (B^T A)^T, in memory as it was.
+
+    The gradient of a thin matrix is such a product over all points.
+    """
+    for node in [*line.graph.nodes]:
+        if node.target not in PLUS:
+            continue
+        left, right = (factor.meta["val"] for factor in node.args)
+        rows, columns, transposed = left.shape[-2], right.shape[-1], left.stride(-2) == 1 < left.stride(-1)
+        if transposed and 1 < columns <= min(NARROW, rows - 1, left.shape[-1] // 4):
+            with line.graph.inserting_before(node):
+                factors = [line.graph.call_function(aten.transpose.int, (each, -2, -1)) for each in reversed(node.args)]
+                product = line.graph.call_function(node.target, tuple(factors))
+                result = line.graph.call_function(aten.transpose.int, (product, -2, -1))
+                kept = line.graph.call_function(
+                    aten.clone.default, (result,), {"memory_format": torch.contiguous_format}
+                )
+            node.replace_all_uses_with(kept)
+
+
 def once(line: GraphModule) -> None:
     """The first of equal nodes stands for the others."""
     written = _written(line)
@@ -139,29 +165,51 @@ def settled(line: GraphModule) -> None:
             node.replace_all_uses_with(attribute)
 
 
-def in_place(line: GraphModule) -> None:
-    """Pointwise results in the memory of an operand of the same form that is the line's own and is read by none after.
+class _Memory:
+    """Whose memory may be taken, at each place of a line."""
 
-    A pass over a large tensor then moves two of them in the place of three, and memory is at hand in a cache.
-    """
-    nodes = [*line.graph.nodes]
-    last = {memory: place for place, node in enumerate(nodes) for memory in _memory(*node.all_input_nodes)}
-    foreign = _memory(*(node for node in nodes if node.op != "call_function" and node.op != "output"))
+    def __init__(self, line: GraphModule):
+        self.nodes = [*line.graph.nodes]
+        self.last = {m: place for place, node in enumerate(self.nodes) for m in _memory(*node.all_input_nodes)}
+        self.foreign = _memory(*(node for node in self.nodes if node.op in ("placeholder", "get_attr")))
 
-    def free(operand: Any, place: int) -> bool:
-        node = nodes[place]
+    def free(self, operand: Any, place: int) -> bool:
+        """Is an operand the line's own, of the form of the result, and read by none but this one, and once?"""
+        node = self.nodes[place]
         if not isinstance(operand, Node) or _form(operand.meta["val"]) != _form(node.meta["val"]):
             return False
         memory = operand.meta["val"].untyped_storage()._cdata
         others = _memory(*(other for other in node.all_input_nodes if other is not operand))
-        return memory not in foreign | others and last[memory] == place
+        return memory not in self.foreign | others and self.last[memory] == place
 
-    for place, node in enumerate(nodes):
+
+def gathered(line: GraphModule) -> None:
+    """A + B C as a product that adds to A, where nobody reads A or B C afterwards."""
+    memory, written = _Memory(line), _written(line)
+    for place, node in enumerate(memory.nodes):
+        if node.target is not aten.add.Tensor or node.kwargs:
+            continue
+        for total, product in (node.args, node.args[::-1]):
+            if not isinstance(product, Node) or product.target not in PLUS or not memory.free(total, place):
+                continue
+            reads = _memory(*product.all_input_nodes)
+            if memory.free(product, place) and reads.isdisjoint(written | _memory(total)):
+                node.target, node.args = PLUS[product.target], (total, *product.args)
+                break
+
+
+def in_place(line: GraphModule) -> None:
+    """Pointwise results in the memory of an operand that nobody reads afterwards.
+
+    A pass over a large tensor then moves two of them in the place of three, and memory is at hand in a cache.
+    """
+    memory = _Memory(line)
+    for place, node in enumerate(memory.nodes):
         operation = IN_PLACE.get(node.target)
         if operation is None:
             continue
         arguments = [*node.args]
-        if node.target in COMMUTING and not node.kwargs and not free(arguments[0], place):
+        if node.target in COMMUTING and not node.kwargs and not memory.free(arguments[0], place):
             arguments[:2] = reversed(arguments[:2])
-        if free(arguments[0], place):
+        if memory.free(arguments[0], place):
             node.target, node.args = operation, tuple(arguments)

@@ -2,7 +2,8 @@
 
 Modules, updates and automatic differentiation say which operations a step consists of. They say the same at every
 step, and where nets are small saying it takes as long as doing it. So the operations are written down, those of the
-derivatives among them, made fewer (`passes`), and later calls go through the list in C++: the same results bit by bit.
+derivatives among them, made fewer (`passes`), and later calls go through the list in C++: the same results up to
+round-off.
 
 What a recorded function reads of modules (parameters, buffers) it reads where it lies: steps in place are seen, a
 tensor put into the place of another is not. Nothing may depend on values, and no operation may wait for one.
@@ -10,6 +11,7 @@ tensor put into the place of another is not. Nothing may depend on values, and n
 
 from __future__ import annotations
 
+import math
 import warnings
 from collections.abc import Callable
 from functools import partial
@@ -36,8 +38,10 @@ class Recorded:
 
     def __init__(self, function: Callable[..., Values], expected: int = 0):
         self.function = function
-        self.calls = PATIENCE if expected > PATIENCE else 0
+        self.calls: float = 0
         self.compiled = False
+        if expected:
+            self.expect(expected)
         self.programs: dict[Any, Callable[..., Values]] = {}
 
     def __call__(self, *tensors: Tensor) -> Values:
@@ -55,8 +59,13 @@ class Recorded:
         """A copy records for itself: it reads other tensors."""
         return vars(self) | {"programs": {}}
 
+    def expect(self, calls: int) -> None:
+        """So many in all: recorded from the first one on, or never, so that a resumed training has its digits."""
+        if not self.compiled:
+            self.calls = PATIENCE if calls > PATIENCE else -math.inf
+
     def compile(self) -> None:
-        """From the first call on, so that a training that is resumed has the digits of one that was not."""
+        """From the first call on, too."""
         self.calls, self.compiled = PATIENCE, True
         self.forget()
 
