@@ -5,10 +5,11 @@
     settled    what depends on no number that changes is there from the beginning: constants, looks at parameters
     gathered   a product that is added to something gathers there
     in_place   a result takes the memory of an operand that nobody reads afterwards
+    parted     for a compiler: a product that gathers, and a sum, which it joins to what comes after
 
-The first and the fourth change round-off, the others no bit. Memory that the line itself writes into is left alone, and
-random numbers are drawn anew. Which nodes share memory is read off the tensors of one execution, kept in `meta` for as
-long as it takes.
+`turned`, `gathered` and `parted` change round-off, the others no bit. Memory that the line itself writes into is left
+alone, and random numbers are drawn anew. Which nodes share memory is read off the tensors of one execution, kept in
+`meta` for as long as it takes.
 """
 
 from __future__ import annotations
@@ -41,9 +42,9 @@ def _overload(name: str, ending: str = "") -> OpOverload:
 IN_PLACE = {_overload(name): _overload(name, "_") for name in POINTWISE}
 
 
-def lean(line: GraphModule, tensors: Sequence[Tensor]) -> GraphModule:
-    """The same numbers up to round-off, by fewer operations and in less memory."""
-    for simplify in (turned, once, settled, gathered, in_place):
+def lean(line: GraphModule, tensors: Sequence[Tensor], compiled: bool = False) -> GraphModule:
+    """The same numbers up to round-off, by fewer operations and in less memory; a compiler sees to memory itself."""
+    for simplify in (parted, turned, once, settled) if compiled else (turned, once, settled, gathered, in_place):
         with torch.no_grad():
             _Executed(line).run(*tensors)
         simplify(line)
@@ -213,3 +214,18 @@ def in_place(line: GraphModule) -> None:
             arguments[:2] = reversed(arguments[:2])
         if memory.free(arguments[0], place):
             node.target, node.args = operation, tuple(arguments)
+
+
+def parted(line: GraphModule) -> None:
+    """A product that adds to the result of one as a product and a sum, for a compiler copies what is added to."""
+    products = {gathering: product for product, gathering in PLUS.items()}
+    for node in [*line.graph.nodes]:
+        if node.target not in products or node.kwargs:
+            continue
+        total, *factors = node.args
+        if total.target in PLUS and len(total.users) == 1:
+            with line.graph.inserting_before(node):
+                product = line.graph.call_function(products[node.target], tuple(factors))
+                summed = line.graph.call_function(aten.add.Tensor, (total, product))
+            node.replace_all_uses_with(summed)
+            line.graph.erase_node(node)

@@ -26,6 +26,11 @@ from metastruct.passes import lean
 Values = tuple[Tensor, ...]
 PATIENCE = 200  # calls before a recording, which takes as long as some hundred calls save
 LONG = 50_000  # calls that pay for a compilation: 10 to 20 s for the main job, which save 0.4 ms each
+ON_CPU = {  # of torch.compile: a small step is a hundred calls
+    "cpp_wrapper": True,  # made from C++
+    "size_asserts": False,
+    "pattern_matcher": False,  # which would join products and sums again, and copy
+}
 
 
 class Recorded:
@@ -76,9 +81,11 @@ class Recorded:
 
 def recorded(function: Callable[..., Values], tensors: Values, compiled: bool = False) -> Callable[..., Values]:
     """The operations of a function on arguments of these shapes, ready to be called; compiled, equal to round-off."""
-    line = lean(make_fx(partial(function))(*tensors), tensors)  # partial: make_fx would count the self of a method
+    line = make_fx(partial(function))(*tensors)  # partial: make_fx would count the self of a method
+    line = lean(line, tensors, compiled)
     if compiled:
-        return torch.compile(line, fullgraph=True, dynamic=False)
+        on_cpu = tensors[0].device.type == "cpu"
+        return torch.compile(line, fullgraph=True, dynamic=False, options={**ON_CPU} if on_cpu else None)
     with warnings.catch_warnings(), torch.no_grad():
         warnings.simplefilter("ignore", DeprecationWarning)
         program: Callable[..., Values] = torch.jit.trace(line, tensors, check_trace=False)

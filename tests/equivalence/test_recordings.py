@@ -26,6 +26,7 @@ WORDS = {
     "joint": ("modulation=svd",),
     "some_tasks": ("modulation=svd", "learner.task_batch=3"),
     "alternating": ("modulation=multi_rank", "learner.schedule=alternating", "learner.inner_steps=2"),
+    "separable": ("system=mass_spring", "modulation=rank_one", "net=separable"),
     "reset": ("modulation=shift", "learner.schedule=alternating", "learner.codes=reset"),
     "exact_bases": ("modulation=svd", "modulation.exact=true"),
     "soap": ("modulation=svd", "optimizer=soap"),
@@ -179,9 +180,9 @@ def with_inputs(vector_field, x: torch.Tensor, updates, u: torch.Tensor | None =
     return vector_field(x, updates) if u is None else u * vector_field(x, updates)
 
 
-def operations(function, *tensors: torch.Tensor) -> list[str]:
+def operations(function, *tensors: torch.Tensor, compiled: bool = False) -> list[str]:
     """What is left of a function in a recording, which gives what the function gives."""
-    line = lean(make_fx(function)(*tensors), tensors)
+    line = lean(make_fx(function)(*tensors), tensors, compiled)
     for ours, theirs in zip(line(*(each.clone() for each in tensors)), function(*tensors), strict=True):
         torch.testing.assert_close(ours, theirs, rtol=1e-6, atol=0.0)
         assert ours.stride() == theirs.stride()
@@ -225,6 +226,14 @@ def test_a_recording_makes_narrow_products_as_their_transposes():
     assert operations(lambda x, y: (x.mT @ y,), x, y[:, :4]) == ["transpose", "mm", "transpose", "clone"]
     assert operations(lambda x, y: (x.mT @ y,), x, y) == ["transpose", "mm"]
     assert operations(lambda x, y: (x @ y,), x.mT.contiguous(), y[:, :4]) == ["mm"]
+
+
+def test_a_compiler_is_given_products_and_sums():
+    def function(x):
+        return ((x @ x).addmm_(x, x), x.exp().addmm_(x, x))
+
+    assert operations(function, torch.eye(2), compiled=True) == ["mm", "mm", "add", "exp", "addmm_"]
+    assert operations(function, torch.eye(2)) == ["mm", "addmm_", "exp", "addmm_"]
 
 
 @pytest.mark.parametrize(
