@@ -2,8 +2,8 @@
 
 Modules, updates and automatic differentiation say which operations a step consists of. They say the same at every
 step, and where nets are small saying it takes as long as doing it. So the operations are written down, those of the
-derivatives among them, those that do nothing or nothing new are taken out, and later calls go through the list in C++:
-the same operations on the same numbers, hence the same results bit by bit.
+derivatives among them, made fewer (`passes`), and later calls go through the list in C++: the same results up to
+round-off.
 
 What a recorded function reads of modules (parameters, buffers) it reads where it lies: steps in place are seen, a
 tensor put into the place of another is not. Nothing may depend on values, and no operation may wait for one.
@@ -11,23 +11,26 @@ tensor put into the place of another is not. Nothing may depend on values, and n
 
 from __future__ import annotations
 
+import math
 import warnings
 from collections.abc import Callable
 from functools import partial
-from operator import attrgetter, getitem
 from typing import Any
 
 import torch
 from torch import Tensor
-from torch._ops import OpOverload
-from torch.fx import GraphModule, Node
 from torch.fx.experimental.proxy_tensor import make_fx
 
+from metastruct.passes import lean
+
 Values = tuple[Tensor, ...]
-aten = torch.ops.aten
-FORMS = {aten.view.default, aten._unsafe_view.default, aten.expand.default, aten.detach.default}  # what may change none
 PATIENCE = 200  # calls before a recording, which takes as long as some hundred calls save
 LONG = 50_000  # calls that pay for a compilation: 10 to 20 s for the main job, which save 0.4 ms each
+ON_CPU = {  # of torch.compile: a small step is a hundred calls
+    "cpp_wrapper": True,  # made from C++
+    "size_asserts": False,
+    "pattern_matcher": False,  # which would join products and sums again, and copy
+}
 
 
 class Recorded:
@@ -40,8 +43,10 @@ class Recorded:
 
     def __init__(self, function: Callable[..., Values], expected: int = 0):
         self.function = function
-        self.calls = PATIENCE if expected > PATIENCE else 0
+        self.calls: float = 0
         self.compiled = False
+        if expected:
+            self.expect(expected)
         self.programs: dict[Any, Callable[..., Values]] = {}
 
     def __call__(self, *tensors: Tensor) -> Values:
@@ -59,8 +64,13 @@ class Recorded:
         """A copy records for itself: it reads other tensors."""
         return vars(self) | {"programs": {}}
 
+    def expect(self, calls: int) -> None:
+        """So many in all: recorded from the first one on, or never, so that a resumed training has its digits."""
+        if not self.compiled:
+            self.calls = PATIENCE if calls > PATIENCE else -math.inf
+
     def compile(self) -> None:
-        """From the first call on, so that a training that is resumed has the digits of one that was not."""
+        """From the first call on, too."""
         self.calls, self.compiled = PATIENCE, True
         self.forget()
 
@@ -71,64 +81,17 @@ class Recorded:
 
 def recorded(function: Callable[..., Values], tensors: Values, compiled: bool = False) -> Callable[..., Values]:
     """The operations of a function on arguments of these shapes, ready to be called; compiled, equal to round-off."""
-    line = lean(make_fx(partial(function))(*tensors))  # partial: make_fx would count the self of a method
+    line = make_fx(partial(function))(*tensors)  # partial: make_fx would count the self of a method
+    line = lean(line, tensors, compiled)
     if compiled:
-        return torch.compile(line, fullgraph=True, dynamic=False)
-    with warnings.catch_warnings():
+        on_cpu = tensors[0].device.type == "cpu"
+        return torch.compile(line, fullgraph=True, dynamic=False, options={**ON_CPU} if on_cpu else None)
+    with warnings.catch_warnings(), torch.no_grad():
         warnings.simplefilter("ignore", DeprecationWarning)
         program: Callable[..., Values] = torch.jit.trace(line, tensors, check_trace=False)
-    return program
 
+    def replayed(*tensors: Tensor) -> Values:
+        with torch._C._AutoDispatchBelowAutograd():  # which each operation would ask
+            return program(*tensors)
 
-def lean(line: GraphModule) -> GraphModule:
-    """The same operations, each done once: none that gives its argument back, and none twice on the same tensors.
-
-    Memory that an operation writes into is left alone, with all that looks at it; so are random numbers.
-    """
-    memory: dict[Node, Any] = {}  # where the numbers of a node lie: in those of another, or of a module
-    for node in line.graph.nodes:
-        memory[node] = memory[node.args[0]] if _looks(node) else node
-        if node.op == "get_attr":
-            memory[node] = id(attrgetter(str(node.target))(line))
-    written = {memory[other] for node in line.graph.nodes if _writes(node) for other in node.all_input_nodes}
-    first: dict[Any, Node] = {}
-    for node in [*line.graph.nodes]:
-        same = node
-        if _idle(node):
-            same = node.args[0]
-        elif node.op == "get_attr":
-            same = first.setdefault(memory[node], node)
-        elif not _draws(node) and written.isdisjoint(memory[other] for other in (node, *node.all_input_nodes)):
-            same = first.setdefault((node.op, node.target, str(node.args), str(node.kwargs)), node)
-        if same is not node:
-            node.replace_all_uses_with(same)
-            line.graph.erase_node(node)
-    line.graph.eliminate_dead_code()
-    line.recompile()
-    return line
-
-
-def _looks(node: Node) -> bool:
-    """Does it see the memory of its first argument in another form, or write into it?"""
-    if not node.args or not isinstance(node.args[0], Node):
-        return False
-    if isinstance(node.target, OpOverload) and node.target not in FORMS:
-        return any(argument.alias_info for argument in node.target._schema.arguments)
-    return node.target in FORMS or node.target is getitem
-
-
-def _writes(node: Node) -> bool:
-    return isinstance(node.target, OpOverload) and node.target._schema.is_mutable
-
-
-def _draws(node: Node) -> bool:
-    """Does it draw random numbers?"""
-    return isinstance(node.target, OpOverload) and torch.Tag.nondeterministic_seeded in node.target.tags
-
-
-def _idle(node: Node) -> bool:
-    """Does it give its first argument back, the same memory in the same form?"""
-    if node.target not in FORMS or not _looks(node):
-        return False
-    result, argument = node.meta["val"], node.args[0].meta.get("val")  # type: ignore[union-attr]
-    return isinstance(argument, Tensor) and (result.shape, result.stride()) == (argument.shape, argument.stride())
+    return replayed

@@ -149,6 +149,8 @@ class Learner(LightningModule):
     def advance(self) -> None:
         """As many outer steps as an epoch has, and a look at their losses."""
         began = self.clock()
+        for recording in self.recordings.values():
+            recording.expect(round(self.steps * (1 - self.optimizer.share_by_residuals)))
         last = min(self.outer_step + self.steps_per_epoch, self.steps)
         losses = torch.stack([self.outer_update(step) for step in range(self.outer_step, last)])
         self._judge(losses, last)

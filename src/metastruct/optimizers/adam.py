@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import Any
+
 import torch
 
 from metastruct.optimizers.optimizer import Group, Optimizer
@@ -20,7 +23,42 @@ class Adam(Optimizer):
         self.betas = (0.9, float(beta2))  # torch refuses an integer beside a float
 
     def dense(self, groups: list[Group], replicas: int) -> torch.optim.Optimizer:
-        return torch.optim.Adam(groups, betas=self.betas, fused=True)
+        return FusedAdam(groups, betas=self.betas, fused=True)
 
     def sparse(self, group: Group) -> torch.optim.Optimizer:
         return torch.optim.SparseAdam([group], betas=self.betas)
+
+
+class FusedAdam(torch.optim.Adam):
+    """torch's Adam at once for all parameters of a group, which lie on one device.
+
+    The same numbers: torch sorts parameters by device and precision at every step, which takes as long as half a step
+    of a small net.
+    """
+
+    @torch.no_grad()
+    def step(self, closure: Callable[[], Any] | None = None) -> None:  # type: ignore[override]
+        for group in self.param_groups:
+            moved = [parameter for parameter in group["params"] if parameter.grad is not None]
+            states = [self.state[parameter] for parameter in moved]
+            if not all(states):  # it is the first step of some
+                self._init_group(group, *([] for _ in range(6)))
+            if not moved:
+                continue
+            steps = [state["step"] for state in states]
+            torch._foreach_add_(steps, 1)
+            torch._fused_adam_(
+                moved,
+                [parameter.grad for parameter in moved],
+                [state["exp_avg"] for state in states],
+                [state["exp_avg_sq"] for state in states],
+                [],
+                steps,
+                lr=group["lr"],
+                beta1=group["betas"][0],
+                beta2=group["betas"][1],
+                weight_decay=group["weight_decay"],
+                eps=group["eps"],
+                amsgrad=False,
+                maximize=group["maximize"],
+            )
