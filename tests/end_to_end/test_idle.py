@@ -17,14 +17,33 @@ from metastruct.validation import validate
 from metastruct.validation.idle import unread
 
 SHORT = (
-    *("trainer.steps=6", "trainer.steps_per_epoch=3", "trainer.accelerator=cpu", "net.width=5", "evaluation.grid=11"),
-    *("data.train_tasks=3", "data.test_tasks=2", "data.points=8", "data.horizon=1", "shots=6", "learner.task_batch=2"),
-    *("optimizer.warm_start=0.5", "optimizer.rows=8", "optimizer.damping=2e-5", "learner.inner_steps=2"),
-    *("learner.point_batch=4", "adaptation.steps=3", "evaluation.figures=false", "logger=none"),
+    *("trainer.steps=12", "trainer.steps_per_epoch=3", "trainer.accelerator=cpu", "net.width=5", "evaluation.grid=11"),
+    *("data.train_tasks=3", "data.test_tasks=2", "data.points=8", "data.horizon=1", "shots=12", "learner.task_batch=2"),
+    *("optimizer.warm_start=0.5", "optimizer.rows=8", "learner.inner_steps=2"),
+    *(
+        "learner.point_batch=4",
+        "adaptation.steps=3",
+        "adaptation.tolerance=1e-12",
+        "evaluation.start=zero",
+        "evaluation.figures=false",
+        "logger=none",
+    ),
 )
 
 
-PERMISSION = "learner.may_diverge"  # what happens where a training diverges, as none does here
+FAR = {  # values that are seen in a short run
+    "optimizer.rows": 16,
+    "optimizer.every": 2,
+    "optimizer.longest": 2,
+    "adaptation.tolerance": 100.0,
+    "adaptation.damping": 10.0,
+    "adaptation.screening": 1,
+}
+UNSEEN = (
+    "learner.may_diverge",
+    "optimizer.least_damping",
+    "adaptation.starts",
+)  # bounds, and starts that are not better
 
 
 def short(outputs: Path, *words: str) -> DictConfig:
@@ -62,7 +81,11 @@ def changes(cfg: DictConfig, group: str) -> list[tuple[str, object]]:
     """The settings of a group that a key depends on, each with another value."""
     piece = cfg[group]
     keys = [f"{group}.{key}" for key in piece if key not in ("name", "_target_")]
-    pairs = [(key, other(OmegaConf.select(cfg, key))) for key in keys if place(key) != NEITHER and key != PERMISSION]
+    pairs = [
+        (key, FAR.get(key, other(OmegaConf.select(cfg, key))))
+        for key in keys
+        if place(key) != NEITHER and key not in UNSEEN
+    ]
     return [(key, value) for key, value in pairs if value is not None]
 
 
