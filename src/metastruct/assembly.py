@@ -11,7 +11,7 @@ from omegaconf import DictConfig
 
 from metastruct.config import COMPONENTS, Config, ConfigError
 from metastruct.facts import in_order, settings_of
-from metastruct.model_file import Foreign, check_numbers, contents
+from metastruct.model_file import Foreign, check_numbers, contents, units_of
 from metastruct.needs import chosen
 from metastruct.pieces import class_of, factory, plain
 from metastruct.runs.folder import data_folder
@@ -135,9 +135,11 @@ def build_learner(cfg: Config, recordings: Recordings, scales: Scales | None = N
     from metastruct.dynamics.dynamics import Scales
 
     torch.manual_seed(cfg.seed)
-    objective = component(cfg.objective)
+    objective, units = component(cfg.objective), None
     try:
         objective.check(recordings.parts)
+        if scales is None and not recordings.lawful:
+            recordings, units = recordings.in_units(class_of(cfg.dynamics["_target_"]).commensurate)
         scales = scales or Scales.of(*recordings.slopes(), recordings.parts.get("inputs"))
     except ValueError as error:
         raise ConfigError(str(error)) from error
@@ -152,6 +154,7 @@ def build_learner(cfg: Config, recordings: Recordings, scales: Scales | None = N
         optimizer=component(cfg.optimizer),
         locality={"lambda_z": cfg.locality.lambda_z, "lambda_phi": cfg.locality.lambda_phi},
     )
+    learner.units = units
     return learner
 
 
@@ -218,15 +221,28 @@ class Trained:
         Raises:
             Foreign: the file holds something else.
         """
+        return cls.made(cfg, contents(content, training))
+
+    @classmethod
+    def made(cls, cfg: Config, kept: Mapping[str, Any]) -> Trained:
+        """From the configuration of a run and one of the `Learner.results` of its training, in the units of the data.
+
+        Raises:
+            Foreign: they are of something else.
+        """
         from metastruct.dynamics.dynamics import Scales
 
-        kept = contents(content, training)
         names = ("state_mean", "state_std", "derivative_std", "input_mean", "input_std")
         try:
-            model = build_model(cfg, Scales(**{name: kept["model"].get(f"dynamics.{name}") for name in names}))
+            scales = Scales(**{name: kept["model"].get(f"dynamics.{name}") for name in names})
+            model = build_model(cfg, scales)
             objective = component(cfg.objective)
             check_numbers(kept, model, objective.components(len(model.dynamics.state_mean)))
-            model.load_state_dict(kept["model"])
+            state = kept["model"]
+            if (units := kept.get("units")) is not None:
+                model = build_model(cfg, scales.outside(units_of(units, len(scales.state_mean))))
+                state = state | {f"dynamics.{name}": part for name, part in model.dynamics.named_buffers()}
+            model.load_state_dict(state)
             return cls.of(model, objective, kept)
         except (ConfigError, Foreign):
             raise

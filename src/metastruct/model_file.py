@@ -11,6 +11,10 @@ import warnings
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
+from metastruct.data.units import Units
+
 if TYPE_CHECKING:
     from metastruct.dynamics.model import ModulatedModel
 
@@ -80,3 +84,30 @@ def check_numbers(kept: Mapping[str, Any], model: ModulatedModel, kinds: int) ->
             raise Foreign("holds a variance below zero")
         if kept["diverged_at"] is None and not part.isfinite().all():
             raise Foreign(f"holds numbers in {name} that are not finite, and does not say that its training diverged")
+
+
+def units_of(kept: Any, size: int) -> Units:
+    """The units in which a model was trained.
+
+    Args:
+        size: of the state.
+
+    Raises:
+        Foreign: they are no units of such a state.
+    """
+    try:
+        values = {name: kept[name] for name in ("centre", "spread", "input_centre", "input_spread")}
+        parts = {name: None if value is None else np.asarray(value, dtype=np.float64) for name, value in values.items()}
+        units = Units(**parts, time=float(kept["time"]))  # type: ignore[arg-type]
+    except (TypeError, ValueError, KeyError, OverflowError):
+        raise Foreign("holds something else in the place of its units") from None
+    given = [part for part in parts.values() if part is not None]
+    positive = [units.spread, np.array(units.time), *([] if units.input_spread is None else [units.input_spread])]
+    shapes = units.centre.shape == units.spread.shape == (size,) and all(part.ndim == 1 for part in given)
+    if (
+        not shapes
+        or not all(np.isfinite(part).all() for part in given)
+        or not all((part > 0).all() for part in positive)
+    ):
+        raise Foreign("holds units that are no positive numbers")
+    return units

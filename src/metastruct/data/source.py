@@ -130,7 +130,7 @@ class Source:
 
         from metastruct.data.observations import Recordings
 
-        return Recordings(self.train, torch.float32)
+        return Recordings(self.train, torch.float32, lawful=self.law is not None)
 
     def support(self, shots: int, seed: int, reads: Sequence[str], window: int = 1) -> Observations:
         """Of each test member at most so many observations of its support trajectories, in float64."""

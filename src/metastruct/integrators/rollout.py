@@ -20,6 +20,7 @@ def rollout(flow: Flow, starts: Tensor, times: Tensor, integrator: Integrator) -
     touched by it. Steps of a driven flow end where its inputs have an instant.
 
     Args:
+        integrator: its `step_size` is in units of the flow's time scale.
         times: `[instants]`, or `[tasks, points, instants]` where every trajectory has its own; equal ones follow each
             other where a trajectory has ended.
 
@@ -33,10 +34,10 @@ def rollout(flow: Flow, starts: Tensor, times: Tensor, integrator: Integrator) -
                 f"{list(flow.inputs.times.shape)} instants for {list(times.shape)}; interpolate the inputs"
             )
         return _ragged(flow, starts, times, integrator)
-    x, states, now = starts, [starts], times[0]
+    x, states, now, longest = starts, [starts], times[0], integrator.step_size * flow.time_scale
     for stop in times[1:]:
         for begin, length in _stretches(flow, now, stop):
-            steps = math.ceil(float(length) / integrator.step_size * (1 - 1e-12))
+            steps = math.ceil(float(length) / longest * (1 - 1e-12))
             for number in range(steps):
                 h = length / steps
                 current = flow if flow.inputs is None else flow.during(begin + number * h, h)
@@ -57,9 +58,9 @@ def _stretches(flow: Flow, now: Tensor, stop: Tensor) -> list[tuple[Tensor, Tens
 
 def _ragged(flow: Flow, starts: Tensor, times: Tensor, integrator: Integrator) -> Tensor:
     """As many steps for all trajectories as the longest of their intervals wants, each of a length of its own."""
-    x, states = starts, [starts]
+    x, states, longest = starts, [starts], integrator.step_size * flow.time_scale
     for now, interval in zip(times.unbind(-1), times.diff(dim=-1).unbind(-1), strict=False):
-        steps = math.ceil(float(interval.max()) / integrator.step_size * (1 - 1e-12))
+        steps = math.ceil(float(interval.max()) / longest * (1 - 1e-12))
         for number in range(steps):
             h = interval / steps
             x = integrator.step(flow.during(now + number * h, h), x, h[..., None])
