@@ -14,6 +14,7 @@ import numpy as np
 
 from metastruct.data.family import Family
 from metastruct.data.tables.malformed import nearest
+from metastruct.data.tables.trajectories import of_pieces
 from metastruct.data.trajectory import Member, Trajectory
 
 KINDS = ("members", "trajectories", "none")
@@ -98,32 +99,31 @@ class HoldOut:
         return Division(train, tuple(test), support, (*notes, _support(support)))
 
     def _trajectories(self, family: Family) -> Division:
-        every = [name for names in family.trajectory_names for name in names]
+        whole = [list(dict.fromkeys(map(of_pieces, names))) for names in family.trajectory_names]
+        every = [name for names in whole for name in names]
         if strangers := [name for name in self.names if name not in every]:
             raise ValueError(
                 f"data.test_names names the trajectory {strangers[0]}, which is not there; "
                 f"{nearest(strangers[0], list(dict.fromkeys(every)))}"
             )
         train, parts, notes = [], [], []
-        for number, (member, names) in enumerate(zip(family.members, family.trajectory_names, strict=True)):
-            paths, chosen = dict(zip(names, member.trajectories, strict=True)), set[str]()
+        for number, (member, pieces) in enumerate(zip(family.members, family.trajectory_names, strict=True)):
+            names = whole[number] if len(whole[number]) > 1 else list(pieces)
+            paths, chosen = dict(zip(pieces, member.trajectories, strict=True)), set[str]()
             if len(names) > 1:
                 chosen = self._chosen(names, number)
             elif not self.names or self.names[0] in names:
                 share = self.fraction if self.folds is None else 1 / self.folds
                 earlier, later = cut(paths[names[0]], 1 - share, member.name)
-                paths, chosen = {"earlier": earlier, "later": later}, {"later"}
-                notes.append(f"held out: the later part of the one trajectory of member {member.name}")
-            kept = tuple(one for name, one in paths.items() if name not in chosen)
+                paths, chosen = {"earlier": earlier, "the later part": later}, {"the later part"}
+            held = {name for name in paths if name in chosen or of_pieces(name) in chosen}
+            kept = tuple(one for name, one in paths.items() if name not in held)
             if not kept:
                 raise ValueError(f"data.test_names holds out all trajectories of member {member.name}; leave it one")
             train.append(replace(member, trajectories=kept))
-            if chosen:
-                if len(names) > 1:
-                    notes.append(
-                        f"held out of member {member.name}: trajectory {', '.join(n for n in names if n in chosen)}"
-                    )
-                parts.append((member, kept, tuple(paths[name] for name in paths if name in chosen)))
+            if held:
+                notes.append(f"{', '.join(name for name in paths if name in held)} of {member.name}")
+                parts.append((member, kept, tuple(paths[name] for name in paths if name in held)))
         fewest = min(len(kept) for _, kept, _ in parts)
         support = self.support or fewest
         if support > fewest:
@@ -132,7 +132,7 @@ class HoldOut:
                 f"{support}"
             )
         test = tuple(replace(member, trajectories=kept[:support] + asked) for member, kept, asked in parts)
-        return Division(tuple(train), test, support, (*notes, _support(support)))
+        return Division(tuple(train), test, support, (f"held out: trajectories {'; '.join(notes)}", _support(support)))
 
     def _chosen(self, names: Sequence[str], stream: int) -> set[str]:
         """Of one list of names, those that are held out."""

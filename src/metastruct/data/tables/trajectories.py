@@ -19,6 +19,13 @@ from metastruct.data.tables.numbers import Array
 from metastruct.data.tables.table import Table
 from metastruct.data.trajectory import Member, Trajectory
 
+PIECE = " part "  # between the name of a trajectory and the number of what gaps left of it
+
+
+def of_pieces(name: str) -> str:
+    """The trajectory that a piece is of."""
+    return name.partition(PIECE)[0]
+
 
 @dataclass
 class Seen:
@@ -151,7 +158,7 @@ class _Rows:
             if len(part) == 1:
                 self.notes.append(f"{self.table.file}: {owner} has a piece of one instant: {self._places(part)}")
             arrays = {key: values[part] for key, values in self.parts.items()}
-            pieces[f"{name}/{number}" if several else name] = Trajectory(self.times[part], **arrays)
+            pieces[f"{name}{PIECE}{number}" if several else name] = Trajectory(self.times[part], **arrays)
         return pieces
 
     def _sorted(self, rows: Array, owner: str) -> Array:
