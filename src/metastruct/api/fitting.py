@@ -18,7 +18,7 @@ from metastruct.config import ConfigError, composed
 from metastruct.data.family import Family
 from metastruct.data.tables.reading import digest_of
 from metastruct.experiment import run
-from metastruct.facts import closest, options
+from metastruct.facts import closest, options, providing
 from metastruct.run import Run
 from metastruct.runs.files import read_checked, write_checked
 from metastruct.runs.folder import RunFolder
@@ -27,8 +27,8 @@ from metastruct.validation import validate
 
 def fit(
     family: Family,
-    dynamics: str = "hamiltonian",
-    modulation: str = "svd",
+    dynamics: str | None = None,
+    modulation: str | None = None,
     rank: int | None = None,
     steps: int | None = None,
     *,
@@ -45,7 +45,8 @@ def fit(
 
     Args:
         family: as `Family.from_frame`, `from_arrays` or `from_files` make it.
-        dynamics, modulation: the structure that its members have, and how they differ, as in conf/.
+        dynamics, modulation: the structure that its members have, and how they differ, as in conf/; None, those that
+            train.py takes.
         rank: of the modulation, where it has one.
         steps: outer steps; None, as many as train.py takes.
         test: members that are held out to measure on, a fraction or their names; None holds out none.
@@ -80,11 +81,11 @@ def fit(
 
 
 def _configured(choices: Mapping[str, Any]) -> DictConfig:
-    for group in ("dynamics", "modulation"):
+    for group in {"dynamics", "modulation"} & {*choices}:
         if choices[group] not in options(group):
             raise ValueError(f"{group}={choices[group]} is not known; {closest(str(choices[group]), options(group))}")
     try:
-        return composed("data=files", *(f"{name}={_word(value)}" for name, value in choices.items()))
+        return composed(providing("data", "read_files"), *(f"{name}={_word(value)}" for name, value in choices.items()))
     except (HydraException, OmegaConfBaseException) as error:
         raise ValueError(" ".join(str(error).split())) from None
 

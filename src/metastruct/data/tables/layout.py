@@ -82,9 +82,9 @@ def _names(names: Sequence[str]) -> tuple[str, ...]:
 
 
 def inferred(table: Table, member: str = "member", trajectory: str = "trajectory", time: str = "t") -> tuple[str, ...]:
-    """The states of a table that nobody named: every column of numbers that has no other part."""
+    """The states of a table that nobody named: columns with derivatives, else all of numbers without another part."""
     names = [name for name in table.columns if name not in (member, trajectory, time)]
-    names = [name for name in names if not (name[:1] == "d" and name[1:] in names)]
+    names = [name for name in names if f"d{name}" in names] or names
     return tuple(name for name in names if not isinstance(table.columns[name], Strange) and _numeric(table, name))
 
 
