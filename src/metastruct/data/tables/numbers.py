@@ -66,7 +66,7 @@ def _of_words(cells: Sequence[str], refuse: Refusal) -> Array:
             raise refuse(row, f"must be finite, got {cell.strip()[:40]}", EMPTY)
         if "_" in cell or not cell.isascii():  # Python reads these
             raise _not_a_number(row, cell, refuse)
-        if abs(value) > LARGEST and cell.strip().lstrip("+-").isdigit() and int(cell) != int(value):
+        if abs(value) >= LARGEST and cell.strip().lstrip("+-").isdigit() and int(cell) != int(value):
             raise _too_long(refuse, row, cell.strip()[:40])
         floats[row] = value
     return floats
