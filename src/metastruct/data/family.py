@@ -179,11 +179,10 @@ def _cells(column: Any) -> Array | Strange:
     if array.ndim != 1:
         return Strange(f"the shape {list(array.shape)}")
     if array.dtype.kind == "O":
+        array = np.array([None if type(cell).__name__ == "NAType" else cell for cell in array], dtype=object)
         for cell in array:
-            if not (cell is None or isinstance(cell, str | float | int) or cell is getattr(cell, "NA", cell)):
+            if not isinstance(cell, str | float | int | np.number | None) or isinstance(cell, bool):
                 return Strange(f"a {type(cell).__name__}")
-            if isinstance(cell, bool):
-                return Strange("truth values")
     return array
 
 

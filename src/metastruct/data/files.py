@@ -50,9 +50,17 @@ class Files(Source):
         seed: int,
         support_trajectories: int | None,
         held_inputs: bool,
-        **columns: Any,
+        states: Sequence[str],
+        inputs: Sequence[str],
+        labels: Sequence[str],
+        units: Mapping[str, str] | None,
+        member: str,
+        trajectory: str,
+        time: str,
     ):
-        family = Family.from_files(path, content=content, **columns)
+        columns = {"member": member, "trajectory": trajectory, "time": time}
+        parts = {"inputs": inputs, "labels": labels, "units": units}
+        family = Family.from_files(path, states, content=content, **parts, **columns)
         names = tuple(map(str, test_names))
         division = HoldOut(hold_out, names, test_fraction, folds, fold, seed, support_trajectories).divide(family)
         super().__init__(
