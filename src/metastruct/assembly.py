@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from metastruct.data.observations import Recordings
     from metastruct.data.outline import Outline
     from metastruct.data.source import Source
+    from metastruct.data.units import Units
     from metastruct.dynamics.dynamics import Scales
     from metastruct.dynamics.model import ModulatedModel
     from metastruct.evaluation.fitted import Protocol
@@ -59,6 +60,14 @@ def build_model(cfg: Config, scales: Scales) -> ModulatedModel:
         )
     except ValueError as error:
         raise ConfigError(str(error)) from error
+
+
+def model_outside(cfg: Config, model: ModulatedModel, units: Units) -> ModulatedModel:
+    """A model that was trained in units of its own as the same model in the units of the data."""
+    outside = build_model(cfg, model.dynamics.scales.outside(units))
+    constants = {f"dynamics.{name}": part for name, part in outside.dynamics.named_buffers()}
+    outside.load_state_dict(model.state_dict() | constants)
+    return outside
 
 
 def build_system(cfg: Config | DictConfig, count: int = 1) -> System | None:
@@ -238,11 +247,9 @@ class Trained:
             model = build_model(cfg, scales)
             objective = component(cfg.objective)
             check_numbers(kept, model, objective.components(len(model.dynamics.state_mean)))
-            state = kept["model"]
+            model.load_state_dict(kept["model"])
             if (units := kept.get("units")) is not None:
-                model = build_model(cfg, scales.outside(units_of(units, len(scales.state_mean))))
-                state = state | {f"dynamics.{name}": part for name, part in model.dynamics.named_buffers()}
-            model.load_state_dict(state)
+                model = model_outside(cfg, model, units_of(units, len(scales.state_mean)))
             return cls.of(model, objective, kept)
         except (ConfigError, Foreign):
             raise

@@ -105,6 +105,12 @@ class Dynamics(nn.Module, ABC):
             self.register_buffer("input_std", scales.input_std.clone())
         self.nets = nn.ModuleDict(self.make_nets(net, len(scales.state_mean)))
 
+    @property
+    def scales(self) -> Scales:
+        """The constants that it was made with, of those that a model keeps."""
+        names = ("state_mean", "state_std", "derivative_std", "input_mean", "input_std")
+        return Scales(**{name: getattr(self, name, None) for name in names}, time=self.time_scale)  # type: ignore[arg-type]
+
     @classmethod
     def commensurate(cls, spread: Array) -> Array:
         """The units of the components `[state]`, nearest to these, in which the law has the same form."""
