@@ -11,6 +11,7 @@ from metastruct.data.holdout import HoldOut
 from metastruct.data.outline import Outline
 from metastruct.data.source import Source
 from metastruct.data.tables.layout import Layout
+from metastruct.facts import providing
 
 if TYPE_CHECKING:
     from metastruct.systems.system import System
@@ -84,6 +85,11 @@ class Files(Source):
         Raises:
             ValueError: there is no path, or columns or what is held out make no sense.
         """
+        if system is not None:
+            simulating = providing("data", "simulates")
+            raise ValueError(
+                f"data=files knows no law, got system={system.name}; leave system out, or use {simulating}"
+            )
         if settings.get("path") is None:
             raise ValueError("data=files needs data.path, the file or the folder of trajectories, got null")
         if not settings.get("states"):
