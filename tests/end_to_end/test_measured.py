@@ -8,6 +8,7 @@ import pkgutil
 import shutil
 import subprocess
 import sys
+import tomllib
 from importlib import import_module
 from pathlib import Path
 
@@ -57,6 +58,7 @@ def test_a_run_on_files_measures_what_was_held_out_and_says_what_was_done(made):
     report = folder.report.read_text()
     assert "10 members, 40 trajectories, 800 instants of q, p" in report
     assert "held out: the members" in report
+    assert "units: t in s, q in rad" in report
 
 
 def test_the_run_is_loaded_without_its_file(made, tmp_path):
@@ -223,6 +225,31 @@ def test_a_fit_finds_the_law_whatever_the_units(family, tmp_path):
         np.testing.assert_allclose(one, other, rtol=0.05, atol=0.01)
 
 
+def test_a_fit_that_was_stopped_goes_on_and_ends_with_the_same_numbers(family, tmp_path, monkeypatch):
+    from metastruct.learners.learner import Learner
+
+    arguments = {"steps": 40, "progress": False, "settings": SETTINGS | {"trainer.checkpoint_seconds": 0}}
+    whole = metastruct.fit(family, outputs=tmp_path / "whole", **arguments)
+    advance, steps = Learner.advance, []
+
+    def stopped(learner: Learner) -> None:
+        if learner.outer_step == 20 and len(steps) < 3:
+            raise KeyboardInterrupt
+        steps.append(learner.outer_step)
+        advance(learner)
+
+    monkeypatch.setattr(Learner, "advance", stopped)
+    with pytest.raises(KeyboardInterrupt):
+        metastruct.fit(family, outputs=tmp_path / "stopped", **arguments)
+    steps.append(-1)
+    resumed = metastruct.fit(family, outputs=tmp_path / "stopped", **arguments)
+    assert steps == [0, 10, -1, 20, 30], "it did not begin again"
+    assert resumed.history == whole.history
+    assert resumed.folder.name == whole.folder.name
+    states = [torch.load(each.folder / "model.ckpt", weights_only=True)["model"] for each in (whole, resumed)]
+    assert all(torch.equal(states[0][name], states[1][name]) for name in states[0])
+
+
 @pytest.mark.parametrize(
     ("arguments", "told"),
     [
@@ -328,6 +355,12 @@ def test_help_and_unknown_words_answer_at_once_without_what_is_heavy():
     for name, text in subcommands().items():
         assert f"{name} " in done.stdout
         assert text.endswith(".")
+
+
+def test_the_entry_point_is_the_command():
+    project = tomllib.loads((CONF.parent / "pyproject.toml").read_text())["project"]
+    module, _, name = project["scripts"]["metastruct"].partition(":")
+    assert getattr(import_module(module), name) is main
 
 
 def test_metastruct_train_is_train(capsys):
