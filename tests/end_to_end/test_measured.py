@@ -70,6 +70,28 @@ def test_the_run_is_loaded_without_its_file(made, tmp_path):
     assert next(step for step, _ in model.history) > 0
 
 
+def test_no_number_of_a_run_depends_on_units(tiny, tmp_path):
+    """Neither of one component against another, nor of time, nor where zero is."""
+    table = pd.read_csv(EXAMPLE)
+    table.to_csv(tmp_path / "plain.csv", index=False)
+    for names, unit in {("t",): 2.0**-30, ("q", "dq"): 2.0**-20, ("p", "dp"): 2.0**20, ("dq", "dp"): 2.0**30}.items():
+        table[[*names]] *= unit
+    table.to_csv(tmp_path / "scaled.csv", index=False)
+    metrics = []
+    for name in ("plain", "scaled"):
+        words = (*WORDS, f"data.path={tmp_path / name}.csv", "optimizer=adam", "trainer.steps=30")
+        folder = run(tiny(tmp_path / "outputs", *words))
+        kept = torch.load(folder.model, weights_only=True)
+        rows = [line.split(",")[-3:] for line in folder.records.read_text().splitlines()[1:]]
+        metrics.append((kept["history"], {(c, m): float(v) for c, m, v in rows if m != "energy_drift"}))
+    (history, one), (other_history, other) = metrics
+    assert history == other_history, "the same bits"
+    assert one.keys() == other.keys()
+    assert {("q", "trajectory_error"), ("", "observed_field_error"), ("p", "observed_field_error")} <= one.keys()
+    for key in one:
+        np.testing.assert_allclose(other[key], one[key], rtol=1e-6, atol=1e-12, err_msg=str(key))
+
+
 def test_an_edited_file_is_another_training_and_one_that_was_moved_or_touched_is_none(made, tiny, tmp_path, capsys):
     folder, path, outputs = made
     before = trainings(outputs)
