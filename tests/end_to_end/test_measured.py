@@ -279,7 +279,7 @@ def test_a_fit_that_was_stopped_goes_on_and_ends_with_the_same_numbers(family, t
         ({"modulation": "svdd"}, "modulation=svdd is not known; did you mean svd"),
         ({"modulation": "shift", "rank": 3}, "rank=3 has no meaning for modulation=shift"),
         ({"rank": 0}, "rank must be at least 1, got 0"),
-        ({"settings": {"net.wdth": 3}}, "net.wdth"),
+        ({"settings": {"net.wdth": 3}}, "net.wdth is not a setting"),
         ({"test": 2.0}, "test_fraction must be above 0 and below 1, got 2.0"),
         ({"test": ["rod 77"]}, "names the member rod 77, which is not there"),
         ({"test": "rod 1"}, "test must be a fraction, or a list of names"),
