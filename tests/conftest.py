@@ -16,7 +16,7 @@ from pairs import crossed, effect, separately
 
 from metastruct import config
 from metastruct.config import COMPONENTS, ConfigError, groups
-from metastruct.facts import brings, by_default
+from metastruct.facts import brings, by_default, facts_of
 from metastruct.needs import Piece, Unmet, unmet
 from metastruct.sweeps.table import configured
 from metastruct.validation import validate
@@ -149,13 +149,21 @@ def beside(group: str, option: str) -> tuple[str, ...]:
     others = [other for other in ("learner", "modulation", "system", "net") if other != group]
     companions = [((other, name),) for other in others for name in groups()[other]]
     for choices in sorted([(), *companions], key=lambda choices: len(unmet_by_default((*choices, (group, option))))):
-        overrides = tuple(f"{other}={name}" for other, name in (*choices, (group, option)))
+        overrides = tuple(f"{other}={name}" for other, name in (*choices, (group, option))) + example(group, option)
         try:
             validate(configuration(*overrides))
         except ConfigError:
             continue
         return overrides
     raise AssertionError(f"nothing goes with {group}={option}")
+
+
+def example(group: str, option: str) -> tuple[str, ...]:
+    """The settings without which a piece makes no sense, as the words of its example; files lie in the repository."""
+    settings = facts_of(group, option).example if group in COMPONENTS else {}
+    root = f"{config.CONF.parent}/"
+    words = {name: f"{root}{value}" if name == "path" else f"[{','.join(value)}]" for name, value in settings.items()}
+    return tuple(f"{group}.{name}={word}" for name, word in words.items())
 
 
 def unmet_by_default(choices: tuple[tuple[str, str], ...]) -> list[Unmet]:

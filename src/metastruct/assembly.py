@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from metastruct.data.observations import Recordings
     from metastruct.data.outline import Outline
     from metastruct.data.source import Source
+    from metastruct.data.units import Units
     from metastruct.dynamics.dynamics import Scales
     from metastruct.dynamics.model import ModulatedModel
     from metastruct.evaluation.fitted import Protocol
@@ -53,6 +54,14 @@ def build_model(cfg: Config, scales: Scales) -> ModulatedModel:
         )
     except ValueError as error:
         raise ConfigError(str(error)) from error
+
+
+def model_outside(cfg: Config, model: ModulatedModel, units: Units) -> ModulatedModel:
+    """A model that was trained in units of its own as the same model in the units of the data."""
+    outside = build_model(cfg, model.dynamics.scales.outside(units))
+    constants = {f"dynamics.{name}": part for name, part in outside.dynamics.named_buffers()}
+    outside.load_state_dict(model.state_dict() | constants)
+    return outside
 
 
 def build_system(cfg: Config | DictConfig, count: int = 1) -> System | None:
@@ -129,9 +138,11 @@ def build_learner(cfg: Config, recordings: Recordings, scales: Scales | None = N
     from metastruct.dynamics.dynamics import Scales
 
     torch.manual_seed(cfg.seed)
-    objective = component(cfg.objective)
+    objective, units = component(cfg.objective), None
     try:
         objective.check(recordings.parts)
+        if scales is None and not recordings.lawful:
+            recordings, units = recordings.in_units(class_of(cfg.dynamics["_target_"]).commensurate)
         scales = scales or Scales.of(*recordings.slopes(), recordings.parts.get("inputs"))
     except ValueError as error:
         raise ConfigError(str(error)) from error
@@ -146,6 +157,7 @@ def build_learner(cfg: Config, recordings: Recordings, scales: Scales | None = N
         optimizer=component(cfg.optimizer),
         locality={"lambda_z": cfg.locality.lambda_z, "lambda_phi": cfg.locality.lambda_phi},
     )
+    learner.units = units
     return learner
 
 

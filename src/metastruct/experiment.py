@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 def run(cfg: DictConfig, provenance: Provenance | None = None) -> RunFolder:
     """Train, adapt, measure and leave everything in one run folder; what is there already is not done again.
 
-    With replicas, one folder for each seed; the first is returned.
+    With replicas, one folder for each seed; the first is returned. Where no member is held out, the model is all.
 
     Args:
         cfg: as Hydra composes it.
@@ -63,7 +63,11 @@ def _single(run: Run, provenance: Provenance) -> RunFolder:
         with locked(folder.path, lambda: note(f"waiting for another process that works in {folder.path}")):
             metrics = None if force else folder.finished()
             if metrics is None:
-                print_result(_made(run, source, seconds, provenance), folder.path)
+                metrics = _made(run, source, seconds, provenance)
+                if metrics is None:
+                    note(f"nothing is held out, so nothing is measured; the model is in {folder.path}")
+                else:
+                    print_result(metrics, folder.path)
                 return folder
     note(f"finished before, on {metrics['date']}; force=true repeats it")
     if run.config.evaluation.figures and not folder.figures.exists():
@@ -128,7 +132,7 @@ def _source(config: Config) -> Source:
     return build_source(config, note)
 
 
-def _made(run: Run, source: Source, seconds: dict[str, float], provenance: Provenance) -> dict[str, Any]:
+def _made(run: Run, source: Source, seconds: dict[str, float], provenance: Provenance) -> dict[str, Any] | None:
     from metastruct.reports.figures import draw_all
     from metastruct.tracking.console import note, working
 
@@ -139,6 +143,10 @@ def _made(run: Run, source: Source, seconds: dict[str, float], provenance: Prove
     content, trained = _trained(run, source, logger)
     write_atomically(folder.config, run.as_yaml())
     write_checked(folder.model, content)
+    if source.report:
+        write_atomically(folder.report, "".join(f"{line}\n" for line in source.report))
+    if not source.test:
+        return None
     if trained.diverged_at is not None:
         note(f"the training diverged at outer step {trained.diverged_at}: every test task counts as diverged")
     seconds["training"] = trained.seconds

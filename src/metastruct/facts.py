@@ -9,7 +9,8 @@ ignores                 settings of any piece that nothing reads beside it: {set
 needs                   group: {what: for people, word: value or the values that will do}
 values                  setting: its bounds, such as "at least 1 and below 8", or the list of its choices
 exactness, instead      of an adaptation: how exact a fit is, and who stands in where its needs are not met by default
-only_measured           of a data source: the settings that no training depends on
+only_measured, outside  of a data source: the settings that no training depends on, and those that no result does
+example                 settings without which a piece makes no sense, as an example has them
 trains                  of a learner: has it a meta-training?
 prefers                 of a system: settings that others have another default for
 search                  what a search of its settings draws: `metastruct.search.space`
@@ -55,6 +56,8 @@ class Facts:
     exactness: int = 0
     instead: str | None = None
     only_measured: Sequence[str] = ()
+    outside: Sequence[str] = ()
+    example: Mapping[str, Any] = field(default_factory=dict)
     trains: bool = True
     prefers: Mapping[str, Any] = field(default_factory=dict)
     search: dict[str, Any] = field(default_factory=dict)

@@ -11,6 +11,9 @@ import warnings
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
+from metastruct.data.units import Units
 from metastruct.runs.arrays import unpacks_to
 
 if TYPE_CHECKING:
@@ -125,3 +128,30 @@ def _is_step(value: Any) -> bool:
 def _is_entry(row: Any) -> bool:
     """A step and its loss?"""
     return isinstance(row, list | tuple) and len(row) == 2 and _is_step(row[0]) and type(row[1]) is float
+
+
+def units_of(kept: Any, size: int) -> Units:
+    """The units in which a model was trained.
+
+    Args:
+        size: of the state.
+
+    Raises:
+        Foreign: they are no units of such a state.
+    """
+    try:
+        values = {name: kept[name] for name in ("centre", "spread", "input_centre", "input_spread")}
+        parts = {name: None if value is None else np.asarray(value, dtype=np.float64) for name, value in values.items()}
+        units = Units(**parts, time=float(kept["time"]))  # type: ignore[arg-type]
+    except (TypeError, ValueError, KeyError, OverflowError):
+        raise Foreign("holds something else in the place of its units") from None
+    given = [part for part in parts.values() if part is not None]
+    positive = [units.spread, np.array(units.time), *([] if units.input_spread is None else [units.input_spread])]
+    shapes = units.centre.shape == units.spread.shape == (size,) and all(part.ndim == 1 for part in given)
+    if (
+        not shapes
+        or not all(np.isfinite(part).all() for part in given)
+        or not all((part > 0).all() for part in positive)
+    ):
+        raise Foreign("holds units that are no positive numbers")
+    return units

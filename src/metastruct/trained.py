@@ -6,9 +6,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from metastruct.assembly import build_model, codes_kept, component
+from metastruct.assembly import build_model, codes_kept, component, model_outside
 from metastruct.config import Config, ConfigError
-from metastruct.model_file import Foreign, check_numbers, contents
+from metastruct.model_file import Foreign, check_numbers, contents, units_of
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -53,20 +53,27 @@ class Trained:
         Raises:
             Foreign: the file holds something else.
         """
-        return cls.kept(cfg, contents(content, training))
+        return cls.made(cfg, contents(content, training))
 
     @classmethod
-    def kept(cls, cfg: Config, kept: Mapping[str, Any]) -> Trained:
-        """The same from what a file holds, whoever wrote it; errors as of `load`."""
+    def made(cls, cfg: Config, kept: Mapping[str, Any]) -> Trained:
+        """From the configuration of a run and one of the `Learner.results` of its training, in the units of the data.
+
+        Raises:
+            Foreign: they are of something else.
+        """
         from metastruct.dynamics.dynamics import Scales
 
         names = ("state_mean", "state_std", "derivative_std", "input_mean", "input_std")
         try:
-            model = build_model(cfg, Scales(**{name: kept["model"].get(f"dynamics.{name}") for name in names}))
+            scales = Scales(**{name: kept["model"].get(f"dynamics.{name}") for name in names})
+            model = build_model(cfg, scales)
             objective = component(cfg.objective)
             kinds = objective.components(len(model.dynamics.state_mean))
             check_numbers(kept, model, kinds, codes_kept(cfg))
             model.load_state_dict(kept["model"])
+            if (units := kept.get("units")) is not None:
+                model = model_outside(cfg, model, units_of(units, len(scales.state_mean)))
             return cls.of(model, objective, kept)
         except (ConfigError, Foreign):
             raise

@@ -207,7 +207,10 @@ def test_a_driven_member_is_adapted_and_rolled_out_from_python(tmp_path):
         (("evaluation.metrics=[field_error]",), "field_error, which needs a known vector field .* got data=measured"),
         (("data.states=[q,p,s]",), "train member 0 must have 3 states, as the others, got 2"),
         (("data.states=[]",), r"data=measured must name its states in a list such as states: \[q, p\]"),
-        (("data=simulated", "~system"), "needs a system whose law is integrated, got no system; use data=measured"),
+        (
+            ("data=simulated", "~system"),
+            "needs a system whose law is integrated, got no system; use data=files or measured",
+        ),
     ],
     ids=lambda value: value[0] if isinstance(value, tuple) else "",
 )

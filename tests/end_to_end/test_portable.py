@@ -111,6 +111,10 @@ DAMAGES = {
         "training.codes|codes that are not finite",
     ),
     "no training": (lambda path: altered(path, text={"training": "[]"}), "how its training went"),
+    "no scale of time": (
+        lambda path: altered(path, text={"training": '{"seconds": 1, "diverged_at": null, "time_scale": 0}'}),
+        "how its training went",
+    ),
     "a payload": (
         lambda path: altered(path, text={"configuration": configuration(path) + "tag: !!python/object:os.system x\n"}),
         "without aliases and tags",

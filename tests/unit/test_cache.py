@@ -15,7 +15,7 @@ from omegaconf import OmegaConf
 from metastruct.assembly import build_source, build_system
 from metastruct.data import cache
 from metastruct.data.cache import cached_simulation
-from metastruct.facts import options
+from metastruct.facts import facts_of, options
 from metastruct.runs.files import write_checked
 from metastruct.runs.keys import evaluation_key
 from metastruct.systems.duffing import Duffing
@@ -137,7 +137,11 @@ def test_another_setting_of_a_constructor_is_another_file(tmp_path, simulations)
 
 
 FEW = ("train_tasks=2", "test_tasks=1", "trajectories=3", "support_trajectories=1", "points=5", "horizon=0.5")
-CASES = [("system", option) for option in options("system")] + [("data", option) for option in options("data")]
+CASES = [("system", option) for option in options("system")] + [
+    ("data", option)
+    for option in options("data")
+    if "system" in facts_of("data", option).needs  # that simulate
+]
 
 
 @pytest.mark.parametrize(("group", "option"), CASES)

@@ -50,6 +50,7 @@ def spread(
         driving = None if u is None else u.expand(*states.shape[:-1], -1)
         return model.dynamics.vector_field(states, updates, driving) + offset[:, None]
 
-    flow = Flow(field, None, None if inputs is None else Signal(times, inputs))
+    signal = None if inputs is None else Signal(times, inputs)
+    flow = Flow(field, None, signal, model.dynamics.time_scale)
     paths = rollout(flow, x + start[:, None], times, RK4(fields.integrator.step_size))
     return ((paths[:count] - paths[count:]) / 2).square().sum(0).sqrt()

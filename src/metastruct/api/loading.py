@@ -41,7 +41,7 @@ def load(run_folder: str | Path) -> Model:
         then = "another command makes it now; wait for that" if is_locked(folder.path) else again
         raise ValueError(f"{folder.model} does not have the sum in {sum_file(folder.model).name}; {then}")
     try:
-        return Model(cfg, Trained.load(run.config, content, run.training.name))
+        return Model(cfg, Trained.load(run.config, content, run.training.name), folder.path)
     except Foreign as problem:
         raise ValueError(f"{folder.model} {problem}; run its command again with force=true") from None
 

@@ -103,7 +103,8 @@ class Member:
     def rollout(self, x0: ArrayLike, times: ArrayLike, inputs: ArrayLike | None = None) -> Array:
         """States `[..., times, state]` at the increasing times `[times]`, from x0 `[..., state]` at times[0].
 
-        The steps between two times are never longer than the `step_size` of the run's integrator.
+        The steps between two times are never longer than the `step_size` of the run's integrator, in units of the time
+        that the training took where no law gave one.
 
         Args:
             inputs: what drives the member at these times `[times, input]`, joined by straight lines.

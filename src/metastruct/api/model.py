@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -30,9 +31,15 @@ PARTS = ("states", *NAMES.values())
 
 
 class Model:
-    """A meta-trained network that adapts to new members of its family."""
+    """A meta-trained network that adapts to new members of its family.
 
-    def __init__(self, cfg: DictConfig, trained: Trained):
+    Attributes:
+        history: outer steps and the training loss there.
+        folder: of the run, where it was loaded from one.
+    """
+
+    def __init__(self, cfg: DictConfig, trained: Trained, folder: Path | None = None):
+        self.history, self.folder = trained.history, folder
         self._cfg, self._trained = cfg, trained
         self.system: str = (cfg.system or cfg.data).name
         self.state_dim = len(trained.model.dynamics.state_mean)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -53,7 +54,13 @@ def write(members: Members | Member, path: str | Path) -> Path:
         "format": FORMAT,
         "configuration": _portable(members.model.run).as_yaml(),
         "provenance": json.dumps(here()),
-        "training": json.dumps({"seconds": trained.seconds, "diverged_at": trained.diverged_at}),
+        "training": json.dumps(
+            {
+                "seconds": trained.seconds,
+                "diverged_at": trained.diverged_at,
+                "time_scale": trained.model.dynamics.time_scale,
+            }
+        ),
     }
     write_atomically(path, save(tensors, text | {"sha256": sum_of(tensors, text)}))
     return path
@@ -129,7 +136,10 @@ def _trained(run: Run, tensors: Tensors, text: Mapping[str, str]) -> Trained:
     try:
         training = json.loads(text["training"])
         seconds, diverged_at = float(training["seconds"]), training["diverged_at"]
-    except (ValueError, TypeError, KeyError):
+        time_scale = float(training["time_scale"])
+        if not 0 < time_scale < math.inf:
+            raise ValueError("no scale of time")
+    except (ValueError, TypeError, KeyError, OverflowError):
         raise Foreign("does not say how its training went") from None
     kept: dict[str, Any] = {
         "model": {name.removeprefix("model."): v for name, v in tensors.items() if name.startswith("model.")},
@@ -139,7 +149,9 @@ def _trained(run: Run, tensors: Tensors, text: Mapping[str, str]) -> Trained:
         "history": [],
         "diverged_at": diverged_at,
     }
-    return Trained.kept(run.config, kept)
+    trained = Trained.made(run.config, kept)
+    trained.model.dynamics.time_scale = time_scale
+    return trained
 
 
 def _fit(tensors: Tensors, code_dim: int) -> Fit:

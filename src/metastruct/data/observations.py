@@ -15,6 +15,7 @@ import torch
 from torch import Tensor
 
 from metastruct.data.trajectory import Array, Member, check_alike
+from metastruct.data.units import Units
 
 PARTS = ("states", "derivatives", "inputs", "times")
 
@@ -78,6 +79,7 @@ class Recordings:
     Args:
         members: what is seen; all have derivatives and inputs, or none.
         dtype: of the numbers.
+        lawful: has a law said in which units they are? Else a training takes units of its own.
 
     Raises:
         ValueError: some members have parts that others do not have.
@@ -87,8 +89,9 @@ class Recordings:
         lengths: samples of every trajectory of every task.
     """
 
-    def __init__(self, members: Sequence[Member], dtype: torch.dtype):
+    def __init__(self, members: Sequence[Member], dtype: torch.dtype, lawful: bool = True):
         check_alike(members)
+        self.lawful = lawful
         self.members = tuple(members)
         self.lengths = [[len(trajectory) for trajectory in member.trajectories] for member in members]
         every = [trajectory for member in members for trajectory in member.trajectories]
@@ -123,6 +126,12 @@ class Recordings:
         parts = (np.concatenate([one.states for one in longer]), np.concatenate(differences))
         places, slopes = (torch.as_tensor(part, dtype=states.dtype) for part in parts)
         return places, slopes
+
+    def in_units(self, commensurate: Callable[[Array], Array]) -> tuple[Recordings, Units]:
+        """The same in units of their own, and these; errors as of `slopes`."""
+        _, slopes = Recordings(self.members, torch.float64).slopes()
+        units = Units.of(self.members, slopes.numpy(), commensurate)
+        return Recordings([*map(units.inside, self.members)], self.parts["states"].dtype), units
 
     @property
     def counts(self) -> Array:

@@ -21,17 +21,22 @@ class Source:
     Args:
         name: of the family, for people.
         state_names: of the components.
-        train, test: members of either kind.
+        train, test: members of either kind; without any of the second, nothing can be measured.
         support_trajectories: of a test member, that it is adapted to; what it is measured against are the others.
         law: what the members obey, where it is known; else nothing can ask for the true field or the true energy.
         input_names: of the signals that drive the members.
         parameter_names: of what tells members apart, where that is known.
         held_inputs: does an input stay as it is from one instant to the next? Else it goes along a straight line.
 
+    Attributes:
+        report: what was done to what was read, one line each.
+
     Raises:
-        ValueError: a split is empty, members differ in what is known of them, or one does not have the components that
-            are named.
+        ValueError: there is nothing to train on, members differ in what is known of them, or one does not have the
+            components that are named.
     """
+
+    report: tuple[str, ...] = ()
 
     def __init__(
         self,
@@ -54,9 +59,9 @@ class Source:
             raise ValueError(f"a law takes no inputs, got {', '.join(self.input_names)}; leave the law out")
         if support_trajectories < 1:
             raise ValueError(f"support_trajectories must be at least 1, got {support_trajectories}")
+        if not self.train:
+            raise ValueError("a source needs train members, got none")
         for split, members, fewest in (("train", self.train, 1), ("test", self.test, support_trajectories + 1)):
-            if not members:
-                raise ValueError(f"a source needs {split} members, got none")
             for number, member in enumerate(members):
                 self._check(f"{split} member {number}", member, fewest)
 
@@ -125,7 +130,7 @@ class Source:
 
         from metastruct.data.observations import Recordings
 
-        return Recordings(self.train, torch.float32)
+        return Recordings(self.train, torch.float32, lawful=self.law is not None)
 
     def support(self, shots: int, seed: int, reads: Sequence[str], window: int = 1) -> Observations:
         """Of each test member at most so many observations of its support trajectories, in float64."""
@@ -151,7 +156,9 @@ class Source:
     def described(self, split: str) -> list[str]:
         """What is known of each member of a split, for people."""
         mu = self.parameters(split)
-        return [f"member {number}" for number in range(len(mu))] if self.law is None else self.law.described(mu)
+        if self.law is not None:
+            return self.law.described(mu)
+        return [member.name or f"member {number}" for number, member in enumerate(getattr(self, split))]
 
     @property
     def plane(self) -> tuple[int, int]:

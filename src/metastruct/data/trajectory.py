@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 Array = np.ndarray
+PARTS = ("times", "states", "derivatives", "inputs")
 
 
 @dataclass(frozen=True)
@@ -34,7 +35,7 @@ class Trajectory:
         if np.ndim(self.times) != 1 or not len(self.times):
             raise ValueError(f"times must have the shape [instants], got {list(np.shape(self.times))}")
         count = len(self.times)
-        for name in ("states", "derivatives", "inputs"):
+        for name in PARTS[1:]:
             values = getattr(self, name)
             if values is None:
                 continue
@@ -65,6 +66,10 @@ class Trajectory:
         parts = {"states": self.states, "derivatives": self.derivatives, "inputs": self.inputs}
         return {name: values.shape[1] for name, values in parts.items() if values is not None} | {"times": 1}
 
+    def part(self, instants: slice) -> Trajectory:
+        """The trajectory at some of its instants."""
+        return replace(self, **{name: getattr(self, name)[instants] for name in self.widths})
+
 
 @dataclass(frozen=True)
 class Member:
@@ -73,6 +78,7 @@ class Member:
     Args:
         trajectories: at least one; either all of them have derivatives, and inputs, or none.
         parameters: its true mu `[parameters]`, or another label; for laws, plots and probes, never for a model.
+        name: what people call it, where it has a name.
 
     Raises:
         ValueError: its trajectories do not have the same parts.
@@ -80,6 +86,7 @@ class Member:
 
     trajectories: tuple[Trajectory, ...]
     parameters: Array | None = None
+    name: str = ""
 
     def __post_init__(self) -> None:
         for number, trajectory in enumerate(self.trajectories):

@@ -7,13 +7,15 @@ the system's own units on the outside, `[..., tasks, points, state]`, and of spr
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
+from metastruct.data.trajectory import Array
+from metastruct.data.units import Units
 from metastruct.facts import providing
 from metastruct.integrators.flow import Flow
 from metastruct.integrators.signal import Signal
@@ -26,7 +28,8 @@ from metastruct.recording import Recorded
 class Scales:
     """Constants of the training data, each `[state]`: mean and spread of states, spread and mean of derivatives.
 
-    Where inputs drive the members, also their mean and spread, each `[input]`. The mean derivative, the drift, and the
+    Where inputs drive the members, also their mean and spread, each `[input]`. `time` is the unit of the steps of
+    integrators, in the time of the data. The mean derivative, the drift, and the
     matrix of the linear law nearest to the data, `[state, state]`, only say where a training starts; a model that is
     loaded needs none.
     """
@@ -38,6 +41,22 @@ class Scales:
     linear: Tensor | None = None
     input_mean: Tensor | None = None
     input_std: Tensor | None = None
+    time: float = 1.0
+
+    def outside(self, units: Units) -> Scales:
+        """The same constants in the units of the data, in float64, for a model that was trained in units of its own."""
+
+        def moved(mean: Tensor, std: Tensor, centre: Array | None, spread: Array | None) -> tuple[Tensor, Tensor]:
+            unit = torch.as_tensor(spread, dtype=torch.float64)
+            return torch.as_tensor(centre, dtype=torch.float64) + unit * mean, unit * std
+
+        mean, std = moved(self.state_mean, self.state_std, units.centre, units.spread)
+        slope = torch.as_tensor(units.spread, dtype=torch.float64) / units.time * self.derivative_std
+        scales = Scales(mean, std, slope, time=units.time)
+        if self.input_mean is None or self.input_std is None:
+            return scales
+        driving = moved(self.input_mean, self.input_std, units.input_centre, units.input_spread)
+        return replace(scales, input_mean=driving[0], input_std=driving[1])
 
     @classmethod
     def of(cls, states: Tensor, derivatives: Tensor, inputs: Tensor | None = None) -> Scales:
@@ -66,12 +85,14 @@ class Dynamics(nn.Module, ABC):
     state_std: Tensor
     derivative_std: Tensor
     nets: nn.ModuleDict
+    time_scale: float = 1.0  # in which the steps of integrators are counted
     takes_inputs: bool = False  # may u(t) drive it?
     conserves: bool = False  # has it an energy that its flow keeps?
     dissipates: bool = False  # has it an entropy that its flow never lowers?
 
     def __init__(self, net: MakeNet, scales: Scales):
         super().__init__()
+        self.time_scale = scales.time
         self.register_buffer("state_mean", scales.state_mean.clone())
         self.register_buffer("state_std", scales.state_std.clone())
         self.register_buffer("derivative_std", scales.derivative_std.clone())
@@ -84,6 +105,17 @@ class Dynamics(nn.Module, ABC):
             self.register_buffer("input_mean", scales.input_mean.clone())
             self.register_buffer("input_std", scales.input_std.clone())
         self.nets = nn.ModuleDict(self.make_nets(net, len(scales.state_mean)))
+
+    @property
+    def scales(self) -> Scales:
+        """The constants that it was made with, of those that a model keeps."""
+        names = ("state_mean", "state_std", "derivative_std", "input_mean", "input_std")
+        return Scales(**{name: getattr(self, name, None) for name in names}, time=self.time_scale)  # type: ignore[arg-type]
+
+    @classmethod
+    def commensurate(cls, spread: Array) -> Array:
+        """The units of the components `[state]`, nearest to these, in which the law has the same form."""
+        return spread
 
     @abstractmethod
     def make_nets(self, net: MakeNet, state_dim: int) -> dict[str, Net]:
@@ -138,7 +170,7 @@ class Dynamics(nn.Module, ABC):
 
         replayed = Recorded(lambda *states: (field(*states),))
         energy = partial(self.energy, updates=updates) if self.conserves and inputs is None else None
-        return Flow((lambda *states: replayed(*states)[0]) if recorded else field, energy, inputs)
+        return Flow((lambda *states: replayed(*states)[0]) if recorded else field, energy, inputs, self.time_scale)
 
     @property
     def sites(self) -> list[Site]:

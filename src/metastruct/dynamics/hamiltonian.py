@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import numpy as np
 import torch
 from torch import Tensor
 
+from metastruct.data.trajectory import Array
 from metastruct.dynamics.dynamics import Dynamics, MakeNet, Scales
 from metastruct.nets.net import Net
 from metastruct.nets.site import Updates, under
@@ -27,6 +29,14 @@ class Hamiltonian(Dynamics):
         self.register_buffer("energy_scale", natural.log().mean().exp())
         poisson = torch.eye(2 * n).roll(n, 0) * torch.ones(2 * n).index_fill(0, torch.arange(n), -1.0)[:, None]
         self.register_buffer("to_field", self.energy_scale / self.state_std[:, None] * poisson.to(natural))
+
+    @classmethod
+    def commensurate(cls, spread: Array) -> Array:
+        """Units of q_i and p_i whose product, that of an action, is the same for all i: such a change is canonical."""
+        q, p = np.split(spread, 2) if len(spread) % 2 == 0 else (spread, spread)
+        action = (q * p) / (q * p)[0]
+        stretch = np.sqrt(np.exp(np.log(action).mean()) / action)
+        return np.concatenate([q * stretch, p * stretch])[: len(spread)]
 
     def make_nets(self, net: MakeNet, state_dim: int) -> dict[str, Net]:
         if state_dim % 2:

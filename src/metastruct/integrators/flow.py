@@ -25,11 +25,17 @@ class Flow:
             shape as the states.
         energy: maps states `[..., state]` to an energy `[...]` that f keeps; None where it keeps none.
         inputs: u(t); None where nothing drives the flow.
+        time_scale: the time in which the steps of integrators are counted.
     """
 
     def __init__(
-        self, vector_field: Callable[..., Tensor], energy: Function | None = None, inputs: Signal | None = None
+        self,
+        vector_field: Callable[..., Tensor],
+        energy: Function | None = None,
+        inputs: Signal | None = None,
+        time_scale: float = 1.0,
     ):
+        self.time_scale = time_scale
         self._vector_field, self._energy, self.inputs = vector_field, energy, inputs
         self._evaluations = [0]  # one count for a flow and its steps
         self._step: tuple[Tensor, Tensor] | None = None

@@ -17,7 +17,8 @@ class Integrator(ABC):
     """A scheme x -> x + h phi(x, h).
 
     Args:
-        step_size: longest step; the time between two outputs is divided into equal steps no longer than it.
+        step_size: longest step, in units of the flow's time scale, which is one where a law gives the units; the time
+            between two outputs is divided into equal steps no longer than it.
     """
 
     order: int  # the global error falls as h^order

@@ -19,6 +19,7 @@ def rollout(flow: Flow, starts: Tensor, times: Tensor, integrator: Integrator) -
     touched by it. Steps of a driven flow end where its inputs have an instant.
 
     Args:
+        integrator: its `step_size` is in units of the flow's time scale.
         times: `[instants]`, or `[tasks, points, instants]` where every trajectory has its own; equal ones follow each
             other where a trajectory has ended.
 
@@ -26,7 +27,7 @@ def rollout(flow: Flow, starts: Tensor, times: Tensor, integrator: Integrator) -
         ValueError: trajectories of different times are driven by inputs at other instants than these, or there are more
             than a million steps.
     """
-    check_steps(times, integrator)
+    check_steps(times, integrator, flow.time_scale)
     if times.dim() > 1:
         if flow.inputs is not None and not torch.equal(flow.inputs.times, times):
             raise ValueError(
@@ -37,7 +38,7 @@ def rollout(flow: Flow, starts: Tensor, times: Tensor, integrator: Integrator) -
     x, states, now = starts, [starts], times[0]
     for stop in times[1:]:
         for begin, length in _stretches(flow, now, stop):
-            steps = integrator.steps(float(length))
+            steps = integrator.steps(float(length) / flow.time_scale)
             for number in range(steps):
                 h = length / steps
                 current = flow if flow.inputs is None else flow.during(begin + number * h, h)
@@ -47,18 +48,18 @@ def rollout(flow: Flow, starts: Tensor, times: Tensor, integrator: Integrator) -
     return torch.stack(states, dim=-2)
 
 
-def check_steps(times: Tensor, integrator: Integrator) -> None:
+def check_steps(times: Tensor, integrator: Integrator, time_scale: float = 1.0) -> None:
     """Refuse times `[..., instants]` that nobody waits for.
 
     Raises:
         ValueError: they take more than a million steps.
     """
     intervals = times.diff(dim=-1).flatten(0, -2).amax(0) if times.dim() > 1 else times.diff()
-    steps = float((intervals / integrator.step_size).clamp(min=1).sum())
+    steps = float((intervals / (integrator.step_size * time_scale)).clamp(min=1).sum())
     if not steps <= MOST_STEPS:
         raise ValueError(
             f"a rollout may take at most {MOST_STEPS:,} steps, got {float(intervals.sum()):g} of time in steps of "
-            f"{integrator.step_size:g}; ask for less time or for a larger integrator.step_size"
+            f"{integrator.step_size * time_scale:g}; ask for less time or for a larger integrator.step_size"
         )
 
 
@@ -75,7 +76,7 @@ def _ragged(flow: Flow, starts: Tensor, times: Tensor, integrator: Integrator) -
     """As many steps for all trajectories as the longest of their intervals wants, each of a length of its own."""
     x, states = starts, [starts]
     for now, interval in zip(times.unbind(-1), times.diff(dim=-1).unbind(-1), strict=False):
-        steps = integrator.steps(float(interval.max()))
+        steps = integrator.steps(float(interval.max()) / flow.time_scale)
         for number in range(steps):
             h = interval / steps
             x = integrator.step(flow.during(now + number * h, h), x, h[..., None])

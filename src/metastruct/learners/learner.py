@@ -24,6 +24,7 @@ from torch import Tensor
 
 from metastruct.data.batches import Batches
 from metastruct.data.observations import Observations, Recordings
+from metastruct.data.units import Units
 from metastruct.dynamics.model import ModulatedModel
 from metastruct.objectives.objective import Objective
 from metastruct.optimizers.optimizer import Optimizer
@@ -94,6 +95,7 @@ class Learner(LightningModule):
         self.seconds = 0.0
         self.courses = [Course()]
         self.recordings: dict[Any, Recorded] = {}
+        self.units: Units | None = None  # in which the model is trained, where they are not those of the data
 
     def _apply(self, *arguments: Any) -> Learner:
         """What moves the numbers elsewhere, or into another precision, ends what was recorded of them."""
@@ -220,6 +222,7 @@ class Learner(LightningModule):
                 "seconds": self.seconds / len(self.courses),
                 "history": course.history,
                 "diverged_at": course.diverged_at,
+                "units": None if self.units is None else self.units.as_dict(),
             }
             for course, index in self.each()
         ]

@@ -49,6 +49,16 @@ class RunFolder:
         return self.path / "model.ckpt"
 
     @property
+    def family(self) -> Path:
+        """The members that were learned, where they came from memory."""
+        return self.path / "family.npz"
+
+    @property
+    def report(self) -> Path:
+        """What was done to the data that were read, one line each."""
+        return self.path / "data.txt"
+
+    @property
     def evaluation(self) -> Path:
         return self.path / "evaluation.npz"
 
@@ -68,7 +78,7 @@ class RunFolder:
 
     def forget(self) -> None:
         """Remove the results, by whoever holds the folder's lock; first metrics.json, which says that there are any."""
-        for path in (self.metrics, self.records, self.evaluation, self.model, sum_file(self.model)):
+        for path in (self.metrics, self.records, self.evaluation, self.report, self.model, sum_file(self.model)):
             path.unlink(missing_ok=True)
         shutil.rmtree(self.figures, ignore_errors=True)
 

@@ -47,15 +47,16 @@ def digest(content: object) -> str:
     return hashlib.sha256(json.dumps(content, sort_keys=True, default=str).encode()).hexdigest()[:8]
 
 
-def place(setting: str, measured: Sequence[str] = ()) -> str:
+def place(setting: str, measured: Sequence[str] = (), outside: Sequence[str] = ()) -> str:
     """Which key a setting such as `trainer.steps` is in: that of the training, which the other holds, or of measuring.
 
     Args:
         measured: settings of the data that no training depends on.
+        outside: those that no result depends on.
     """
     group, _, name = setting.partition(".")
-    if group == "data" and name in measured:
-        return MEASUREMENT
+    if group == "data" and name in (*measured, *outside):
+        return MEASUREMENT if name in measured else NEITHER
     return PLACES.get(setting, PLACES.get(group, TRAINING))
 
 
@@ -66,14 +67,15 @@ def in_a_key(setting: str) -> bool:
 
 def _placed(cfg: Tree, parent: str) -> dict[str, Any]:
     """The settings of a configuration that belong to a place, in its form."""
-    measured = tuple(facts_of("data", cfg["data"]["name"]).only_measured)
+    facts = facts_of("data", cfg["data"]["name"])
     kept: dict[str, Any] = {}
     for group, value in cfg.items():
         if f"{group}." in SPLIT:
             inner = {
                 name: leaf
                 for name, leaf in value.items()
-                if place(f"{group}.{name}", measured) == parent and not _unset(f"{group}.{name}", leaf)
+                if place(f"{group}.{name}", facts.only_measured, facts.outside) == parent
+                and not _unset(f"{group}.{name}", leaf)
             }
             kept |= {group: inner} if inner or group == "data" else {}
         elif place(group) == parent and not _unset(group, value):

@@ -92,7 +92,7 @@ def run(job: Job, outputs: str) -> Iterator[Row]:
     learner.steps = max(1, job.budget // learner.evaluations) if learner.evaluations else 0
     learner.complete()
     (result,) = learner.results()
-    trained = Trained.of(learner.model, learner.objective, result)
+    trained = Trained.made(config, result)
     training_seconds = time.perf_counter() - began
     for variant, overrides in enumerate(job.method.adaptation(job.trial, VARIANTS)):
         began = time.perf_counter()

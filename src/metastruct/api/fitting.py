@@ -1,0 +1,121 @@
+"""From a family that somebody measured to a meta-trained model, without a command line."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Mapping, Sequence
+from contextlib import nullcontext, redirect_stdout
+from pathlib import Path
+from typing import Any
+
+from hydra.errors import HydraException
+from omegaconf import DictConfig
+from omegaconf.errors import OmegaConfBaseException
+
+from metastruct.api.loading import load
+from metastruct.api.model import Model
+from metastruct.config import ConfigError, composed
+from metastruct.data.family import Family
+from metastruct.data.tables.reading import digest_of
+from metastruct.experiment import run
+from metastruct.facts import closest, options, providing
+from metastruct.run import Run
+from metastruct.runs.files import read_checked, write_checked
+from metastruct.runs.folder import RunFolder
+from metastruct.validation import validate
+
+
+def fit(
+    family: Family,
+    dynamics: str | None = None,
+    modulation: str | None = None,
+    rank: int | None = None,
+    steps: int | None = None,
+    *,
+    seed: int = 0,
+    test: float | Sequence[str] | None = None,
+    progress: bool = True,
+    outputs: str | Path | None = None,
+    settings: Mapping[str, Any] | None = None,
+) -> Model:
+    """Meta-train on a family; what `metastruct.load` returns, with the loss curve in `history`.
+
+    Killed at any moment, the same call goes on from the last checkpoint; a training that has ended is not repeated. The
+    family is written into the run folder `model.folder`, so that the run is one like any other.
+
+    Args:
+        family: as `Family.from_frame`, `from_arrays` or `from_files` make it.
+        dynamics, modulation: the structure that its members have, and how they differ, as in conf/; None, those that
+            train.py takes.
+        rank: of the modulation, where it has one.
+        steps: outer steps; None, as many as train.py takes.
+        test: members that are held out to measure on, a fraction or their names; None holds out none.
+        progress: show it?
+        outputs: where run folders go; None, `outputs`.
+        settings: any other of train.py, such as `{"net.width": 32, "optimizer": "adam"}`.
+
+    Raises:
+        ValueError: in one line, what does not go together; nothing was written.
+    """
+    if not isinstance(family, Family):
+        raise ValueError(
+            f"fit needs a Family, got a {type(family).__name__}; make one by Family.from_frame or from_arrays"
+        )
+    choices = {"dynamics": dynamics, "modulation": modulation, "rank": rank, "trainer.steps": steps, "seed": seed}
+    choices |= {"logger": "none", "outputs": outputs} | dict(settings or {})
+    cfg = _configured({name: value for name, value in choices.items() if value is not None})
+    content, layout = family.as_npz(), family.layout
+    cfg.data.path, cfg.data.content = RunFolder(Path()).family.name, digest_of(content)
+    cfg.data.states, cfg.data.inputs, cfg.data.labels = map(list, (layout.states, layout.inputs, layout.labels))
+    cfg.data.units = dict(layout.units) or None
+    cfg.data.member, cfg.data.trajectory, cfg.data.time = layout.member, layout.trajectory, layout.time
+    if "data.hold_out" not in choices:
+        cfg.data.hold_out = "none" if test is None else "members"
+    if isinstance(test, float):
+        cfg.data.test_fraction = test
+    elif isinstance(test, list | tuple):
+        cfg.data.test_names = [*map(str, test)]
+    elif test is not None:
+        raise ValueError(f"test must be a fraction, or a list of names of members, got {test!r}")
+    with open(os.devnull, "w") as silence, nullcontext() if progress else redirect_stdout(silence):
+        return load(_ran(cfg, content).path)
+
+
+def _configured(choices: Mapping[str, Any]) -> DictConfig:
+    for group in {"dynamics", "modulation"} & {*choices}:
+        if choices[group] not in options(group):
+            raise ValueError(f"{group}={choices[group]} is not known; {closest(str(choices[group]), options(group))}")
+    try:
+        return composed(providing("data", "read_files"), *(f"{name}={_word(value)}" for name, value in choices.items()))
+    except (HydraException, OmegaConfBaseException) as error:
+        stranger = re.search(r"override '([^']+)'", str(error))
+        problem = f"{stranger[1]} is not a setting; train.py --help lists them" if stranger else str(error)
+        raise ValueError(" ".join(problem.split())) from None
+
+
+def _word(value: Any) -> str:
+    """A value as a command line has it."""
+    if isinstance(value, str | Path):
+        return "'" + str(value).replace("\\", "\\\\").replace("'", "\\'") + "'"
+    if isinstance(value, list | tuple):
+        return f"[{','.join(map(_word, value))}]"
+    return {True: "true", False: "false"}.get(value, str(value)) if isinstance(value, bool) else str(value)
+
+
+def _ran(cfg: DictConfig, content: bytes) -> RunFolder:
+    """The run, with the family in its folder."""
+    validate(cfg)
+    folder = Run.of(cfg).folder
+    there = folder.path.exists()
+    if read_checked(folder.family) != content:
+        write_checked(folder.family, content)
+    cfg.data.path = str(folder.family)
+    try:
+        return run(cfg)
+    except ConfigError:
+        if not there:
+            for path in [*folder.path.iterdir()]:
+                path.unlink()
+            folder.path.rmdir()
+        raise

@@ -1,0 +1,58 @@
+"""The command `metastruct`: one subcommand a file, whose first line says what it does and whose `run` does it.
+
+    metastruct inspect measurements/
+    metastruct train data=files data.path=measurements.csv data.states=[angle,momentum]
+
+What needs no torch answers without it: help and a mistaken word at once.
+"""
+
+from __future__ import annotations
+
+import ast
+import pkgutil
+import sys
+from collections.abc import Sequence
+from importlib import import_module
+from pathlib import Path
+
+from metastruct.data.tables.malformed import nearest
+
+HELP = ("-h", "--help", "help")
+
+
+def main(words: Sequence[str] | None = None) -> None:
+    """Run what a command line asks for; exit with 0, 2 after a mistake of the user's, else as the subcommand says."""
+    words = sys.argv[1:] if words is None else words
+    if not words or words[0] in HELP:
+        print(usage())
+        return
+    name, *rest = words
+    if name not in (names := [*subcommands()]):
+        raise SystemExit(failed(f"metastruct {name} is not known; {nearest(name, names)}"))
+    try:
+        import_module(f"{__name__}.{name}").run(rest)
+    except (ValueError, OSError) as error:
+        raise SystemExit(failed(" ".join(str(error).split()))) from None
+
+
+def failed(message: str) -> int:
+    """Say what was wrong; the exit status."""
+    print(f"error: {message}", file=sys.stderr)
+    return 2
+
+
+def subcommands() -> dict[str, str]:
+    """What each does, by name; nothing of it is imported."""
+    folder = Path(__file__).parent
+    names = sorted(module.name for module in pkgutil.iter_modules([str(folder)]))
+    texts = {name: ast.get_docstring(ast.parse((folder / f"{name}.py").read_text())) or "" for name in names}
+    return {name: text.partition("\n")[0] for name, text in texts.items()}
+
+
+def usage() -> str:
+    """The help of the command."""
+    every = subcommands()
+    width = max(map(len, every))
+    lines = [f"  {name:<{width}}  {text}" for name, text in every.items()]
+    title = "MetaStruct: meta-learning of structure-preserving dynamics."
+    return "\n".join([title, "", "metastruct SUBCOMMAND ...", *lines, "", "metastruct SUBCOMMAND --help says more."])

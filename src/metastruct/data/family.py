@@ -1,0 +1,235 @@
+"""Members of a family as somebody measured them, from a frame, from arrays or from files; without torch."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from metastruct.data.tables.formats import npz
+from metastruct.data.tables.layout import Layout
+from metastruct.data.tables.malformed import Malformed
+from metastruct.data.tables.reading import tables
+from metastruct.data.tables.table import Strange, Table
+from metastruct.data.tables.trajectories import seen_in
+from metastruct.data.trajectory import PARTS, Array, Member, check_alike
+
+
+@dataclass(frozen=True)
+class Family:
+    """Members with the names of what was seen of them.
+
+    `Family.from_frame(frame, states=["q", "p"])`, `Family.from_arrays([[(t, x), ...], ...])` or
+    `Family.from_files("measured.csv", states=["q", "p"])`; then `metastruct.fit(family, ...)`.
+
+    Args:
+        members: by name, at least one.
+        layout: which columns they come from, with their units.
+        report: what was done to which rows, one line each.
+        trajectory_names: of each member.
+
+    Raises:
+        ValueError: there is no member, or they differ in what was seen of them.
+    """
+
+    members: tuple[Member, ...]
+    layout: Layout
+    report: tuple[str, ...] = ()
+    trajectory_names: tuple[tuple[str, ...], ...] = ()
+
+    def __post_init__(self) -> None:
+        if not self.members:
+            raise ValueError("a family must have at least one member, got none")
+        check_alike(self.members)
+
+    @classmethod
+    def from_files(
+        cls, path: str | Path, states: Sequence[str], *, content: str | None = None, **columns: Any
+    ) -> Family:
+        """From a file or a folder of files, in the format of `metastruct.data.tables`.
+
+        Args:
+            states: columns of the state.
+            content: the hash that the path had before; files that have changed since are refused.
+            columns: `inputs`, `labels` and `units`, and the names `member`, `trajectory` and `time`.
+
+        Raises:
+            ValueError: in one line, which file, line and column, what was expected, what came and what to do.
+        """
+        layout = Layout.of(states, **columns)
+        every, notes = tables(path, content)
+        return cls._of(every, layout, notes)
+
+    @classmethod
+    def from_frame(cls, frame: Any, states: Sequence[str], **columns: Any) -> Family:
+        """From a long table: a frame of pandas, or a mapping of columns.
+
+        Args:
+            states, columns: as of `from_files`.
+
+        Raises:
+            ValueError: in one line, which row and column, what was expected, what came and what to do.
+        """
+        return cls._of([_table(frame)], Layout.of(states, **columns))
+
+    @classmethod
+    def from_arrays(
+        cls,
+        members: Sequence[Iterable[Any]] | Mapping[str, Iterable[Any]],
+        states: Sequence[str] | None = None,
+        *,
+        inputs: Sequence[str] | None = None,
+        labels: Mapping[str, Sequence[float]] | None = None,
+        units: Mapping[str, str] | None = None,
+    ) -> Family:
+        """From the trajectories of each member, in a list or by its name.
+
+        Args:
+            members: of each trajectory `(t, x)`, `t` of shape `[instants]` and `x` of `[instants, state]`, or a mapping
+                of `times`, `states`, and `derivatives` or `inputs` where somebody knows them.
+            states, inputs: names of components; x0, x1 ... and u0, u1 ... if left out.
+            labels: by name, a number for each member.
+
+        Raises:
+            ValueError: in one line, which member and trajectory, what was expected and what came.
+        """
+        named = members if isinstance(members, Mapping) else {str(n): one for n, one in enumerate(members)}
+        widths, columns = _long(named)
+        chosen = {
+            part: _named(names, letter, widths.get(part, 0), part)
+            for part, names, letter in (("states", states, "x"), ("inputs", inputs, "u"))
+        }
+        layout = Layout.of(chosen["states"], chosen["inputs"], tuple(labels or ()), units)
+        frame: dict[str, Any] = {layout.member: columns["member"], layout.trajectory: columns["trajectory"]}
+        frame[layout.time] = columns["times"]
+        for part in PARTS[1:]:
+            if part in columns:
+                frame |= dict(zip(getattr(layout, part), columns[part].T, strict=True))
+        for name, values in (labels or {}).items():
+            if len(values) != len(named):
+                raise ValueError(f"labels must have a number for each of {len(named)} members, got {len(values)}")
+            by_member = dict(zip(named, map(float, values), strict=True))
+            frame[name] = np.array([by_member[member] for member in columns["member"]])
+        return cls._of([Table("arrays", frame)], layout)
+
+    @classmethod
+    def _of(cls, every: Sequence[Table], layout: Layout, notes: Sequence[str] = ()) -> Family:
+        seen, more = seen_in(every, layout)
+        names = tuple(tuple(one.trajectories) for one in seen.values())
+        return cls(tuple(one.member(name) for name, one in seen.items()), layout, (*notes, *more), names)
+
+    def __len__(self) -> int:
+        return len(self.members)
+
+    def __repr__(self) -> str:
+        instants = sum(len(one) for member in self.members for one in member.trajectories)
+        count = sum(len(member.trajectories) for member in self.members)
+        words = f"{len(self)} members, {count} trajectories, {instants} instants of {', '.join(self.layout.states)}"
+        return f"Family({words})"
+
+    @property
+    def parts(self) -> tuple[str, ...]:
+        """What was seen of all members, names of the parts of a trajectory."""
+        return tuple(self.members[0].widths)
+
+    def as_npz(self) -> bytes:
+        """A file that `from_files` reads as the same family; the same bytes of the same numbers."""
+        layout, rows = self.layout, []
+        for member, names in zip(self.members, self.trajectory_names, strict=True):
+            rows += [(member, name, one) for name, one in zip(names, member.trajectories, strict=True)]
+        columns: dict[str, Array] = {
+            layout.member: np.concatenate([np.full(len(one), member.name) for member, _, one in rows]),
+            layout.trajectory: np.concatenate([np.full(len(one), name) for _, name, one in rows]),
+            layout.time: np.concatenate([one.times for *_, one in rows]),
+        }
+        for part in PARTS[1:]:
+            if part in self.parts:
+                values = np.concatenate([getattr(one, part) for *_, one in rows])
+                columns |= dict(zip(getattr(layout, part), values.T, strict=True))
+        for number, label in enumerate(layout.labels):
+            columns[label] = np.concatenate([np.full(len(one), _label(member, number)) for member, _, one in rows])
+        return npz.written(columns)
+
+
+def _label(member: Member, number: int) -> float:
+    return float("nan") if member.parameters is None else float(member.parameters[number])
+
+
+def _table(frame: Any) -> Table:
+    """A frame of pandas, or a mapping of columns, as a table."""
+    names = [*frame.columns] if hasattr(frame, "columns") else [*frame]
+    for name in names:
+        if not isinstance(name, str):
+            raise Malformed("frame", f"must have words as names of columns, got {name!r}", "rename them")
+        if names.count(name) > 1:
+            raise Malformed("frame", "is there twice", "keep one, or rename it", column=name)
+    return Table("frame", {name: _cells(frame[name]) for name in names})
+
+
+def _cells(column: Any) -> Array | Strange:
+    """A column, whatever pandas keeps it as."""
+    kind = getattr(getattr(column, "dtype", None), "kind", None)
+    if hasattr(column, "to_numpy") and kind in ("i", "u", "f") and not isinstance(column.dtype, np.dtype):
+        array = np.asarray(column.to_numpy(dtype=float, na_value=np.nan) if column.hasnans else column.to_numpy())
+    else:
+        array = np.asarray(column)
+    if array.ndim != 1:
+        return Strange(f"the shape {list(array.shape)}")
+    if array.dtype.kind == "O":
+        array = np.array([None if type(cell).__name__ == "NAType" else cell for cell in array], dtype=object)
+        for cell in array:
+            if not isinstance(cell, str | float | int | np.number | None) or isinstance(cell, bool):
+                return Strange(f"a {type(cell).__name__}")
+    return array
+
+
+def _long(members: Mapping[str, Iterable[Any]]) -> tuple[dict[str, int], dict[str, Any]]:
+    """Widths of the parts of trajectories, and the parts one below another."""
+    columns: dict[str, list[Any]] = {"member": [], "trajectory": []}
+    widths: dict[str, int] = {}
+    for name, trajectories in members.items():
+        for number, one in enumerate(trajectories):
+            owner = f"trajectory {number} of member {name}"
+            parts = _parts(one, owner)
+            if columns.get("times") and {*parts} != {*widths}:
+                raise ValueError(f"{owner} must have {', '.join(widths)} as the first, got {', '.join(parts)}")
+            count = len(parts["times"])
+            for part, values in parts.items():
+                if values.ndim != (1 if part == "times" else 2) or len(values) != count:
+                    shape = "[instants]" if part == "times" else f"[{count}, components]"
+                    raise ValueError(f"{part} of {owner} must have the shape {shape}, got {list(values.shape)}")
+                width = 1 if part == "times" else values.shape[1]
+                if widths.setdefault(part, width) != width:
+                    raise ValueError(f"{part} of {owner} must have {widths[part]} components, got {width}")
+                columns.setdefault(part, []).append(values)
+            columns["member"].append(np.full(count, str(name)))
+            columns["trajectory"].append(np.full(count, str(number)))
+    if "times" not in columns:
+        raise ValueError("from_arrays needs the trajectories of at least one member, got none")
+    return widths, {part: np.concatenate(values) for part, values in columns.items()}
+
+
+def _parts(one: Any, owner: str) -> dict[str, Array]:
+    parts = dict(one) if isinstance(one, Mapping) else dict(zip(("times", "states"), one, strict=False))
+    if not {"times", "states"} <= {*parts} <= {*PARTS} or (not isinstance(one, Mapping) and len(one) != 2):
+        raise ValueError(f"{owner} must be (t, x) or a mapping of {', '.join(PARTS)}, got {[*parts]}")
+    arrays = {}
+    for part in PARTS:
+        if parts.get(part) is None:
+            continue
+        try:
+            arrays[part] = np.asarray(parts[part], dtype=float)
+        except (TypeError, ValueError):
+            raise ValueError(f"{part} of {owner} must be numbers, got something else") from None
+    return arrays
+
+
+def _named(names: Sequence[str] | None, letter: str, width: int, part: str) -> tuple[str, ...]:
+    if names is None:
+        return tuple(f"{letter}{number}" for number in range(width))
+    if isinstance(names, str) or len(names) != width:
+        raise ValueError(f"{part} must name the {width} components that there are, got {names!r}")
+    return tuple(names)
