@@ -63,9 +63,9 @@ def test_adapted_member_has_a_code_and_the_losses_of_its_fit(member):
 
 def test_more_steps_fit_better_and_the_settings_of_the_run_stay(model, observations):
     first = model.adapt(*observations, "gradient")
-    assert first.losses.shape == (6,)
-    longer = model.adapt(*observations, adaptation="gradient", steps=60, learning_rate=0.1)
-    assert longer.losses.shape == (61,)
+    assert first.losses.shape == (301,)
+    longer = model.adapt(*observations, adaptation="gradient", steps=400, learning_rate=0.1)
+    assert longer.losses.shape == (401,)
     assert longer.losses[-1] < first.losses[-1]
     assert model.adapt(*observations, "gradient").losses.tolist() == first.losses.tolist()
 
