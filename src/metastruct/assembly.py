@@ -99,7 +99,10 @@ def build_source(cfg: Config, note: Callable[[str], None]) -> Source:
                 f"settings, got {sizes[0]} and {sizes[1]}"
             )
         objective.check(source.parts)
-        source.check_windows(objective.window)
+        objective = objective.settled(source.recordings())
+        source.check_windows(objective.in_training().window)
+        if (description := objective.described()) is not None:
+            note(description)
     except ValueError as error:
         raise ConfigError(str(error)) from error
     except OSError as error:
@@ -138,7 +141,9 @@ def build_learner(cfg: Config, recordings: Recordings, scales: Scales | None = N
     objective = component(cfg.objective)
     try:
         objective.check(recordings.parts)
-        scales = scales or Scales.of(*recordings.slopes(), recordings.parts.get("inputs"))
+        if scales is None:
+            scales = Scales.of(*recordings.slopes(), recordings.parts.get("inputs"))
+            objective = objective.settled(recordings)
     except ValueError as error:
         raise ConfigError(str(error)) from error
     learner: Learner = component(
@@ -198,11 +203,12 @@ class Trained:
     @classmethod
     def of(cls, model: ModulatedModel, objective: Objective, result: Mapping[str, Any]) -> Trained:
         """From a model, what it was fitted by, and one of the `Learner.results` of its training."""
+        noise = None if result["noise"] is None else result["noise"].double()
         return cls(
             model=model.double().eval(),
-            objective=objective,
+            objective=objective.learned(result.get("objective", {}), noise),
             codes=result["codes"].double(),
-            noise=None if result["noise"] is None else result["noise"].double(),
+            noise=noise,
             seconds=float(result["seconds"]),
             history=[(int(step), float(loss)) for step, loss in result["history"]],
             diverged_at=None if result["diverged_at"] is None else int(result["diverged_at"]),
@@ -243,7 +249,7 @@ class Trained:
         size = len(self.model.dynamics.state_mean)
         kinds = self.objective.components(size)
         noise = torch.ones(kinds, dtype=self.codes.dtype) if self.noise is None else self.noise.clamp_min(least)
-        return Prior.of(self.codes, noise, self.objective.field_noise(noise, size))
+        return Prior.of(self.codes, self.objective.likelihood(noise), self.objective.field_noise(noise, size))
 
     def start(self, tasks: int, where: str) -> Tensor:
         """Codes `[tasks, code]` where adaptation begins: "mean", the z_avg of the training codes, or "zero"."""

@@ -43,7 +43,18 @@ class Residual:
         return replace(self, observations=self.observations.of(tasks))
 
     def with_jacobian(self, codes: Tensor) -> tuple[Tensor, Tensor]:
-        """r `[tasks, residuals]` and its derivatives `[tasks, residuals, code]`, both detached."""
+        """r `[tasks, residuals]` and its derivatives `[tasks, residuals, code]`, both detached.
+
+        One that is affine in the field has them from those of the field at single points.
+        """
+        places = self.objective.places(self.observations)
+        if places is not None:
+            field, slopes = Residual(self.model, _Field(), places).with_jacobian(codes)
+            columns = torch.cat([0 * field[..., None], field[..., None], slopes], -1).movedim(-1, 0)
+            zero, values, *rows = self.objective.combined(
+                self.model, self.observations, columns.unflatten(-1, (places.states.shape[-2], -1))
+            )
+            return values, torch.stack(rows, -1) - zero[..., None]
         points, most = self.observations.states.shape[-2], portion(codes.device)
         if sum(self.model.modulation.sizes) > LIGHT:
             parts = torch.arange(len(codes), device=codes.device).split(max(1, most // points))
@@ -65,6 +76,13 @@ class Residual:
             values = replace(self, observations=self.observations.of(tasks))(codes)
             rows = [torch.autograd.grad(one.sum(), codes, retain_graph=True)[0] for one in values.unbind(-1)]
         return values.detach(), torch.stack(rows, 1)
+
+
+class _Field(Objective):
+    """The vector field itself."""
+
+    def residual(self, model: ModulatedModel, observations: Observations, codes: Tensor | None) -> Tensor:
+        return model.vector_field(observations.states, codes, observations.inputs).flatten(-2)
 
 
 def portion(device: torch.device) -> int:

@@ -57,17 +57,21 @@ class LevenbergMarquardt(Adaptation):
         start: Tensor,
         prior: Prior | None = None,
     ) -> Fit:
-        residual = Residual(model, objective, observations)
         with frozen(model), torch.no_grad():
             codes = start.detach().clone()
+            residual = Residual(model, objective, objective.renewed(model, observations, codes))
             if prior is not None and self.starts:
                 codes = screened(residual, codes, prior, self.starts, self.screening)
-                few, share = glimpse(observations, objective.window, 2 * self.screening)
+                few, share = glimpse(residual.observations, objective.window, 2 * self.screening)
                 many = (share < MANY).nonzero()[:, 0]
                 if len(many):
                     rough = replace(residual, observations=few).of(many)
                     codes[many] = self._fit(rough, codes[many], prior, ROUGH).codes
-            return self._fit(residual, codes, prior, self.tolerance)
+            fit = self._fit(residual, codes, prior, self.tolerance)
+            renewed = objective.renewed(model, observations, fit.codes)
+            if renewed is observations:
+                return fit
+            return self._fit(replace(residual, observations=renewed), fit.codes.clone(), prior, self.tolerance)
 
     def _fit(self, residual: Residual, codes: Tensor, prior: Prior | None, tolerance: float) -> Fit:
         at = quadratic(residual, codes, prior)

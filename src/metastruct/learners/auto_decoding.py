@@ -160,15 +160,15 @@ class AutoDecoding(Learner):
         tasks = torch.arange(self.tasks, device=self.device).expand(*self.replicas, -1)
         components = self.objective.components(len(self.model.dynamics.state_mean))
         total, number = torch.zeros((), dtype=torch.float64, device=self.device), 0
-        for begin in range(0, int(counts.max()), CHUNK):
-            draws = torch.arange(begin, min(begin + CHUNK, int(counts.max())), device=self.device)
+        every = torch.arange(0, int(counts.max()), max(1, self.objective.window // 4), device=self.device)
+        for draws in every.split(max(1, CHUNK // self.objective.window)):
             valid = draws < counts[:, None]
             draws = torch.minimum(draws, counts[:, None] - 1).expand(*self.replicas, -1, -1)
-            residual = self.objective.residual(self.model, self.observed(tasks, draws), self.codes)
-            squares = residual.double().square().unflatten(-1, (len(valid[0]), -1, components)).mean(-2)
+            squares = self.objective.unexplained(self.model, self.observed(tasks, draws), self.codes)
+            squares = squares.unflatten(-1, (len(valid[0]), -1, components)).mean(-2)
             total = total + (squares * valid[..., None]).sum((-3, -2))
             number += int(valid.sum())
-        return total / number
+        return (total / number).clamp_min(0)
 
     def diagnostics(self) -> dict[str, float]:
         spread = float(self.codes.detach().std(-2, correction=0).mean())

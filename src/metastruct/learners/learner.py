@@ -80,9 +80,9 @@ class Learner(LightningModule):
         super().__init__()
         self.automatic_optimization = False
         self.model = model
-        self.tasks, self.objective = len(recordings), objective
+        self.tasks, self.objective, self.numbers = len(recordings), objective.in_training(), dict(objective.numbers)
         objective.check(recordings.parts)
-        parts = {name: recordings.parts[name] for name in objective.reads if name in recordings.parts}
+        parts, objective = recordings.read(objective.reads), self.objective
         self.widths = {name: values.shape[-1] for name, values in parts.items()}
         windows, self.counts = recordings.windows(objective.window)
         self.register_buffer("observations", torch.cat([*parts.values()], dim=-1), persistent=False)
@@ -215,6 +215,7 @@ class Learner(LightningModule):
                 "model": {name: t[index].clone() if f"model.{name}" in by_seed else t for name, t in state.items()},
                 "codes": self.codes.detach()[index].clone(),
                 "noise": None if noise is None else noise[index].clone(),
+                "objective": self.numbers,
                 "outer_step": self.outer_step,
                 "seconds": self.seconds / len(self.courses),
                 "history": course.history,
