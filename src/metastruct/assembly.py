@@ -100,7 +100,7 @@ def build_source(cfg: Config, note: Callable[[str], None]) -> Source:
             )
         objective.check(source.parts)
         objective = objective.settled(source.recordings())
-        source.check_windows(objective.in_training().window)
+        source.check_windows(objective.least or objective.window)
         if (description := objective.described()) is not None:
             note(description)
     except ValueError as error:

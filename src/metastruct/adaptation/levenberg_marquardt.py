@@ -24,6 +24,7 @@ from metastruct.dynamics.model import ModulatedModel
 from metastruct.objectives.objective import Objective
 
 LARGEST_DAMPING = 1e12
+RENEWALS = 2  # of what whitens a residual that depends on the codes
 MANY = 0.25  # share of its points below which a task is fitted to few of them first
 ROUGH = 3.0  # tolerance of the fit to few points, for those of all of them lie further from its minimum
 
@@ -68,10 +69,13 @@ class LevenbergMarquardt(Adaptation):
                     rough = replace(residual, observations=few).of(many)
                     codes[many] = self._fit(rough, codes[many], prior, ROUGH).codes
             fit = self._fit(residual, codes, prior, self.tolerance)
-            renewed = objective.renewed(model, observations, fit.codes)
-            if renewed is observations:
-                return fit
-            return self._fit(replace(residual, observations=renewed), fit.codes.clone(), prior, self.tolerance)
+            for _ in range(RENEWALS):
+                renewed = objective.renewed(model, residual.observations, fit.codes)
+                if renewed is residual.observations:
+                    break
+                residual = replace(residual, observations=renewed)
+                fit = self._fit(residual, fit.codes.clone(), prior, self.tolerance)
+            return fit
 
     def _fit(self, residual: Residual, codes: Tensor, prior: Prior | None, tolerance: float) -> Fit:
         at = quadratic(residual, codes, prior)

@@ -15,12 +15,13 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from metastruct.data.crude_law import sensitivities
 from metastruct.data.noise_level import noise_levels
 from metastruct.data.smoothing import smoothed
 from metastruct.data.trajectory import Array, Member, check_alike
 
 PARTS = ("states", "derivatives", "inputs", "times")
-ESTIMATED = ("noise", "smooth")  # what follows from the others, where somebody asks for it
+ESTIMATED = ("noise", "smooth", "crude_law")  # what follows from the others, where somebody asks for it
 
 
 @dataclass(frozen=True)
@@ -35,8 +36,9 @@ class Observations:
             them; None where nobody asks for them.
         noise: standard deviation of the errors of the states, as they; given, else estimated. None as of the times.
         smooth: the states, smoothed as that noise wants it. None as of the times.
-        slopes: df/dx `[..., tasks, points, state * state]` at some codes, by which errors of states become errors of a
-            residual; None where an objective asked for none.
+        crude_law: df/dx `[..., tasks, points, state * state]` of a polynomial law of each member. None as of the times.
+        operator: what an objective made of all this, once and for all `[..., tasks, points, n]`, as `Objective.renewed`
+            has it; None where it made nothing.
         mask: which points count `[..., tasks, points]`, or None where all do; the others fill up ragged tasks.
     """
 
@@ -46,7 +48,8 @@ class Observations:
     times: Tensor | None = None
     noise: Tensor | None = None
     smooth: Tensor | None = None
-    slopes: Tensor | None = None
+    crude_law: Tensor | None = None
+    operator: Tensor | None = None
     mask: Tensor | None = None
 
     def __len__(self) -> int:
@@ -119,12 +122,20 @@ class Recordings:
 
     def _part(self, name: str) -> Tensor | None:
         if name in ESTIMATED and name not in self.parts:
-            pairs = zip(self.members, self.noise, strict=True)
-            if name == "noise":
-                self.parts[name] = self._rows([np.tile(x, (len(t), 1)) for m, x in pairs for t in m.trajectories])
-            else:
-                self.parts[name] = self._rows(self.smooth)
+            rows = {"noise": self._noise_rows, "smooth": lambda: self.smooth, "crude_law": self._crude_law}[name]
+            self.parts[name] = self._rows(rows())
         return self.parts.get(name)
+
+    def _noise_rows(self) -> list[Array]:
+        pairs = zip(self.members, self.noise, strict=True)
+        return [np.tile(noise, (len(one), 1)) for member, noise in pairs for one in member.trajectories]
+
+    def _crude_law(self) -> list[Array]:
+        rows, smooth = list[Array](), iter(self.smooth)
+        for member in self.members:
+            own = [next(smooth) for _ in member.trajectories]
+            rows += [df.reshape(len(df), -1) for df in sensitivities(member, own)]
+        return rows
 
     @cached_property
     def noise(self) -> Array:

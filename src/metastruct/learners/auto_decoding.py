@@ -36,7 +36,7 @@ class AutoDecoding(Learner):
             Its code rate is not annealed: codes that begin at zero each time would end where they began.
         inner_steps, outer_steps: N_in and N_out of the alternating schedule.
         task_batch: tasks of a batch; all of them where there are fewer.
-        point_batch: observations of each task in an update; windows of them, where the objective asks for windows.
+        point_batch: observations of each task in an update; one window at least, where the objective asks for windows.
     """
 
     def __init__(
@@ -54,7 +54,7 @@ class AutoDecoding(Learner):
         self.inner_steps = inner_steps
         self.task_batch = min(task_batch, self.tasks)
         updates = 1 if self.joint else inner_steps + outer_steps
-        self.batches = Batches(self.seed, self.counts, self.task_batch, point_batch, updates)
+        self.batches = Batches(self.seed, self.counts, self.task_batch, self.draws(point_batch), updates)
         self.codes = nn.Parameter(torch.zeros(self.tasks, self.model.code_dim))
         for base, code in ((True, True), (True, False), (False, True)):
             self.recordings[base, code] = Recorded(partial(self._gradients, base=base, code=code))

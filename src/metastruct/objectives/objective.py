@@ -6,6 +6,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Collection, Mapping
 from typing import TYPE_CHECKING
 
+import numpy as np
 from torch import Tensor
 
 if TYPE_CHECKING:
@@ -37,6 +38,10 @@ class Objective(ABC):
     def in_training(self) -> Objective:
         """As a training asks it, where that may be cheaper."""
         return self
+
+    def laid(self, recordings: Recordings) -> tuple[dict[str, Tensor], Tensor, np.ndarray]:
+        """What it reads of the training members, side by side, and where its windows are, as of `Recordings.windows`."""
+        return recordings.read(self.reads), *recordings.windows(self.window)
 
     def learned(self, numbers: Mapping[str, float], noise: Tensor | None) -> Objective:
         """As it was settled, after a training whose codes left the variances `[components]`."""
