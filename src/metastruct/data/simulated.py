@@ -34,6 +34,7 @@ class Simulated(Source):
         tolerance: of the integration, relative and absolute.
         noise: standard deviation of the observations, as a fraction of each component's own.
         observed: "all", or "states": as measured members are seen, without derivatives.
+        derivatives: "given", or how they are estimated from the states: "spline", "savgol" or "finite".
     """
 
     def __init__(
@@ -52,8 +53,10 @@ class Simulated(Source):
         tolerance: float,
         noise: float,
         observed: str,
+        derivatives: str,
     ):
         from metastruct.data.cache import SPLITS, cached_simulation
+        from metastruct.data.derivatives import with_derivatives
         from metastruct.data.noise import noisy, spread
 
         shared = {
@@ -70,7 +73,8 @@ class Simulated(Source):
         train, test = simulation("train", train_tasks), simulation("test", test_tasks)
         spreads = spread(train)
         derived = observed == "all"
-        self._clean = _seen(train.members, 0.0, spreads[0], trajectories, derived) if noise else None
+        clean = _seen(train.members, 0.0, spreads[0], trajectories, derived or derivatives != "given")
+        self._clean = clean if noise else None
         splits = [
             _seen(noisy(each, spreads, noise, seed, SPLITS[name], count).members, noise, spreads[0], count, derived)
             for name, each, count in (("train", train, trajectories), ("test", test, support_trajectories))
@@ -78,8 +82,8 @@ class Simulated(Source):
         super().__init__(
             name=system.name,
             state_names=system.state_names,
-            train=splits[0],
-            test=splits[1],
+            train=with_derivatives(splits[0], derivatives),
+            test=with_derivatives(splits[1], derivatives),
             support_trajectories=support_trajectories,
             law=system,
             parameter_names=system.parameter_names,
@@ -98,7 +102,7 @@ class Simulated(Source):
         tasks = system.families * (settings["train_tasks"] + settings["test_tasks"])
         return Outline(
             states=system.state_dim,
-            derivatives=settings["observed"] == "all",
+            derivatives=settings["observed"] == "all" or settings["derivatives"] != "given",
             trajectories=trajectories,
             longest=points,
             support=support * points,

@@ -40,7 +40,7 @@ class Objective(ABC):
         return self
 
     def laid(self, recordings: Recordings) -> tuple[dict[str, Tensor], Tensor, np.ndarray]:
-        """What it reads of the training members, side by side, and where its windows are, as of `Recordings.windows`."""
+        """What it reads of the training members, side by side, and its windows, as of `Recordings.windows`."""
         return recordings.read(self.reads), *recordings.windows(self.window)
 
     def learned(self, numbers: Mapping[str, float], noise: Tensor | None) -> Objective:

@@ -1,10 +1,11 @@
 """The weak residual of a window divided by the root of its covariance, once and for all, sample by sample.
 
-    R = Phi (f(x~) + Df (x - x~)) + Phi' x,   S = Phi' + Phi Df,   C = S Sigma S^T + M = L L^T,   r = L^-1 R = A f(x~) + b
+    R = Phi (f(x~) + Df (x - x~)) + Phi' x,   S = Phi' + Phi Df
+    C = S Sigma S^T + M = L L^T,   r = L^-1 R = A f(x~) + b
 
 f is asked at smoothed states x~ and goes on along straight lines to the noisy ones, so R is linear in the errors of the
-states whatever Df is: a poor one costs accuracy, and neither a bias nor the unit variance of r. Without Df the low-noise
-directions are lost, those of slow drifts along a trajectory, which say most.
+states whatever Df is: a poor one costs accuracy, and neither a bias nor the unit variance of r. Without Df the
+low-noise directions are lost, those of slow drifts along a trajectory, which say most.
 """
 
 from __future__ import annotations
