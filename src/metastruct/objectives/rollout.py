@@ -17,6 +17,7 @@ from __future__ import annotations
 import copy
 import math
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -80,6 +81,14 @@ class Rollout(Objective):
     def likelihood(self, noise: Tensor) -> Tensor:
         return torch.ones_like(noise)
 
+    def renewed(self, model: ModulatedModel, observations: Observations, codes: Tensor) -> Observations:
+        """With the sensitivities at these codes, which the starts are fitted by."""
+        if not self.fitted:
+            return observations
+        starts = self._windows(_there(observations.smooth))[..., 0, :]
+        sensitivity = self._sensitivity(model, observations, codes, starts)
+        return replace(observations, operator=sensitivity.flatten(-2).flatten(-3, -2))
+
     def residual(self, model: ModulatedModel, observations: Observations, codes: Tensor | None) -> Tensor:
         residual, scale = self._errors(model, observations, codes)
         return (residual / scale).flatten(-3)
@@ -103,8 +112,13 @@ class Rollout(Objective):
         if observations.mask is not None:
             there = self._windows(observations.mask[..., None]).to(errors.dtype)
         if self.fitted:
-            basis = self._sensitivity(model, observations, codes, starts) / scale[..., None] * there[..., None]
-            basis = torch.linalg.qr(basis.flatten(-3, -2))[0]
+            size = starts.shape[-1]
+            if observations.operator is None:
+                sensitivity = self._sensitivity(model, observations, codes, starts)
+            else:
+                sensitivity = self._windows(observations.operator).unflatten(-1, (size, size))
+            basis = (sensitivity / scale[..., None] * there[..., None]).flatten(-3, -2)
+            basis = torch.linalg.qr(basis)[0]
             flat = (errors * there).flatten(-2)[..., None]
             errors = (flat - basis @ (basis.mT @ flat))[..., 0].view_as(errors)
         else:

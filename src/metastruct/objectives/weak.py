@@ -196,6 +196,10 @@ class Weak(Objective):
         begin, end = (times[..., k :: self.stride][..., : self.tests] for k in (0, self.support - 1))
         _, slopes = weights(times, begin, end, self.order)
         values, _ = weights(times[..., :: self.every], begin, end, self.order)
+        mass, moment = values.sum(-1, keepdim=True), slopes @ times[..., None]
+        slopes = slopes * torch.where(
+            moment < 0, -mass / torch.where(moment < 0, moment, 1.0), 1.0
+        )  # exact where f rests
         valid = None
         if observations.mask is not None:  # a test function needs the samples up to the end of its support
             valid = self._windows(observations.mask[..., None])[..., self.support - 1 :: self.stride, 0]
