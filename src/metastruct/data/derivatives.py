@@ -56,13 +56,13 @@ def finite(one: Trajectory) -> Array:
 ESTIMATES: dict[str, Callable[[Trajectory], Array]] = {"spline": spline, "savgol": savgol, "finite": finite}
 
 
-def with_derivatives(members: Sequence[Member], how: str) -> tuple[Member, ...]:
-    """The members with estimated derivatives, instead of any that are there; "given": as they are.
+def with_derivatives(members: Sequence[Member], how: str | None) -> tuple[Member, ...]:
+    """The members with estimated derivatives, instead of any that are there; None: as they are.
 
     Raises:
         ValueError: a trajectory is too short, or its instants are not those that the estimate needs.
     """
-    if how == "given":
+    if how is None:
         return tuple(members)
     estimate = ESTIMATES[how]
     return tuple(

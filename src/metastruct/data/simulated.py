@@ -33,8 +33,8 @@ class Simulated(Source):
         horizon, points: instants from 0 to the horizon, equally spaced.
         tolerance: of the integration, relative and absolute.
         noise: standard deviation of the observations, as a fraction of each component's own.
-        observed: "all", or "states": as measured members are seen, without derivatives.
-        derivatives: "given", or how they are estimated from the states: "spline", "savgol" or "finite".
+        observed: "states": as measured members are seen, without derivatives; None: everything.
+        derivatives: how they are estimated from the states, "spline", "savgol" or "finite"; None: as they are given.
     """
 
     def __init__(
@@ -52,8 +52,8 @@ class Simulated(Source):
         points: int,
         tolerance: float,
         noise: float,
-        observed: str,
-        derivatives: str,
+        observed: str | None = None,
+        derivatives: str | None = None,
     ):
         from metastruct.data.cache import SPLITS, cached_simulation
         from metastruct.data.derivatives import with_derivatives
@@ -72,8 +72,8 @@ class Simulated(Source):
 
         train, test = simulation("train", train_tasks), simulation("test", test_tasks)
         spreads = spread(train)
-        derived = observed == "all"
-        clean = _seen(train.members, 0.0, spreads[0], trajectories, derived or derivatives != "given")
+        derived = observed is None
+        clean = _seen(train.members, 0.0, spreads[0], trajectories, derived or derivatives is not None)
         self._clean = clean if noise else None
         splits = [
             _seen(noisy(each, spreads, noise, seed, SPLITS[name], count).members, noise, spreads[0], count, derived)
@@ -102,7 +102,7 @@ class Simulated(Source):
         tasks = system.families * (settings["train_tasks"] + settings["test_tasks"])
         return Outline(
             states=system.state_dim,
-            derivatives=settings["observed"] == "all" or settings["derivatives"] != "given",
+            derivatives=settings.get("observed") is None or settings.get("derivatives") is not None,
             trajectories=trajectories,
             longest=points,
             support=support * points,
