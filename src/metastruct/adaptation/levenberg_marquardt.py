@@ -24,7 +24,7 @@ from metastruct.dynamics.model import ModulatedModel
 from metastruct.objectives.objective import Objective
 
 LARGEST_DAMPING = 1e12
-RENEWALS = 2  # of what whitens a residual that depends on the codes
+RENEWALS = 1  # of what whitens a residual that depends on the codes
 MANY = 0.25  # share of its points below which a task is fitted to few of them first
 ROUGH = 3.0  # tolerance of the fit to few points, for those of all of them lie further from its minimum
 
