@@ -102,7 +102,10 @@ def build_source(cfg: Config, note: Callable[[str], None]) -> Source:
                 f"settings, got {sizes[0]} and {sizes[1]}"
             )
         objective.check(source.parts)
-        source.check_windows(objective.window)
+        objective = objective.settled(source.recordings())
+        source.check_windows(objective.least or objective.window)
+        if (description := objective.described()) is not None:
+            note(description)
     except ValueError as error:
         raise ConfigError(str(error)) from error
     except OSError as error:
@@ -141,9 +144,11 @@ def build_learner(cfg: Config, recordings: Recordings, scales: Scales | None = N
     objective, units = component(cfg.objective), None
     try:
         objective.check(recordings.parts)
-        if scales is None and not recordings.lawful:
-            recordings, units = recordings.in_units(class_of(cfg.dynamics["_target_"]).commensurate)
-        scales = scales or Scales.of(*recordings.slopes(), recordings.parts.get("inputs"))
+        if scales is None:
+            if not recordings.lawful:
+                recordings, units = recordings.in_units(class_of(cfg.dynamics["_target_"]).commensurate)
+            scales = Scales.of(*recordings.slopes(), recordings.parts.get("inputs"))
+            objective = objective.settled(recordings)
     except ValueError as error:
         raise ConfigError(str(error)) from error
     learner: Learner = component(

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from metastruct.dynamics.model import ModulatedModel
 
 FLOATS = ("torch.float32", "torch.float64")
+MOST_CHOSEN = 1e6  # samples that an objective looks at together
 
 
 class Foreign(ValueError):
@@ -117,12 +118,20 @@ def _check_account(kept: Mapping[str, Any]) -> None:
         raise Foreign("holds seconds of a training that are no number of 0 or more")
     if end is not None and not _is_step(end):
         raise Foreign("holds an end of its training that is no step")
+    numbers = kept.get("objective", {})
+    if not isinstance(numbers, dict) or not all(map(_is_choice, numbers.items())):
+        raise Foreign("holds choices of its objective that are no numbers of a name each")
     if not isinstance(history, list) or not all(map(_is_entry, history)):
         raise Foreign("holds a history that is no list of steps and losses")
 
 
 def _is_step(value: Any) -> bool:
     return type(value) is int and 0 <= value < 2**63
+
+
+def _is_choice(pair: tuple[Any, Any]) -> bool:
+    """A name and a number that an objective may have chosen, of samples for example?"""
+    return isinstance(pair[0], str) and type(pair[1]) in (int, float) and 0 <= pair[1] <= MOST_CHOSEN
 
 
 def _is_entry(row: Any) -> bool:

@@ -33,11 +33,12 @@ class Trained:
     @classmethod
     def of(cls, model: ModulatedModel, objective: Objective, result: Mapping[str, Any]) -> Trained:
         """From a model, what it was fitted by, and one of the `Learner.results` of its training."""
+        noise = None if result["noise"] is None else result["noise"].double()
         return cls(
             model=model.double().eval(),
-            objective=objective,
+            objective=objective.learned(result.get("objective", {}), noise),
             codes=result["codes"].double(),
-            noise=None if result["noise"] is None else result["noise"].double(),
+            noise=noise,
             seconds=float(result["seconds"]),
             history=[(int(step), float(loss)) for step, loss in result["history"]],
             diverged_at=None if result["diverged_at"] is None else int(result["diverged_at"]),
@@ -90,7 +91,7 @@ class Trained:
         size = len(self.model.dynamics.state_mean)
         kinds = self.objective.components(size)
         noise = torch.ones(kinds, dtype=self.codes.dtype) if self.noise is None else self.noise.clamp_min(least)
-        return Prior.of(self.codes, noise, self.objective.field_noise(noise, size))
+        return Prior.of(self.codes, self.objective.likelihood(noise), self.objective.field_noise(noise, size))
 
     def start(self, tasks: int, where: str) -> Tensor:
         """Codes `[tasks, code]` where adaptation begins: "mean", the z_avg of the training codes, or "zero"."""

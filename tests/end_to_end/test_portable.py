@@ -112,8 +112,17 @@ DAMAGES = {
     ),
     "no training": (lambda path: altered(path, text={"training": "[]"}), "how its training went"),
     "no scale of time": (
-        lambda path: altered(path, text={"training": '{"seconds": 1, "diverged_at": null, "time_scale": 0}'}),
+        lambda path: altered(
+            path, text={"training": '{"seconds": 1, "diverged_at": null, "time_scale": 0, "objective": {}}'}
+        ),
         "how its training went",
+    ),
+    "endless windows": (
+        lambda path: altered(
+            path,
+            text={"training": '{"seconds": 1, "diverged_at": null, "time_scale": 1, "objective": {"window": 1e18}}'},
+        ),
+        "choices of its objective",
     ),
     "a payload": (
         lambda path: altered(path, text={"configuration": configuration(path) + "tag: !!python/object:os.system x\n"}),

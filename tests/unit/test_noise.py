@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from metastruct.assembly import build_source
-from metastruct.data.noise import observed
+from metastruct.data.noise import noisy
 from metastruct.data.simulate import Simulation
 
 TASKS, TRAJECTORIES, TIMES = 6, 5, 400
@@ -23,36 +23,36 @@ def errors(clean: Simulation, noisy: Simulation) -> tuple[np.ndarray, np.ndarray
 
 def test_the_noise_has_the_spread_that_was_asked_for(clean):
     fraction = 0.1
-    for error, std in zip(errors(clean, observed(clean, STD, fraction, 0, 0, TRAJECTORIES)), STD, strict=True):
+    for error, std in zip(errors(clean, noisy(clean, STD, fraction, 0, 0, TRAJECTORIES)), STD, strict=True):
         np.testing.assert_allclose(error.reshape(-1, 2).std(axis=0), fraction * std, rtol=0.03)
         np.testing.assert_allclose(error.reshape(-1, 2).mean(axis=0), 0, atol=0.005 * fraction * 10)
 
 
 def test_errors_of_states_and_derivatives_are_independent(clean):
-    states, derivatives = errors(clean, observed(clean, STD, 0.1, 0, 0, TRAJECTORIES))
+    states, derivatives = errors(clean, noisy(clean, STD, 0.1, 0, 0, TRAJECTORIES))
     assert abs(np.corrcoef(states.ravel(), derivatives.ravel())[0, 1]) < 0.02
 
 
 def test_without_noise_nothing_changes(clean):
-    assert observed(clean, STD, 0.0, 0, 0, TRAJECTORIES) is clean
+    assert noisy(clean, STD, 0.0, 0, 0, TRAJECTORIES) is clean
 
 
 def test_trajectories_beyond_the_support_stay_clean(clean):
-    for error in errors(clean, observed(clean, STD, 0.1, 0, 1, 2)):
+    for error in errors(clean, noisy(clean, STD, 0.1, 0, 1, 2)):
         assert (error[:, 2:] == 0).all()
         assert (error[:, :2] != 0).all()
 
 
 def test_fewer_tasks_see_the_errors_of_more(clean):
     fewer = Simulation(clean.times, clean.states[:2, :3], clean.derivatives[:2, :3], clean.parameters[:2])
-    part, whole = observed(fewer, STD, 0.1, 0, 0, 3), observed(clean, STD, 0.1, 0, 0, TRAJECTORIES)
+    part, whole = noisy(fewer, STD, 0.1, 0, 0, 3), noisy(clean, STD, 0.1, 0, 0, TRAJECTORIES)
     np.testing.assert_array_equal(part.states, whole.states[:2, :3])
 
 
 @pytest.mark.parametrize("other", [{"seed": 1}, {"split": 1}])
 def test_every_seed_and_split_has_its_own_errors(clean, other):
     settings = {"std": STD, "fraction": 0.1, "seed": 0, "split": 0, "trajectories": TRAJECTORIES}
-    assert not np.array_equal(observed(clean, **settings).states, observed(clean, **settings | other).states)
+    assert not np.array_equal(noisy(clean, **settings).states, noisy(clean, **settings | other).states)
 
 
 def test_a_run_sees_noisy_training_and_support_data_and_a_clean_query(composed, tmp_path):

@@ -41,8 +41,8 @@ class ClosedForm(Adaptation):
         start: Tensor,
         prior: Prior | None = None,
     ) -> Fit:
-        residual = Residual(model, objective, observations)
         with frozen(model), torch.no_grad():
+            residual = Residual(model, objective, objective.renewed(model, observations, start))
             before = quadratic(residual, start, prior)
             finite = before.finite()[:, None]
             inverse = torch.linalg.pinv(torch.where(finite[..., None], before.curvature, 0.0), hermitian=True)

@@ -54,6 +54,7 @@ class GradientDescent(Adaptation):
     ) -> Fit:
         same = start.dtype == self.dtype
         inside = model if same else copy.deepcopy(model).to(self.dtype)
+        observations = objective.renewed(model, observations, start.detach())
         observed = observations if same else observations.to(self.dtype)
 
         def with_gradient(codes: Tensor) -> tuple[Tensor, Tensor]:

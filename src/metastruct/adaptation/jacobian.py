@@ -58,10 +58,21 @@ class Residual:
         return self if len(tasks) == len(self.observations) else replace(self, observations=self.observations.of(tasks))
 
     def with_jacobian(self, codes: Tensor) -> tuple[Tensor, Tensor]:
-        """r `[tasks, residuals]` and its derivatives `[tasks, residuals, code]`, both detached."""
+        """r `[tasks, residuals]` and its derivatives `[tasks, residuals, code]`, both detached.
+
+        One that is affine in the field has them from those of the field at single points.
+        """
         if self.spread is not None:
             parts = self._parts(codes, 1 + codes.shape[-1])
             return _joined([self.of(part)._differences(codes[part], self.spread) for part in parts])
+        places = self.objective.places(self.observations)
+        if places is not None:
+            field, slopes = Residual(self.model, _Field(), places).with_jacobian(codes)
+            columns = torch.cat([0 * field[..., None], field[..., None], slopes], -1).movedim(-1, 0)
+            zero, values, *rows = self.objective.combined(
+                self.model, self.observations, columns.unflatten(-1, (places.states.shape[-2], -1))
+            )
+            return values, torch.stack(rows, -1) - zero[..., None]
         if sum(self.model.modulation.sizes) > LIGHT:
             return _joined([with_jacobian(self.of(part), codes[part]) for part in self._parts(codes)])
         window, observations = self.objective.window, self.observations.apart(self.objective.window)
@@ -103,6 +114,13 @@ def _joined(pairs: list[tuple[Tensor, Tensor]]) -> tuple[Tensor, Tensor]:
         return pairs[0]
     values, jacobian = (torch.cat(list(part)) for part in zip(*pairs, strict=True))
     return values, jacobian
+
+
+class _Field(Objective):
+    """The vector field itself."""
+
+    def residual(self, model: ModulatedModel, observations: Observations, codes: Tensor | None) -> Tensor:
+        return model.vector_field(observations.states, codes, observations.inputs).flatten(-2)
 
 
 def portion(device: torch.device) -> int:

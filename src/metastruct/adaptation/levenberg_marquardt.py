@@ -26,6 +26,7 @@ from metastruct.dynamics.model import ModulatedModel
 from metastruct.objectives.objective import Objective
 
 LARGEST_DAMPING = 1e12
+RENEWALS = 1  # of what whitens a residual that depends on the codes
 MANY = 0.75  # share of its points below which a task is fitted to few of them first
 ROUGH = 3.0  # tolerance of the fit to few points, for those of all of them lie further from its minimum
 NEAR = 10.0  # standard deviations of the posterior within which a step is not damped at first
@@ -60,18 +61,25 @@ class LevenbergMarquardt(Adaptation):
         start: Tensor,
         prior: Prior | None = None,
     ) -> Fit:
-        residual = Residual(model, objective, observations)
         with frozen(model), torch.no_grad():
             codes = start.detach().clone()
+            residual = Residual(model, objective, objective.renewed(model, observations, codes))
             if prior is not None and self.starts:
                 codes = screened(residual, codes, prior, self.starts, self.screening)
-                few, share = glimpse(observations, objective.window, 2 * self.screening)
+                few, share = glimpse(residual.observations, objective.window, 2 * self.screening)
                 many = (share < MANY).nonzero()[:, 0]
                 if len(many):
                     spread = prior.covariance.diagonal().sqrt()
                     rough = replace(residual, observations=few, spread=spread).of(many)
                     codes[many] = self._fit(rough, codes[many], prior, ROUGH).codes
-            return self._fit(residual, codes, prior, self.tolerance)
+            fit = self._fit(residual, codes, prior, self.tolerance)
+            for _ in range(RENEWALS):
+                renewed = objective.renewed(model, residual.observations, fit.codes)
+                if renewed is residual.observations:
+                    break
+                residual = replace(residual, observations=renewed)
+                fit = self._fit(residual, fit.codes.clone(), prior, self.tolerance)
+            return fit
 
     def _fit(self, residual: Residual, codes: Tensor, prior: Prior | None, tolerance: float) -> Fit:
         rough = residual.spread is not None  # differences take hardly longer than the residuals alone

@@ -18,7 +18,7 @@ from metastruct.api.member import Member
 from metastruct.api.members import Members
 from metastruct.api.numbers import pieces_of
 from metastruct.assembly import component
-from metastruct.data.observations import whole
+from metastruct.data.observations import ESTIMATED, whole
 from metastruct.data.trajectory import Member as Observed
 from metastruct.data.trajectory import Trajectory
 from metastruct.run import Run
@@ -44,7 +44,7 @@ class Model:
         self.system: str = (cfg.system or cfg.data).name
         self.state_dim = len(trained.model.dynamics.state_mean)
         self._input_dim = len(getattr(trained.model.dynamics, "input_mean", ()))
-        self._objective, self._integrator = component(cfg.objective), component(cfg.integrator)
+        self._objective, self._integrator = trained.objective, component(cfg.integrator)
         self._prior, self._best = trained.prior(), best_adaptation(cfg)
         self._adaptations: dict[str, Adaptation] = {}
 
@@ -135,6 +135,8 @@ class Model:
         """Observations of one member as trajectories, whose borders the objective keeps."""
         arrays = {"states": states, "dxdt": dxdt, "times": times, "inputs": inputs}
         for part in self._objective.reads:
+            if part in ESTIMATED:
+                continue
             if arrays.get(NAMES.get(part, part)) is None and (part != "inputs" or self._input_dim):
                 label = NAMES.get(part, part)
                 raise ValueError(f"objective={self._cfg.objective.name} reads {label}, got none; give {label}=...")
@@ -175,10 +177,11 @@ class Model:
         prior: Prior | None = None,
     ) -> Fit:
         """All of them at once, from where the run's evaluation begins and the family's prior unless told otherwise."""
-        observations = whole(members, self._objective.reads, self._objective.window)
+        objective = self._objective
+        observations = whole(members, objective.reads, objective.window, objective.least)
         if start is None:
             start = self._trained.start(len(members), self._cfg.evaluation.start)
-        return adaptation.fit(self._trained.model, self._objective, observations, start, prior or self._prior)
+        return adaptation.fit(self._trained.model, objective, observations, start, prior or self._prior)
 
 
 def _named(one: Sequence[Any] | Mapping[str, Any]) -> dict[str, Any]:

@@ -59,6 +59,7 @@ def write(members: Members | Member, path: str | Path) -> Path:
                 "seconds": trained.seconds,
                 "diverged_at": trained.diverged_at,
                 "time_scale": trained.model.dynamics.time_scale,
+                "objective": dict(trained.objective.numbers),
             }
         ),
     }
@@ -136,7 +137,7 @@ def _trained(run: Run, tensors: Tensors, text: Mapping[str, str]) -> Trained:
     try:
         training = json.loads(text["training"])
         seconds, diverged_at = float(training["seconds"]), training["diverged_at"]
-        time_scale = float(training["time_scale"])
+        time_scale, objective = float(training["time_scale"]), training["objective"]
         if not 0 < time_scale < math.inf:
             raise ValueError("no scale of time")
     except (ValueError, TypeError, KeyError, OverflowError):
@@ -148,6 +149,7 @@ def _trained(run: Run, tensors: Tensors, text: Mapping[str, str]) -> Trained:
         "seconds": seconds,
         "history": [],
         "diverged_at": diverged_at,
+        "objective": objective,
     }
     trained = Trained.made(run.config, kept)
     trained.model.dynamics.time_scale = time_scale

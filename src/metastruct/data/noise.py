@@ -20,7 +20,7 @@ def spread(simulation: Simulation) -> tuple[Array, Array]:
     return states, derivatives
 
 
-def observed(
+def noisy(
     simulation: Simulation, std: tuple[Array, Array], fraction: float, seed: int, split: int, trajectories: int
 ) -> Simulation:
     """The simulation as it is observed: the first `trajectories` of each task with noise, the others clean.

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from metastruct.data.outline import Outline
 from metastruct.data.source import Source
+from metastruct.data.trajectory import Array, Member
 
 if TYPE_CHECKING:
     from metastruct.data.simulate import Simulation
@@ -32,6 +33,8 @@ class Simulated(Source):
         horizon, points: instants from 0 to the horizon, equally spaced.
         tolerance: of the integration, relative and absolute.
         noise: standard deviation of the observations, as a fraction of each component's own.
+        observed: "states": as measured members are seen, without derivatives; None: everything.
+        derivatives: how they are estimated from the states, "spline", "savgol" or "finite"; None: as they are given.
     """
 
     def __init__(
@@ -49,9 +52,12 @@ class Simulated(Source):
         points: int,
         tolerance: float,
         noise: float,
+        observed: str | None = None,
+        derivatives: str | None = None,
     ):
         from metastruct.data.cache import SPLITS, cached_simulation
-        from metastruct.data.noise import observed, spread
+        from metastruct.data.derivatives import with_derivatives
+        from metastruct.data.noise import noisy, spread
 
         shared = {
             "trajectories": trajectories,
@@ -66,12 +72,18 @@ class Simulated(Source):
 
         train, test = simulation("train", train_tasks), simulation("test", test_tasks)
         spreads = spread(train)
-        self._clean = train.members if noise else None
+        derived = observed is None
+        clean = _seen(train.members, 0.0, spreads[0], trajectories, derived or derivatives is not None)
+        self._clean = clean if noise else None
+        splits = [
+            _seen(noisy(each, spreads, noise, seed, SPLITS[name], count).members, noise, spreads[0], count, derived)
+            for name, each, count in (("train", train, trajectories), ("test", test, support_trajectories))
+        ]
         super().__init__(
             name=system.name,
             state_names=system.state_names,
-            train=observed(train, spreads, noise, seed, SPLITS["train"], trajectories).members,
-            test=observed(test, spreads, noise, seed, SPLITS["test"], support_trajectories).members,
+            train=with_derivatives(splits[0], derivatives),
+            test=with_derivatives(splits[1], derivatives),
             support_trajectories=support_trajectories,
             law=system,
             parameter_names=system.parameter_names,
@@ -90,7 +102,7 @@ class Simulated(Source):
         tasks = system.families * (settings["train_tasks"] + settings["test_tasks"])
         return Outline(
             states=system.state_dim,
-            derivatives=True,
+            derivatives=settings.get("observed") is None or settings.get("derivatives") is not None,
             trajectories=trajectories,
             longest=points,
             duration=settings["horizon"],
@@ -116,3 +128,17 @@ class Simulated(Source):
             for noisy, exact in pairs
         ]
         return self.split(self.train[:-count], test)
+
+
+def _seen(members: Sequence[Member], noise: float, spread: Array, count: int, derived: bool) -> tuple[Member, ...]:
+    """The members with what is known of their noise, in the first trajectories of each; without derivatives or with."""
+    return tuple(
+        replace(
+            member,
+            trajectories=tuple(
+                replace(one, noise=noise * spread * (number < count), derivatives=one.derivatives if derived else None)
+                for number, one in enumerate(member.trajectories)
+            ),
+        )
+        for member in members
+    )

@@ -132,12 +132,14 @@ class Source:
 
         return Recordings(self.train, torch.float32, lawful=self.law is not None)
 
-    def support(self, shots: int, seed: int, reads: Sequence[str], window: int = 1) -> Observations:
+    def support(
+        self, shots: int, seed: int, reads: Sequence[str], window: int = 1, least: int | None = None
+    ) -> Observations:
         """Of each test member at most so many observations of its support trajectories, in float64."""
         from metastruct.data.observations import support
 
         members = [member.part(slice(self.support_trajectories)) for member in self.test]
-        return support(members, shots, seed, reads, window)
+        return support(members, shots, seed, reads, window, least)
 
     def query(self) -> Queries:
         """What test members are measured against."""

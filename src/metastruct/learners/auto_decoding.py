@@ -23,7 +23,7 @@ from metastruct.learners.learner import Learner, own_gradients
 from metastruct.optimizers.residuals import Residuals
 from metastruct.recording import Recorded
 
-CHUNK = 256  # draws of a task at a time, where all are looked at
+CHUNK = 256  # points of a task at a time, where all are looked at
 
 
 class AutoDecoding(Learner):
@@ -36,7 +36,7 @@ class AutoDecoding(Learner):
             Its code rate is not annealed: codes that begin at zero each time would end where they began.
         inner_steps, outer_steps: N_in and N_out of the alternating schedule.
         task_batch: tasks of a batch; all of them where there are fewer.
-        point_batch: observations of each task in an update; windows of them, where the objective asks for windows.
+        point_batch: observations of each task in an update; one window at least, where the objective asks for windows.
     """
 
     def __init__(
@@ -54,7 +54,7 @@ class AutoDecoding(Learner):
         self.inner_steps = inner_steps
         self.task_batch = min(task_batch, self.tasks)
         updates = 1 if self.joint else inner_steps + outer_steps
-        self.batches = Batches(self.seed, self.counts, self.task_batch, point_batch, updates)
+        self.batches = Batches(self.seed, self.counts, self.task_batch, self.draws(point_batch), updates)
         self.codes = nn.Parameter(torch.zeros(self.tasks, self.model.code_dim))
         for base, code in ((True, True), (True, False), (False, True)):
             self.recordings[base, code] = Recorded(partial(self._gradients, base=base, code=code))
@@ -160,15 +160,14 @@ class AutoDecoding(Learner):
         tasks = torch.arange(self.tasks, device=self.device).expand(*self.replicas, -1)
         components = self.objective.components(len(self.model.dynamics.state_mean))
         total, number = torch.zeros((), dtype=torch.float64, device=self.device), 0
-        for begin in range(0, int(counts.max()), CHUNK):
-            draws = torch.arange(begin, min(begin + CHUNK, int(counts.max())), device=self.device)
+        for draws in torch.arange(int(counts.max()), device=self.device).split(max(1, CHUNK // self.objective.window)):
             valid = draws < counts[:, None]
             draws = torch.minimum(draws, counts[:, None] - 1).expand(*self.replicas, -1, -1)
-            residual = self.objective.residual(self.model, self.observed(tasks, draws), self.codes)
-            squares = residual.double().square().unflatten(-1, (len(valid[0]), -1, components)).mean(-2)
+            squares = self.objective.unexplained(self.model, self.observed(tasks, draws), self.codes)
+            squares = squares.unflatten(-1, (len(valid[0]), -1, components)).mean(-2)
             total = total + (squares * valid[..., None]).sum((-3, -2))
             number += int(valid.sum())
-        return total / number
+        return (total / number).clamp_min(0)
 
     def diagnostics(self) -> dict[str, float]:
         spread = float(self.codes.detach().std(-2, correction=0).mean())

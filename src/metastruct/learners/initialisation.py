@@ -37,7 +37,7 @@ class Initialisation(Learner):
                 f"{type(self.model.modulation).__name__}; use {providing('modulation', 'code', 'weights')}"
             )
         self.register_buffer("codes", torch.zeros(1, self.model.code_dim), persistent=False)
-        self.batches = Batches(self.seed, self.counts, min(task_batch, self.tasks), point_batch, draws)
+        self.batches = Batches(self.seed, self.counts, min(task_batch, self.tasks), self.draws(point_batch), draws)
         self.recordings["gradients"] = Recorded(self._gradients)
 
     @property

@@ -81,11 +81,10 @@ class Learner(LightningModule):
         super().__init__()
         self.automatic_optimization = False
         self.model = model
-        self.tasks, self.objective = len(recordings), objective
+        self.tasks, self.objective, self.numbers = len(recordings), objective.in_training(), dict(objective.numbers)
         objective.check(recordings.parts)
-        parts = {name: recordings.parts[name] for name in objective.reads if name in recordings.parts}
+        parts, windows, self.counts = self.objective.laid(recordings)
         self.widths = {name: values.shape[-1] for name, values in parts.items()}
-        windows, self.counts = recordings.windows(objective.window)
         self.register_buffer("observations", torch.cat([*parts.values()], dim=-1), persistent=False)
         self.register_buffer("windows", windows, persistent=False)
         self.register_buffer("first", torch.from_numpy(self.counts.cumsum() - self.counts), persistent=False)
@@ -135,6 +134,10 @@ class Learner(LightningModule):
             rows = (self.windows[rows][..., None] + torch.arange(length, device=rows.device)).flatten(-2)
         values = self.observations.index_select(0, rows.flatten()).unflatten(0, rows.shape)
         return Observations(**dict(zip(self.widths, values.split([*self.widths.values()], dim=-1), strict=True)))
+
+    def draws(self, point_batch: int) -> int:
+        """Windows that hold about so many points, one at least."""
+        return max(1, point_batch // self.objective.window)
 
     def loss_of(self, observations: Observations, codes: Tensor | None) -> Tensor:
         """The loss of each task, `[..., tasks]`."""
@@ -218,6 +221,7 @@ class Learner(LightningModule):
                 "model": {name: t[index].clone() if f"model.{name}" in by_seed else t for name, t in state.items()},
                 "codes": self.codes.detach()[index].clone(),
                 "noise": None if noise is None else noise[index].clone(),
+                "objective": self.numbers,
                 "outer_step": self.outer_step,
                 "seconds": self.seconds / len(self.courses),
                 "history": course.history,

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from typing import TYPE_CHECKING
 
+import numpy as np
 from torch import Tensor
 
 if TYPE_CHECKING:
-    from metastruct.data.observations import Observations
+    from metastruct.data.observations import Observations, Recordings
     from metastruct.dynamics.model import ModulatedModel
 
 
@@ -20,11 +21,35 @@ class Objective(ABC):
         reads: the parts of the observations that it looks at, as far as they are there.
         requires: those that it cannot do without.
         window: consecutive samples of a trajectory that it looks at together.
+        least: how many of them will do, where a window need not be full; None where it must be.
+        numbers: what `settled` chose, by name; kept with the model.
     """
 
     reads: tuple[str, ...]
     requires: tuple[str, ...] = ("states",)
     window: int = 1
+    least: int | None = None
+    numbers: Mapping[str, float] = {}
+
+    def settled(self, recordings: Recordings) -> Objective:
+        """With what it leaves to the data chosen by what is seen of the training members."""
+        return self
+
+    def in_training(self) -> Objective:
+        """As a training asks it, where that may be cheaper."""
+        return self
+
+    def laid(self, recordings: Recordings) -> tuple[dict[str, Tensor], Tensor, np.ndarray]:
+        """What it reads of the training members, side by side, and its windows, as of `Recordings.windows`."""
+        return recordings.read(self.reads), *recordings.windows(self.window)
+
+    def learned(self, numbers: Mapping[str, float], noise: Tensor | None) -> Objective:
+        """As it was settled, after a training whose codes left the variances `[components]`."""
+        return self
+
+    def described(self) -> str | None:
+        """What was chosen, for people."""
+        return None
 
     def check(self, parts: Collection[str]) -> None:
         """Do observations with these parts have what it needs, and does it read what drives the members?
@@ -53,6 +78,34 @@ class Objective(ABC):
     def components(self, state_dim: int) -> int:
         """How many kinds of residuals follow each other, again and again, each with a noise of its own."""
         return state_dim
+
+    def rows(self, state_dim: int) -> int:
+        """Residuals of a window."""
+        return self.window * self.components(state_dim)
+
+    def renewed(self, model: ModulatedModel, observations: Observations, codes: Tensor) -> Observations:
+        """The observations with what whitens the residual at these codes `[..., tasks, code]`, and near them."""
+        return observations
+
+    def places(self, observations: Observations) -> Observations | None:
+        """Points at which the residual asks for the field, if it is affine in the field there; else None."""
+        return None
+
+    def combined(self, model: ModulatedModel, observations: Observations, field: Tensor) -> Tensor:
+        """The residual of a field `[..., tasks, points, state]` at these places; leading axes are of several fields.
+
+        Raises:
+            TypeError: the residual is not affine in a field.
+        """
+        raise TypeError(f"the residual of objective={type(self).__name__.lower()} is not affine in a field")
+
+    def unexplained(self, model: ModulatedModel, observations: Observations, codes: Tensor) -> Tensor:
+        """Squares `[..., tasks, residuals]` whose mean over the training data is the variance that codes leave."""
+        return self.residual(model, observations, codes).double().square()
+
+    def likelihood(self, noise: Tensor) -> Tensor:
+        """The variance `[components]` of the residual in an adaptation, after a training that left the noise."""
+        return noise
 
     def field_noise(self, noise: Tensor, state_dim: int) -> Tensor:
         """What the variances `[components]` of the residual say of dx/dt, `[state]`, in units of its spread squared.

@@ -64,7 +64,7 @@ class Residuals:
     def at_most(self, rows: int) -> Residuals:
         """Of the first windows of each task, one at least, so that there are no more residuals than that."""
         states, window = self.observations.states, self.objective.window
-        each = len(self.observations) * window * self.objective.components(states.shape[-1])
+        each = len(self.observations) * self.objective.rows(states.shape[-1])
         kept = slice(window * max(1, rows // each))
         shorter = {name: values[..., kept, :] for name, values in _parts(self.observations).items()}
         return replace(self, observations=Observations(**shorter))

@@ -1,0 +1,224 @@
+"""The weak form: no derivative of the data, for integration by parts puts it onto a test function.
+
+    0 = int phi f(x; z) dt + int phi' x dt  ~  Phi f(x; z) + Phi' x = R
+
+for phi that vanish with their slopes at both ends of their support. Errors of the states enter through S = Phi' + Phi
+Df, so R has the covariance S Sigma S^T + M, M that of a misfit of the model, and is whitened with it (`whitening`). In
+a training Df is that of a crude law of each member, in an adaptation that of the model, renewed as the code moves
+(iteratively reweighted least squares).
+
+Sources: Messenger and Bortz 2021 (WSINDy); Bortz, Messenger and Dukic 2023 (WENDy).
+"""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from metastruct.objectives.objective import Objective
+from metastruct.objectives.test_functions import weights
+from metastruct.objectives.whitening import Windows
+from metastruct.objectives.width import half_width
+
+if TYPE_CHECKING:
+    from metastruct.data.observations import Observations, Recordings
+    from metastruct.dynamics.model import ModulatedModel
+
+NODES = 5  # points in half a test function at which the field is asked; the data are averaged over all samples
+LONGEST = 241  # samples of a window, about
+
+
+class Whitened(Objective):
+    """r = A f(x~; z) + b, with A and b that are parts of the observations; what a training by the weak form asks for.
+
+    Args:
+        tests: residuals of a component in a window.
+        nodes: points of a window.
+    """
+
+    reads = ("states", "inputs", "operator")
+    requires = ("states", "operator")
+
+    def __init__(self, weak: Weak):
+        self.weak, self.window = weak, weak.nodes
+
+    def laid(self, recordings: Recordings) -> tuple[dict[str, Tensor], Tensor, np.ndarray]:
+        return self.weak.whitened_recordings(recordings)
+
+    def rows(self, state_dim: int) -> int:
+        return self.weak.tests * state_dim
+
+    def residual(self, model: ModulatedModel, observations: Observations, codes: Tensor | None) -> Tensor:
+        field = model.vector_field(observations.states, codes, observations.inputs)
+        return applied(observations, field, self.window)
+
+    def unexplained(self, model: ModulatedModel, observations: Observations, codes: Tensor) -> Tensor:
+        """What noise does not explain of the squares, over what an error of dx/dt of its own spread would leave."""
+        squares = self.residual(model, observations, codes).double().square()
+        error = model.dynamics.derivative_std.expand(observations.states.shape)
+        size = error.shape[-1]
+        operator = _there(observations.operator).unflatten(-1, (size + 1, -1)).clone()
+        operator[..., -1, :] = 0.0
+        bare = applied(replace(observations, operator=operator.flatten(-2)), error, self.window)
+        excess, level = (
+            (part.unflatten(-1, (-1, size)).mean((-2, -1), keepdim=True)) for part in (squares - 1, bare**2)
+        )
+        return (excess / level).expand(*squares.shape[:-1], squares.shape[-1] // size, size).flatten(-2)
+
+
+class Weak(Objective):
+    """r = C^(-1/2) (Phi f(x~; z) + Phi' x), C the covariance of what stands in brackets; for measured states.
+
+    Args:
+        half_width: of a test function, in samples; None: chosen by the training data.
+        order: p of phi = (1 - tau^2)^p, at least 3.
+        misfit: the least error of the model that is reckoned with, as a share of the spread of dx/dt; what training
+            leaves is added.
+    """
+
+    reads = ("states", "smooth", "noise", "times", "inputs")
+    requires = ("states", "times")
+
+    def __init__(self, half_width: int | None, order: int, misfit: float):
+        self.chosen, self.order, self.least_misfit = half_width, order, misfit
+        self.misfit: Tensor | None = None  # variance of what no code explained, relative to that of dx/dt, [state]
+        self._shape(half_width or NODES, 2 * (half_width or NODES) + 1)
+
+    def _shape(self, half: int, longest: int) -> None:
+        """Test functions of this half width, as many as the longest trajectory has, up to a bound."""
+        self.half, self.every = half, max(1, half // NODES)
+        self.stride = self.every * max(1, half // (2 * self.every))
+        self.support = self.least = 2 * half + 1
+        room = min(longest, max(LONGEST, self.support)) - self.support
+        self.tests = 1 + -(-max(0, room) // self.stride)
+        self.window = self.support + (self.tests - 1) * self.stride
+        self.nodes = (self.window - 1) // self.every + 1
+        self.numbers: Mapping[str, float] = {"half_width": half, "longest": longest}
+
+    def settled(self, recordings: Recordings) -> Weak:
+        objective, longest = copy.copy(self), max(max(lengths) for lengths in recordings.lengths)
+        half = self.chosen or half_width(recordings, self.order)
+        half = max(1, min(half, (longest - 1) // 2))
+        every = max(1, half // NODES)
+        objective._shape(half // every * every, longest)
+        return objective
+
+    def learned(self, numbers: Mapping[str, float], noise: Tensor | None) -> Weak:
+        objective = copy.copy(self)
+        if numbers:
+            objective._shape(int(numbers["half_width"]), int(numbers["longest"]))
+        objective.misfit = noise
+        return objective
+
+    def described(self) -> str:
+        return f"test functions of {self.support} samples, {self.tests} of them in a window of {self.window}"
+
+    def in_training(self) -> Whitened:
+        return Whitened(self)
+
+    def rows(self, state_dim: int) -> int:
+        return self.tests * state_dim
+
+    def field_noise(self, noise: Tensor, state_dim: int) -> Tensor:
+        return noise
+
+    def likelihood(self, noise: Tensor) -> Tensor:
+        return torch.ones_like(noise)
+
+    def whitened_recordings(self, recordings: Recordings) -> tuple[dict[str, Tensor], Tensor, np.ndarray]:
+        """Nodes of all windows with their operators, the first of each window, and windows of each task."""
+        from metastruct.data.observations import whole
+
+        seen = whole(recordings.members, (*self.reads, "crude_law"), self.window, self.least)
+        _, slopes = recordings.slopes()
+        size = slopes.shape[-1]
+        nodes, parts = slice(None, None, self.every), {}
+        df = self._windows(_there(seen.crude_law))[..., nodes, :].unflatten(-1, (size, size))
+        operator = self._samples(seen).whitened(df, self.least_misfit**2 * slopes.double().var(0))
+        real = torch.ones(operator.shape[:2], dtype=torch.bool)
+        if seen.mask is not None:
+            real = self._windows(seen.mask[..., None])[..., 0, 0]
+        for name, part in {"states": seen.smooth, "inputs": seen.inputs}.items():
+            if part is not None:
+                parts[name] = self._windows(part)[..., nodes, :][real].flatten(0, 1).to(recordings.dtype)
+        parts["operator"] = operator[real].flatten(0, 1).to(recordings.dtype)
+        return parts, torch.arange(0, len(parts["states"]), self.nodes), real.sum(-1).numpy()
+
+    # The residual
+
+    def places(self, observations: Observations) -> Observations:
+        nodes, parts = slice(None, None, self.every), {}
+        for name in ("smooth", "inputs"):
+            if (values := getattr(observations, name)) is not None:
+                parts[name] = self._windows(values)[..., nodes, :].flatten(-3, -2)
+        return type(observations)(states=parts["smooth"], inputs=parts.get("inputs"))
+
+    def residual(self, model: ModulatedModel, observations: Observations, codes: Tensor | None) -> Tensor:
+        if observations.operator is None:
+            observations = self.renewed(model, observations, codes)
+        places = self.places(observations)
+        return self.combined(model, observations, model.vector_field(places.states, codes, places.inputs))
+
+    def combined(self, model: ModulatedModel, observations: Observations, field: Tensor) -> Tensor:
+        operator = self._windows(_there(observations.operator))[..., :: self.every, :].flatten(-3, -2)
+        mask = None
+        if observations.mask is not None:
+            mask = self._windows(observations.mask[..., None])[..., :: self.every, 0].flatten(-2)
+        return applied(replace(observations, operator=operator, mask=mask), field, self.nodes)
+
+    @torch.no_grad()
+    def renewed(self, model: ModulatedModel, observations: Observations, codes: Tensor | None) -> Observations:
+        places = self.places(observations)
+        with torch.enable_grad():
+            states = places.states.detach().requires_grad_()
+            field = model.vector_field(states, None if codes is None else codes.detach(), places.inputs)
+            rows = [torch.autograd.grad(one.sum(), states, retain_graph=True)[0] for one in field.unbind(-1)]
+        df, size = torch.stack(rows, -2), states.shape[-1]
+        df = self._windows(df.flatten(-2), self.nodes).unflatten(-1, (size, size))
+        share = self.least_misfit**2 if self.misfit is None else self.least_misfit**2 + self.misfit
+        at_nodes = self._samples(observations).whitened(df, share * model.dynamics.derivative_std.square())
+        operator = at_nodes.new_zeros(*at_nodes.shape[:-2], self.window, at_nodes.shape[-1])
+        operator[..., :: self.every, :] = at_nodes
+        return replace(observations, operator=operator.flatten(-3, -2))
+
+    def _windows(self, values: Tensor, length: int | None = None) -> Tensor:
+        return values.unflatten(-2, (-1, length or self.window))
+
+    def _samples(self, observations: Observations) -> Windows:
+        times = self._windows(_there(observations.times))[..., 0]
+        times = times - times[..., :1]
+        begin, end = (times[..., k :: self.stride][..., : self.tests] for k in (0, self.support - 1))
+        _, slopes = weights(times, begin, end, self.order)
+        values, _ = weights(times[..., :: self.every], begin, end, self.order)
+        mass, moment = values.sum(-1, keepdim=True), slopes @ times[..., None]
+        slopes = slopes * torch.where(
+            moment < 0, -mass / torch.where(moment < 0, moment, 1.0), 1.0
+        )  # exact where f rests
+        valid = None
+        if observations.mask is not None:  # a test function needs the samples up to the end of its support
+            valid = self._windows(observations.mask[..., None])[..., self.support - 1 :: self.stride, 0]
+        states, smooth, noise = (
+            self._windows(_there(part)) for part in (observations.states, observations.smooth, observations.noise)
+        )
+        return Windows(values, slopes, states, smooth, noise, valid, self.every)
+
+
+def applied(observations: Observations, field: Tensor, window: int) -> Tensor:
+    """A f + b `[..., tasks, residuals]` for a field `[..., tasks, points, state]`, zero in windows that are masked."""
+    operator = _there(observations.operator).unflatten(-2, (-1, window)).unflatten(-1, (field.shape[-1] + 1, -1))
+    of_field, offset = operator[..., :-1, :].flatten(-3, -2), operator[..., -1, :].sum(-2)
+    residual = (field.unflatten(-2, (-1, window)).flatten(-2)[..., None, :] @ of_field)[..., 0, :] + offset
+    if observations.mask is not None:
+        residual = residual * observations.mask.unflatten(-1, (-1, window))[..., :1]
+    return residual.flatten(-2)
+
+
+def _there(part: Tensor | None) -> Any:
+    assert part is not None
+    return part
