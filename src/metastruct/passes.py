@@ -180,8 +180,8 @@ class _Memory:
         if not isinstance(operand, Node) or _form(operand.meta["val"]) != _form(node.meta["val"]):
             return False
         memory = operand.meta["val"].untyped_storage()._cdata
-        others = _memory(*(other for other in node.all_input_nodes if other is not operand))
-        return memory not in self.foreign | others and self.last[memory] == place
+        elsewhere = _memory(*(other for other in node.all_input_nodes if other is not operand))
+        return memory not in self.foreign | elsewhere and self.last[memory] == place
 
 
 def gathered(line: GraphModule) -> None:

@@ -106,7 +106,7 @@ def test_the_model_and_the_start_are_left_as_they_were(adaptation, model, suppor
 def test_the_model_can_still_be_trained_after_a_fit_that_failed(adaptation, model, support):
     observations, start = support
     broken = replace(observations, derivatives=observations.derivatives[:, :-1])
-    with pytest.raises(RuntimeError):
+    with pytest.raises((RuntimeError, IndexError)):
         adaptation.fit(model, OBJECTIVE, broken, start)
     assert all(parameter.requires_grad for parameter in model.parameters())
 

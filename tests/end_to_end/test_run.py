@@ -71,7 +71,7 @@ def test_run_leaves_its_resolved_configuration(first_run, tiny):
 
     kept = yaml.safe_load(first_run[0].config.read_text())
     assert kept["modulation"]["rank"] == 5
-    assert (kept["adaptation"]["steps"], kept["evaluation"]["steps"]) == (20, 5)
+    assert (kept["adaptation"]["steps"], kept["evaluation"]["steps"]) == (20, 300)
     assert "${" not in first_run[0].config.read_text()
     validate(tiny(first_run[1]))
 

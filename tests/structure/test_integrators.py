@@ -132,10 +132,10 @@ class Recorder(Integrator):
 
     def __init__(self, step_size: float):
         super().__init__(step_size)
-        self.steps: list[float] = []
+        self.lengths: list[float] = []
 
     def step(self, flow: Flow, x: torch.Tensor, h: torch.Tensor) -> torch.Tensor:
-        self.steps.append(float(h))
+        self.lengths.append(float(h))
         return x + h * flow.vector_field(x)
 
 
@@ -144,9 +144,9 @@ def test_no_step_is_longer_than_the_step_size_and_none_is_wasted(step_size, coun
     times = torch.tensor([0.0, 1.0, 1.3], dtype=torch.float64)
     recorder = Recorder(step_size)
     rollout(oscillator(), STARTS, times, recorder)
-    assert max(recorder.steps) <= step_size * (1 + 1e-9)
-    assert sum(recorder.steps) == pytest.approx(1.3)
-    assert len(recorder.steps) == count
+    assert max(recorder.lengths) <= step_size * (1 + 1e-9)
+    assert sum(recorder.lengths) == pytest.approx(1.3)
+    assert len(recorder.lengths) == count
 
 
 SYMPLECTIC = ("leapfrog", "implicit_midpoint", "gauss_legendre")

@@ -95,16 +95,16 @@ class LevenbergMarquardt(Adaptation):
             ahead = quadratic(there, candidate, prior) if rough else here.at(there, candidate, prior)
             better = ahead.cost < here.cost
             _, left = decrement(ahead, prior)
-            done = (distance <= tolerance) | (better & (left <= min(tolerance, tolerance**2)))
+            arrived = (distance <= tolerance) | (better & (left <= min(tolerance, tolerance**2)))
             damping[active] *= torch.where(better, 0.1, 10.0).to(damping)
             codes[active] = torch.where(better[:, None], candidate, codes[active])
             at = at.put(active[better], ahead.rows(better.nonzero()[:, 0]))
             trace.append(at.loss)
-            converged[active] = done
-            moved = active[better & ~done]
+            converged[active] = arrived
+            moved = active[better & ~arrived]
             if len(moved) and not rough:
                 at = at.put(moved, quadratic(residual.of(moved), codes[moved], prior))
-            active = active[~done & (damping[active] < LARGEST_DAMPING)]
+            active = active[~arrived & (damping[active] < LARGEST_DAMPING)]
         if len(active):
             converged[active] = decrement(at.rows(active), prior)[1] <= tolerance
         trace += trace[-1:] * (self.steps + 1 - len(trace))

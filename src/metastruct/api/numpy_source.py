@@ -123,17 +123,17 @@ class Function:
     def _text(self, value: Any) -> str:
         """An argument of an operation as it stands in the source."""
         if isinstance(value, Node):
-            known = self.values.get(value.name)
-            if known is None:
+            constant = self.values.get(value.name)
+            if constant is None:
                 return value.name
-            if not isinstance(known, torch.Tensor):
-                return repr(known)
-            if known.dim() == 0:
-                return repr(known.item())
+            if not isinstance(constant, torch.Tensor):
+                return repr(constant)
+            if constant.dim() == 0:
+                return repr(constant.item())
             name = f"{self.name}_{value.name}".upper()
-            same = (kept for kept, values in self.constants.items() if _same(values, known))
+            same = (other for other, values in self.constants.items() if _same(values, constant))
             name = next(same, name)
-            self.constants.setdefault(name, known.contiguous())
+            self.constants.setdefault(name, constant.contiguous())
             return name
         if isinstance(value, list | tuple):
             return f"[{', '.join(map(self._text, value))}]"

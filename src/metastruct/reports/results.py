@@ -145,16 +145,16 @@ def read(folder: Path, yaml: str | None = None, errors: Sequence[str] | None = N
         errors: the metrics that the table asks for; unless told otherwise those of the usual ones that it has, for a
             metric may be younger than a table.
     """
-    wanted = headline_errors() if errors is None else errors
+    chosen = headline_errors() if errors is None else errors
     try:
         with open(folder / "runs.csv", newline="") as file:
             lines = list(csv.DictReader(file))
         with open(folder / "records.csv", newline="") as file:
-            rows = [row for row in csv.DictReader(file) if row["metric"] in wanted]
+            rows = [row for row in csv.DictReader(file) if row["metric"] in chosen]
     except FileNotFoundError:
         return None
     if errors is None and rows:
-        wanted = [metric for metric in wanted if any(row["metric"] == metric for row in rows)]
+        chosen = [metric for metric in chosen if any(row["metric"] == metric for row in rows)]
     values: dict[str, dict[str, dict[int, float]]] = {}
     domains: dict[str, dict[int, str]] = {}
     for row in rows:
@@ -166,13 +166,13 @@ def read(folder: Path, yaml: str | None = None, errors: Sequence[str] | None = N
     runs = []
     for line in lines:
         by_metric, of_tasks = values.get(line["run"], {}), sorted(domains.get(line["run"], {}))
-        for metric in wanted:
+        for metric in chosen:
             if not of_tasks or sorted(by_metric.get(metric, {})) != of_tasks:
                 raise ValueError(
                     f"{folder / 'records.csv'} must hold {metric} of every task of {line['run']}, which runs.csv "
                     f"lists; collect the table again: python scripts/reproduce.py table={folder.name}"
                 )
-        numbers = {metric: np.array([by_metric[metric][task] for task in of_tasks]) for metric in wanted}
+        numbers = {metric: np.array([by_metric[metric][task] for task in of_tasks]) for metric in chosen}
         runs.append(Run(line, numbers, tuple(domains[line["run"]][task] for task in of_tasks)))
     origin = provenance(folder)
     outdated = yaml is not None and origin.get("yaml", yaml) != yaml

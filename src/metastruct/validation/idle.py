@@ -45,9 +45,9 @@ def idle(cfg: DictConfig, words: Sequence[str]) -> Iterator[tuple[str, str]]:
         key = word.lstrip("+~").partition("=")[0]
         if not any(_within(key, setting) or _within(setting, key) for setting in idle_settings):
             continue
-        others = [other for other in words if other != word and not other.lstrip("+~").startswith(f"{key}.")]
+        rest = [other for other in words if other != word and not other.lstrip("+~").startswith(f"{key}.")]
         try:
-            before = _leaves(OmegaConf.to_container(composed(*others), resolve=True))
+            before = _leaves(OmegaConf.to_container(composed(*rest), resolve=True))
         except (HydraException, ConfigError):  # other words need this one
             continue
         changed = [leaf for leaf in {**whole, **before} if whole.get(leaf, ...) != before.get(leaf, ...)]
