@@ -242,14 +242,14 @@ def test_an_evaluation_holds_what_is_asked_for_in_that_order_and_nothing_else(sc
     assert list(dict.fromkeys(name for name, _ in evaluated(scene, *in_order("metric")).values)) == lawful
     result = evaluated(scene, "ssim", "field_error")
     assert list(dict.fromkeys(name for name, _ in result.values)) == ["ssim", "field_error"]
-    assert set(result.seconds) == {"adaptation", "rollout", "metrics"}
+    assert set(result.seconds) == {"adaptation", "rollouts", "metrics"}
 
 
 def test_what_is_not_asked_for_costs_nothing(scene):
     result = evaluated(scene, "support_loss")
     assert set(vars(result.adapted)) & {"rollouts", "finer_rollouts", "learned_field", "grid"} == set()
     assert result.diverged is None
-    assert result.seconds["rollout"] == 0
+    assert result.seconds["rollouts"] == 0
     assert "rollouts" in vars(evaluated(scene, "trajectory_error").adapted)
 
 

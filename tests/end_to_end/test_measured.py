@@ -18,7 +18,6 @@ import pytest
 import torch
 
 import metastruct
-from metastruct.assembly import Trained
 from metastruct.commands import main, subcommands
 from metastruct.config import ConfigError
 from metastruct.data.tables import formats
@@ -28,6 +27,7 @@ from metastruct.model_file import Foreign
 from metastruct.run import Run, configuration_of
 from metastruct.runs.files import read_checked
 from metastruct.runs.folder import RunFolder
+from metastruct.trained import Trained
 
 EXAMPLE = CONF.parent / "examples" / "pendulums.csv"
 WORDS = ("data=files", "data.states=[q,p]", "data.labels=[length]")
@@ -66,7 +66,9 @@ def test_the_run_is_loaded_without_its_file(made, tmp_path):
     there = Path(shutil.copytree(folder.path, tmp_path / folder.path.name))
     model = metastruct.load(there)
     assert path.name in configuration_of(RunFolder(there)).data.path
-    assert np.isfinite(model.adapt(np.ones((3, 2)), np.ones((3, 2))).vector_field([0.0, 0.0])).all()
+    times = np.linspace(0, 1, 30)
+    states = np.stack([np.cos(times), -np.sin(times)], -1)
+    assert np.isfinite(model.adapt(states, times=times).vector_field([0.0, 0.0])).all()
     assert next(step for step, _ in model.history) > 0
 
 

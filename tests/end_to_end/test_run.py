@@ -95,7 +95,7 @@ def test_metrics_hold_what_a_reader_needs(first_run):
     assert metrics["diverged_tasks"] == 0
     assert metrics["parameters"]["base"] > metrics["parameters"]["code"] == 2
     assert metrics["parameters"]["hypernetwork"] > 0
-    assert {"data", "training", "adaptation", "rollout", "total"} <= metrics["seconds"].keys()
+    assert {"data", "training", "adaptation", "rollouts", "total"} <= metrics["seconds"].keys()
     assert metrics["versions"]["torch"]
     assert metrics["commit"]
 

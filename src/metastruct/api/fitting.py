@@ -63,7 +63,7 @@ def fit(
             f"fit needs a Family, got a {type(family).__name__}; make one by Family.from_frame or from_arrays"
         )
     choices = {"dynamics": dynamics, "modulation": modulation, "rank": rank, "trainer.steps": steps, "seed": seed}
-    if "derivatives" in family.parts:
+    if family.members[0].trajectories[0].derivatives is not None:
         choices["objective"] = providing("objective", "matches_derivatives").partition("=")[2]
     choices |= {"logger": "none", "outputs": outputs} | dict(settings or {})
     cfg = _configured({name: value for name, value in choices.items() if value is not None})

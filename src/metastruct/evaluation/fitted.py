@@ -83,7 +83,7 @@ class Fitted:
     adaptation: Adaptation
     integrator: Integrator
     source: Source
-    seconds: dict[str, float] = field(default_factory=lambda: {"adaptation": 0.0, "rollout": 0.0})
+    seconds: dict[str, float] = field(default_factory=lambda: {"adaptation": 0.0, "rollouts": 0.0})
 
     # The tasks
 

@@ -98,7 +98,7 @@ class RolledOut(Fitted):
 
     def _rolled_out(self, integrator: Integrator) -> Array:
         flow, starts, times = self._often, self._tensor(self.starts), self._tensor(self.times)
-        with self._clock("rollout"):
+        with self._clock("rollouts"):
             return rollout(flow, starts, times, integrator).cpu().numpy()
 
     @cached_property

@@ -16,7 +16,7 @@ from metastruct.runs.folder import family_name
 from metastruct.runs.provenance import here, named
 from metastruct.sweeps.table import Planned, Table
 
-EVALUATION = ("adaptation", "rollout", "metrics", "figures")  # seconds of a run besides those of its training
+EVALUATION = ("adaptation", "rollouts", "metrics", "figures")  # seconds of a run besides those of its training
 
 
 def collect(table: Table, failed: Mapping[Path, str], folder: Path, command: str) -> int:
