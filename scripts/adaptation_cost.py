@@ -19,7 +19,7 @@ from typing import Any
 import torch
 from torch.profiler import ProfilerActivity, profile
 
-from metastruct.assembly import Trained, build_source, component
+from metastruct.assembly import build_source, component
 from metastruct.config import register
 from metastruct.reports.forms import write_lines
 from metastruct.reports.tables import as_csv, read_records
@@ -27,6 +27,7 @@ from metastruct.run import Run
 from metastruct.runs.files import read_checked, write_atomically
 from metastruct.runs.folder import RunFolder
 from metastruct.runs.provenance import git_commit, machine, named, sign
+from metastruct.trained import Trained
 
 ROOT = Path(__file__).resolve().parents[1]
 REFERENCE = ROOT / "outputs" / "reference"

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from omegaconf import DictConfig
 
-from metastruct.assembly import Trained, build_learner, build_source
+from metastruct.assembly import build_learner, build_source
 from metastruct.config import Config
 from metastruct.measurement import archived, evaluated, written
 from metastruct.model_file import Foreign
@@ -19,6 +19,7 @@ from metastruct.run import Run
 from metastruct.runs.files import locked, write_atomically, write_checked
 from metastruct.runs.folder import RunFolder
 from metastruct.runs.provenance import Provenance
+from metastruct.trained import Trained
 from metastruct.validation import validate
 from metastruct.validation.rehearsal import rehearse
 

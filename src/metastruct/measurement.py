@@ -6,11 +6,12 @@ import json
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
-from metastruct.assembly import Trained, build_protocol, component
+from metastruct.assembly import build_protocol, component
 from metastruct.config import ConfigError
 from metastruct.run import Run
 from metastruct.runs.files import write_atomically
 from metastruct.runs.provenance import Provenance
+from metastruct.trained import Trained
 
 if TYPE_CHECKING:
     from metastruct.data.source import Source

@@ -36,27 +36,34 @@ class Plain(yaml.SafeLoader):
 
 
 def configuration_of(folder: RunFolder) -> DictConfig:
-    """The configuration of a run folder, whoever wrote it: plain values, nothing in it is resolved or made.
+    """The configuration of a run folder, whoever wrote it; errors as of `configuration_in`."""
+    with folder.config.open("rb") as file:
+        return configuration_in(file.read(LONGEST + 1), str(folder.config))
+
+
+def configuration_in(text: bytes, origin: str) -> DictConfig:
+    """The configuration that a text holds, whoever wrote it: plain values, nothing in it is resolved or made.
+
+    Args:
+        origin: where it stands, for people.
 
     Raises:
         Refused: it is no mapping of plain values.
     """
-    with folder.config.open("rb") as file:
-        text = file.read(LONGEST + 1)
     if len(text) > LONGEST:
-        raise Refused(f"{folder.config} must be a configuration of at most {LONGEST:,} bytes, got a longer file")
+        raise Refused(f"{origin} must be a configuration of at most {LONGEST:,} bytes, got a longer file")
     try:
         content = yaml.load(text, Plain)
     except (yaml.YAMLError, ValueError, RecursionError):
         content = None
     if not isinstance(content, dict):
-        raise Refused(f"{folder.config} must be a configuration in YAML without aliases and tags, got something else")
+        raise Refused(f"{origin} must be a configuration in YAML without aliases and tags, got something else")
     try:
         for key, value in content.items():
             check_plain(str(key), value)
         return typed(content)
     except (Refused, OmegaConfBaseException) as error:
-        raise Refused(f"{folder.config}: {misfit(content)}{str(error).splitlines()[0]}") from None
+        raise Refused(f"{origin}: {misfit(content)}{str(error).splitlines()[0]}") from None
 
 
 def typed(content: Any) -> DictConfig:

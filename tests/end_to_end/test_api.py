@@ -18,7 +18,6 @@ from scipy.integrate import solve_ivp
 
 import metastruct
 from metastruct.adaptation.adaptation import Fit
-from metastruct.api.fields import Fields
 from metastruct.assembly import component
 from metastruct.data.observations import whole
 from metastruct.experiment import run
@@ -181,7 +180,7 @@ def test_run_measured_what_the_interface_gives(first_run, model):
     with np.load(first_run[0].evaluation) as arrays:
         codes, times, query, rollouts = (arrays[name] for name in ("test_codes", "times", "query", "rollouts"))
     fit = Fit(torch.from_numpy(codes), torch.zeros(1, len(codes)))
-    for task, member in enumerate(metastruct.Members(Fields(model._trained, model._prior, model._integrator, fit))):
+    for task, member in enumerate(metastruct.Members(model.fields(fit), model)):
         np.testing.assert_allclose(member.rollout(query[task, :, 0], times), rollouts[task], rtol=1e-8, atol=1e-9)
 
 

@@ -10,11 +10,12 @@ import torch
 from omegaconf import DictConfig, OmegaConf
 
 import metastruct
-from metastruct.assembly import Trained, build_learner, build_source
+from metastruct.assembly import build_learner, build_source
 from metastruct.config import groups
 from metastruct.experiment import run
 from metastruct.run import Run
 from metastruct.runs.folder import RunFolder
+from metastruct.trained import Trained
 
 SHOTS = [1, 2, 5, 10, 30, 100, 300]
 ALTERNATING = ("learner.schedule=alternating",)

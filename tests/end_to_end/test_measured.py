@@ -15,7 +15,6 @@ import pytest
 import torch
 
 import metastruct
-from metastruct.assembly import Trained
 from metastruct.commands import main, subcommands
 from metastruct.config import ConfigError
 from metastruct.experiment import run
@@ -24,6 +23,7 @@ from metastruct.model_file import Foreign
 from metastruct.run import Run, configuration_of
 from metastruct.runs.files import read_checked
 from metastruct.runs.folder import RunFolder
+from metastruct.trained import Trained
 
 EXAMPLE = CONF.parent / "examples" / "pendulums.csv"
 WORDS = ("data=files", "data.states=[q,p]", "data.labels=[length]")

@@ -9,10 +9,10 @@ import torch
 from metastruct.adaptation.error_bars import energy_difference, error_bar, variance
 from metastruct.adaptation.jacobian import with_jacobian
 from metastruct.adaptation.levenberg_marquardt import LevenbergMarquardt
-from metastruct.assembly import Trained
 from metastruct.data.observations import Observations
 from metastruct.objectives.derivatives import Derivatives
 from metastruct.objectives.objective import Objective
+from metastruct.trained import Trained
 
 NOISE = torch.tensor([0.04, 0.09], dtype=torch.float64)
 

@@ -13,7 +13,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from functools import cached_property
 
 import torch
@@ -57,6 +57,24 @@ class Prior:
         spread = scatter.diagonal().mean()
         covariance = torch.lerp(scatter, spread * identity, 1 / tasks) if spread > 0 else identity
         return cls(codes.mean(0), covariance, noise, codes, noise if field_noise is None else field_noise)
+
+    def after(self, code: Tensor, covariance: Tensor, forgetting: float = 1.0) -> Prior:
+        """What a member's posterior N(z, Sigma) says of what is seen next: a step of sequential Bayes.
+
+        With forgetting f < 1 the prior of the family comes back, as the product N(z, Sigma)^f N(m, C)^(1 - f), so that
+        a member that drifts is followed and never leaves its family.
+
+        Args:
+            code: z `[1, code]`.
+            covariance: Sigma `[1, code, code]`.
+
+        Source: Kulhavy and Zarrop (1993), On a general concept of forgetting.
+        """
+        precision = forgetting * torch.linalg.inv(covariance[0]) + (1 - forgetting) * self.precision
+        pull = forgetting * torch.linalg.solve(covariance[0], code[0]) + (1 - forgetting) * (self.precision @ self.mean)
+        after = torch.linalg.inv(precision)
+        mean = after @ pull
+        return replace(self, mean=mean, covariance=(after + after.mT) / 2, codes=mean[None])
 
     @cached_property
     def precision(self) -> Tensor:

@@ -11,10 +11,10 @@ members = model.adapt_many([(states, dxdt), ...])  # thousands, of any sizes, in
 """
 
 from metastruct.api.fitting import fit
-from metastruct.api.loading import load
+from metastruct.api.loading import load, load_member, load_members
 from metastruct.api.member import Member
 from metastruct.api.members import Members
 from metastruct.api.model import Model
 from metastruct.data.family import Family
 
-__all__ = ["Family", "Member", "Members", "Model", "fit", "load"]
+__all__ = ["Family", "Member", "Members", "Model", "fit", "load", "load_member", "load_members"]

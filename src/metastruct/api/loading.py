@@ -1,16 +1,19 @@
-"""From a run folder to its model."""
+"""From a run folder to its model, and from a file to the members in it."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
+from metastruct.api.member import Member
+from metastruct.api.members import Members
 from metastruct.api.model import Model
-from metastruct.assembly import Trained
+from metastruct.api.portable import read
 from metastruct.config import register
 from metastruct.model_file import Foreign
 from metastruct.run import Run, configuration_of
 from metastruct.runs.files import check_contained, is_locked, read_checked, sum_file
 from metastruct.runs.folder import RunFolder
+from metastruct.trained import Trained
 from metastruct.validation import check_read
 from metastruct.validation.rehearsal import rehearse
 
@@ -41,3 +44,24 @@ def load(run_folder: str | Path) -> Model:
         return Model(cfg, Trained.load(run.config, content, run.training.name), folder.path)
     except Foreign as problem:
         raise ValueError(f"{folder.model} {problem}; run its command again with force=true") from None
+
+
+def load_members(path: str | Path) -> Members:
+    """The members of a file NAME.safetensors that `save` wrote, on the CPU. Nothing in it is executed.
+
+    Raises:
+        FileNotFoundError: there is no such file.
+        ValueError: it is damaged, or holds something else.
+    """
+    register()
+    cfg, trained, fit = read(path)
+    model = Model(cfg, trained)
+    return Members(model.fields(fit), model)
+
+
+def load_member(path: str | Path) -> Member:
+    """The one member of a file; errors as of `load_members`, also where there are several."""
+    members = load_members(path)
+    if len(members) != 1:
+        raise ValueError(f"{path} must hold one member, got {len(members)}; read it with load_members")
+    return members[0]

@@ -2,16 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Literal, overload
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal, overload
 
 import numpy as np
 import torch
 from numpy.typing import ArrayLike
 from torch import Tensor
 
+from metastruct.api import export
 from metastruct.api.fields import Fields
+from metastruct.api.forecast import spread
 from metastruct.api.numbers import Array, floats, instants_of, states_of
+from metastruct.api.portable import write
+
+if TYPE_CHECKING:
+    from metastruct.api.model import Model
 
 
 class Member:
@@ -24,9 +31,9 @@ class Member:
         converged: did the fit end at a minimum? None after an adaptation that does not know.
     """
 
-    def __init__(self, fields: Fields):
+    def __init__(self, fields: Fields, model: Model):
         fit = fields.fit
-        self._fields, self._size = fields, len(fields.trained.model.dynamics.state_mean)
+        self.model, self.fields, self._size = model, fields, len(fields.trained.model.dynamics.state_mean)
         self.code, self.losses = fit.codes[0].numpy(), fit.trace[:, 0].numpy()
         self.covariance = None if fit.covariance is None else fit.covariance[0].numpy()
         self.converged = None if fit.converged is None else bool(fit.converged[0])
@@ -51,9 +58,9 @@ class Member:
         """
         (points, shape), driving = self._points(x), self._driving(inputs)
         if std:
-            mean, deviation = (values.numpy().reshape(shape) for values in self._fields.error_bar(points, driving))
+            mean, deviation = (values.numpy().reshape(shape) for values in self.fields.error_bar(points, driving))
             return mean, deviation
-        return self._fields.vector_field(points, driving).numpy().reshape(shape)
+        return self.fields.vector_field(points, driving).numpy().reshape(shape)
 
     def energy(self, x: ArrayLike) -> Array:
         """The learned energy `[...]` at the states x `[..., state]`, up to a constant; constant along rollouts.
@@ -63,7 +70,7 @@ class Member:
             TypeError: the dynamics has no energy.
         """
         points, shape = self._points(x)
-        return self._fields.energy(points).numpy().reshape(shape[:-1])
+        return self.fields.energy(points).numpy().reshape(shape[:-1])
 
     def entropy(self, x: ArrayLike) -> Array:
         """The learned entropy `[...]` at the states x `[..., state]`, up to a constant; never falls along rollouts.
@@ -75,7 +82,7 @@ class Member:
             TypeError: the dynamics has no entropy.
         """
         points, shape = self._points(x)
-        return self._fields.entropy(points).numpy().reshape(shape[:-1])
+        return self.fields.entropy(points).numpy().reshape(shape[:-1])
 
     def energy_difference(self, x: ArrayLike, y: ArrayLike) -> tuple[Array, Array]:
         """E(x) - E(y) `[...]` and the standard deviation of its error; x and y `[..., state]` broadcast.
@@ -89,7 +96,7 @@ class Member:
         """
         ends = np.broadcast_arrays(floats(x, "x must be numbers"), floats(y, "y must be numbers"))
         (first, shape), (second, _) = self._points(ends[0]), self._points(ends[1], "y")
-        difference = self._fields.energy_difference(first, second)
+        difference = self.fields.energy_difference(first, second)
         mean, deviation = (values.numpy().reshape(shape[:-1]) for values in difference)
         return mean, deviation
 
@@ -107,15 +114,119 @@ class Member:
         """
         points, shape = self._points(x0, "x0")
         instants = instants_of(times)
-        path = self._fields.rollout(points, torch.from_numpy(instants), self._driving(inputs, len(instants)))
+        path = self.fields.rollout(points, torch.from_numpy(instants), self._driving(inputs, len(instants)))
         return path.numpy().reshape(*shape[:-1], len(instants), shape[-1])
+
+    @overload
+    def forecast(
+        self,
+        x0: ArrayLike,
+        times: ArrayLike,
+        std: Literal[False] = ...,
+        *,
+        inputs: ArrayLike | None = ...,
+        start_std: ArrayLike | None = ...,
+    ) -> Array: ...
+    @overload
+    def forecast(
+        self,
+        x0: ArrayLike,
+        times: ArrayLike,
+        std: Literal[True],
+        *,
+        inputs: ArrayLike | None = ...,
+        start_std: ArrayLike | None = ...,
+    ) -> tuple[Array, Array]: ...
+    def forecast(
+        self,
+        x0: ArrayLike,
+        times: ArrayLike,
+        std: bool = False,
+        *,
+        inputs: ArrayLike | None = None,
+        start_std: ArrayLike | None = None,
+    ) -> Array | tuple[Array, Array]:
+        """States `[..., times, state]` as of `rollout`; with `std` also the standard deviation of their errors.
+
+        The error bars hold what the observations left open of the code, what no code could explain in training, and
+        the error of the start, to first order along the trajectory.
+
+        Args:
+            inputs: what drives the member at these times `[times, input]`, joined by straight lines.
+            start_std: standard deviations of the errors of x0 `[state]`; left out: x0 is exact.
+
+        Raises:
+            ValueError: a shape is wrong, a number is not finite, the times do not increase, or there is no posterior.
+        """
+        path = self.rollout(x0, times, inputs)
+        if not std:
+            return path
+        points, _ = self._points(x0, "x0")
+        instants, error = instants_of(times), None
+        if start_std is not None:
+            error = torch.from_numpy(np.ascontiguousarray(states_of(start_std, "start_std", self._size)))
+            if error.dim() != 1 or (error < 0).any():
+                raise ValueError(f"start_std must be {self._size} numbers of at least 0, got {start_std}")
+        driving = self._driving(inputs, len(instants))
+        deviation = spread(self.fields, points[0], torch.from_numpy(instants), driving, error)
+        return path, deviation.numpy().reshape(path.shape)
+
+    def update(
+        self,
+        states: ArrayLike | Sequence[ArrayLike],
+        dxdt: ArrayLike | Sequence[ArrayLike] | None = None,
+        *,
+        times: ArrayLike | Sequence[ArrayLike] | None = None,
+        inputs: ArrayLike | Sequence[ArrayLike] | None = None,
+        forgetting: float = 1.0,
+        adaptation: str | None = None,
+    ) -> Member:
+        """The member after more observations, with what it was before as prior: its error bars shrink as data come in.
+
+        Equal to one fit to all observations where the field is affine in the code, to first order elsewhere.
+
+        Args:
+            states, dxdt, times, inputs, adaptation: as of `Model.adapt`.
+            forgetting: from 0, only what is new counts, to 1, all counts alike; below 1 a member that drifts is
+                followed.
+
+        Raises:
+            ValueError: as of `Model.adapt`; there is no posterior, or `forgetting` is not from 0 to 1.
+        """
+        if not (isinstance(forgetting, int | float) and 0 <= forgetting <= 1):
+            raise ValueError(f"forgetting must be a number from 0 to 1, got {forgetting!r}")
+        observed = {"states": states, "dxdt": dxdt, "times": times, "inputs": inputs}
+        return self.model.update(self, observed, float(forgetting), adaptation)
+
+    def save(self, path: str | Path) -> Path:
+        """Write the member into a file NAME.safetensors that needs no run; `metastruct.load_member` reads it anywhere.
+
+        Raises:
+            ValueError: the name has another suffix.
+        """
+        return write(self, path)
+
+    def export(self, path: str | Path, step: bool = False) -> Path:
+        """Write dx/dt, x `[points, state]` -> `[points, state]`, for other programs; returns the path.
+
+        The suffix chooses: .onnx (needs the extra `export`), .pt2 of torch.export, .py for a module of numpy alone,
+        which holds the step as well. A driven member takes its inputs u `[points, input]` as another argument.
+
+        Args:
+            step: write instead a step of the classical Runge-Kutta scheme, (x, h) -> x(t + h).
+
+        Raises:
+            ValueError: the suffix is another one.
+            ImportError: the extra is not installed.
+        """
+        return export.write(self.fields, path, step)
 
     def as_function(self) -> Callable[[float, Array], Array]:
         """f(t, y) = dx/dt as scipy calls it: y `[state]`, or `[state, n]` at once; numbers are not checked.
 
         `solve_ivp(member.as_function(), (0, 10), x0, vectorized=True)`. Of a member that nothing drives.
         """
-        dynamics, updates = self._fields.trained.model.dynamics, self._fields.updates(1)
+        dynamics, updates = self.fields.trained.model.dynamics, self.fields.updates(1)
         self._driving(None)
 
         def field(_: float, y: Array) -> Array:
@@ -131,7 +242,7 @@ class Member:
 
     def _driving(self, inputs: ArrayLike | None, *instants: int) -> Tensor | None:
         """Inputs `[input]`, or one row an instant."""
-        size = len(getattr(self._fields.trained.model.dynamics, "input_mean", ()))
+        size = len(getattr(self.fields.trained.model.dynamics, "input_mean", ()))
         if inputs is None or not size:
             if size or inputs is not None:
                 raise ValueError(f"this member is driven by {size} inputs, got {'some' if not size else 'none'}")

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Literal, overload
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal, overload
 
 import numpy as np
 import torch
@@ -13,6 +14,10 @@ from torch import Tensor
 from metastruct.api.fields import Fields
 from metastruct.api.member import Member
 from metastruct.api.numbers import Array, instants_of, states_of
+from metastruct.api.portable import write
+
+if TYPE_CHECKING:
+    from metastruct.api.model import Model
 
 
 class Members(Sequence[Member]):
@@ -25,12 +30,20 @@ class Members(Sequence[Member]):
         converged: which fits ended at a minimum `[members]`; None after an adaptation that does not know.
     """
 
-    def __init__(self, fields: Fields):
+    def __init__(self, fields: Fields, model: Model):
         fit = fields.fit
-        self._fields, self._size = fields, len(fields.trained.model.dynamics.state_mean)
+        self.model, self.fields, self._size = model, fields, len(fields.trained.model.dynamics.state_mean)
         self.codes, self.losses = fit.codes.numpy(), fit.trace.mT.numpy()
         self.covariances = None if fit.covariance is None else fit.covariance.numpy()
         self.converged = None if fit.converged is None else fit.converged.numpy()
+
+    def save(self, path: str | Path) -> Path:
+        """Write them into a file NAME.safetensors that needs no run; `metastruct.load_members` reads it anywhere.
+
+        Raises:
+            ValueError: the name has another suffix.
+        """
+        return write(self, path)
 
     def __len__(self) -> int:
         return len(self.codes)
@@ -41,9 +54,9 @@ class Members(Sequence[Member]):
     def __getitem__(self, index: slice) -> Members: ...
     def __getitem__(self, index: int | slice) -> Member | Members:
         if isinstance(index, slice):
-            return Members(self._fields.of(index))
+            return Members(self.fields.of(index), self.model)
         place = range(len(self))[index]
-        return Member(self._fields.of(slice(place, place + 1)))
+        return Member(self.fields.of(slice(place, place + 1)), self.model)
 
     @property
     def std(self) -> Array:
@@ -52,7 +65,7 @@ class Members(Sequence[Member]):
         Raises:
             ValueError: the adaptation has no posterior.
         """
-        return np.sqrt(self._fields.covariance.diagonal(dim1=-2, dim2=-1).numpy())
+        return np.sqrt(self.fields.covariance.diagonal(dim1=-2, dim2=-1).numpy())
 
     @overload
     def vector_field(self, x: ArrayLike, std: Literal[False] = ...) -> Array: ...
@@ -98,5 +111,5 @@ class Members(Sequence[Member]):
             raise ValueError(f"{name} must have the shape {expected}, got {list(array.shape)}")
         shape = (len(self), *array.shape[1:-1])
         points = torch.from_numpy(np.ascontiguousarray(array)).reshape(len(array), -1, self._size)
-        values = self._fields.in_parts(function, points.expand(len(self), -1, -1))
+        values = self.fields.in_parts(function, points.expand(len(self), -1, -1))
         return [each.numpy().reshape(*shape, *each.shape[2:][:axes]) for each in values]

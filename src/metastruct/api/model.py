@@ -10,16 +10,19 @@ import numpy as np
 import torch
 from numpy.typing import ArrayLike
 from omegaconf import DictConfig
+from torch import Tensor
 
-from metastruct.adaptation.adaptation import Adaptation, Fit
+from metastruct.adaptation.adaptation import Adaptation, Fit, Prior
 from metastruct.api.fields import Fields
 from metastruct.api.member import Member
 from metastruct.api.members import Members
 from metastruct.api.numbers import pieces_of
-from metastruct.assembly import Trained, component
+from metastruct.assembly import component
 from metastruct.data.observations import whole
 from metastruct.data.trajectory import Member as Observed
 from metastruct.data.trajectory import Trajectory
+from metastruct.run import Run
+from metastruct.trained import Trained
 from metastruct.validation import adapted_by, best_adaptation
 
 TOGETHER = 16_384  # points of a batched fit: its memory stays below a few hundred megabytes
@@ -71,7 +74,7 @@ class Model:
                 adaptation is unknown or does not go with the model.
         """
         observed = self._observed(states, dxdt, times, inputs)
-        return Members(self._fields([observed], self._adaptation(adaptation, settings)))[0]
+        return Members(self._fields([observed], self._adaptation(adaptation, settings)), self)[0]
 
     def adapt_many(
         self,
@@ -96,7 +99,23 @@ class Model:
                 raise ValueError(f"member {number}: {error}") from None
         if not members:
             raise ValueError("adapt_many needs the observations of at least one member, got none")
-        return Members(self._fields(members, chosen))
+        return Members(self._fields(members, chosen), self)
+
+    def update(self, member: Member, observed: Mapping[str, Any], forgetting: float, adaptation: str | None) -> Member:
+        """What more observations make of a member, as `Member.update` says."""
+        fit, chosen = member.fields.fit, self._adaptation(adaptation, {})
+        prior = self._prior.after(fit.codes, member.fields.covariance, forgetting)
+        more = self._fit([self._observed(**observed)], chosen, prior.mean[None], prior)
+        return Members(self.fields(more), self)[0]
+
+    @property
+    def run(self) -> Run:
+        """What trained it."""
+        return Run.of(self._cfg)
+
+    def fields(self, fit: Fit) -> Fields:
+        """Those of members that were fitted."""
+        return Fields(self._trained, self._prior, self._integrator, fit)
 
     def _adaptation(self, name: str | None, settings: Mapping[str, Any]) -> Adaptation:
         """The adaptation with these settings, which is settled once."""
@@ -146,12 +165,20 @@ class Model:
                 batch = []
         if batch:
             fits.append(self._fit([members[one] for one in batch], adaptation))
-        return Fields(self._trained, self._prior, self._integrator, joined(fits, order))
+        return self.fields(joined(fits, order))
 
-    def _fit(self, members: Sequence[Observed], adaptation: Adaptation) -> Fit:
+    def _fit(
+        self,
+        members: Sequence[Observed],
+        adaptation: Adaptation,
+        start: Tensor | None = None,
+        prior: Prior | None = None,
+    ) -> Fit:
+        """All of them at once, from where the run's evaluation begins and the family's prior unless told otherwise."""
         observations = whole(members, self._objective.reads, self._objective.window)
-        start = self._trained.start(len(members), self._cfg.evaluation.start)
-        return adaptation.fit(self._trained.model, self._objective, observations, start, self._prior)
+        if start is None:
+            start = self._trained.start(len(members), self._cfg.evaluation.start)
+        return adaptation.fit(self._trained.model, self._objective, observations, start, prior or self._prior)
 
 
 def _named(one: Sequence[Any] | Mapping[str, Any]) -> dict[str, Any]:

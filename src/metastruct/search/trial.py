@@ -62,10 +62,11 @@ def run(job: Job, outputs: str) -> Iterator[Row]:
     """The rows of a job, one an adaptation."""
     import torch
 
-    from metastruct.assembly import Trained, build_learner, build_metrics, build_protocol, build_source, component
+    from metastruct.assembly import build_learner, build_metrics, build_protocol, build_source, component
     from metastruct.evaluation.fitted import Learned
     from metastruct.evaluation.protocol import evaluate
     from metastruct.evaluation.summary import summary
+    from metastruct.trained import Trained
 
     torch.set_num_threads(1)
     began = time.perf_counter()

@@ -16,7 +16,7 @@ import torch
 from omegaconf import DictConfig
 from rich.progress import track
 
-from metastruct.assembly import Trained, component
+from metastruct.assembly import component
 from metastruct.config import ConfigError, groups
 from metastruct.evaluation.archive import Archive
 from metastruct.evaluation.long_horizon import Orbits, measure, orbits_from, roll
@@ -29,6 +29,7 @@ from metastruct.runs.files import check_contained, locked, read_checked, write_a
 from metastruct.runs.folder import RunFolder, family_name
 from metastruct.runs.keys import digest
 from metastruct.tracking.console import console, note
+from metastruct.trained import Trained
 from metastruct.validation import check_read
 
 
