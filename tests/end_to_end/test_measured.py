@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import json
 import os
+import pkgutil
 import shutil
 import subprocess
 import sys
+from importlib import import_module
 from pathlib import Path
 
 import numpy as np
@@ -17,8 +19,9 @@ import torch
 import metastruct
 from metastruct.commands import main, subcommands
 from metastruct.config import ConfigError
+from metastruct.data.tables import formats
 from metastruct.experiment import run
-from metastruct.facts import CONF
+from metastruct.facts import CONF, settings_of
 from metastruct.model_file import Foreign
 from metastruct.run import Run, configuration_of
 from metastruct.runs.files import read_checked
@@ -334,3 +337,11 @@ def test_metastruct_train_is_train(capsys):
         main(["train", "net.wdth=3"])
     assert end.value.code == 2
     assert capsys.readouterr().err == "error: net.wdth is not a setting; did you mean net.width or net.depth or net?\n"
+
+
+def test_the_guide_names_every_setting_and_every_format():
+    text = (CONF.parent / "docs" / "measured_data.md").read_text()
+    hidden = {"_target_", "name"}
+    assert not [name for name in settings_of("data", "files") if name not in hidden and f"data.{name}" not in text]
+    modules = [import_module(f"{formats.__name__}.{module.name}") for module in pkgutil.iter_modules(formats.__path__)]
+    assert all(f"`{suffix}`" in text for module in modules for suffix in module.SUFFIXES)

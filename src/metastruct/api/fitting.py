@@ -69,7 +69,8 @@ def fit(
     cfg.data.states, cfg.data.inputs, cfg.data.labels = map(list, (layout.states, layout.inputs, layout.labels))
     cfg.data.units = dict(layout.units) or None
     cfg.data.member, cfg.data.trajectory, cfg.data.time = layout.member, layout.trajectory, layout.time
-    cfg.data.hold_out = "none" if test is None else "members"
+    if "data.hold_out" not in choices:
+        cfg.data.hold_out = "none" if test is None else "members"
     if isinstance(test, float):
         cfg.data.test_fraction = test
     elif isinstance(test, list | tuple):

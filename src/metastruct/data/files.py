@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from metastruct.systems.system import System
 
 COLUMNS = ("states", "inputs", "labels", "units", "member", "trajectory", "time")
+SHOWN = 20  # lines of the report; all of them are in the run folder
 
 
 class Files(Source):
@@ -75,8 +76,10 @@ class Files(Source):
             held_inputs=held_inputs,
         )
         self.report = (repr(family), *family.report, *division.notes)
-        for line in self.report:
+        for line in self.report[:SHOWN]:
             note(line)
+        if more := len(self.report[SHOWN:]):
+            note(f"and {more} more lines, which are in the run folder")
 
     @classmethod
     def outline(cls, system: System | None, **settings: Any) -> Outline:

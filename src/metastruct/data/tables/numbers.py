@@ -21,12 +21,14 @@ DATES = "write instants as numbers, such as seconds since the first"
 Refusal = Callable[[int, str, str], Exception]  # row, problem, fix
 
 
-def numbers(values: Array | Sequence[str], refuse: Refusal) -> Array:
+def numbers(values: Array | tuple[str, ...], refuse: Refusal) -> Array:
     """Numbers `[rows]` of a typed column, or of one of words.
 
     Args:
         refuse: makes the error of a row, of what is wrong with it and what to do.
     """
+    if isinstance(values, tuple):  # of words, as they stand in a text
+        return _of_words(values, refuse)
     array = np.asarray(values)
     if array.dtype.kind in "UOS":
         return _of_words([_word(value) for value in array], refuse)

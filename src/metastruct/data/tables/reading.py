@@ -94,7 +94,11 @@ def _table(file: Path, content: bytes) -> Table:
     if not content.startswith(chosen.MAGIC):
         problem = f"must begin as files that end in {file.suffix} do, got {content[:8]!r}"
         raise Malformed(file.name, problem, "give it the name of its format, or write it again")
-    table: Table = chosen.read(file.name, content)
+    try:
+        table: Table = chosen.read(file.name, content)
+    except ModuleNotFoundError as error:
+        fix = 'pip install "metastruct[data]", or write CSV or NPZ'
+        raise Malformed(file.name, f"needs {error.name} to be read, which is not installed", fix) from None
     return table
 
 

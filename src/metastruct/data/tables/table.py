@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-import numpy as np
-
 from metastruct.data.tables.malformed import Malformed, nearest
 from metastruct.data.tables.numbers import Array, numbers
 
@@ -38,7 +36,7 @@ class Table:
     """
 
     file: str
-    columns: Mapping[str, Array | Sequence[str] | Strange]
+    columns: Mapping[str, Array | tuple[str, ...] | Strange]
     lines: Sequence[int] | None = None
     notes: tuple[str, ...] = ()
 
@@ -71,7 +69,7 @@ class Table:
         """The error of one cell."""
         return Malformed(self.file, problem, fix, self.place(row), column)
 
-    def column(self, name: str, role: str) -> Array | Sequence[str]:
+    def column(self, name: str, role: str) -> Array | tuple[str, ...]:
         """The cells of a column.
 
         Args:
@@ -93,14 +91,16 @@ class Table:
 
     def words(self, name: str, role: str) -> list[str]:
         """A column of names, each without spaces around it; errors as of `column`, or an empty cell."""
-        array = np.asarray(self.column(name, role))
-        if array.dtype.kind in "fiu":
-            values = numbers(array, lambda row, *words: self.refuse(row, name, *words))
+        column = self.column(name, role)
+        if isinstance(column, tuple):
+            cells = [cell.strip() for cell in column]
+        elif column.dtype.kind in "fiu":
+            values = numbers(column, lambda row, *words: self.refuse(row, name, *words))
             cells = ["" if v != v else str(int(v)) if v == int(v) else str(float(v)) for v in values]
-        elif array.dtype.kind in "UO":
-            cells = ["" if cell is None or cell != cell else str(cell).strip() for cell in array]
+        elif column.dtype.kind in "UO":
+            cells = ["" if cell is None or cell != cell else str(cell).strip() for cell in column]
         else:
-            raise self.refuse(0, name, f"must be names, got {array.dtype} values", "write a word or an integer")
+            raise self.refuse(0, name, f"must be names, got {column.dtype} values", "write a word or an integer")
         if "" in cells:
             raise self.refuse(cells.index(""), name, "must be a name, got an empty cell", "write whose row it is")
         return cells

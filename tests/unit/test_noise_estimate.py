@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from metastruct.data.family import Family
-from metastruct.data.noise_level import noise_level
+from metastruct.data.noise_estimate import noise_level
 from metastruct.data.trajectory import Trajectory
 
 
