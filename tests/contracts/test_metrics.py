@@ -42,7 +42,8 @@ class Oscillators(Dynamics):
     def __init__(self, broken: bool):
         torch.nn.Module.__init__(self)
         self.broken = broken
-        self.register_buffer("derivative_std", torch.ones(3, dtype=torch.float64))
+        for name, value in {"state_mean": 0.0, "state_std": 1.0, "derivative_std": 1.0}.items():
+            self.register_buffer(name, torch.full((3,), value, dtype=torch.float64))
 
     def make_nets(self, net, state_dim):
         return {}

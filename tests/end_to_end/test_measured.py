@@ -8,6 +8,7 @@ import pkgutil
 import shutil
 import subprocess
 import sys
+import tomllib
 from importlib import import_module
 from pathlib import Path
 
@@ -57,6 +58,7 @@ def test_a_run_on_files_measures_what_was_held_out_and_says_what_was_done(made):
     report = folder.report.read_text()
     assert "10 members, 40 trajectories, 800 instants of q, p" in report
     assert "held out: the members" in report
+    assert "units: t in s, q in rad" in report
 
 
 def test_the_run_is_loaded_without_its_file(made, tmp_path):
@@ -66,6 +68,28 @@ def test_the_run_is_loaded_without_its_file(made, tmp_path):
     assert path.name in configuration_of(RunFolder(there)).data.path
     assert np.isfinite(model.adapt(np.ones((3, 2)), np.ones((3, 2))).vector_field([0.0, 0.0])).all()
     assert next(step for step, _ in model.history) > 0
+
+
+def test_no_number_of_a_run_depends_on_units(tiny, tmp_path):
+    """Neither of one component against another, nor of time, nor where zero is."""
+    table = pd.read_csv(EXAMPLE)
+    table.to_csv(tmp_path / "plain.csv", index=False)
+    for names, unit in {("t",): 2.0**-30, ("q", "dq"): 2.0**-20, ("p", "dp"): 2.0**20, ("dq", "dp"): 2.0**30}.items():
+        table[[*names]] *= unit
+    table.to_csv(tmp_path / "scaled.csv", index=False)
+    metrics = []
+    for name in ("plain", "scaled"):
+        words = (*WORDS, f"data.path={tmp_path / name}.csv", "optimizer=adam", "trainer.steps=30")
+        folder = run(tiny(tmp_path / "outputs", *words))
+        kept = torch.load(folder.model, weights_only=True)
+        rows = [line.split(",")[-3:] for line in folder.records.read_text().splitlines()[1:]]
+        metrics.append((kept["history"], {(c, m): float(v) for c, m, v in rows if m != "energy_drift"}))
+    (history, one), (other_history, other) = metrics
+    assert history == other_history, "the same bits"
+    assert one.keys() == other.keys()
+    assert {("q", "trajectory_error"), ("", "observed_field_error"), ("p", "observed_field_error")} <= one.keys()
+    for key in one:
+        np.testing.assert_allclose(other[key], one[key], rtol=1e-6, atol=1e-12, err_msg=str(key))
 
 
 def test_an_edited_file_is_another_training_and_one_that_was_moved_or_touched_is_none(made, tiny, tmp_path, capsys):
@@ -223,6 +247,31 @@ def test_a_fit_finds_the_law_whatever_the_units(family, tmp_path):
         np.testing.assert_allclose(one, other, rtol=0.05, atol=0.01)
 
 
+def test_a_fit_that_was_stopped_goes_on_and_ends_with_the_same_numbers(family, tmp_path, monkeypatch):
+    from metastruct.learners.learner import Learner
+
+    arguments = {"steps": 40, "progress": False, "settings": SETTINGS | {"trainer.checkpoint_seconds": 0}}
+    whole = metastruct.fit(family, outputs=tmp_path / "whole", **arguments)
+    advance, steps = Learner.advance, []
+
+    def stopped(learner: Learner) -> None:
+        if learner.outer_step == 20 and len(steps) < 3:
+            raise KeyboardInterrupt
+        steps.append(learner.outer_step)
+        advance(learner)
+
+    monkeypatch.setattr(Learner, "advance", stopped)
+    with pytest.raises(KeyboardInterrupt):
+        metastruct.fit(family, outputs=tmp_path / "stopped", **arguments)
+    steps.append(-1)
+    resumed = metastruct.fit(family, outputs=tmp_path / "stopped", **arguments)
+    assert steps == [0, 10, -1, 20, 30], "it did not begin again"
+    assert resumed.history == whole.history
+    assert resumed.folder.name == whole.folder.name
+    states = [torch.load(each.folder / "model.ckpt", weights_only=True)["model"] for each in (whole, resumed)]
+    assert all(torch.equal(states[0][name], states[1][name]) for name in states[0])
+
+
 @pytest.mark.parametrize(
     ("arguments", "told"),
     [
@@ -328,6 +377,12 @@ def test_help_and_unknown_words_answer_at_once_without_what_is_heavy():
     for name, text in subcommands().items():
         assert f"{name} " in done.stdout
         assert text.endswith(".")
+
+
+def test_the_entry_point_is_the_command():
+    project = tomllib.loads((CONF.parent / "pyproject.toml").read_text())["project"]
+    module, _, name = project["scripts"]["metastruct"].partition(":")
+    assert getattr(import_module(module), name) is main
 
 
 def test_metastruct_train_is_train(capsys):

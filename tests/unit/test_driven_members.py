@@ -61,7 +61,8 @@ class Driven(Dynamics):
     def __init__(self, blind: bool):
         torch.nn.Module.__init__(self)
         self.blind = blind
-        self.register_buffer("derivative_std", torch.ones(2, dtype=torch.float64))
+        for name, value in {"state_mean": 0.0, "state_std": 1.0, "derivative_std": 1.0}.items():
+            self.register_buffer(name, torch.full((2,), value, dtype=torch.float64))
 
     def make_nets(self, net, state_dim):
         return {}

@@ -6,6 +6,7 @@ import io
 import os
 import pickle
 import re
+import sys
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
@@ -543,6 +544,31 @@ def test_a_file_that_no_memory_holds_is_refused_before_it_is_read(tmp_path):
     with open(path, "wb") as file:
         file.truncate(2**42)
     refused(path, "must fit into memory, got 4,096.0 GiB")
+
+
+@pytest.mark.parametrize(("name", "make"), [("bomb.parquet", as_parquet), ("bomb.h5", as_hdf5)])
+def test_a_table_that_unpacks_to_more_than_memory_is_refused(tmp_path, monkeypatch, name, make):
+    module = {"bomb.parquet": "parquet", "bomb.h5": "hdf5"}[name]
+    monkeypatch.setattr(f"metastruct.data.tables.formats.{module}.LONGEST", 3)
+    (tmp_path / name).write_bytes(make())
+    refused(tmp_path / name, "must have at most 3 rows, got 7; split the file")
+
+
+def test_a_dataset_that_claims_more_rows_than_memory_holds_is_refused(tmp_path):
+    def huge(root: Any) -> None:
+        del root["q"]
+        root.create_dataset("q", shape=(2**40,), dtype=float, chunks=(1024,))
+
+    (tmp_path / "bomb.h5").write_bytes(as_hdf5(huge))
+    refused(tmp_path / "bomb.h5", "column q: must have at most 134,217,728 rows, got 1,099,511,627,776")
+
+
+@pytest.mark.parametrize("missing", ["pyarrow", "h5py"])
+def test_a_format_whose_library_is_missing_says_what_to_install(tmp_path, monkeypatch, missing):
+    name, make = {"pyarrow": ("x.parquet", as_parquet), "h5py": ("x.h5", as_hdf5)}[missing]
+    (tmp_path / name).write_bytes(make())
+    monkeypatch.setitem(sys.modules, missing, None)
+    refused(tmp_path / name, rf"needs {missing} to be read, which is not installed; pip install .metastruct.data")
 
 
 def test_an_npz_that_unpacks_to_more_than_memory_is_refused(tmp_path, monkeypatch):

@@ -67,8 +67,8 @@ def parsed(words: Sequence[str]) -> tuple[Path, Path, Mapping[str, Any]]:
             paths.append(word)
     if len(paths) != 1:
         raise ValueError(f"inspect needs one file or folder, got {' and '.join(paths) or 'none'}")
-    path = Path(paths[0])
-    return path, Path(figure or path.with_name(f"{path.stem or 'data'}-inspected.png")), settings
+    path, place = Path(paths[0]), Path(paths[0]).resolve()
+    return path, Path(figure or place.parent / f"{place.stem}-inspected.png"), settings
 
 
 def _value(name: str, text: str) -> Any:

@@ -75,7 +75,8 @@ class Files(Source):
             parameter_names=family.layout.labels,
             held_inputs=held_inputs,
         )
-        self.report = (repr(family), *family.report, *division.notes)
+        measures = ", ".join(f"{name} in {unit}" for name, unit in family.layout.units.items())
+        self.report = (repr(family), *([f"units: {measures}"] if measures else []), *family.report, *division.notes)
         for line in self.report[:SHOWN]:
             note(line)
         if more := len(self.report[SHOWN:]):

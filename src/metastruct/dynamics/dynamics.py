@@ -85,6 +85,7 @@ class Dynamics(nn.Module, ABC):
     state_std: Tensor
     derivative_std: Tensor
     nets: nn.ModuleDict
+    time_scale: float = 1.0  # in which the steps of integrators are counted
     takes_inputs: bool = False  # may u(t) drive it?
     conserves: bool = False  # has it an energy that its flow keeps?
     dissipates: bool = False  # has it an entropy that its flow never lowers?

@@ -157,6 +157,18 @@ class Fitted:
             field = self.learned.model.dynamics.vector_field(self._tensor(x), self.updates, driving)
         return field.cpu().numpy()
 
+    def comparable(self, values: Array, slopes: bool = False) -> Array:
+        """States, or dx/dt, in units in which the errors of components add up, whatever those of the data are.
+
+        As they are where a law gives the units, else in the spread of the training data, states from their mean.
+        """
+        if self.source.law is not None:
+            return values
+        dynamics = self.learned.model.dynamics
+        if slopes:
+            return values / dynamics.derivative_std.cpu().numpy()
+        return (values - dynamics.state_mean.cpu().numpy()) / dynamics.state_std.cpu().numpy()
+
     def error_bars(self, x: Array, inputs: Array | None = None) -> tuple[Array, Array]:
         """dx/dt of the adapted members at x, and the standard deviation of its error, all `[tasks, points, state]`.
 

@@ -104,7 +104,7 @@ class RolledOut(Fitted):
     @cached_property
     def diverged(self) -> Array:
         """Which tasks' rollouts left, `[tasks]`."""
-        return diverged(relative_error(self.rollouts, self.query))
+        return diverged(relative_error(self.comparable(self.rollouts), self.comparable(self.query)))
 
     @cached_property
     def true_energy(self) -> Array:

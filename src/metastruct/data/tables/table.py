@@ -9,6 +9,7 @@ from metastruct.data.tables.malformed import Malformed, nearest
 from metastruct.data.tables.numbers import Array, numbers
 
 NUMBERED = "row"
+LONGEST = 2**27  # rows, which a few bytes of some formats can claim to hold
 
 
 @dataclass(frozen=True)

@@ -8,12 +8,11 @@ from typing import Any
 import numpy as np
 
 from metastruct.data.tables.malformed import Malformed
-from metastruct.data.tables.table import Strange, Table
+from metastruct.data.tables.table import LONGEST, Strange, Table
 
 SUFFIXES = (".h5", ".hdf5", ".hdf")
 MAGIC = b"\x89HDF\r\n\x1a\n"
 FLAT = "keep every column as a one-dimensional dataset at the root"
-LARGEST = 2**31  # numbers of a dataset, which a few bytes can claim to hold
 
 
 def read(file: str, content: bytes) -> Table:
@@ -44,8 +43,8 @@ def _column(file: str, root: Any, name: str) -> np.ndarray | Strange:
     if part.ndim != 1 or part.dtype.names:
         problem = f"{part.ndim} axes" if part.ndim != 1 else f"records of {', '.join(part.dtype.names)}"
         raise Malformed(file, f"must be one number or word a row, got {problem}", FLAT, column=name)
-    if part.size > LARGEST:
-        raise Malformed(file, f"must have at most {LARGEST:,} rows, got {part.size:,}", "split the file", column=name)
+    if part.size > LONGEST:
+        raise Malformed(file, f"must have at most {LONGEST:,} rows, got {part.size:,}", "split the file", column=name)
     if h5py.check_string_dtype(part.dtype) is not None:
         return np.array(part.asstr()[()], dtype=object)
     return Strange("references or lists") if part.dtype.kind == "O" else np.asarray(part[()])

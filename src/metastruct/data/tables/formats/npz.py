@@ -15,7 +15,7 @@ from metastruct.data.tables.table import Table
 
 SUFFIXES = (".npz",)
 MAGIC = b"PK\x03\x04"
-LARGEST = 2**34  # bytes of all arrays, which a small file can claim to hold
+LARGEST = 2**33  # bytes of all arrays, which a small file can claim to hold
 
 
 def read(file: str, content: bytes) -> Table:

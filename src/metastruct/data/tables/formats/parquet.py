@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from metastruct.data.tables.malformed import Malformed
-from metastruct.data.tables.table import Strange, Table
+from metastruct.data.tables.table import LONGEST, Strange, Table
 
 SUFFIXES = (".parquet", ".pq")
 MAGIC = b"PAR1"
@@ -25,6 +25,8 @@ def read(file: str, content: bytes) -> Table:
         names = source.schema_arrow.names
         if doubled := next((name for name in names if names.count(name) > 1), None):
             raise Malformed(file, "is there twice", "keep one, or rename it", column=doubled)
+        if (rows := source.metadata.num_rows) > LONGEST:
+            raise Malformed(file, f"must have at most {LONGEST:,} rows, got {rows:,}", "split the file")
         table = source.read()
     except (arrow.ArrowException, OSError, MemoryError, ValueError) as error:
         if isinstance(error, Malformed):
