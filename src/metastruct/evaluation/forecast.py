@@ -42,7 +42,7 @@ def spread(
         signal: what drives the members.
         start_std: of the starts, `[state]`.
     """
-    tasks, size = codes.shape
+    tasks = len(codes)
     variances, directions = torch.linalg.eigh(covariance)
     field_std = prior.field_noise.sqrt() * model.dynamics.derivative_std
     start_std = torch.zeros_like(field_std) if start_std is None else start_std

@@ -29,7 +29,7 @@ class Observed(RolledOut):
 
     @cached_property
     def noise(self) -> Array:
-        """Standard deviation of the errors of each component `[state]`, of all that is seen; NaN where none can tell."""
+        """Standard deviation of the errors of each component `[state]`, from all that is seen; NaN where it is too little."""
         members = (*self.source.train, *self.source.test)
         return noise_level([one for member in members for one in member.trajectories])
 
@@ -107,7 +107,7 @@ class Observed(RolledOut):
         return np.where(seen, (residual * unit).cpu().numpy(), np.nan)
 
     def _around(self, starts: Tensor, target: Tensor, weight: Tensor) -> tuple[Tensor, Tensor]:
-        """Residuals in units of the spread, and the slopes of the trajectories by their starts `[..., state, state]`."""
+        """Residuals in units of the spread, and slopes of trajectories by their starts `[..., state, state]`."""
         size, unit = starts.shape[-1], self._tensor(self.spread)
         moves = torch.cat([torch.zeros_like(unit)[None], MOVED * torch.diag(unit), -MOVED * torch.diag(unit)])
         several = (starts[:, None] + moves[:, None]).flatten(1, 2)  # [tasks, moves x trajectories, state]

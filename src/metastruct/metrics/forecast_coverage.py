@@ -16,9 +16,6 @@ class ForecastCoverage(Metric):
 
     def measure(self, adapted: Adapted) -> dict[str, Array]:
         mean, std, seen = (part[:, :, 1:] for part in (adapted.rollouts, adapted.forecast_std, adapted.query))
-        parts = {name: coverage(mean[..., k], std[..., k], seen[..., k]) for k, name in enumerate(_names(adapted))}
+        names = adapted.source.state_names
+        parts = {name: coverage(mean[..., k], std[..., k], seen[..., k]) for k, name in enumerate(names)}
         return {"": coverage(mean, std, seen)} | parts
-
-
-def _names(adapted: Adapted) -> tuple[str, ...]:
-    return adapted.source.state_names

@@ -28,7 +28,8 @@ class ForecastError(Metric):
         with np.errstate(invalid="ignore", divide="ignore", over="ignore"):
             squares = np.square((adapted.rollouts - adapted.query) / unit)
             ages = adapted.ages
-            counts = (ages > 0) & (ages <= self.horizon + 1e-12)
+            first = np.arange(ages.shape[-1]) == 1  # however coarse the samples are
+            counts = (ages > 0) & ((ages <= self.horizon + 1e-12) | first)
             squares = np.where(np.isnan(adapted.query), 0.0, squares)  # what left the finite numbers is no less wrong
             sums = np.where(counts[..., None], squares, 0.0).sum((1, 2))
             means = sums / counts.sum((1, 2))[:, None]

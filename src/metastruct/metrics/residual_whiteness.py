@@ -14,7 +14,7 @@ SHARE = 5  # samples a lag, at least
 class ResidualWhiteness(Metric):
     """The statistic of Ljung and Box over its degrees of freedom, the mean over query trajectories and components.
 
-        Q = n (n + 2) sum_k rho_k^2 / (n - k),   rho_k = sum_i r_i r_(i+k) / max(sum_i r_i^2, n sigma^2),  k = 1..h
+        Q = n (n + 2) sum_k rho_k^2 / (n - k),   rho_k = sum_i r_i r_(i+k) / max(sum_i r_i^2, n sigma^2/4),  k = 1..h
 
     of the residuals r of the best start of each trajectory, h = 10 or a fifth of the samples. About 1 where they are
     white, below where they vanish beside the noise sigma, well above where the member lacks something.
@@ -43,11 +43,11 @@ def ljung_box(residuals: Array, noise: Array) -> Array:
     """Q/h of residuals `[samples, state]`, `[state]`; chi-square with h degrees of freedom over h where they are white.
 
     Args:
-        noise: below which autocorrelation does not count, `[state]`.
+        noise: half of it is what autocorrelation is at least measured against, `[state]`.
     """
     count = len(residuals)
     lags = min(LAGS, count // SHARE)
-    floor = np.maximum(np.square(residuals).sum(0), count * np.square(noise))
+    floor = np.maximum(np.square(residuals).sum(0), count * np.square(noise / 2))
     floor = np.where(floor > 0, floor, 1.0)
     total = np.zeros(residuals.shape[1])
     for lag in range(1, lags + 1):
