@@ -272,6 +272,37 @@ def test_a_fit_that_was_stopped_goes_on_and_ends_with_the_same_numbers(family, t
     assert all(torch.equal(states[0][name], states[1][name]) for name in states[0])
 
 
+def oscillator(times, scale=(1.0, 1.0), still=False) -> dict[str, np.ndarray]:
+    t = np.asarray(times, dtype=float)
+    x, slope = np.stack([np.sin(t), np.cos(t)], -1), np.stack([np.cos(t), -np.sin(t)], -1)
+    if still:  # free motion
+        x, slope = np.stack([3 * t, 3 + 0 * t], -1), np.stack([3 + 0 * t, 0 * t], -1)
+    return {"times": t, "states": x * scale, "derivatives": slope * scale}
+
+
+ODD = {
+    "a component that never moves": [[oscillator(np.arange(20) / 5, still=True)]] * 3,
+    "components of scales 1e-6 and 1e6": [[oscillator(np.arange(20) / 5, (1e-6, 1e6))]] * 3,
+    "trajectories of two instants": [[oscillator([n / 3, n / 3 + 0.1]) for n in range(9)]] * 3,
+    "one member": [[oscillator(np.arange(20) / 5)]],
+    "one instant": [[oscillator([n / 3]) for n in range(9)]] * 2,
+    "any lengths and spacings": [[oscillator(np.cumsum(np.arange(1, n)) ** 1.5 / 9) for n in (2, 5, 9)]] * 2,
+    "times far from zero": [[oscillator(np.arange(20) / 5 + 1.7e9)]] * 2,
+}
+
+
+@pytest.mark.parametrize("members", ODD.values(), ids=ODD.keys())
+def test_odd_data_are_learned_and_their_members_adapted(tmp_path, members):
+    family = metastruct.Family.from_arrays(members, ["q", "p"])
+    model = metastruct.fit(family, steps=20, outputs=tmp_path, settings=SETTINGS, progress=False)
+    paths = family.members[0].trajectories
+    member = model.adapt([one.states for one in paths], [one.derivatives for one in paths])
+    assert np.isfinite([loss for _, loss in model.history]).all()
+    assert model.history[-1][1] < model.history[0][1]
+    assert np.isfinite(member.vector_field(paths[0].states)).all()
+    assert np.isfinite(member.rollout(paths[0].states[0], [0.0, 0.5, 1.0])).all()
+
+
 @pytest.mark.parametrize(
     ("arguments", "told"),
     [
@@ -279,7 +310,7 @@ def test_a_fit_that_was_stopped_goes_on_and_ends_with_the_same_numbers(family, t
         ({"modulation": "svdd"}, "modulation=svdd is not known; did you mean svd"),
         ({"modulation": "shift", "rank": 3}, "rank=3 has no meaning for modulation=shift"),
         ({"rank": 0}, "rank must be at least 1, got 0"),
-        ({"settings": {"net.wdth": 3}}, "net.wdth"),
+        ({"settings": {"net.wdth": 3}}, "net.wdth is not a setting"),
         ({"test": 2.0}, "test_fraction must be above 0 and below 1, got 2.0"),
         ({"test": ["rod 77"]}, "names the member rod 77, which is not there"),
         ({"test": "rod 1"}, "test must be a fraction, or a list of names"),

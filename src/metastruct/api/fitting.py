@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Mapping, Sequence
 from contextlib import nullcontext, redirect_stdout
 from pathlib import Path
@@ -88,7 +89,9 @@ def _configured(choices: Mapping[str, Any]) -> DictConfig:
     try:
         return composed(providing("data", "read_files"), *(f"{name}={_word(value)}" for name, value in choices.items()))
     except (HydraException, OmegaConfBaseException) as error:
-        raise ValueError(" ".join(str(error).split())) from None
+        stranger = re.search(r"override '([^']+)'", str(error))
+        problem = f"{stranger[1]} is not a setting; train.py --help lists them" if stranger else str(error)
+        raise ValueError(" ".join(problem.split())) from None
 
 
 def _word(value: Any) -> str:
