@@ -16,6 +16,7 @@ from metastruct.api.fields import Fields
 from metastruct.api.numbers import Array, floats, instants_of, states_of
 from metastruct.api.portable import write
 from metastruct.evaluation.forecast import spread
+from metastruct.evaluation.probe import Estimate
 from metastruct.integrators.signal import Signal
 
 if TYPE_CHECKING:
@@ -201,6 +202,17 @@ class Member:
             raise ValueError(f"forgetting must be a number from 0 to 1, got {forgetting!r}")
         observed = {"states": states, "dxdt": dxdt, "times": times, "inputs": inputs}
         return self.model.update(self, observed, float(forgetting), adaptation)
+
+    def labels(self) -> dict[str, Estimate]:
+        """What the code says of the labels that the training members have, each `(value, std)`.
+
+        The errors hold that of the probe and, where there is a posterior, that of the code. How much a code tells at
+        all is `model.probes[name].r2`.
+
+        Raises:
+            ValueError: the training members have no labels, or are too few.
+        """
+        return {name: probe.estimate(self.code, self.covariance) for name, probe in self.model.probes.items()}
 
     def save(self, path: str | Path) -> Path:
         """Write the member into a file NAME.safetensors that needs no run; `metastruct.load_member` reads it anywhere.

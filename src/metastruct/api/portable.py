@@ -45,6 +45,8 @@ def write(members: Members | Member, path: str | Path) -> Path:
     path = named(path)
     trained, fit = members.fields.trained, members.fields.fit
     tensors = {f"model.{name}": value for name, value in trained.model.state_dict().items()}
+    if trained.labels is not None:
+        tensors["training.labels"] = trained.labels.values
     tensors |= {"training.codes": trained.codes, "fit.codes": fit.codes, "fit.trace": fit.trace}
     optional = {"training.noise": trained.noise, "fit.covariance": fit.covariance, "fit.converged": fit.converged}
     tensors |= {name: value for name, value in optional.items() if value is not None}
@@ -54,6 +56,7 @@ def write(members: Members | Member, path: str | Path) -> Path:
         "configuration": _portable(members.model.run).as_yaml(),
         "provenance": json.dumps(here()),
         "training": json.dumps({"seconds": trained.seconds, "diverged_at": trained.diverged_at}),
+        "labels": json.dumps([] if trained.labels is None else trained.labels.names),
     }
     write_atomically(path, save(tensors, text | {"sha256": sum_of(tensors, text)}))
     return path
@@ -129,6 +132,7 @@ def _trained(run: Run, tensors: Tensors, text: Mapping[str, str]) -> Trained:
     try:
         training = json.loads(text["training"])
         seconds, diverged_at = float(training["seconds"]), training["diverged_at"]
+        names = json.loads(text.get("labels", "[]"))
     except (ValueError, TypeError, KeyError):
         raise Foreign("does not say how its training went") from None
     kept: dict[str, Any] = {
@@ -138,6 +142,7 @@ def _trained(run: Run, tensors: Tensors, text: Mapping[str, str]) -> Trained:
         "seconds": seconds,
         "history": [],
         "diverged_at": diverged_at,
+        "labels": {"names": names, "values": tensors.get("training.labels")} if names else None,
     }
     return Trained.made(run.config, kept)
 

@@ -66,7 +66,7 @@ class Adapted(Observed):
 
     def arrays(self) -> dict[str, Array]:
         """What an `Archive` keeps of these members, as far as it is there."""
-        shared = ("times", "query", "rollouts")
+        shared = ["times", "query", "rollouts"]
         lawful = {
             (STUDIED, "law"): ("grid", "learned_field", "true_field"),
             (STUDIED, "energy"): ("true_energy", "true_energy_range"),
@@ -76,7 +76,7 @@ class Adapted(Observed):
             ("data", "measured"): ("noise", "residuals"),
         }
         if self._provided("data", "measured") and self._provided("adaptation", "posterior"):
-            shared = (*shared, "forecast_std")
+            shared.append("forecast_std")
         names = [*shared, *(name for word, more in lawful.items() if self._provided(*word) for name in more)]
         return {name: getattr(self, name) for name in names} | {
             "grid_axes": np.array(self.source.plane),

@@ -29,7 +29,7 @@ class Observed(RolledOut):
 
     @cached_property
     def noise(self) -> Array:
-        """Standard deviation of the errors of each component `[state]`, from all that is seen; NaN where it is too little."""
+        """Standard deviation of the errors of each component `[state]`, of all that is seen; NaN where nobody knows."""
         members = (*self.source.train, *self.source.test)
         return noise_level([one for member in members for one in member.trajectories])
 
