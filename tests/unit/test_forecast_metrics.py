@@ -15,8 +15,7 @@ from metastruct.metrics.residual_whiteness import LAGS, ResidualWhiteness, ljung
 def adapted(rollouts, query, **more) -> SimpleNamespace:
     times = np.linspace(0, 1, query.shape[2])
     source = SimpleNamespace(state_names=("q", "p"))
-    ages = np.where(np.isnan(query).any(-1), np.nan, np.broadcast_to(times, query.shape[:-1]))
-    return SimpleNamespace(rollouts=rollouts, query=query, ages=ages, source=source, **more)
+    return SimpleNamespace(rollouts=rollouts, query=query, times=times, source=source, **more)
 
 
 def test_an_error_that_grows_is_seen_by_longer_horizons_alone():

@@ -40,13 +40,6 @@ class Observed(RolledOut):
         spread = states.std(axis=0)
         return np.where(spread > 0, spread, 1.0)
 
-    @property
-    def ages(self) -> Array:
-        """Share of the longest query since its start, `[tasks, trajectories, times]`; NaN where it was not seen."""
-        times = np.broadcast_to(self.times, self.query.shape[:-1])
-        age = np.where(np.isnan(self.query).any(-1), np.nan, times - times[..., :1])
-        return age / (np.nanmax(age) or 1.0)
-
     @cached_property
     def forecast_std(self) -> Array:
         """Of the errors of the rollouts and of the observations they are compared with, in one."""

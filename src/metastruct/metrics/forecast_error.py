@@ -25,13 +25,26 @@ class ForecastError(Metric):
 
     def measure(self, adapted: Adapted) -> dict[str, Array]:
         unit = adapted.spread if self.unit == "spread" else adapted.noise
-        with np.errstate(invalid="ignore", divide="ignore", over="ignore"):
-            squares = np.square((adapted.rollouts - adapted.query) / unit)
-            ages = adapted.ages
-            first = np.arange(ages.shape[-1]) == 1  # however coarse the samples are
-            counts = (ages > 0) & ((ages <= self.horizon + 1e-12) | first)
-            squares = np.where(np.isnan(adapted.query), 0.0, squares)  # what left the finite numbers is no less wrong
-            sums = np.where(counts[..., None], squares, 0.0).sum((1, 2))
-            means = sums / counts.sum((1, 2))[:, None]
-        names = adapted.source.state_names
-        return {"": np.sqrt(means.mean(-1))} | dict(zip(names, np.sqrt(means).T, strict=True))
+        parts = root_mean_square(adapted.rollouts, adapted.query, adapted.times, unit, self.horizon)
+        whole = np.sqrt(np.square(parts).mean(-1))
+        return {"": whole} | dict(zip(adapted.source.state_names, parts.T, strict=True))
+
+
+def root_mean_square(paths: Array, seen: Array, times: Array, unit: Array, horizon: float) -> Array:
+    """Of (path - seen)/unit over a share of the longest trajectory, at least to the first instant after the start.
+
+    Args:
+        paths, seen: `[tasks, trajectories, times, state]`, NaN in `seen` where it was not.
+        times: `[times]`, or `[tasks, trajectories, times]`.
+
+    Returns:
+        `[tasks, state]`; not finite where a path is not.
+    """
+    unseen = np.isnan(seen)
+    times = np.broadcast_to(times, seen.shape[:-1])
+    ages = np.where(unseen.any(-1), np.nan, times - times[..., :1])
+    ages = ages / (np.nanmax(ages) or 1.0)
+    counts = (ages > 0) & ((ages <= horizon + 1e-12) | (np.arange(ages.shape[-1]) == 1))
+    with np.errstate(invalid="ignore", divide="ignore", over="ignore"):
+        squares = np.where(counts[..., None] & ~unseen, np.square((paths - seen) / unit), 0.0)
+        return np.asarray(np.sqrt(squares.sum((1, 2)) / counts.sum((1, 2))[:, None]))
