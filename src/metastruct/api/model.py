@@ -151,6 +151,16 @@ class Model:
         ]
 
     @property
+    def trained(self) -> Trained:
+        """Weights, codes and history."""
+        return self._trained
+
+    @property
+    def settings(self) -> DictConfig:
+        """The configuration of its run."""
+        return self._cfg
+
+    @property
     def run(self) -> Run:
         """What trained it."""
         return Run.of(self._cfg)
