@@ -35,14 +35,15 @@ def _forecasts(member: Member, trajectories: tuple[Trajectory, ...], noise: Arra
     for number, one in enumerate(trajectories):
         together[one.times.tobytes() if one.inputs is None else number].append(number)
     result: list[Any] = [None] * len(trajectories)
+    std: Array | None
     for numbers in together.values():
         first = trajectories[numbers[0]]
         starts = np.stack([trajectories[number].states[0] for number in numbers])
         if member.covariance is None:
-            states, std = member.forecast(starts, first.times, inputs=first.inputs), [None] * len(numbers)
+            states, std = member.forecast(starts, first.times, inputs=first.inputs), None
         else:
             more: dict[str, Any] = {"inputs": first.inputs, "start_std": noise}
             states, std = member.forecast(starts, first.times, std=True, **more)
         for place, number in enumerate(numbers):
-            result[number] = states[place], std[place]
+            result[number] = states[place], None if std is None else std[place]
     return result

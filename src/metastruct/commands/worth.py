@@ -53,11 +53,15 @@ def run(words: Sequence[str]) -> None:
     table = Table(
         title=f"{len(members)} held-out members: median forecast error / spread (x 1e-2)", title_justify="left"
     )
-    for column in COLUMNS if any(row.note for row in every) else COLUMNS[:-1]:
+    for column in COLUMNS:
         table.add_column(column, overflow="fold")
     for row in every:
-        table.add_row(*map(escape, row.cells()[: len(table.columns)]))
-    Console(highlight=False).print(table)
+        table.add_row(*map(escape, row.cells()))
+    console = Console(highlight=False)
+    console.print(table)
+    for row in every:
+        if row.note:
+            console.print(f"- {row.way}: {row.note}", soft_wrap=True, markup=False)
     output = Path(flags.get("--output") or "worth.csv")
     written(every, members, output)
     print(f"every member in {output}")

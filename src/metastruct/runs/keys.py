@@ -38,7 +38,7 @@ PLACES = {
     "replicas": NEITHER,
 }
 # In a key only where they are set; keys of runs without them stay.
-OPTIONAL = ("start", "evaluation.metrics", "trainer.steps", "trainer.seconds")
+OPTIONAL = ("start", "data.train_members", "evaluation.metrics", "trainer.steps", "trainer.seconds")
 
 
 def digest(content: object) -> str:

@@ -28,7 +28,7 @@ from metastruct.studies.alone import Alone, forecasts
 
 WHOLE = 1_000_000_000  # shots: all that is seen of the support
 HORIZONS = {"tenth": 0.1, "third": 1 / 3, "whole": 1.0}
-COLUMNS = ("way", *HORIZONS, "lost", "seconds a member", "training seconds", "note")
+COLUMNS = ("way", *HORIZONS, "lost", "seconds a member", "training seconds")
 
 
 @dataclass(frozen=True)
@@ -57,7 +57,7 @@ class Row:
         """For people, errors as medians x 1e-2."""
         medians = [f"{100 * np.median(np.nan_to_num(v, nan=np.inf)):.3g}" for v in self.errors.values()]
         numbers = [*medians, f"{self.lost}", f"{self.seconds:.2g}", f"{self.training:.3g}"]
-        return [self.way, *(numbers if self.errors else ["-"] * (len(COLUMNS) - 2)), self.note]
+        return [self.way, *(numbers if self.errors else ["-"] * (len(COLUMNS) - 1))]
 
 
 def with_pieces(cfg: DictConfig, **choices: str) -> DictConfig:
