@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from metastruct.api import Family, Member, Members, Model, fit, load, load_member, load_members
+    from metastruct.api import Family, Member, Members, Model, extend, fit, load, load_member, load_members
 
-__all__ = ["Family", "Member", "Members", "Model", "fit", "load", "load_member", "load_members"]
+__all__ = ["Family", "Member", "Members", "Model", "extend", "fit", "load", "load_member", "load_members"]
 
 
 def __getattr__(name: str) -> Any:

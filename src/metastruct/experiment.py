@@ -14,7 +14,7 @@ from omegaconf import DictConfig
 from metastruct.assembly import build_learner, build_source
 from metastruct.config import Config
 from metastruct.measurement import archived, evaluated, written
-from metastruct.model_file import Foreign
+from metastruct.model_file import Foreign, labelled
 from metastruct.run import Run
 from metastruct.runs.files import locked, write_atomically, write_checked
 from metastruct.runs.folder import RunFolder
@@ -142,7 +142,7 @@ def _made(run: Run, source: Source, seconds: dict[str, float], provenance: Prove
     logger = _logger(run)
     content, trained = _trained(run, source, logger)
     write_atomically(folder.config, run.as_yaml())
-    write_checked(folder.model, content)
+    write_checked(folder.model, _labelled(content, source))
     if source.report:
         write_atomically(folder.report, "".join(f"{line}\n" for line in source.report))
     if not source.test:
@@ -163,6 +163,13 @@ def _made(run: Run, source: Source, seconds: dict[str, float], provenance: Prove
 
         log_results(logger, metrics, folder.figures)
     return metrics
+
+
+def _labelled(content: bytes, source: Source) -> bytes:
+    """The model file of a run, with what is known of its training members where all are of one family."""
+    if not source.parameter_names or len({*source.domains("train")}) > 1:
+        return content
+    return labelled(content, source.parameter_names, source.parameters("train"))
 
 
 @contextmanager

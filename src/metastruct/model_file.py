@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import io
 import warnings
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -53,6 +54,48 @@ def contents(content: bytes, training: str) -> dict[str, Any]:
     if kept.get("training") != training:
         raise Foreign(f"is not of the training {training}, it says {str(kept.get('training'))[:80]!r}")
     return kept
+
+
+@dataclass(frozen=True)
+class Labels:
+    """What people wrote down of the training members: for probes of what codes mean, never for a model.
+
+    Args:
+        names: of the labels.
+        values: `[members, labels]`, NaN where one is not known.
+    """
+
+    names: tuple[str, ...]
+    values: Tensor
+
+
+def labelled(content: bytes, names: Sequence[str], values: np.ndarray) -> bytes:
+    """A model file with labels of its training members `[members, labels]`."""
+    import torch
+
+    kept = torch.load(io.BytesIO(content), weights_only=True, map_location="cpu")
+    kept["labels"] = {"names": [*names], "values": torch.as_tensor(values, dtype=torch.float64)}
+    buffer = io.BytesIO()
+    torch.save(kept, buffer)
+    return buffer.getvalue()
+
+
+def labels_of(kept: Any) -> Labels | None:
+    """The labels that a model file holds, None where there are none.
+
+    Raises:
+        Foreign: they are no table of numbers with names.
+    """
+    import torch
+
+    if kept is None:
+        return None
+    names, values = [kept.get(name) if isinstance(kept, dict) else None for name in ("names", "values")]
+    if isinstance(names, list) and isinstance(values, torch.Tensor) and values.layout == torch.strided:
+        named = 0 < len(names) == len({*map(str, names)}) and all(isinstance(name, str) for name in names)
+        if named and values.dtype == torch.float64 and values.shape[1:] == (len(names),) and not values.isinf().any():
+            return Labels(tuple(names), values)
+    raise Foreign("holds something else in the place of the labels of its members")
 
 
 def check_numbers(kept: Mapping[str, Any], model: ModulatedModel, kinds: int, codes: int | None = None) -> None:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from metastruct.assembly import build_model, codes_kept, component, model_outside
 from metastruct.config import Config, ConfigError
-from metastruct.model_file import Foreign, check_numbers, contents, units_of
+from metastruct.model_file import Foreign, Labels, check_numbers, contents, labels_of, units_of
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -29,6 +29,7 @@ class Trained:
     seconds: float
     history: list[tuple[int, float]]  # outer step, training loss
     diverged_at: int | None  # the outer step where the training loss ceased to be finite
+    labels: Labels | None = None  # of the training tasks
 
     @classmethod
     def of(cls, model: ModulatedModel, objective: Objective, result: Mapping[str, Any]) -> Trained:
@@ -42,6 +43,7 @@ class Trained:
             seconds=float(result["seconds"]),
             history=[(int(step), float(loss)) for step, loss in result["history"]],
             diverged_at=None if result["diverged_at"] is None else int(result["diverged_at"]),
+            labels=labels_of(result.get("labels")),
         )
 
     @classmethod

@@ -8,8 +8,11 @@ member = model.adapt(states, dxdt)            # observations of one new member
 member.vector_field(x), member.energy(x), member.entropy(x), member.rollout(x0, times)
 field, std = member.vector_field(x, std=True)  # with the standard deviation of its error
 members = model.adapt_many([(states, dxdt), ...])  # thousands, of any sizes, in batched fits
+member.labels()                               # what its code says of labels that training members have
+model = metastruct.extend(model, family)      # more members, without starting again
 """
 
+from metastruct.api.extending import extend
 from metastruct.api.fitting import fit
 from metastruct.api.loading import load, load_member, load_members
 from metastruct.api.member import Member
@@ -17,4 +20,4 @@ from metastruct.api.members import Members
 from metastruct.api.model import Model
 from metastruct.data.family import Family
 
-__all__ = ["Family", "Member", "Members", "Model", "fit", "load", "load_member", "load_members"]
+__all__ = ["Family", "Member", "Members", "Model", "extend", "fit", "load", "load_member", "load_members"]

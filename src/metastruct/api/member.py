@@ -13,9 +13,11 @@ from torch import Tensor
 
 from metastruct.api import export
 from metastruct.api.fields import Fields
-from metastruct.api.forecast import spread
 from metastruct.api.numbers import Array, floats, instants_of, states_of
 from metastruct.api.portable import write
+from metastruct.evaluation.forecast import spread
+from metastruct.evaluation.probe import Estimate
+from metastruct.integrators.signal import Signal
 
 if TYPE_CHECKING:
     from metastruct.api.model import Model
@@ -161,14 +163,17 @@ class Member:
         path = self.rollout(x0, times, inputs)
         if not std:
             return path
-        points, _ = self._points(x0, "x0")
+        (points, _), fields = self._points(x0, "x0"), self.fields
         instants, error = instants_of(times), None
         if start_std is not None:
             error = torch.from_numpy(np.ascontiguousarray(states_of(start_std, "start_std", self._size)))
             if error.dim() != 1 or (error < 0).any():
                 raise ValueError(f"start_std must be {self._size} numbers of at least 0, got {start_std}")
         driving = self._driving(inputs, len(instants))
-        deviation = spread(self.fields, points[0], torch.from_numpy(instants), driving, error)
+        clock = torch.from_numpy(instants)
+        signal = None if driving is None else Signal(clock, driving)
+        fitted = fields.trained.model, fields.fit.codes, fields.covariance, fields.prior
+        deviation = spread(*fitted, points, clock, fields.integrator.step_size, signal, error)
         return path, deviation.numpy().reshape(path.shape)
 
     def update(
@@ -197,6 +202,17 @@ class Member:
             raise ValueError(f"forgetting must be a number from 0 to 1, got {forgetting!r}")
         observed = {"states": states, "dxdt": dxdt, "times": times, "inputs": inputs}
         return self.model.update(self, observed, float(forgetting), adaptation)
+
+    def labels(self) -> dict[str, Estimate]:
+        """What the code says of the labels that the training members have, each `(value, std)`.
+
+        The errors hold that of the probe and, where there is a posterior, that of the code. How much a code tells at
+        all is `model.probes[name].r2`.
+
+        Raises:
+            ValueError: the training members have no labels, or are too few.
+        """
+        return {name: probe.estimate(self.code, self.covariance) for name, probe in self.model.probes.items()}
 
     def save(self, path: str | Path) -> Path:
         """Write the member into a file NAME.safetensors that needs no run; `metastruct.load_member` reads it anywhere.

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
 from numpy.typing import ArrayLike
-from omegaconf import DictConfig
+from omegaconf import DictConfig, OmegaConf
 from torch import Tensor
 
 from metastruct.adaptation.adaptation import Adaptation, Fit, Prior
@@ -18,9 +19,12 @@ from metastruct.api.member import Member
 from metastruct.api.members import Members
 from metastruct.api.numbers import pieces_of
 from metastruct.assembly import component
+from metastruct.data.family import Family
 from metastruct.data.observations import ESTIMATED, whole
+from metastruct.data.tables.layout import Layout
 from metastruct.data.trajectory import Member as Observed
 from metastruct.data.trajectory import Trajectory
+from metastruct.evaluation.probe import Probe
 from metastruct.run import Run
 from metastruct.trained import Trained
 from metastruct.validation import adapted_by, best_adaptation
@@ -107,6 +111,54 @@ class Model:
         prior = self._prior.after(fit.codes, member.fields.covariance, forgetting)
         more = self._fit([self._observed(**observed)], chosen, prior.mean[None], prior)
         return Members(self.fields(more), self)[0]
+
+    @cached_property
+    def probes(self) -> dict[str, Probe]:
+        """What codes say of each label of the training members, with R^2 of members that were left out.
+
+        Raises:
+            ValueError: there are no labels, too few members, or no code for each.
+        """
+        labels, codes = self._trained.labels, self._trained.codes.numpy()
+        if labels is None:
+            raise ValueError("this model knows no labels of its training members; train it with data.labels=[...]")
+        if len(codes) != len(labels.values):
+            raise ValueError(f"labels need a code for each of {len(labels.values)} training members, got {len(codes)}")
+        columns = labels.values.numpy().T
+        known = [np.isfinite(column) for column in columns]
+        every = zip(labels.names, columns, known, strict=True)
+        return {name: Probe.of(codes[there], column[there]) for name, column, there in every}
+
+    @cached_property
+    def layout(self) -> Layout:
+        """Which columns of a table hold what this model reads."""
+        cfg: Any = OmegaConf.to_container(self._cfg)
+        if cfg["system"] is not None:
+            return Layout.of(component(self._cfg.system).state_names)
+        names = ("states", "inputs", "units", "member", "trajectory", "time")
+        parts = {name: cfg["data"][name] for name in names if cfg["data"].get(name) is not None}
+        units = {key: unit for key, unit in parts.pop("units", {}).items() if key not in cfg["data"].get("labels", ())}
+        return Layout.of(**parts, units=units)
+
+    def observations(self, family: Family) -> list[dict[str, Any]]:
+        """What `adapt_many` takes of the members of a family."""
+        own = {NAMES.get(part, part): part for part in ("states", "times", "derivatives", "inputs")}
+        wanted = {"states", "times", *(part for part in self._objective.reads if part in family.parts)}
+        wanted |= {"inputs"} & {*family.parts} if self._input_dim else set()
+        return [
+            {name: [getattr(one, part) for one in member.trajectories] for name, part in own.items() if part in wanted}
+            for member in family.members
+        ]
+
+    @property
+    def trained(self) -> Trained:
+        """Weights, codes and history."""
+        return self._trained
+
+    @property
+    def settings(self) -> DictConfig:
+        """The configuration of its run."""
+        return self._cfg
 
     @property
     def run(self) -> Run:

@@ -46,6 +46,8 @@ def write(members: Members | Member, path: str | Path) -> Path:
     path = named(path)
     trained, fit = members.fields.trained, members.fields.fit
     tensors = {f"model.{name}": value for name, value in trained.model.state_dict().items()}
+    if trained.labels is not None:
+        tensors["training.labels"] = trained.labels.values
     tensors |= {"training.codes": trained.codes, "fit.codes": fit.codes, "fit.trace": fit.trace}
     optional = {"training.noise": trained.noise, "fit.covariance": fit.covariance, "fit.converged": fit.converged}
     tensors |= {name: value for name, value in optional.items() if value is not None}
@@ -62,6 +64,7 @@ def write(members: Members | Member, path: str | Path) -> Path:
                 "objective": dict(trained.objective.numbers),
             }
         ),
+        "labels": json.dumps([] if trained.labels is None else trained.labels.names),
     }
     write_atomically(path, save(tensors, text | {"sha256": sum_of(tensors, text)}))
     return path
@@ -138,6 +141,7 @@ def _trained(run: Run, tensors: Tensors, text: Mapping[str, str]) -> Trained:
         training = json.loads(text["training"])
         seconds, diverged_at = float(training["seconds"]), training["diverged_at"]
         time_scale, objective = float(training["time_scale"]), training["objective"]
+        names = json.loads(text.get("labels", "[]"))
         if not 0 < time_scale < math.inf:
             raise ValueError("no scale of time")
     except (ValueError, TypeError, KeyError, OverflowError):
@@ -150,6 +154,7 @@ def _trained(run: Run, tensors: Tensors, text: Mapping[str, str]) -> Trained:
         "history": [],
         "diverged_at": diverged_at,
         "objective": objective,
+        "labels": {"names": names, "values": tensors.get("training.labels")} if names else None,
     }
     trained = Trained.made(run.config, kept)
     trained.model.dynamics.time_scale = time_scale

@@ -9,9 +9,10 @@ What needs no torch answers without it: help and a mistaken word at once.
 from __future__ import annotations
 
 import ast
+import math
 import pkgutil
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from importlib import import_module
 from pathlib import Path
 
@@ -56,3 +57,50 @@ def usage() -> str:
     lines = [f"  {name:<{width}}  {text}" for name, text in every.items()]
     title = "MetaStruct: meta-learning of structure-preserving dynamics."
     return "\n".join([title, "", "metastruct SUBCOMMAND ...", *lines, "", "metastruct SUBCOMMAND --help says more."])
+
+
+def parsed(
+    words: Sequence[str], command: str, flags: Mapping[str, str], places: int
+) -> tuple[list[str], dict[str, str]]:
+    """Words that stand in a place, and values of flags such as --until 30 or --until=30.
+
+    Args:
+        command: whose words they are.
+        flags: that may be there, each with an example of its value.
+        places: how many words must stand in one.
+
+    Raises:
+        ValueError: one of them means nothing, or lacks its value.
+    """
+    rest, given, values = [*words], list[str](), dict[str, str]()
+    while rest:
+        word = rest.pop(0)
+        flag, equals, value = word.partition("=")
+        if not word.startswith("--"):
+            given.append(word)
+        elif flag not in flags:
+            raise ValueError(f"{flag} is not known; {nearest(flag, [*flags])}")
+        else:
+            value = value if equals else rest.pop(0) if rest else ""
+            if not value or value.startswith("--"):
+                raise ValueError(f"{flag} needs a value such as {flag} {flags[flag]}, got none")
+            values[flag] = value
+    if len(given) != places:
+        raise ValueError(f"{command} takes {places} names, got {len(given)}; metastruct {command} --help shows them")
+    return given, values
+
+
+def numbers(flag: str, text: str, size: int | None = None) -> list[float]:
+    """Finite numbers between commas.
+
+    Raises:
+        ValueError: they are none, or not as many as `size`.
+    """
+    try:
+        values = [float(word) for word in text.split(",")]
+    except ValueError:
+        values = []
+    if not values or not all(map(math.isfinite, values)) or size not in (None, len(values)):
+        expected = "numbers" if size is None else "one number" if size == 1 else f"{size} numbers"
+        raise ValueError(f"{flag} must be {expected} separated by commas, got {text!r}")
+    return values

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from metastruct.data.family import Family
-from metastruct.data.holdout import HoldOut
+from metastruct.data.holdout import HoldOut, fewer
 from metastruct.data.outline import Outline
 from metastruct.data.source import Source
 from metastruct.data.tables.layout import Layout
@@ -30,6 +30,7 @@ class Files(Source):
         content: its hash, which is in the key of a training; files that have changed since are refused.
         states, inputs, labels, units, member, trajectory, time: columns, as of `Layout`.
         hold_out, test_names, test_fraction, folds, fold, seed, support_trajectories: as of `HoldOut`.
+        train_members: at most so many to train on, drawn by the seed; fewer are among more.
         held_inputs: does an input stay as it is from one instant to the next? Else it goes along a straight line.
 
     Raises:
@@ -50,6 +51,7 @@ class Files(Source):
         folds: int | None,
         fold: int,
         seed: int,
+        train_members: int | None,
         support_trajectories: int | None,
         held_inputs: bool,
         states: Sequence[str],
@@ -68,7 +70,7 @@ class Files(Source):
         super().__init__(
             name=Path(path).stem,
             state_names=family.layout.states,
-            train=division.train,
+            train=fewer(division.train, train_members, seed),
             test=division.test,
             support_trajectories=division.support,
             input_names=family.layout.inputs,

@@ -175,3 +175,11 @@ def cut(one: Trajectory, share: float, member: str) -> tuple[Trajectory, Traject
 
 def _support(count: int) -> str:
     return f"test members are adapted to their first {count} trajectories and measured on those held out"
+
+
+def fewer(members: tuple[Member, ...], count: int | None, seed: int) -> tuple[Member, ...]:
+    """At most so many of some members in their order, the first of one draw, so that fewer are among more."""
+    if count is None or count >= len(members):
+        return members
+    order = np.random.default_rng([seed, 2]).permutation(len(members))[:count]
+    return tuple(members[place] for place in sorted(order))

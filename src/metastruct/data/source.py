@@ -106,7 +106,7 @@ class Source:
     @property
     def provides(self) -> dict[str, bool]:
         """What metrics may need of it, by the words of their yamls."""
-        return {"observed_field": self.law is None and "derivatives" in self.parts}
+        return {"measured": self.law is None, "observed_field": self.law is None and "derivatives" in self.parts}
 
     def check_windows(self, length: int) -> None:
         """Has each member a trajectory as long as a window, a test member one of support?

@@ -14,11 +14,11 @@ import torch
 
 from metastruct.evaluation.fitted import Array, points_of
 from metastruct.evaluation.grid import evaluation_grid
-from metastruct.evaluation.rolled_out import RolledOut
+from metastruct.evaluation.observed import Observed
 from metastruct.needs import STUDIED
 
 
-class Adapted(RolledOut):
+class Adapted(Observed):
     """Adapted members on the evaluation grid as well, and what the figures keep of them."""
 
     @property
@@ -66,14 +66,17 @@ class Adapted(RolledOut):
 
     def arrays(self) -> dict[str, Array]:
         """What an `Archive` keeps of these members, as far as it is there."""
-        shared = ("times", "query", "rollouts")
+        shared = ["times", "query", "rollouts"]
         lawful = {
             (STUDIED, "law"): ("grid", "learned_field", "true_field"),
             (STUDIED, "energy"): ("true_energy", "true_energy_range"),
             (STUDIED, "entropy"): ("true_entropy",),
             ("dynamics", "energy"): ("learned_energy", "learned_energy_range"),
             ("dynamics", "entropy"): ("learned_entropy",),
+            ("data", "measured"): ("noise", "residuals"),
         }
+        if self._provided("data", "measured") and self._provided("adaptation", "posterior"):
+            shared.append("forecast_std")
         names = [*shared, *(name for word, more in lawful.items() if self._provided(*word) for name in more)]
         return {name: getattr(self, name) for name in names} | {
             "grid_axes": np.array(self.source.plane),

@@ -38,6 +38,9 @@ SHAPES = {
     "learned_energy_range": ("tasks",),
     "true_entropy": ("tasks", "trajectories", "instants"),
     "learned_entropy": ("tasks", "trajectories", "instants"),
+    "forecast_std": ("tasks", "trajectories", "instants", "states"),
+    "residuals": ("tasks", "trajectories", "instants", "states"),
+    "noise": ("states",),
 }
 
 
@@ -76,6 +79,10 @@ class Archive:
     learned_energy_range: Array | None = None  # [tasks]
     true_entropy: Array | None = None  # [tasks, trajectories, times]
     learned_entropy: Array | None = None  # [tasks, trajectories, times]
+    # Of what was seen, where nobody knows the law
+    forecast_std: Array | None = None  # [tasks, trajectories, times, state], of observations about the rollouts
+    residuals: Array | None = None  # [tasks, trajectories, times, state], that the best start leaves
+    noise: Array | None = None  # [state], NaN where it is not known
     singular_values: dict[str, Array] = field(default_factory=dict)  # of each site, [training tasks, rank]
 
     def principal(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:

@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import io
-from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import matplotlib
 
@@ -15,17 +12,8 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from metastruct.evaluation.archive import Archive
-from metastruct.evaluation.errors import relative_error
-from metastruct.runs.files import write_atomically
-
-TRUE, LEARNED = "#222222", "#d1495b"
-STYLE: Any = {
-    "axes.spines.top": False,
-    "axes.spines.right": False,
-    "font.size": 9,
-    "figure.dpi": 130,
-    "axes.titlesize": 9,
-}
+from metastruct.reports import forecasts, labels
+from metastruct.reports.members import LEARNED, STYLE, TRUE, chosen, errors_of, save, seen
 
 
 def draw_all(evaluation: Path, folder: Path) -> None:
@@ -43,6 +31,10 @@ def draw_all(evaluation: Path, folder: Path) -> None:
         drawings["training"] = training
     if archive.true_entropy is not None or archive.learned_entropy is not None:
         drawings["entropy"] = entropy
+    if archive.residuals is not None:
+        drawings |= {"forecast": forecasts.forecast, "horizon": forecasts.horizon, "residuals": forecasts.residuals}
+    if labels.legible(archive):
+        drawings["labels"] = labels.labels
     if archive.singular_values:
         drawings["singular_values"] = singular_values
     with plt.rc_context(STYLE):
@@ -56,36 +48,15 @@ def draw_portrait(evaluation: Path, *paths: Path) -> None:
         save(phase_portrait(Archive.load(evaluation)), *paths)
 
 
-def save(figure: Figure, *paths: Path) -> None:
-    """Write a figure atomically in the formats of these paths, with the same bytes every time, and close it."""
-    for path in paths:
-        buffer = io.BytesIO()
-        kind = path.suffix.lstrip(".")
-        figure.savefig(buffer, format=kind, metadata={"CreationDate": None} if kind == "pdf" else None)
-        write_atomically(path, buffer.getvalue())
-    plt.close(figure)
-
-
-def _errors(archive: Archive) -> np.ndarray:
-    """Relative trajectory error of each test task, infinite where it is not finite."""
-    return np.nan_to_num(relative_error(archive.rollouts, archive.query), nan=np.inf)
-
-
-def _chosen(archive: Archive) -> dict[str, int]:
-    """The best, the median and the worst test task, by trajectory error."""
-    order = np.argsort(_errors(archive))
-    return {"best": int(order[0]), "median": int(order[len(order) // 2]), "worst": int(order[-1])}
-
-
 def phase_portrait(archive: Archive) -> Figure:
     """True and adapted query trajectories in the plane of the evaluation grid; a state of one component over time."""
     figure, axes = plt.subplots(1, 3, figsize=(10, 3.6), layout="constrained")
     plane = archive.grid_axes.tolist()
     alone = plane[0] == plane[1]
     first, second = ("t", archive.state_names[plane[0]]) if alone else archive.state_names[plane]
-    errors = _errors(archive)
-    for axis, (word, task) in zip(axes, _chosen(archive).items(), strict=True):
-        for i, (times, true, learned) in enumerate(_seen(archive, task, archive.query[task], archive.rollouts[task])):
+    errors = errors_of(archive)
+    for axis, (word, task) in zip(axes, chosen(archive).items(), strict=True):
+        for i, (times, true, learned) in enumerate(seen(archive, task, archive.query[task], archive.rollouts[task])):
             paths = [np.stack([times, path[:, plane[0]]]) if alone else path[:, plane].T for path in (true, learned)]
             axis.plot(*paths[0], color=TRUE, lw=2.4, alpha=0.35, label="true" if i == 0 else None)
             axis.plot(*paths[1], color=LEARNED, lw=0.9, label="adapted" if i == 0 else None)
@@ -99,21 +70,13 @@ def phase_portrait(archive: Archive) -> Figure:
     return figure
 
 
-def _seen(archive: Archive, task: int, *along: np.ndarray) -> Iterator[tuple[np.ndarray, ...]]:
-    """Of each query trajectory of a task that was seen, as far as it was: its times, and what there is along it."""
-    times = np.broadcast_to(archive.times if archive.times.ndim == 1 else archive.times[task], along[0].shape[:2])
-    for number, unseen in enumerate(np.isnan(archive.query[task]).any(-1)):
-        if not unseen.all():
-            yield times[number][~unseen], *(values[number][~unseen] for values in along)
-
-
 def energy(archive: Archive) -> Figure:
     """Change of the learned and of the true energy along the adapted rollouts of the median task."""
     energies = {
         "learned": (archive.learned_energy, archive.learned_energy_range),
         "true": (archive.true_energy, archive.true_energy_range),
     }
-    task = _chosen(archive)["median"]
+    task = chosen(archive)["median"]
     changes = {
         kind: (along[task] - along[task][:, :1]) / (spread[task] or 1.0)
         for kind, (along, spread) in energies.items()
@@ -128,7 +91,7 @@ def energy(archive: Archive) -> Figure:
 def entropy(archive: Archive) -> Figure:
     """Rise of the learned and of the true entropy along the adapted rollouts of the median task."""
     entropies = {"learned": archive.learned_entropy, "true": archive.true_entropy}
-    task = _chosen(archive)["median"]
+    task = chosen(archive)["median"]
     rises = {
         kind: (along[task] - along[task][:, :1]) / (np.ptp(along[task]) or 1.0)
         for kind, along in entropies.items()
@@ -141,7 +104,7 @@ def _along(archive: Archive, task: int, symbol: str, curves: dict[str, np.ndarra
     """A panel for the learned and one for the true potential, as far as they are there."""
     figure, axes = plt.subplots(1, len(curves), figsize=(4.6 * len(curves), 3.2), layout="constrained", squeeze=False)
     for axis, (kind, values) in zip(axes[0], curves.items(), strict=True):
-        for times, curve in _seen(archive, task, values):
+        for times, curve in seen(archive, task, values):
             axis.plot(times, curve, color=LEARNED if kind == "learned" else TRUE, lw=0.9, alpha=0.8)
         axis.set(xlabel="t", title=f"{kind} {symbol} along adapted rollouts ({archive.test_members[task]})")
     axes[0, 0].set_ylabel(label)
@@ -153,15 +116,15 @@ def field_error(archive: Archive) -> Figure:
     figure, axes = plt.subplots(1, 3, figsize=(10, 3.2), layout="constrained")
     plane = archive.grid_axes.tolist()
     first, second = archive.state_names[plane]
-    chosen = _chosen(archive)
+    three = chosen(archive)
     true, learned, grids = archive.true_field, archive.learned_field, archive.grid
     assert true is not None
     assert grids is not None
     scale = np.sqrt((true**2).sum(-1).mean(axis=(1, 2)))
     error = np.sqrt(((learned - true) ** 2).sum(-1)) / scale[:, None, None]
-    shown = np.stack([error[task] for task in chosen.values()])
+    shown = np.stack([error[task] for task in three.values()])
     top = shown.max(where=np.isfinite(shown), initial=0.0) or 1.0  # of a diverged task there is nothing to see
-    for axis, (word, task) in zip(axes, chosen.items(), strict=True):
+    for axis, (word, task) in zip(axes, three.items(), strict=True):
         grid = grids[task]
         image = axis.pcolormesh(
             grid[..., plane[0]],

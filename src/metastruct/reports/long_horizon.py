@@ -14,8 +14,8 @@ import matplotlib.pyplot as plt
 from matplotlib.figure import Figure
 
 from metastruct.evaluation.errors import MODEL_ERROR, STEP_ERROR
-from metastruct.reports.figures import STYLE, save
 from metastruct.reports.forms import write_lines
+from metastruct.reports.members import STYLE, save
 from metastruct.reports.tables import Row, read_records
 
 ORBITS = "orbits.csv"  # one row a value: run, system, integrator, steps_per_period, seed, task, trajectory, metric

@@ -12,7 +12,7 @@ import matplotlib.pyplot as plt
 from matplotlib.axes import Axes
 
 from metastruct.data.family import Family
-from metastruct.reports.figures import STYLE, save
+from metastruct.reports.members import STYLE, save
 
 MEMBERS, TRAJECTORIES = 10, 8  # that are drawn
 STYLES: Any = {"marker": ".", "markersize": 2.5, "linewidth": 0.6, "alpha": 0.8}

@@ -39,7 +39,10 @@ PLACES = {
     "replicas": NEITHER,
 }
 # In a key only where they are set; keys of runs without them stay.
-OPTIONAL = ("start", "data.observed", "data.derivatives", "evaluation.metrics", "trainer.steps", "trainer.seconds")
+OPTIONAL = (
+    *("start", "data.observed", "data.derivatives", "data.train_members"),
+    *("evaluation.metrics", "trainer.steps", "trainer.seconds"),
+)
 
 
 def digest(content: object) -> str:

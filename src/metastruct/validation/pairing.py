@@ -33,7 +33,7 @@ def pieces_of(cfg: DictConfig, system: System | None, observed: bool = True) -> 
     """
     plain: Any = {group: cfg[group] and OmegaConf.to_container(cfg[group], resolve=True) for group in COMPONENTS}
     law = {} if system is None else system.provides
-    return chosen(plain, system=law, data={"observed_field": system is None and observed})
+    return chosen(plain, system=law, data={"measured": system is None, "observed_field": system is None and observed})
 
 
 def _ways(pieces: Pieces, need: Unmet) -> Iterator[str]:

@@ -14,7 +14,7 @@ import matplotlib.pyplot as plt
 from matplotlib.figure import Figure
 
 from metastruct.facts import described
-from metastruct.reports.figures import STYLE, save
+from metastruct.reports.members import STYLE, save
 from metastruct.reports.results import Results
 from metastruct.reports.sources import Measured
 

@@ -1,0 +1,82 @@
+"""Adapt a trained model to new members: codes, error bars, what they mean, a forecast, and a file that keeps them.
+
+metastruct adapt RUN NEW.csv [--output FOLDER] [--adaptation levenberg_marquardt]
+
+NEW is a table as the training read it, of one member or of several, without labels. FOLDER, by default NEW-adapted,
+takes member.safetensors (of several, members.safetensors), forecast.csv and forecast.png: along each trajectory, from
+its first observation. From Python: metastruct.load(RUN).adapt(...).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from metastruct.commands import HELP, parsed
+from metastruct.data.family import Family
+
+if TYPE_CHECKING:
+    from metastruct.api.members import Members
+    from metastruct.api.model import Model
+
+FLAGS = {"--output": "FOLDER", "--adaptation": "levenberg_marquardt"}
+
+
+def run(words: Sequence[str]) -> None:
+    """Adapt, print, draw and write."""
+    if not words or {*HELP} & {*words}:
+        print(__doc__)
+        return
+    (folder, path), flags = parsed(words, "adapt", FLAGS, 2)
+    if not Path(folder).is_dir():
+        raise ValueError(f"{folder} must be the folder of a finished run, got no folder")
+    if not Path(path).exists():
+        raise ValueError(f"{path} must be there, got no such file or folder")
+    from metastruct.api.loading import load
+
+    model = load(folder)
+    layout = model.layout
+    columns = {name: getattr(layout, name) for name in ("inputs", "units", "member", "trajectory", "time")}
+    family = Family.from_files(path, layout.states, **columns)
+    members = model.adapt_many(model.observations(family), flags.get("--adaptation"))
+    output = Path(flags.get("--output") or Path(path).with_name(f"{Path(path).stem or 'new'}-adapted"))
+    output.mkdir(parents=True, exist_ok=True)
+    saved = members.save(output / f"member{'s' if len(members) > 1 else ''}.safetensors")
+    _show(model, members, family)
+    from metastruct.api.along import along
+    from metastruct.reports.adapted import draw, written
+
+    every = along(members, family)
+    written(every, layout, output / "forecast.csv")
+    draw(every, layout, output / "forecast.png")
+    print(f"{saved}, forecast.csv and forecast.png in {output}")
+
+
+def _show(model: Model, members: Members, family: Family) -> None:
+    """Codes, labels and notes of every member."""
+    from rich.console import Console
+    from rich.markup import escape
+    from rich.table import Table
+
+    console = Console(highlight=False)
+    try:
+        probes, note = model.probes, None
+    except ValueError as error:
+        probes, note = {}, str(error)
+    table = Table(title=escape(repr(family)), title_justify="left")
+    size = members.codes.shape[1]
+    headings = [f"{name} (R2 {probe.r2:.3f})" for name, probe in probes.items()]
+    for heading in ("member", *(f"code {k}" for k in range(size)), *headings, "support loss"):
+        table.add_column(escape(heading), overflow="fold")
+    notes = [*family.report, *([note] if note else [])]
+    for name, member in zip((one.name for one in family.members), members, strict=True):
+        spread = None if member.covariance is None else member.covariance.diagonal() ** 0.5
+        code = [f"{v:.4g}" + ("" if spread is None else f" ± {spread[k]:.1g}") for k, v in enumerate(member.code)]
+        labels = [f"{value:.4g} ± {std:.1g}" for value, std in member.labels().values()] if probes else []
+        table.add_row(escape(name), *code, *labels, f"{member.losses[-1]:.3g}")
+        if member.converged is False:
+            notes.append(f"the fit of {name} did not converge; give it more observations")
+    console.print(table)
+    for line in notes:
+        console.print(f"- {line}", soft_wrap=True, markup=False)

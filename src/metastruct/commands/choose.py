@@ -1,0 +1,62 @@
+"""Choose settings by cross-validation over members: each is held out once and forecast from its own support.
+
+metastruct choose data.path=measured.csv data.states=[q,p] modulation.code_dim=1,2,3 dynamics=hamiltonian,unstructured
+                  [--folds 4] [--output FOLDER]
+
+Words are those of metastruct train; settings with several values vary, every combination with every other.
+data.train_members=5,10,20 shows how the error falls with the number of members. Killed, the same command goes on.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from metastruct.commands import HELP, numbers
+
+FLAGS = {"--folds": "4", "--output": "FOLDER"}
+
+
+def run(words: Sequence[str]) -> None:
+    """Train, compare, print, draw and write."""
+    if not words or {*HELP} & {*words}:
+        print(__doc__)
+        return
+    from metastruct.commands import parsed
+
+    settings = [word for word in words if not word.startswith("--") and "=" in word]
+    _, flags = parsed([word for word in words if word not in settings], "choose", FLAGS, 0)
+    (folds,) = numbers("--folds", flags.get("--folds", "4"), 1)
+    if folds != int(folds) or folds < 2:
+        raise ValueError(f"--folds must be a whole number of at least 2, got {folds:g}")
+    from hydra.errors import HydraException
+    from omegaconf.errors import OmegaConfBaseException
+
+    from metastruct.command import explained
+    from metastruct.studies.choosing import best_of, choices, written
+    from metastruct.tracking.console import note
+
+    try:
+        every = [*choices(settings, int(folds), note)]
+    except (HydraException, OmegaConfBaseException) as error:
+        raise ValueError(explained(error)) from None
+    best, alike = best_of(every)
+    from rich.console import Console
+    from rich.markup import escape
+    from rich.table import Table
+
+    from metastruct.reports.choosing import draw
+
+    table = Table(title=f"{len(best.errors)} members held out in turn: forecast error / spread (x 1e-2)")
+    for column in (*best.settings, "geometric mean", "worst", "training, s", ""):
+        table.add_column(escape(column), overflow="fold")
+    for choice in every:
+        verdict = choice.problem or ("best" if choice is best else "as good" if choice in alike else "")
+        cells = [f"{100 * choice.typical:.3g}", f"{100 * choice.values.max():.3g}", f"{choice.seconds:.3g}"]
+        table.add_row(*map(escape, [*choice.settings.values(), *(cells if choice.errors else "---"), verdict]))
+    Console(highlight=False).print(table)
+    output = Path(flags.get("--output") or "choice")
+    output.mkdir(parents=True, exist_ok=True)
+    written(every, output / "errors.csv")
+    draw([(choice.settings, choice.values) for choice in every if choice.errors], output / "errors.png")
+    print(f"best: {best.words}; every member in {output}/errors.csv, curve in {output}/errors.png")

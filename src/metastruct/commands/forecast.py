@@ -1,0 +1,67 @@
+"""Forecast a member that was saved: states over time with their standard deviations, as a table and a picture.
+
+metastruct forecast member.safetensors --from 0.3,0.0 --until 30 [--every 0.1] [--begin 0] [--std 0.01,0.02]
+                                       [--output forecast.csv]
+
+--std is that of the errors of the start; without it the start is exact. --output - prints the table alone. Members
+that are driven by inputs are forecast from Python: metastruct.load_member(FILE).forecast(x0, times, inputs=...).
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from metastruct.commands import HELP, numbers, parsed
+
+FLAGS = {"--from": "0.3,0.0", "--until": "30", "--every": "0.1", "--begin": "0", "--std": "0.01,0.02"}
+FLAGS |= {"--output": "forecast.csv"}
+INSTANTS, MOST = 300, 1_000_000
+
+
+def run(words: Sequence[str]) -> None:
+    """Forecast, write and draw."""
+    if not words or {*HELP} & {*words}:
+        print(__doc__)
+        return
+    (file,), flags = parsed(words, "forecast", FLAGS, 1)
+    for flag in ("--from", "--until"):
+        if flag not in flags:
+            raise ValueError(f"forecast needs {flag} such as {flag} {FLAGS[flag]}, got none")
+    start = numbers("--from", flags["--from"])
+    (until,), (begin,) = numbers("--until", flags["--until"], 1), numbers("--begin", flags.get("--begin", "0"), 1)
+    if until <= begin:
+        raise ValueError(f"--until must be after the start at {begin:g}, got {until:g}")
+    (every,) = numbers("--every", flags.get("--every", repr((until - begin) / INSTANTS)), 1)
+    if not every > 0 or (until - begin) / every > MOST:
+        raise ValueError(f"--every must be above 0 and give at most {MOST:,} instants, got {every:g}")
+    if not Path(file).is_file():
+        raise ValueError(f"{file} must be a file that metastruct adapt or member.save wrote, got none")
+    import numpy as np
+
+    from metastruct.api.loading import load_member
+    from metastruct.reports.adapted import Along, draw, table, written
+
+    member = load_member(file)
+    layout = member.model.layout
+    if layout.inputs:
+        raise ValueError(f"{file} is driven by {', '.join(layout.inputs)}; forecast it from Python, with inputs=...")
+    if len(start) != len(layout.states):
+        raise ValueError(f"--from must be {', '.join(layout.states)}, {len(layout.states)} numbers, got {len(start)}")
+    std = numbers("--std", flags["--std"], len(start)) if "--std" in flags else None
+    if member.covariance is None and std is not None:
+        raise ValueError("--std needs a member with a posterior; adapt it again with --adaptation levenberg_marquardt")
+    times = begin + every * np.arange(round(np.floor((until - begin) / every * (1 + 1e-12))) + 1)
+    if member.covariance is None:
+        states, deviation = member.forecast(start, times), None
+    else:
+        states, deviation = member.forecast(start, times, std=True, start_std=std)
+    every_one = [Along("", "", times, states, deviation)]
+    if flags.get("--output") == "-":
+        sys.stdout.write(table(every_one, layout))
+        return
+    output = Path(flags.get("--output") or Path(file).with_name("forecast-of-member.csv"))
+    written(every_one, layout, output)
+    draw(every_one, layout, output.with_suffix(".png"))
+    print(f"{len(times)} instants in {output}, picture in {output.with_suffix('.png')}")

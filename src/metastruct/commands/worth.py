@@ -1,0 +1,67 @@
+"""Is it worth it? Held-out members by a run, beside a net, SINDy and a law fitted to each member alone, in one table.
+
+metastruct worth RUN [--law FILE.py:FUNCTION --start 1.0,1.0] [--without sindy,unstructured,alone] [--output worth.csv]
+
+All get the same support and forecast the same held-out trajectories. The same model without structure is trained
+beside. FUNCTION(x, mu) gives dx/dt of states [..., state] with parameters mu, which begin at --start. SINDy needs
+pysindy, of the extra `examples`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from metastruct.commands import HELP, numbers, parsed
+
+FLAGS = {"--law": "law.py:pendulum", "--start": "1.0,1.0", "--without": "sindy", "--output": "worth.csv"}
+OPTIONAL = ("sindy", "unstructured", "alone")
+
+
+def run(words: Sequence[str]) -> None:
+    """Compare, print and write."""
+    if not words or {*HELP} & {*words}:
+        print(__doc__)
+        return
+    (folder,), flags = parsed(words, "worth", FLAGS, 1)
+    without = [*filter(None, flags.get("--without", "").split(","))]
+    if strangers := [name for name in without if name not in OPTIONAL]:
+        raise ValueError(f"--without takes {', '.join(OPTIONAL)}, got {strangers[0]}")
+    if ("--law" in flags) != ("--start" in flags):
+        raise ValueError("--law and --start go together, got one of them; give both, or none")
+    start = numbers("--start", flags["--start"]) if "--start" in flags else []
+    from metastruct.config import register
+    from metastruct.run import configuration_of
+    from metastruct.runs.folder import RunFolder
+    from metastruct.studies.alone import Alone
+    from metastruct.studies.law import KnownLaw
+    from metastruct.studies.sindy import Sindy
+    from metastruct.studies.worth import COLUMNS, rows, written
+    from metastruct.tracking.console import note
+
+    if not (place := RunFolder(Path(folder))).config.exists():
+        raise ValueError(f"{folder} must be the folder of a finished run, got none")
+    rivals: dict[str, Alone] = {} if "sindy" in without else {"weak SINDy": Sindy()}
+    if "--law" in flags:
+        rivals["the law, its parameters fitted"] = KnownLaw.read(flags["--law"], start)
+    register()
+    every, members = rows(configuration_of(place), place, rivals, note, without)
+    from rich.console import Console
+    from rich.markup import escape
+    from rich.table import Table
+
+    table = Table(
+        title=f"{len(members)} held-out members: median forecast error / spread (x 1e-2)", title_justify="left"
+    )
+    for column in COLUMNS:
+        table.add_column(column, overflow="fold")
+    for row in every:
+        table.add_row(*map(escape, row.cells()))
+    console = Console(highlight=False)
+    console.print(table)
+    for row in every:
+        if row.note:
+            console.print(f"- {row.way}: {row.note}", soft_wrap=True, markup=False)
+    output = Path(flags.get("--output") or "worth.csv")
+    written(every, members, output)
+    print(f"every member in {output}")

@@ -1,0 +1,152 @@
+"""New members on the command line: adapted, explained, saved and forecast, and every mistake in one line."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+
+import metastruct
+from metastruct.commands import main
+from metastruct.experiment import run
+from metastruct.facts import CONF
+from metastruct.model_file import Foreign, labels_of
+from metastruct.runs.files import read_checked
+
+EXAMPLE = CONF.parent / "examples" / "pendulums.csv"
+
+
+@pytest.fixture(scope="module")
+def trained(tiny, tmp_path_factory) -> Path:
+    folder = tmp_path_factory.mktemp("adapted")
+    words = ("data=files", "data.states=[q,p]", "data.labels=[length]", f"data.path={EXAMPLE}")
+    return run(tiny(folder / "outputs", *words, "data.units={t: s, q: rad}")).path
+
+
+@pytest.fixture(scope="module")
+def new(tmp_path_factory) -> Path:
+    table = pd.read_csv(EXAMPLE)
+    path = tmp_path_factory.mktemp("new") / "new.csv"
+    table[table.member == "rod 3"].drop(columns=["length"]).to_csv(path, index=False)
+    return path
+
+
+@pytest.fixture(scope="module")
+def adapted(trained, new) -> Path:
+    main(["adapt", str(trained), str(new)])
+    return new.with_name("new-adapted")
+
+
+def test_a_new_member_is_adapted_saved_and_drawn(adapted, trained, new, capsys):
+    assert {path.name for path in adapted.iterdir()} == {"member.safetensors", "forecast.csv", "forecast.png"}
+    table, seen = pd.read_csv(adapted / "forecast.csv"), pd.read_csv(new)
+    np.testing.assert_allclose(table.t, seen.t)
+    assert [*table] == ["member", "trajectory", "t", "q", "p", "q_std", "p_std"]
+    first = table.groupby("trajectory").first()
+    np.testing.assert_allclose(first[["q", "p"]], seen.groupby("trajectory").first()[["q", "p"]], rtol=1e-9)
+    main(["adapt", str(trained), str(new), "--output", str(adapted)])
+    told = capsys.readouterr().out
+    assert "length" in told
+    assert "±" in told
+
+
+def test_a_saved_member_knows_the_labels_that_the_run_knows(adapted, trained, new):
+    model, member = metastruct.load(trained), metastruct.load_member(adapted / "member.safetensors")
+    own = model.adapt_many(model.observations(metastruct.Family.from_files(new, ["q", "p"])))[0]
+    assert own.labels().keys() == member.labels().keys() == {"length"}
+    assert member.labels()["length"] == pytest.approx(own.labels()["length"])
+    assert member.labels()["length"].std > 0
+    assert member.model.layout.units == {"t": "s", "q": "rad"}
+
+
+def test_members_of_a_run_without_labels_say_so(tiny, tmp_path):
+    words = ("data=files", "data.states=[q,p]", f"data.path={EXAMPLE}")
+    model = metastruct.load(run(tiny(tmp_path, *words)).path)
+    with pytest.raises(ValueError, match=r"knows no labels of its training members; train it with data.labels"):
+        model.adapt(np.ones((3, 2)), np.ones((3, 2))).labels()
+
+
+@pytest.mark.parametrize(
+    "labels",
+    [
+        "a word",
+        {"names": ["m"], "values": [1.0]},
+        {"names": ["m", "m"], "values": torch.ones(3, 2).double()},
+        {"names": [1], "values": torch.ones(3, 1).double()},
+        {"names": ["m"], "values": torch.ones(3, 2).double()},
+        {"names": ["m"], "values": torch.ones(3).double()},
+        {"names": ["m"], "values": torch.ones(3, 1)},
+        {"names": ["m"], "values": torch.full((3, 1), torch.inf).double()},
+        {"names": [], "values": torch.ones(3, 0).double()},
+    ],
+)
+def test_labels_of_a_stranger_are_refused(labels):
+    with pytest.raises(Foreign, match="in the place of the labels"):
+        labels_of(labels)
+
+
+def test_a_forecast_is_that_of_the_member(adapted, tmp_path, capsys):
+    file = str(adapted / "member.safetensors")
+    words = ["forecast", file, "--from=-0.3,0.1", "--until", "2", "--every", "0.5", "--std", "0.1,0.2"]
+    main([*words, "--output", str(tmp_path / "f.csv")])
+    table = pd.read_csv(tmp_path / "f.csv")
+    assert table.t.tolist() == [0, 0.5, 1, 1.5, 2]
+    times = np.arange(5) / 2
+    states, std = metastruct.load_member(file).forecast([-0.3, 0.1], times, std=True, start_std=[0.1, 0.2])
+    np.testing.assert_allclose(table[["q", "p"]], states, rtol=1e-8)
+    np.testing.assert_allclose(table[["q_std", "p_std"]], std, rtol=1e-8)
+    assert (tmp_path / "f.png").stat().st_size > 1000
+    capsys.readouterr()
+    main([*words, "--output", "-"])
+    assert capsys.readouterr().out == (tmp_path / "f.csv").read_text()
+
+
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        (["adapt", "RUN"], "adapt takes 2 names, got 1"),
+        (["adapt", "nowhere", "NEW"], "nowhere must be the folder of a finished run"),
+        (["adapt", "RUN", "nix.csv"], "nix.csv must be there"),
+        (["adapt", "RUN", "NEW", "--ouput", "x"], "--ouput is not known; did you mean --output"),
+        (["adapt", "RUN", "NEW", "--output"], "--output needs a value such as --output FOLDER, got none"),
+        (["adapt", "RUN", "NEW", "--adaptation", "lm"], "lm"),
+        (["forecast", "FILE", "--until", "3"], "forecast needs --from such as --from 0.3,0.0, got none"),
+        (["forecast", "FILE", "--from", "1,2", "--until", "x"], "--until must be one number separated"),
+        (["forecast", "FILE", "--from", "1,2", "--until", "nan"], "--until must be one number"),
+        (["forecast", "FILE", "--from", "1,2,3", "--until", "3"], "--from must be q, p, 2 numbers, got 3"),
+        (["forecast", "FILE", "--from", "1,2", "--until", "-3"], "--until must be after the start at 0, got -3"),
+        (["forecast", "FILE", "--from", "1,2", "--until", "3", "--every", "0"], "--every must be above 0"),
+        (["forecast", "FILE", "--from", "1,2", "--until", "3", "--std", "1"], "--std must be 2 numbers"),
+        (["forecast", "FILE", "--from", "1,2", "--until", "3", "--std", "1,-1"], "start_std must be"),
+        (["forecast", "nix.safetensors", "--from", "1,2", "--until", "3"], "nix.safetensors must be a file"),
+        (["forecast", "NEW", "--from", "1,2", "--until", "3"], "a member is kept in a file NAME.safetensors"),
+    ],
+)
+def test_a_mistake_is_told_in_one_line(trained, new, adapted, capsys, words, told):
+    places = {"RUN": trained, "NEW": new, "FILE": adapted / "member.safetensors"}
+    with pytest.raises(SystemExit) as ended:
+        main([str(places.get(word, word)) for word in words])
+    error = capsys.readouterr().err
+    assert ended.value.code == 2
+    assert error.count("\n") == 1
+    assert told in error
+
+
+def test_a_file_without_what_the_objective_reads_is_refused_in_one_line(trained, new, tmp_path, capsys):
+    path = tmp_path / "states.csv"
+    pd.read_csv(new).drop(columns=["dq", "dp"]).to_csv(path, index=False)
+    with pytest.raises(SystemExit):
+        main(["adapt", str(trained), str(path)])
+    assert "reads dxdt, got none" in capsys.readouterr().err
+
+
+def test_a_damaged_run_is_refused_in_one_line(trained, new, tmp_path, capsys):
+    there = Path(shutil.copytree(trained, tmp_path / trained.name))
+    (there / "model.ckpt").write_bytes(read_checked(there / "model.ckpt")[:-20])
+    with pytest.raises(SystemExit):
+        main(["adapt", str(there), str(new)])
+    assert capsys.readouterr().err.count("\n") == 1
