@@ -16,6 +16,7 @@ from metastruct.assembly import build_learner
 from metastruct.data.family import Family
 from metastruct.data.observations import Recordings
 from metastruct.data.units import Units
+from metastruct.facts import providing
 from metastruct.pieces import class_of
 from metastruct.trained import Trained
 
@@ -49,7 +50,9 @@ def extend(model: Model, family: Family, steps: int = STEPS) -> Model:
     learner = build_learner(config, inside, replace(scales.outside(inverse(units)), time=scales.time / units.time))
     learner.float()
     if not isinstance(learner.codes, torch.nn.Parameter) or learner.codes.shape != codes.shape:
-        raise ValueError("extend needs a code of each training member, as learner=auto_decoding has them")
+        raise ValueError(
+            f"extend needs a code of each training member; train with {providing('learner', 'codes', 'of tasks')}"
+        )
     constants = {f"dynamics.{name}": part for name, part in learner.model.dynamics.named_buffers()}
     learner.model.load_state_dict(before.model.state_dict() | constants)
     with torch.no_grad():

@@ -142,7 +142,7 @@ class Model:
 
     def observations(self, family: Family) -> list[dict[str, Any]]:
         """What `adapt_many` takes of the members of a family."""
-        own = {NAMES.get(part, part): part for part in ("states", "times", "derivatives", "inputs")}
+        own = {"states": "states"} | {label: part for part, label in NAMES.items()}
         wanted = {"states", "times", *(part for part in self._objective.reads if part in family.parts)}
         wanted |= {"inputs"} & {*family.parts} if self._input_dim else set()
         return [

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from metastruct.api.members import Members
     from metastruct.api.model import Model
 
-FLAGS = {"--output": "FOLDER", "--adaptation": "levenberg_marquardt"}
+FLAGS = {"--output": "FOLDER", "--adaptation": "NAME"}
 
 
 def run(words: Sequence[str]) -> None:

@@ -1,6 +1,6 @@
 """Is it worth it? Held-out members by a run, beside a net, SINDy and a law fitted to each member alone, in one table.
 
-metastruct worth RUN [--law FILE.py:FUNCTION --start 1.0,1.0] [--without sindy,unstructured,alone] [--output worth.csv]
+metastruct worth RUN [--law FILE.py:FUNCTION --start 1.0,1.0] [--without sindy,structureless,alone] [--output worth.csv]
 
 All get the same support and forecast the same held-out trajectories. The same model without structure is trained
 beside. FUNCTION(x, mu) gives dx/dt of states [..., state] with parameters mu, which begin at --start. SINDy needs
@@ -14,8 +14,8 @@ from pathlib import Path
 
 from metastruct.commands import HELP, numbers, parsed
 
-FLAGS = {"--law": "law.py:pendulum", "--start": "1.0,1.0", "--without": "sindy", "--output": "worth.csv"}
-OPTIONAL = ("sindy", "unstructured", "alone")
+FLAGS = {"--law": "law.py:field", "--start": "1.0,1.0", "--without": "sindy", "--output": "worth.csv"}
+OPTIONAL = ("sindy", "structureless", "alone")
 
 
 def run(words: Sequence[str]) -> None:

@@ -75,7 +75,8 @@ class Source:
                 f"{owner} must have the {len(self.parameter_names)} parameters that are named, got {labels}"
             )
         named = {"states": len(self.state_names), "inputs": len(self.input_names)}
-        named["derivatives"] = named["states"] if "derivatives" in self.parts else 0
+        slopes = "derivatives"
+        named[slopes] = named["states"] if slopes in self.parts else 0
         for name, size in named.items():
             if (width := member.widths.get(name, 0)) != size:
                 raise ValueError(f"{owner} must have {size} {name}, as the others, got {width}")

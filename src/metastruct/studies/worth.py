@@ -21,10 +21,11 @@ from metastruct.data.source import Source
 from metastruct.data.trajectory import Array, Queries
 from metastruct.evaluation.archive import Archive
 from metastruct.experiment import run
-from metastruct.facts import brings, settings_of
+from metastruct.facts import brings, providing, settings_of
 from metastruct.run import Run, typed
 from metastruct.runs.folder import RunFolder
 from metastruct.studies.alone import Alone, forecasts
+from metastruct.studies.choosing import METRIC
 
 WHOLE = 1_000_000_000  # shots: all that is seen of the support
 HORIZONS = {"tenth": 0.1, "third": 1 / 3, "whole": 1.0}
@@ -86,7 +87,7 @@ def rows(
 
     Args:
         folder: of the run, which holds its data where they came from memory.
-        without: "unstructured" or "alone", which are left out.
+        without: "structureless" or "alone", which are left out.
 
     Raises:
         ConfigError: the data are not there, or no member is held out.
@@ -94,16 +95,17 @@ def rows(
     cfg = cfg.copy()
     if cfg.system is None and folder.family.exists():
         cfg.data.path = str(folder.family)
-    cfg.rank, cfg.shots, cfg.evaluation.metrics, cfg.evaluation.figures = None, WHOLE, ["forecast_error"], False
+    cfg.rank, cfg.shots, cfg.evaluation.metrics, cfg.evaluation.figures = None, WHOLE, [METRIC], False
     source = build_source(Run.of(cfg).config, lambda _: None)
     if not source.test or source.law is not None:
         raise ConfigError("worth compares on held-out members of measured data, and this run holds out none")
     dynamics = str(cfg.dynamics.name)
     kinds: dict[str, Callable[[], DictConfig]] = {f"MetaStruct, {dynamics}": lambda: cfg}
-    if dynamics != "unstructured" and "unstructured" not in without:
-        kinds["MetaStruct, unstructured"] = lambda: with_pieces(cfg, dynamics="unstructured")
+    control, alone = (providing(*pair).partition("=")[2] for pair in (("dynamics", "control"), ("learner", "alone")))
+    if dynamics != control and "structureless" not in without:
+        kinds[f"MetaStruct, {control}"] = lambda: with_pieces(cfg, dynamics=control)
     if "alone" not in without:
-        kinds[f"a net alone, {dynamics}"] = lambda: with_pieces(cfg, learner="scratch")
+        kinds[f"a net alone, {dynamics}"] = lambda: with_pieces(cfg, learner=alone)
     every = [_by_run(way, make, source, note) for way, make in kinds.items()]
     every += [_by_member(way, rival, source, note) for way, rival in rivals.items()]
     return every, [member.name for member in source.test]
