@@ -197,12 +197,12 @@ def units_of(kept: Any, size: int) -> Units:
         units = Units(**parts, time=float(kept["time"]))  # type: ignore[arg-type]
     except (TypeError, ValueError, KeyError, OverflowError):
         raise Foreign("holds something else in the place of its units") from None
-    given = [part for part in parts.values() if part is not None]
+    arrays = [part for part in parts.values() if part is not None]
     positive = [units.spread, np.array(units.time), *([] if units.input_spread is None else [units.input_spread])]
-    shapes = units.centre.shape == units.spread.shape == (size,) and all(part.ndim == 1 for part in given)
+    shapes = units.centre.shape == units.spread.shape == (size,) and all(part.ndim == 1 for part in arrays)
     if (
         not shapes
-        or not all(np.isfinite(part).all() for part in given)
+        or not all(np.isfinite(part).all() for part in arrays)
         or not all((part > 0).all() for part in positive)
     ):
         raise Foreign("holds units that are no positive numbers")

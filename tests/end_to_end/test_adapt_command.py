@@ -67,7 +67,7 @@ def test_members_of_a_run_without_labels_say_so(tiny, tmp_path):
     words = ("data=files", "data.states=[q,p]", f"data.path={EXAMPLE}")
     model = metastruct.load(run(tiny(tmp_path, *words)).path)
     with pytest.raises(ValueError, match=r"knows no labels of its training members; train it with data.labels"):
-        model.adapt(np.ones((3, 2)), np.ones((3, 2))).labels()
+        model.adapt(np.ones((30, 2)), times=np.arange(30.0)).labels()
 
 
 @pytest.mark.parametrize(
@@ -136,8 +136,9 @@ def test_a_mistake_is_told_in_one_line(trained, new, adapted, capsys, words, tol
     assert told in error
 
 
-def test_a_file_without_what_the_objective_reads_is_refused_in_one_line(trained, new, tmp_path, capsys):
-    path = tmp_path / "states.csv"
+def test_a_file_without_what_the_objective_reads_is_refused_in_one_line(tiny, new, tmp_path, capsys):
+    words = ("data=files", "data.states=[q,p]", f"data.path={EXAMPLE}", "objective=derivatives")
+    trained, path = run(tiny(tmp_path, *words)).path, tmp_path / "states.csv"
     pd.read_csv(new).drop(columns=["dq", "dp"]).to_csv(path, index=False)
     with pytest.raises(SystemExit):
         main(["adapt", str(trained), str(path)])

@@ -22,10 +22,10 @@ def along(members: Members, family: Family) -> list[Along]:
     """
     every = []
     noise = np.nan_to_num(noise_level([one for member in family.members for one in member.trajectories]))
-    for fitted, seen, names in zip(members, family.members, family.trajectory_names, strict=True):
-        forecasts = _forecasts(fitted, seen.trajectories, noise)
-        for name, one, forecast in zip(names, seen.trajectories, forecasts, strict=True):
-            every.append(Along(seen.name, name, one.times, *forecast, one.states))
+    for fitted, member, names in zip(members, family.members, family.trajectory_names, strict=True):
+        forecasts = _forecasts(fitted, member.trajectories, noise)
+        for name, one, forecast in zip(names, member.trajectories, forecasts, strict=True):
+            every.append(Along(member.name, name, one.times, *forecast, one.states))
     return every
 
 

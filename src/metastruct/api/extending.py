@@ -36,8 +36,8 @@ def extend(model: Model, family: Family, steps: int = STEPS) -> Model:
     """
     columns = model.layout
     if family.layout.states != columns.states or family.layout.inputs != columns.inputs:
-        wanted, got = (", ".join((*layout.states, *layout.inputs)) for layout in (columns, family.layout))
-        raise ValueError(f"extend needs a family of {wanted}, got one of {got}")
+        expected, columns_there = (", ".join((*layout.states, *layout.inputs)) for layout in (columns, family.layout))
+        raise ValueError(f"extend needs a family of {expected}, got one of {columns_there}")
     if not (isinstance(steps, int) and steps >= 0):
         raise ValueError(f"steps must be an integer of at least 0, got {steps!r}")
     before, config = model.trained, model.run.config
@@ -74,7 +74,7 @@ def inverse(units: Units) -> Units:
 
 def _labels(family: Family) -> dict[str, object] | None:
     names = family.layout.labels
-    known = [member.parameters for member in family.members if member.parameters is not None]
-    if not names or len(known) < len(family):
+    values = [member.parameters for member in family.members if member.parameters is not None]
+    if not names or len(values) < len(family):
         return None
-    return {"names": [*names], "values": torch.from_numpy(np.stack(known))}
+    return {"names": [*names], "values": torch.from_numpy(np.stack(values))}

@@ -125,8 +125,8 @@ class Model:
         if len(codes) != len(labels.values):
             raise ValueError(f"labels need a code for each of {len(labels.values)} training members, got {len(codes)}")
         columns = labels.values.numpy().T
-        known = [np.isfinite(column) for column in columns]
-        every = zip(labels.names, columns, known, strict=True)
+        finite = [np.isfinite(column) for column in columns]
+        every = zip(labels.names, columns, finite, strict=True)
         return {name: Probe.of(codes[there], column[there]) for name, column, there in every}
 
     @cached_property
@@ -142,11 +142,11 @@ class Model:
 
     def observations(self, family: Family) -> list[dict[str, Any]]:
         """What `adapt_many` takes of the members of a family."""
-        own = {"states": "states"} | {label: part for part, label in NAMES.items()}
-        wanted = {"states", "times", *(part for part in self._objective.reads if part in family.parts)}
-        wanted |= {"inputs"} & {*family.parts} if self._input_dim else set()
+        parts = {"states": "states"} | {label: part for part, label in NAMES.items()}
+        needs = {"states", "times", *(part for part in self._objective.reads if part in family.parts)}
+        needs |= {"inputs"} & {*family.parts} if self._input_dim else set()
         return [
-            {name: [getattr(one, part) for one in member.trajectories] for name, part in own.items() if part in wanted}
+            {name: [getattr(one, part) for one in member.trajectories] for name, part in parts.items() if part in needs}
             for member in family.members
         ]
 

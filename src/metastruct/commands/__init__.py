@@ -72,12 +72,12 @@ def parsed(
     Raises:
         ValueError: one of them means nothing, or lacks its value.
     """
-    rest, given, values = [*words], list[str](), dict[str, str]()
+    rest, arguments, values = [*words], list[str](), dict[str, str]()
     while rest:
         word = rest.pop(0)
         flag, equals, value = word.partition("=")
         if not word.startswith("--"):
-            given.append(word)
+            arguments.append(word)
         elif flag not in flags:
             raise ValueError(f"{flag} is not known; {nearest(flag, [*flags])}")
         else:
@@ -85,9 +85,11 @@ def parsed(
             if not value or value.startswith("--"):
                 raise ValueError(f"{flag} needs a value such as {flag} {flags[flag]}, got none")
             values[flag] = value
-    if len(given) != places:
-        raise ValueError(f"{command} takes {places} names, got {len(given)}; metastruct {command} --help shows them")
-    return given, values
+    if len(arguments) != places:
+        raise ValueError(
+            f"{command} takes {places} names, got {len(arguments)}; metastruct {command} --help shows them"
+        )
+    return arguments, values
 
 
 def numbers(flag: str, text: str, size: int | None = None) -> list[float]:

@@ -31,8 +31,8 @@ def run(words: Sequence[str]) -> None:
     guessed = not settings.get("states")
     if guessed:
         columns = {name: settings[name] for name in ("member", "trajectory", "time") if name in settings}
-        taken = [*settings.get("inputs", []), *settings.get("labels", [])]
-        states = [name for name in inferred(tables(path)[0][0], **columns) if name not in taken]
+        roles = [*settings.get("inputs", []), *settings.get("labels", [])]
+        states = [name for name in inferred(tables(path)[0][0], **columns) if name not in roles]
         settings = dict(settings) | {"states": states}
     family = Family.from_files(path, **settings)
     show(family, guessed)

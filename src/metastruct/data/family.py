@@ -117,9 +117,9 @@ class Family:
 
     @classmethod
     def _of(cls, every: Sequence[Table], layout: Layout, notes: Sequence[str] = ()) -> Family:
-        seen, more = seen_in(every, layout)
-        names = tuple(tuple(one.trajectories) for one in seen.values())
-        return cls(tuple(one.member(name) for name, one in seen.items()), layout, (*notes, *more), names)
+        members, more = seen_in(every, layout)
+        names = tuple(tuple(one.trajectories) for one in members.values())
+        return cls(tuple(one.member(name) for name, one in members.items()), layout, (*notes, *more), names)
 
     def __len__(self) -> int:
         return len(self.members)

@@ -25,7 +25,7 @@ class HoldOut:
     """What is kept from training.
 
     Args:
-        what: "members", "trajectories" of every member, or "none".
+        kind: "members", "trajectories" of every member, or "none".
         names: of those that are held out; none leaves it to folds or to the fraction.
         fraction: of them, one at least.
         folds, fold: so many parts of equal size, and the one that is held out; None leaves it to the fraction.
@@ -36,7 +36,7 @@ class HoldOut:
         ValueError: these do not go together.
     """
 
-    what: str = "members"
+    kind: str = "members"
     names: Sequence[str] = ()
     fraction: float = 0.2
     folds: int | None = None
@@ -45,8 +45,8 @@ class HoldOut:
     support: int | None = None
 
     def __post_init__(self) -> None:
-        if self.what not in KINDS:
-            raise ValueError(f"data.hold_out must be one of {', '.join(KINDS)}, got {self.what!r}")
+        if self.kind not in KINDS:
+            raise ValueError(f"data.hold_out must be one of {', '.join(KINDS)}, got {self.kind!r}")
         if self.names and self.folds is not None:
             raise ValueError("data.test_names and data.folds both say what is held out; leave one out")
         if self.folds is not None and not 0 <= self.fold < self.folds:
@@ -62,9 +62,9 @@ class HoldOut:
         Raises:
             ValueError: too little is left of one part, or a name is that of none.
         """
-        if self.what == "none":
+        if self.kind == "none":
             return Division(family.members, (), self.support or 1, ("nothing is held out",))
-        return self._members(family) if self.what == "members" else self._trajectories(family)
+        return self._members(family) if self.kind == "members" else self._trajectories(family)
 
     def _members(self, family: Family) -> Division:
         if len(family) == 1:
@@ -131,7 +131,7 @@ class HoldOut:
                 f"data.support_trajectories must be at most the {fewest} training trajectories of a test member, got "
                 f"{support}"
             )
-        test = tuple(replace(member, trajectories=kept[:support] + asked) for member, kept, asked in parts)
+        test = tuple(replace(member, trajectories=kept[:support] + later) for member, kept, later in parts)
         return Division(tuple(train), test, support, (f"held out: trajectories {'; '.join(notes)}", _support(support)))
 
     def _chosen(self, names: Sequence[str], stream: int) -> set[str]:

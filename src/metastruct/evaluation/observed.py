@@ -47,7 +47,7 @@ class Observed(RolledOut):
         if fit.covariance is None or learned.prior is None:
             raise ValueError(f"error bars need an adaptation with a posterior, got {type(self.adaptation).__name__}")
         noise = np.nan_to_num(self.noise)
-        with self._clock("rollout"):
+        with self._clock("rollouts"):
             band = spread(
                 learned.model,
                 fit.codes,
@@ -73,16 +73,16 @@ class Observed(RolledOut):
             signal = Signal(self._tensor(ends), self._tensor(values), self.source.held_inputs)
         flow = self.learned.model.dynamics.flow(folded(self.updates, self.learned.model.dynamics), signal)
         starts = self._tensor(here.reshape(len(query), -1, query.shape[-1]))
-        with self._clock("rollout"):
+        with self._clock("rollouts"):
             after = rollout(flow, starts, self._tensor(ends), self.integrator)[:, :, -1].cpu().numpy()
         return after.reshape(here.shape) - here, query[:, :, 1:] - here
 
     @cached_property
     def residuals(self) -> Array:
         """Observations less the trajectory whose start fits them best, by Gauss-Newton in units of the spread."""
-        unit, seen = self._tensor(self.spread), ~np.isnan(self.query)
-        target = self._tensor(np.where(seen, self.query, 0.0)) / unit
-        weight = self._tensor(seen.astype(float))
+        unit, finite = self._tensor(self.spread), ~np.isnan(self.query)
+        target = self._tensor(np.where(finite, self.query, 0.0)) / unit
+        weight = self._tensor(finite.astype(float))
         starts = self._tensor(self.starts)
         residual, slopes = self._around(starts, target, weight)
         for _ in range(ROUNDS):
@@ -97,7 +97,7 @@ class Observed(RolledOut):
             starts = torch.where(better[..., None], starts + move, starts)
             residual = torch.where(better[..., None, None], after, residual)
             slopes = torch.where(better[..., None, None, None], changed, slopes)
-        return np.where(seen, (residual * unit).cpu().numpy(), np.nan)
+        return np.where(finite, (residual * unit).cpu().numpy(), np.nan)
 
     def _around(self, starts: Tensor, target: Tensor, weight: Tensor) -> tuple[Tensor, Tensor]:
         """Residuals in units of the spread, and slopes of trajectories by their starts `[..., state, state]`."""
@@ -110,7 +110,7 @@ class Observed(RolledOut):
         if signal is not None:
             signal = Signal(times, signal.values.repeat(1, len(moves), 1, 1), signal.held)
         dynamics = self.learned.model.dynamics
-        with self._clock("rollout"):
+        with self._clock("rollouts"):
             paths = rollout(dynamics.flow(folded(self.updates, dynamics), signal), several, times, self.integrator)
         centre, *ends = (paths / unit).unflatten(1, (len(moves), -1)).unbind(1)
         slopes = [(ends[k] - ends[size + k]) / (2 * MOVED) for k in range(size)]

@@ -15,7 +15,7 @@ class ForecastCoverage(Metric):
     """
 
     def measure(self, adapted: Adapted) -> dict[str, Array]:
-        mean, std, seen = (part[:, :, 1:] for part in (adapted.rollouts, adapted.forecast_std, adapted.query))
+        mean, std, states = (part[:, :, 1:] for part in (adapted.rollouts, adapted.forecast_std, adapted.query))
         names = adapted.source.state_names
-        parts = {name: coverage(mean[..., k], std[..., k], seen[..., k]) for k, name in enumerate(names)}
-        return {"": coverage(mean, std, seen)} | parts
+        parts = {name: coverage(mean[..., k], std[..., k], states[..., k]) for k, name in enumerate(names)}
+        return {"": coverage(mean, std, states)} | parts

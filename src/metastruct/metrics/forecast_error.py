@@ -30,21 +30,21 @@ class ForecastError(Metric):
         return {"": whole} | dict(zip(adapted.source.state_names, parts.T, strict=True))
 
 
-def root_mean_square(paths: Array, seen: Array, times: Array, unit: Array, horizon: float) -> Array:
-    """Of (path - seen)/unit over a share of the longest trajectory, at least to the first instant after the start.
+def root_mean_square(paths: Array, states: Array, times: Array, unit: Array, horizon: float) -> Array:
+    """Of (path - states)/unit over a share of the longest trajectory, at least to the first instant after the start.
 
     Args:
-        paths, seen: `[tasks, trajectories, times, state]`, NaN in `seen` where it was not.
+        paths, states: `[tasks, trajectories, times, state]`, NaN in `states` where it was not.
         times: `[times]`, or `[tasks, trajectories, times]`.
 
     Returns:
         `[tasks, state]`; not finite where a path is not.
     """
-    unseen = np.isnan(seen)
-    times = np.broadcast_to(times, seen.shape[:-1])
+    unseen = np.isnan(states)
+    times = np.broadcast_to(times, states.shape[:-1])
     ages = np.where(unseen.any(-1), np.nan, times - times[..., :1])
     ages = ages / (np.nanmax(ages) or 1.0)
     counts = (ages > 0) & ((ages <= horizon + 1e-12) | (np.arange(ages.shape[-1]) == 1))
     with np.errstate(invalid="ignore", divide="ignore", over="ignore"):
-        squares = np.where(counts[..., None] & ~unseen, np.square((paths - seen) / unit), 0.0)
+        squares = np.where(counts[..., None] & ~unseen, np.square((paths - states) / unit), 0.0)
         return np.asarray(np.sqrt(squares.sum((1, 2)) / counts.sum((1, 2))[:, None]))

@@ -17,5 +17,5 @@ class IntegratorError(Metric):
 
     def measure(self, adapted: Adapted) -> dict[str, Array]:
         finer = np.nan_to_num(adapted.finer_rollouts, nan=np.inf)
-        seen = np.where(np.isnan(adapted.query), np.nan, finer)
-        return {"": relative_error(adapted.comparable(adapted.rollouts), adapted.comparable(seen))}
+        states = np.where(np.isnan(adapted.query), np.nan, finer)
+        return {"": relative_error(adapted.comparable(adapted.rollouts), adapted.comparable(states))}

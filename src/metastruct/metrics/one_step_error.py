@@ -16,10 +16,10 @@ class OneStepError(Metric):
     """
 
     def measure(self, adapted: Adapted) -> dict[str, Array]:
-        predicted, seen = (values / adapted.spread for values in adapted.steps)
-        unseen = np.isnan(seen)
+        predicted, steps = (values / adapted.spread for values in adapted.steps)
+        unseen = np.isnan(steps)
         with np.errstate(invalid="ignore", divide="ignore", over="ignore"):
-            wrong = np.where(unseen, 0.0, np.square(predicted - seen)).sum((1, 2))
-            moved = np.where(unseen, 0.0, np.square(seen)).sum((1, 2))
+            wrong = np.where(unseen, 0.0, np.square(predicted - steps)).sum((1, 2))
+            moved = np.where(unseen, 0.0, np.square(steps)).sum((1, 2))
             whole, parts = np.sqrt(wrong.sum(-1) / moved.sum(-1)), np.sqrt(wrong / moved)
         return {"": whole} | dict(zip(adapted.source.state_names, parts.T, strict=True))

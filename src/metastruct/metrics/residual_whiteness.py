@@ -26,9 +26,9 @@ class ResidualWhiteness(Metric):
         noise, residuals = np.nan_to_num(adapted.noise), adapted.residuals
         ratios = np.full((*residuals.shape[:2], residuals.shape[-1]), np.nan)
         for task, trajectory in np.ndindex(residuals.shape[:2]):
-            seen = ~np.isnan(adapted.query[task, trajectory]).any(-1)
-            if seen.sum() > SHARE:
-                ratios[task, trajectory] = ljung_box(residuals[task, trajectory][seen], noise)
+            finite = ~np.isnan(adapted.query[task, trajectory]).any(-1)
+            if finite.sum() > SHARE:
+                ratios[task, trajectory] = ljung_box(residuals[task, trajectory][finite], noise)
         lost = np.isnan(residuals).all((1, 2, 3))
         counts = ~np.isnan(ratios)
         with np.errstate(invalid="ignore"):

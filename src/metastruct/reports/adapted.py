@@ -69,11 +69,11 @@ def draw(every: Sequence[Along], layout: Layout, path: Path) -> None:
         )
         for column, one in enumerate(shown):
             for part, name in enumerate(layout.states):
-                seen = None if one.observed is None else one.observed[:, part]
+                states = None if one.observed is None else one.observed[:, part]
                 band(
                     axes[part, column],
                     one.times,
-                    seen,
+                    states,
                     one.states[:, part],
                     None if one.std is None else one.std[:, part],
                 )

@@ -13,10 +13,10 @@ from metastruct.reports.members import LEARNED, TRUE
 
 def legible(archive: Archive) -> bool:
     """Are there labels, of members of one family, with a code for each?"""
-    codes, known = archive.train_codes, archive.train_parameters
-    if not len(archive.parameter_names) or len(codes) != len(known) or len(set(archive.train_domains.tolist())) > 1:
+    codes, labels = archive.train_codes, archive.train_parameters
+    if not len(archive.parameter_names) or len(codes) != len(labels) or len(set(archive.train_domains.tolist())) > 1:
         return False
-    return bool(np.isfinite(codes).all() and np.isfinite(known).all() and len(known) >= FEWEST)
+    return bool(np.isfinite(codes).all() and np.isfinite(labels).all() and len(labels) >= FEWEST)
 
 
 def labels(archive: Archive) -> Figure:

@@ -49,11 +49,11 @@ def forecasts(field: Field, starts: Array, times: Array) -> Array:
     return np.stack(states, axis=1)
 
 
-def misfits(field: Field, seen: Sequence[Trajectory], spread: Array, starts: Array | None = None) -> Array:
+def misfits(field: Field, trajectories: Sequence[Trajectory], spread: Array, starts: Array | None = None) -> Array:
     """Forecasts less what was seen, over the spread, of all trajectories one after another, large where they left."""
-    instants = max(map(len, seen))
-    padded = [np.pad(one.times - one.times[0], (0, instants - len(one)), mode="edge") for one in seen]
-    starts = np.stack([one.states[0] for one in seen]) if starts is None else starts
+    instants = max(map(len, trajectories))
+    padded = [np.pad(one.times - one.times[0], (0, instants - len(one)), mode="edge") for one in trajectories]
+    starts = np.stack([one.states[0] for one in trajectories]) if starts is None else starts
     paths = forecasts(field, starts, np.stack(padded))
-    wrong = [((path[: len(one)] - one.states) / spread).ravel() for path, one in zip(paths, seen, strict=True)]
+    wrong = [((path[: len(one)] - one.states) / spread).ravel() for path, one in zip(paths, trajectories, strict=True)]
     return np.clip(np.nan_to_num(np.concatenate(wrong), nan=1e3, posinf=1e3, neginf=-1e3), -1e3, 1e3)

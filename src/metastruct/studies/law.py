@@ -86,5 +86,5 @@ class KnownLaw(Alone):
             return misfits(self.field(numbers[:size]), support, spread, starts)
 
         begin = np.concatenate([near.x, np.zeros(first.size)])
-        found = least_squares(whole, begin, max_nfev=ROUNDS, x_scale="jac")
-        return np.asarray(found.x[:size])
+        solution = least_squares(whole, begin, max_nfev=ROUNDS, x_scale="jac")
+        return np.asarray(solution.x[:size])

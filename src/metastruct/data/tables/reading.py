@@ -73,11 +73,11 @@ def files_of(path: str | Path) -> tuple[list[Path], list[str]]:
         _format(place)
         return inside, []
     files = [file for file in inside if file.suffix.lower() in _suffixes() and not file.name.startswith(".")]
-    others = [file.name for file in inside if file not in files]
+    strangers = [file.name for file in inside if file not in files]
     if not files:
-        problem = f"must hold files that end in {', '.join(_suffixes())}, got {listed(others) or 'none'}"
+        problem = f"must hold files that end in {', '.join(_suffixes())}, got {listed(strangers) or 'none'}"
         raise Malformed(str(place), problem, "write one file a member")
-    return files, [f"{place}: left out, for no format has these names: {listed(others)}"] if others else []
+    return files, [f"{place}: left out, for no format has these names: {listed(strangers)}"] if strangers else []
 
 
 def _table(file: Path, content: bytes) -> Table:
@@ -106,8 +106,8 @@ def _format(file: Path) -> ModuleType:
     for each in _formats():
         if file.suffix.lower() in each.SUFFIXES:
             return each
-    got = f"got {file.suffix!r}" if file.suffix else "got none"
-    raise Malformed(str(file), f"must end in one of {', '.join(_suffixes())}, {got}", "write it as one of these")
+    suffix = f"got {file.suffix!r}" if file.suffix else "got none"
+    raise Malformed(str(file), f"must end in one of {', '.join(_suffixes())}, {suffix}", "write it as one of these")
 
 
 @lru_cache

@@ -52,16 +52,16 @@ def seen_in(tables: Sequence[Table], layout: Layout) -> tuple[dict[str, Seen], l
     """
     members: dict[str, Seen] = {}
     notes: list[str] = []
-    given = {table.file: [name for name in layout.derivatives if name in table.columns] for table in tables}
+    derivatives = {table.file: [name for name in layout.derivatives if name in table.columns] for table in tables}
     for table in tables:
         for name in layout.states:
             table.column(name, "states")
         notes += table.notes
-        if (present := given[table.file]) and len(present) < len(layout.derivatives):
+        if (present := derivatives[table.file]) and len(present) < len(layout.derivatives):
             lacking = next(name for name in layout.derivatives if name not in present)
             fix = "give derivatives of all states, or of none"
             raise Malformed(table.file, f"must have a column {lacking} beside {present[0]}", fix)
-        if len(present) != len(given[tables[0].file]):
+        if len(present) != len(derivatives[tables[0].file]):
             fix = "give derivatives in all files, or in none"
             raise Malformed(table.file, f"must have the same columns as {tables[0].file}, got other derivatives", fix)
         if unread := [name for name in table.columns if name not in layout.named]:
@@ -95,15 +95,15 @@ class _Rows:
 
     def members(self) -> Iterator[tuple[str, Seen]]:
         table, layout = self.table, self.layout
-        whose = [PurePath(table.file).stem] * len(table)
+        member_names = [PurePath(table.file).stem] * len(table)
         if layout.member in table.columns:
-            whose = table.words(layout.member, "members")
+            member_names = table.words(layout.member, "members")
         which = ["1"] * len(table)
         if self.named_trajectories:
             which = table.words(layout.trajectory, "trajectories")
         labels = [table.numbers(name, "labels") for name in layout.labels]
         groups: dict[str, dict[str, list[int]]] = {}
-        for row, (member, trajectory) in enumerate(zip(whose, which, strict=True)):
+        for row, (member, trajectory) in enumerate(zip(member_names, which, strict=True)):
             groups.setdefault(member, {}).setdefault(trajectory, []).append(row)
         self._check_names([*groups], layout.member)
         for member, rows_of in groups.items():
@@ -132,15 +132,15 @@ class _Rows:
     def _labels(self, columns: Sequence[Array], rows: Array, member: str) -> Array:
         labels = []
         for name, values in zip(self.layout.labels, columns, strict=True):
-            known = rows[~np.isnan(values[rows])]
-            if not len(known):
+            finite = rows[~np.isnan(values[rows])]
+            if not len(finite):
                 problem = f"must be a number in a row of member {member} at least, got none"
                 raise self.table.refuse(int(rows[0]), name, problem, "write it, or leave the label out")
-            if len(other := known[values[known] != values[known[0]]]):
-                problem = f"must be the same in all rows of member {member}, got {values[known[0]]:g} at "
-                problem += f"{self.table.place(int(known[0]))} and {values[other[0]]:g}"
+            if len(other := finite[values[finite] != values[finite[0]]]):
+                problem = f"must be the same in all rows of member {member}, got {values[finite[0]]:g} at "
+                problem += f"{self.table.place(int(finite[0]))} and {values[other[0]]:g}"
                 raise self.table.refuse(int(other[0]), name, problem, "a label that changes is an input")
-            labels.append(values[known[0]])
+            labels.append(values[finite[0]])
         return np.array(labels)
 
     def _pieces(self, rows: Array, name: str, owner: str) -> dict[str, Trajectory]:
