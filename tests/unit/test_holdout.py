@@ -101,7 +101,7 @@ def test_nothing_may_be_held_out():
 @pytest.mark.parametrize(
     ("settings", "counts", "told"),
     [
-        ({"what": "some"}, (2, 2), "data.hold_out must be one of members, trajectories, none, got 'some'"),
+        ({"kind": "some"}, (2, 2), "data.hold_out must be one of members, trajectories, none, got 'some'"),
         ({"names": ["m0"], "folds": 2}, (2, 2), "data.test_names and data.folds both say what is held out"),
         ({"folds": 2, "fold": 2}, (2, 2), "data.fold must be from 0 to data.folds - 1 = 1, got 2"),
         ({"fraction": 1.0}, (2, 2), "data.test_fraction must be between 0 and 1, got 1.0"),
@@ -109,19 +109,19 @@ def test_nothing_may_be_held_out():
         ({"names": ["m7"]}, (2, 2), "data.test_names names the member m7, which is not there; there is m0, m1"),
         ({"names": ["m0", "m1"]}, (2, 2), "data.test_names holds out all 2 members"),
         (
-            {"what": "trajectories", "names": ["7"]},
+            {"kind": "trajectories", "names": ["7"]},
             (2, 2),
             "data.test_names names the trajectory 7, which is not there",
         ),
-        ({"what": "trajectories", "names": ["0", "1"]}, (2, 2), "holds out all trajectories of member m0"),
+        ({"kind": "trajectories", "names": ["0", "1"]}, (2, 2), "holds out all trajectories of member m0"),
         ({"folds": 3}, (2, 2), "data.folds must be at most the 2 that there are to divide, got 3"),
         ({"support": 2}, (2, 2), "data.support_trajectories must be below the 2 trajectories of a test member, got 2"),
         (
-            {"what": "trajectories", "support": 4},
+            {"kind": "trajectories", "support": 4},
             (4, 4),
             "must be at most the 3 training trajectories of a test member",
         ),
-        ({"what": "trajectories"}, (1,), "the one trajectory of member m0 must have at least 4 instants"),
+        ({"kind": "trajectories"}, (1,), "the one trajectory of member m0 must have at least 4 instants"),
     ],
 )
 def test_what_cannot_be_held_out_is_refused_in_one_line(settings, counts, told):
