@@ -64,7 +64,7 @@ def trajectories(model: str, mass: float, length: float, count: int, samples: in
 
 
 def main(model: str = "pendulum", small: bool = False, folder: Path | None = None) -> float:
-    """Train, adapt, forecast and draw; the median forecast error over the spread."""
+    """Train, adapt, forecast and draw; the median forecast error over the spread of the family."""
     import matplotlib
 
     matplotlib.use("Agg")
@@ -82,6 +82,7 @@ def main(model: str = "pendulum", small: bool = False, folder: Path | None = Non
     learned = metastruct.fit(
         family, "hamiltonian", settings=SMALL if small else {}, outputs=folder / "outputs", progress=not small
     )
+    spread = np.concatenate([one["states"] for every in seen.values() for one in every]).std(0)
     figure, axes = plt.subplots(3, 1, figsize=(7, 6), layout="constrained")
     errors = []
     for axis, mass, length in zip(axes, (0.5, 0.8, 1.2), (1.1, 0.6, 0.9), strict=True):
@@ -92,7 +93,7 @@ def main(model: str = "pendulum", small: bool = False, folder: Path | None = Non
         )
         times, states = new[2]["times"], new[2]["states"]
         path, std = member.forecast(states[0], times, std=True, start_std=np.full(len(names), NOISE))
-        errors.append(float(np.sqrt(np.square((path - states) / states.std(0)).mean())))
+        errors.append(float(np.sqrt(np.square((path - states) / spread).mean())))
         angle = names.index("q")
         band = 1.96 * np.hypot(std[:, angle], NOISE)
         axis.fill_between(times, path[:, angle] - band, path[:, angle] + band, alpha=0.3, color="#d1495b", linewidth=0)

@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 from metastruct.data.family import Family
-from metastruct.data.holdout import HoldOut
+from metastruct.data.holdout import HoldOut, fewer
+from metastruct.data.trajectory import Member, Trajectory
 
 
 def family(*counts: int, length: int = 6) -> Family:
@@ -127,3 +128,13 @@ def test_nothing_may_be_held_out():
 def test_what_cannot_be_held_out_is_refused_in_one_line(settings, counts, told):
     with pytest.raises(ValueError, match=told):
         HoldOut(**settings).divide(family(*counts, length=3 if counts == (1,) else 6))
+
+
+def test_fewer_members_are_among_more_and_keep_their_order():
+    one = Trajectory(np.arange(3.0), np.ones((3, 1)))
+    members = tuple(Member((one,), name=str(number)) for number in range(12))
+    draws = [[int(member.name) for member in fewer(members, count, seed=3)] for count in (2, 5, 9, None, 40)]
+    assert [len(draw) for draw in draws] == [2, 5, 9, 12, 12]
+    assert all(draw == sorted(draw) for draw in draws)
+    assert {*draws[0]} < {*draws[1]} < {*draws[2]}
+    assert fewer(members, 5, seed=4) != fewer(members, 5, seed=3)
