@@ -28,11 +28,16 @@ Function = Callable[[Tensor], Tensor]  # codes [tasks, code] -> values [tasks, .
 
 @dataclass(frozen=True)
 class Residual:
-    """The residual of some tasks as a function of their codes alone."""
+    """The residual of some tasks as a function of their codes alone.
+
+    Args:
+        weights: how much each residual counts in a cost, `[tasks, residuals]`, the roots; None where all do alike.
+    """
 
     model: ModulatedModel
     objective: Objective
     observations: Observations
+    weights: Tensor | None = None
 
     def __call__(self, codes: Tensor) -> Tensor:
         """r `[tasks, residuals]`."""
@@ -40,7 +45,8 @@ class Residual:
 
     def of(self, tasks: Tensor) -> Residual:
         """That of some tasks."""
-        return replace(self, observations=self.observations.of(tasks))
+        weights = None if self.weights is None else self.weights[tasks]
+        return replace(self, observations=self.observations.of(tasks), weights=weights)
 
     def with_jacobian(self, codes: Tensor) -> tuple[Tensor, Tensor]:
         """r `[tasks, residuals]` and its derivatives `[tasks, residuals, code]`, both detached.

@@ -47,6 +47,10 @@ class Objective(ABC):
         """As it was settled, after a training whose codes left the variances `[components]`."""
         return self
 
+    def noisy(self, recordings: Recordings) -> bool:
+        """Do observations have errors that are no misfit, but in what a training leaves of its residual?"""
+        return False
+
     def described(self) -> str | None:
         """What was chosen, for people."""
         return None
@@ -113,6 +117,10 @@ class Objective(ABC):
         Nothing where the residual is of something else.
         """
         return noise.new_zeros(state_dim)
+
+    def noise_share(self, observations: Observations, residual: Tensor) -> Tensor:
+        """Share of the observations' noise in the variance of each residual, as the residual; the rest is misfit."""
+        return residual.new_zeros(residual.shape)
 
     def loss(self, model: ModulatedModel, observations: Observations, codes: Tensor | None) -> Tensor:
         """Sum of r^2 over the components, mean over the points of a task, one value a task, `[..., tasks]`."""

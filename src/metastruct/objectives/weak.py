@@ -132,6 +132,9 @@ class Weak(Objective):
     def likelihood(self, noise: Tensor) -> Tensor:
         return torch.ones_like(noise)
 
+    def noise_share(self, observations: Observations, residual: Tensor) -> Tensor:
+        return torch.ones_like(residual)
+
     def whitened_recordings(self, recordings: Recordings) -> tuple[dict[str, Tensor], Tensor, np.ndarray]:
         """Nodes of all windows with their operators, the first of each window, and windows of each task."""
         from metastruct.data.observations import whole
