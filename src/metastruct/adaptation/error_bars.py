@@ -2,12 +2,10 @@
 
 Two independent parts: what the support data left open of the code, J Sigma J^T with the posterior's covariance Sigma,
 and what no code explains of dx/dt, a s^2 with the variance s^2 of the training tasks and the scale a of the task
-(`agreement`), as far as the residual of the objective tells. With many observations the second is nearly all. Where it
-counts, its scale is estimated, so a bar is one of Student's t, with the degrees of freedom (Satterthwaite 1946)
-
-    nu (total variance / variance of misfit)^2,   nu those of a.
-
-Both speak of states like the training data's.
+(`agreement`), as far as the residual of the objective tells. With many observations the second is nearly all. Misfit
+differs from place to place and its scale is estimated, so it has the quantiles of Student's t and noise those of a
+Gaussian; half the width of a bar is the root of the sum of the squares of both. They speak of states like the training
+data's.
 """
 
 from __future__ import annotations
@@ -21,7 +19,7 @@ from metastruct.adaptation.jacobian import with_jacobian
 from metastruct.dynamics.model import ModulatedModel
 
 ONE_SIGMA = 0.6826894921370859
-SMALL = 1e-3  # share of the misfit below which a bar is a Gaussian's
+CENTRAL = 0.5  # square of the scale of a misfit's t, in units of its mean square, which tails add to
 
 
 def variance(jacobian: Tensor, covariance: Tensor) -> Tensor:
@@ -52,9 +50,8 @@ def _bar(jacobian: Tensor, fit: Fit, unexplained: Tensor, level: float) -> Tenso
         part[:, None, None] for part in (fit.agreement.scale, fit.agreement.freedom, fit.agreement.share)
     )
     of_code, of_misfit = variance(jacobian, fit.covariance), scale * unexplained
-    total = of_code + of_misfit
-    estimated = ((of_misfit + share * of_code) / total.clamp_min(torch.finfo(total.dtype).tiny)).clamp_min(SMALL)
-    return total.sqrt() * reach(level, freedom / estimated.square())
+    certain, estimated = (1 - share) * of_code, share * of_code + CENTRAL * of_misfit
+    return (certain * reach(level, torch.inf * freedom).square() + estimated * reach(level, freedom).square()).sqrt()
 
 
 def energy_difference(
