@@ -24,15 +24,12 @@ import metastruct
 from metastruct.adaptation.adaptation import Fit
 from metastruct.adaptation.error_bars import error_bar
 from metastruct.api.model import Model
-from metastruct.assembly import build_source
 from metastruct.config import composed
 from metastruct.data.noise import noisy, spread
 from metastruct.data.observations import Observations, support
 from metastruct.data.simulate import Simulation, simulate
 from metastruct.data.simulated import seen
-from metastruct.data.trajectory import Member
 from metastruct.experiment import run
-from metastruct.reports.forms import write_lines
 from metastruct.runs.files import write_atomically
 from metastruct.runs.provenance import sign
 from metastruct.systems.system import Array, System
@@ -41,7 +38,13 @@ ROOT = Path(__file__).resolve().parents[1]
 FOLDER = ROOT / "outputs" / "reference" / "coverage"
 NOISES, SHOTS, LEVELS = (0.0, 0.01, 0.05, 0.2), (2, 10, 50, 200), (0.5, 0.8, 0.95)
 SPLIT, SUPPORT, EVERY, TRIALS, STEP = 5, 5, 10, 100, 1e-5
-WORDS = ("system=pendulum", "modulation=svd", "logger=none", "evaluation.figures=false", "evaluation.metrics=[field_error]")
+WORDS = (
+    "system=pendulum",
+    "modulation=svd",
+    "logger=none",
+    "evaluation.figures=false",
+    "evaluation.metrics=[field_error]",
+)
 TITLE = "How often error bars hold the true field"
 
 
@@ -88,9 +91,7 @@ def observed(model: Model, simulation: Simulation, std: tuple[Array, Array], noi
 
 def bars(model: Model, fit: Fit, x: Array) -> tuple[Array, list[Array]]:
     """The field at x, and half the widths of bars of each level."""
-    pairs = [
-        error_bar(model._trained.model, torch.from_numpy(x), fit, model._prior, level) for level in LEVELS
-    ]
+    pairs = [error_bar(model._trained.model, torch.from_numpy(x), fit, model._prior, level) for level in LEVELS]
     return pairs[0][0].numpy(), [half.numpy() for _, half in pairs]
 
 
@@ -142,7 +143,9 @@ def cells(model: Model, trained_with: float, simulation: Simulation, std: tuple[
             ratio = np.nan
             if noise:
                 clean = replace(at, states=torch.from_numpy(_clean(simulation, at, shots)))
-                ratio = np.median(halves[0] / stats.norm.ppf(0.75) / oracle(system, simulation.parameters, clean, std, noise, x))
+                ratio = np.median(
+                    halves[0] / stats.norm.ppf(0.75) / oracle(system, simulation.parameters, clean, std, noise, x)
+                )
             assert fit.agreement is not None
             error, bar = (np.sqrt((part**2).mean((1, 2))) for part in (field - truth, halves[-1]))
             row += [ratio, float(fit.agreement.strange.double().mean()), float(fit.agreement.flagged.double().mean())]
@@ -181,7 +184,9 @@ def strangers(model: Model, simulation: Simulation, std: tuple[Array, Array], no
             derivatives=std[1] * generator.standard_normal(shape),
         ),
         "damped": replace(few, derivatives=few.derivatives - np.array([0.0, 0.5]) * few.states),
-        "hardening spring": replace(few, derivatives=few.derivatives - np.array([0.0, 1.0]) * few.states[..., ::-1] ** 3),
+        "hardening spring": replace(
+            few, derivatives=few.derivatives - np.array([0.0, 1.0]) * few.states[..., ::-1] ** 3
+        ),
     }
     shares = {}
     for name, simulated in kinds.items():
@@ -240,16 +245,28 @@ def main() -> None:
                 )
     adjusted = holm(np.array([p for row in rows for p in row[4:9:2]]).astype(float)).reshape(len(rows), -1)
     names = ["trained", "noise", "shots"]
-    names += [f"{word}_{level}" for level in LEVELS for word in ("coverage", "p")] + ["width", "strange", "flagged", "wrong"]
+    names += [f"{word}_{level}" for level in LEVELS for word in ("coverage", "p")] + [
+        "width",
+        "strange",
+        "flagged",
+        "wrong",
+    ]
     text = "\n".join([",".join(names), *(",".join(f"{value:.6g}" for value in row) for row in rows)]) + "\n"
-    table = ["| trained | observed | shots | 50 % | 80 % | 95 % | width / oracle | flagged |", "|---|---|---|---|---|---|---|---|"]
+    table = [
+        "| trained | observed | shots | 50 % | 80 % | 95 % | width / oracle | flagged |",
+        "|---|---|---|---|---|---|---|---|",
+    ]
     for row, p in zip(rows, adjusted, strict=True):
         shares = " | ".join(f"{100 * row[3 + 2 * k]:.1f}{'*' if p[k] < 0.05 else ''}" for k in range(len(LEVELS)))
         table.append(f"| {row[0]:.0%} | {row[1]:.0%} | {row[2]} | {shares} | {row[9]:.2f} | {row[11]:.1%} |")
     pooled = [100 * np.mean([row[3 + 2 * k] for row in rows]) for k in range(len(LEVELS))]
-    table.append(f"\nPooled {' / '.join(f'{value:.1f}' for value in pooled)}; * rejected by Holm at 5 %: {int((adjusted < 0.05).sum())} of {adjusted.size}.\n")
+    table.append(
+        f"\nPooled {' / '.join(f'{value:.1f}' for value in pooled)}; * rejected by Holm at 5 %: {int((adjusted < 0.05).sum())} of {adjusted.size}.\n"
+    )
     write_atomically(options.folder / "records.csv", text)
-    write_atomically(options.folder / "table.md", "\n".join([f"# {TITLE}", "", *table, *(f"- {line}" for line in lines)]) + "\n")
+    write_atomically(
+        options.folder / "table.md", "\n".join([f"# {TITLE}", "", *table, *(f"- {line}" for line in lines)]) + "\n"
+    )
     sign(options.folder, ["scripts/coverage.py", *sys.argv[1:]])
     print((options.folder / "table.md").read_text())
 

@@ -40,6 +40,12 @@ ROUNDS = 20
 HULL = 1e-3  # distance up to which a code is between those of training
 STRICT = 1e3  # how much the sum of the weights of a hull counts
 
+STRANGE = (
+    "the observations are not explained: this member is not of the family, its units are others, or its noise is larger "
+    "than said; its error bars are wider for that"
+)
+FAR = "the code is far outside of those of training: the member is extrapolated, and its error bars may be too narrow"
+
 
 @dataclass(frozen=True)
 class Agreement:
@@ -79,6 +85,11 @@ class Agreement:
     def remote(self) -> Tensor:
         """Whose code is far from those of training `[tasks]`."""
         return self.code_p_value < REMOTE
+
+    @property
+    def flags(self) -> dict[str, Tensor]:
+        """What there is to say, and of whom `[tasks]`."""
+        return {STRANGE: self.strange, FAR: self.remote}
 
     @property
     def flagged(self) -> Tensor:
@@ -124,7 +135,12 @@ def agreement(residual: Residual, values: Tensor, codes: Tensor, covariance: Ten
         code_p = stats.f.sf(distance * factor, size, tasks - size)
     device = {"device": codes.device, "dtype": codes.dtype}
     return Agreement(
-        scale * excess, inflation, (before + trust).clamp_max(FREEDOM), share, torch.as_tensor(p_value, **device), torch.as_tensor(code_p, **device)
+        scale * excess,
+        inflation,
+        (before + trust).clamp_max(FREEDOM),
+        share,
+        torch.as_tensor(p_value, **device),
+        torch.as_tensor(code_p, **device),
     )
 
 
@@ -135,7 +151,9 @@ def _law(distance: Tensor) -> tuple[Tensor, Tensor]:
     to 1.4 (5 and 95 %) between the training codes, and from 1.2 to 340 half a standard deviation outside.
     """
     out = distance > HULL
-    freedom, expected = (torch.where(out, *map(distance.new_tensor, pair)) for pair in zip(OUTSIDE, BETWEEN, strict=True))
+    freedom, expected = (
+        torch.where(out, *map(distance.new_tensor, pair)) for pair in zip(OUTSIDE, BETWEEN, strict=True)
+    )
     return freedom, expected + (distance / WIDTH).square()
 
 

@@ -45,7 +45,9 @@ def _bar(jacobian: Tensor, fit: Fit, unexplained: Tensor, level: float) -> Tenso
     """`[tasks, points, m]`; unexplained is that of a task with a = 1, `[..., m]`."""
     assert fit.covariance is not None
     if fit.agreement is None:
-        return (variance(jacobian, fit.covariance) + unexplained).sqrt() * reach(level, unexplained.new_tensor(torch.inf))
+        return (variance(jacobian, fit.covariance) + unexplained).sqrt() * reach(
+            level, unexplained.new_tensor(torch.inf)
+        )
     scale, freedom, share = (
         part[:, None, None] for part in (fit.agreement.scale, fit.agreement.freedom, fit.agreement.share)
     )

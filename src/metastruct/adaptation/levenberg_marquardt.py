@@ -96,9 +96,7 @@ class LevenbergMarquardt(Adaptation):
                 fit, at = self._fit(residual, fit.codes.clone(), prior, self.tolerance)
             return judged(fit, at, residual, prior)
 
-    def _fit(
-        self, residual: Residual, codes: Tensor, prior: Prior | None, tolerance: float
-    ) -> tuple[Fit, Quadratic]:
+    def _fit(self, residual: Residual, codes: Tensor, prior: Prior | None, tolerance: float) -> tuple[Fit, Quadratic]:
         at = quadratic(residual, codes, prior)
         damping = torch.full_like(at.cost, self.damping)
         trace = [at.loss]

@@ -73,9 +73,7 @@ class Fields:
         with torch.no_grad():
             return self.trained.model.dynamics.entropy(x, self.updates(x.shape[-2]))
 
-    def error_bar(
-        self, x: Tensor, inputs: Tensor | None = None, level: float = ONE_SIGMA
-    ) -> tuple[Tensor, Tensor]:
+    def error_bar(self, x: Tensor, inputs: Tensor | None = None, level: float = ONE_SIGMA) -> tuple[Tensor, Tensor]:
         """dx/dt and half the width of its error bar, as x; errors as of `covariance`."""
         self._bars_exist()
         with frozen(self.trained.model):

@@ -21,7 +21,12 @@ from metastruct.data.smoothing import smoothed
 from metastruct.data.trajectory import Array, Member, check_alike
 
 PARTS = ("states", "derivatives", "inputs", "times")
-ESTIMATED = ("noise", "derivative_noise", "smooth", "crude_law")  # what follows from the others, where somebody asks for it
+ESTIMATED = (
+    "noise",
+    "derivative_noise",
+    "smooth",
+    "crude_law",
+)  # what follows from the others, where somebody asks for it
 
 
 @dataclass(frozen=True)

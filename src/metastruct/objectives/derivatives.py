@@ -19,14 +19,13 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+import numpy as np
 import torch
 from torch import Tensor
 
 from metastruct.objectives.objective import Objective
 
 if TYPE_CHECKING:
-    import numpy as np
-
     from metastruct.data.observations import Observations, Recordings
     from metastruct.dynamics.model import ModulatedModel
 
@@ -45,6 +44,18 @@ class Derivatives(Objective):
 
     def __init__(self) -> None:
         self.misfit: Tensor | None = None  # variance of what no code explained, relative to that of dx/dt, [state]
+        self.numbers: Mapping[str, float] = {}  # noise of the training members, where there was some
+
+    def settled(self, recordings: Recordings) -> Derivatives:
+        objective = copy.copy(self)
+        if objective.noisy(recordings):
+            levels = {"noise": recordings.noise, "derivative_noise": recordings.derivative_noise}
+            objective.numbers = {
+                f"{name}_{k}": float((level[:, k] ** 2).mean() ** 0.5)
+                for name, level in levels.items()
+                for k in range(level.shape[1])
+            }
+        return objective
 
     def laid(self, recordings: Recordings) -> tuple[dict[str, Tensor], Tensor, np.ndarray]:
         parts = recordings.read(("states", "inputs", "derivatives"))
@@ -55,9 +66,12 @@ class Derivatives(Objective):
     def noisy(self, recordings: Recordings) -> bool:
         return bool(recordings.noise.any() or recordings.derivative_noise.any())
 
+    def level(self, name: str, state_dim: int) -> np.ndarray:
+        return np.array([self.numbers.get(f"{name}_{k}", 0.0) for k in range(state_dim)])
+
     def learned(self, numbers: Mapping[str, float], noise: Tensor | None) -> Derivatives:
         objective = copy.copy(self)
-        objective.misfit = noise
+        objective.misfit, objective.numbers = noise, numbers
         return objective
 
     def residual(self, model: ModulatedModel, observations: Observations, codes: Tensor | None) -> Tensor:

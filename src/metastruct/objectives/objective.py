@@ -51,6 +51,10 @@ class Objective(ABC):
         """Do observations have errors that are no misfit, but in what a training leaves of its residual?"""
         return False
 
+    def level(self, name: str, state_dim: int) -> np.ndarray | None:
+        """The noise that training members showed `[state]`, "noise" or "derivative_noise"; None where nobody asked."""
+        return None
+
     def described(self) -> str | None:
         """What was chosen, for people."""
         return None

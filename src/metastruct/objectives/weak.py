@@ -66,7 +66,9 @@ class Whitened(Objective):
         """What is left of the squares without the noise, relative to what an error of dx/dt of its spread would leave."""
         squares = self.residual(model, observations, codes).double().square()
         error = model.dynamics.derivative_std.expand(observations.states.shape)
-        bare = applied(replace(observations, operator=_without_offset(observations, error.shape[-1])), error, self.window)
+        bare = applied(
+            replace(observations, operator=_without_offset(observations, error.shape[-1])), error, self.window
+        )
         size = error.shape[-1]
         excess = (squares - 1).unflatten(-1, (-1, size)).mean((-2, -1), keepdim=True)
         level = bare.double().square().unflatten(-1, (-1, size)).mean((-2, -1), keepdim=True)
