@@ -133,14 +133,13 @@ def agreement(residual: Residual, values: Tensor, codes: Tensor, covariance: Ten
     if tasks > size + 1:
         factor = tasks * (tasks - size) / (size * (tasks - 1) * (tasks + 1))
         code_p = stats.f.sf(distance * factor, size, tasks - size)
-    device = {"device": codes.device, "dtype": codes.dtype}
     return Agreement(
         scale * excess,
         inflation,
         (before + trust).clamp_max(FREEDOM),
         share,
-        torch.as_tensor(p_value, **device),
-        torch.as_tensor(code_p, **device),
+        torch.as_tensor(p_value).to(codes),
+        torch.as_tensor(code_p).to(codes),
     )
 
 
@@ -151,9 +150,8 @@ def _law(distance: Tensor) -> tuple[Tensor, Tensor]:
     to 1.4 (5 and 95 %) between the training codes, and from 1.2 to 340 half a standard deviation outside.
     """
     out = distance > HULL
-    freedom, expected = (
-        torch.where(out, *map(distance.new_tensor, pair)) for pair in zip(OUTSIDE, BETWEEN, strict=True)
-    )
+    freedom = torch.where(out, OUTSIDE[0], torch.full_like(distance, BETWEEN[0]))
+    expected = torch.where(out, OUTSIDE[1], torch.full_like(distance, BETWEEN[1]))
     return freedom, expected + (distance / WIDTH).square()
 
 
@@ -171,7 +169,7 @@ def hull(codes: Tensor, prior: Prior) -> np.ndarray:
             distances.append(np.inf)
             continue
         weights, _ = nnls(matrix, np.append(place, STRICT), maxiter=30 * len(corners))
-        distances.append(np.linalg.norm(weights @ corners - place))
+        distances.append(float(np.linalg.norm(weights @ corners - place)))
     return np.array(distances)
 
 

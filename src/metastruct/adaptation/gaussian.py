@@ -51,7 +51,7 @@ def quadratic(residual: Residual, codes: Tensor, prior: Prior | None) -> Quadrat
     each = values.shape[-1] // observations.states.shape[-2]
     if prior is not None:
         weight = weights(residual, values, prior)
-        values, jacobian = values * weight, jacobian * weight[:, None]
+        values, jacobian = values * weight, jacobian * weight[..., None]
     gradient = (jacobian * values[..., None]).sum(1)
     curvature = jacobian.mT @ jacobian
     if prior is not None:

@@ -11,6 +11,7 @@ is how much larger the misfit is than it was taken to be, over all members and o
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
@@ -37,9 +38,9 @@ def calibrated(
     model = _with_weights(model, result["model"])
     codes, noise = result["codes"].double(), result["noise"].double()
     fitted, judged = (_halves(recordings.members, half) for half in (0, 1))
-    reads, shape = objective.reads, {"window": objective.window, "least": objective.least}
-    seen = support(fitted, SHOTS, 0, reads, **shape)
-    others = support(judged, JUDGED, 1, reads, **shape)
+    shape = objective.reads, objective.window, objective.least
+    seen = support(fitted, SHOTS, 0, *shape)
+    others = support(judged, JUDGED, 1, *shape)
     levels = torch.as_tensor(recordings.derivative_noise).square().mean(0) / model.dynamics.derivative_std.square()
     misfit = (noise - levels).clamp_min(LEAST * noise)
     taken = 1 + codes.shape[-1] / (seen.states.shape[-2] * len(noise))
@@ -64,8 +65,6 @@ def _halves(members: Sequence[Member], half: int) -> list[Member]:
 
 
 def _with_weights(model: ModulatedModel, weights: dict[str, Any]) -> ModulatedModel:
-    import copy
-
     twin = copy.deepcopy(model)
     for name, parameter in twin.named_parameters():
         parameter.data = weights[name].clone()

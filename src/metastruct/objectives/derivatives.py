@@ -80,6 +80,7 @@ class Derivatives(Objective):
             field = model.vector_field(observations.states, codes, observations.inputs)
             residual = (field - observations.derivatives) / model.dynamics.derivative_std
         else:
+            assert observations.smooth is not None
             field = model.vector_field(observations.smooth, codes, observations.inputs)
             operator = observations.operator.unflatten(-1, (-1, field.shape[-1] + 2))
             residual = (operator[..., :-2] @ field[..., None])[..., 0] + operator[..., -2]
