@@ -1,9 +1,10 @@
 """Do error bars hold, and are strangers told? python scripts/coverage.py [--members 400] [--only 0.05]
 
 Trains the pendulum family on observations of each noise, adapts to new members from few and many observations of each
-noise, and counts how often bars of 50, 80 and 95 % hold the true field at query states; a cell is tested by its members,
-which are what is independent, with Holm's correction over all cells. Beside it the width over that of an oracle, the
-law with unknown parameters; then how often members that are no members, or outside of the range of parameters, are told.
+noise, and counts how often bars of 50, 80 and 95 % hold the true field at query states; a cell is tested by its
+members, which are what is independent, with Holm's correction over all cells. Beside it the width over that of an
+oracle, the law with unknown parameters; then how often strangers, or members outside of the range of parameters, are
+told.
 Writes table.md and records.csv into outputs/reference/coverage/.
 """
 
@@ -240,7 +241,8 @@ def main() -> None:
             for shots in SHOTS:
                 count, wrong, told = outside(model, std, of_support, shots)
                 lines.append(
-                    f"trained with {noise:.0%}, observed with {of_support:.0%}: {count} members 0-80 % outside, {shots} shots: "
+                    f"trained with {noise:.0%}, observed with {of_support:.0%}: "
+                    f"{count} members 0-80 % outside, {shots} shots: "
                     f"{wrong} err by more than twice their bar, of them told {told:.0%}"
                 )
     adjusted = holm(np.array([p for row in rows for p in row[4:9:2]]).astype(float)).reshape(len(rows), -1)
@@ -261,7 +263,8 @@ def main() -> None:
         table.append(f"| {row[0]:.0%} | {row[1]:.0%} | {row[2]} | {shares} | {row[9]:.2f} | {row[11]:.1%} |")
     pooled = [100 * np.mean([row[3 + 2 * k] for row in rows]) for k in range(len(LEVELS))]
     table.append(
-        f"\nPooled {' / '.join(f'{value:.1f}' for value in pooled)}; * rejected by Holm at 5 %: {int((adjusted < 0.05).sum())} of {adjusted.size}.\n"
+        f"\nPooled {' / '.join(f'{value:.1f}' for value in pooled)}; * rejected by Holm at 5 %: "
+        f"{int((adjusted < 0.05).sum())} of {adjusted.size}.\n"
     )
     write_atomically(options.folder / "records.csv", text)
     write_atomically(

@@ -4,25 +4,26 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+import numpy as np
 import pytest
 import torch
 from torch import Tensor
 
 from metastruct.adaptation.jacobian import with_jacobian
 from metastruct.assembly import component
-from metastruct.data.observations import Observations, Recordings, support
+from metastruct.data.observations import ESTIMATED, PARTS, Observations, Recordings, support
 from metastruct.data.trajectory import Member, Trajectory
 from metastruct.dynamics.model import ModulatedModel
 from metastruct.integrators.gauss_legendre import GaussLegendre
 from metastruct.integrators.rollout import rollout
 from metastruct.objectives.objective import Objective
 
-TASKS, TRAJECTORIES, INSTANTS, SHOTS = 3, 3, 9, 12
+TASKS, TRAJECTORIES, INSTANTS = 3, 3, 25
 
 
 @pytest.fixture(scope="module")
-def objective(composed, any_objective) -> Objective:
-    return component(composed(f"objective={any_objective}").objective)
+def objective(composed, any_objective, members) -> Objective:
+    return component(composed(f"objective={any_objective}").objective).settled(Recordings(members, torch.float64))
 
 
 @pytest.fixture(scope="module")
@@ -44,7 +45,7 @@ def seen(model: ModulatedModel, codes: Tensor, instants: int) -> list[Member]:
         states = rollout(model.dynamics.flow(model.modulation(codes)), starts, times, GaussLegendre(0.01))
         dxdt = model.vector_field(states.flatten(1, 2), codes).reshape(states.shape)
     return [
-        Member(tuple(Trajectory(times.numpy(), *each) for each in zip(*task, strict=True)))
+        Member(tuple(Trajectory(times.numpy(), *each, noise=np.zeros(2)) for each in zip(*task, strict=True)))
         for task in zip(states.numpy(), dxdt.numpy(), strict=True)
     ]
 
@@ -55,16 +56,20 @@ def members(model, codes) -> list[Member]:
 
 
 @pytest.fixture(scope="module")
-def observations(objective, members) -> Observations:
-    return support(members, SHOTS, 0, objective.reads, objective.window)
+def observations(objective, model, members, codes) -> Observations:
+    return objective.renewed(model, drawn(objective, members, 4 * objective.window), codes)
+
+
+def drawn(objective: Objective, members: list[Member], shots: int) -> Observations:
+    return support(members, shots, 0, objective.reads, objective.window, objective.least)
 
 
 @pytest.fixture(scope="module")
 def fuller(objective, members) -> Observations:
     """Those of a task that has fewer than the others, filled up."""
-    first, count = members[0].trajectories[0], objective.window + 1
-    few = Trajectory(first.times[:count], first.states[:count], first.derivatives[:count])
-    filled = support([Member((few,)), *members[1:]], SHOTS, 0, objective.reads, objective.window)
+    first, count = members[0].trajectories[0], objective.window
+    few = Trajectory(first.times[:count], first.states[:count], first.derivatives[:count], noise=first.noise)
+    filled = drawn(objective, [Member((few,)), *members[1:]], 4 * objective.window)
     assert filled.mask is not None
     return filled
 
@@ -76,8 +81,8 @@ def elsewhere(codes) -> Tensor:
 
 
 def parts_of(objective: Objective, observations: Observations) -> dict[str, Tensor]:
-    """What it reads, where that is there."""
-    parts = {name: getattr(observations, name) for name in objective.reads}
+    """What it reads, where that is there, and what it made of it."""
+    parts = {name: getattr(observations, name) for name in (*objective.reads, "operator", "mask")}
     return {name: part for name, part in parts.items() if part is not None}
 
 
@@ -87,7 +92,7 @@ def windows(objective: Objective, order: Tensor) -> Tensor:
 
 
 def test_what_it_reads_is_there_and_it_asks_for_a_window_of_samples(objective, members):
-    parts = Recordings(members, torch.float64).parts
+    parts = Recordings(members, torch.float64).read((*PARTS, *ESTIMATED))
     assert set(objective.reads) <= {*parts, "inputs"}
     assert "states" in objective.reads
     assert objective.window >= 1
@@ -96,7 +101,7 @@ def test_what_it_reads_is_there_and_it_asks_for_a_window_of_samples(objective, m
 def test_a_residual_has_one_row_a_task_and_as_many_numbers_for_each_window(objective, model, observations, elsewhere):
     residual = objective.residual(model, observations, elsewhere)
     assert residual.shape[:-1] == (TASKS,)
-    assert residual.shape[-1] % (SHOTS // objective.window) == 0
+    assert residual.shape[-1] % (observations.states.shape[1] // objective.window) == 0
     half = objective.residual(
         model, observations.at(windows(objective, torch.arange(2)).expand(len(observations), -1)), elsewhere
     )
@@ -105,7 +110,7 @@ def test_a_residual_has_one_row_a_task_and_as_many_numbers_for_each_window(objec
 
 def test_a_loss_is_the_sum_of_squares_over_the_points(objective, model, observations, elsewhere):
     residual = objective.residual(model, observations, elsewhere)
-    expected = torch.stack([(row @ row) / observations.count for row in residual])
+    expected = (residual**2).sum(-1) / observations.count
     torch.testing.assert_close(objective.loss(model, observations, elsewhere), expected)
 
 
@@ -115,7 +120,7 @@ def test_the_model_at_its_own_data_leaves_nothing_but_an_error_that_falls_with_t
     finer = seen(model, codes, 4 * (INSTANTS - 1) + 1)
     coarse, fine = (
         objective.residual(model, seen_at, codes).abs().max()
-        for seen_at in (observations, support(finer, 10**6, 0, objective.reads, objective.window))
+        for seen_at in (observations, objective.renewed(model, drawn(objective, finer, 10**6), codes))
     )
     assert fine < 1e-6 or fine < 0.3 * coarse
     assert (
@@ -140,20 +145,27 @@ def test_masked_points_contribute_exactly_nothing(objective, model, fuller, else
     known = fuller.mask[0]
     spoiled = replace(fuller, states=torch.where(fuller.mask[..., None], fuller.states, 17.0))
     z = elsewhere.clone().requires_grad_()
+    fuller, spoiled, unmasked, alone = (
+        objective.renewed(model, each, elsewhere[: len(each)])
+        for each in (
+            fuller,
+            spoiled,
+            replace(spoiled, mask=None),
+            Observations(**{name: part[:1, known] for name, part in parts_of(objective, fuller).items()}),
+        )
+    )
     residuals = [objective.residual(model, each, z) for each in (fuller, spoiled)]
     assert torch.equal(*residuals)
     assert torch.equal(*(objective.loss(model, each, z) for each in (fuller, spoiled)))
     assert torch.equal(*(torch.autograd.grad(residual.square().sum(), z)[0] for residual in residuals))
-    alone = Observations(**{name: part[:1, known] for name, part in parts_of(objective, fuller).items()})
     torch.testing.assert_close(objective.loss(model, alone, elsewhere[:1]), objective.loss(model, fuller, z)[:1])
-    unmasked = objective.loss(model, replace(spoiled, mask=None), elsewhere)
-    assert (unmasked[0] - objective.loss(model, fuller, z)[0]).abs() > 1e-3
+    assert (objective.loss(model, unmasked, elsewhere)[0] - objective.loss(model, fuller, z)[0]).abs() > 1e-3
 
 
 def test_points_in_another_order_have_their_residuals_in_that_order_and_the_same_loss(
     objective, model, observations, elsewhere
 ):
-    count = SHOTS // objective.window
+    count = observations.states.shape[1] // objective.window
     order = torch.randperm(count, generator=torch.Generator().manual_seed(0))
     shuffled = observations.at(windows(objective, order).expand(len(observations), -1))
     residual = objective.residual(model, observations, elsewhere).unflatten(-1, (count, -1))

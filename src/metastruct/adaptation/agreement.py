@@ -10,8 +10,8 @@ distance to that. Misfits of neighbours are alike, and count as `INDEPENDENT` at
 
     a = (m w + k a_ML) / (m + k),     k = min(sum ((1 - c) a / v)^2, INDEPENDENT) (n - p)/n,
 
-with m + k degrees of freedom. The p-value is that of chi^2 = sum u^2 / v(a), averaged over the law of a up to misfits of
-the size `FAMILY`. The code's is Hotelling's, of its distance from the training codes.
+with m + k degrees of freedom. The p-value is that of chi^2 = sum u^2 / v(a), averaged over the law of a up to misfits
+of the size `FAMILY`. The code's is Hotelling's, of its distance from the training codes.
 """
 
 from __future__ import annotations
@@ -41,8 +41,8 @@ HULL = 1e-3  # distance up to which a code is between those of training
 STRICT = 1e3  # how much the sum of the weights of a hull counts
 
 STRANGE = (
-    "the observations are not explained: this member is not of the family, its units are others, or its noise is larger "
-    "than said; its error bars are wider for that"
+    "the observations are not explained: this member is not of the family, its units are others, or its noise is "
+    "larger than said; its error bars are wider for that"
 )
 FAR = "the code is far outside of those of training: the member is extrapolated, and its error bars may be too narrow"
 
@@ -146,8 +146,8 @@ def agreement(residual: Residual, values: Tensor, codes: Tensor, covariance: Ten
 def _law(distance: Tensor) -> tuple[Tensor, Tensor]:
     """m and w `[tasks]` of the scale, by the distance of codes from the hull of those of training.
 
-    Measured on 400 pendulums of which a model with s = 2e-5 was not trained: root mean square errors over s lie from 0.5
-    to 1.4 (5 and 95 %) between the training codes, and from 1.2 to 340 half a standard deviation outside.
+    Measured on 400 pendulums of which a model with s = 2e-5 was not trained: root mean square errors over s lie from
+    0.5 to 1.4 (5 and 95 %) between the training codes, and from 1.2 to 340 half a standard deviation outside.
     """
     out = distance > HULL
     freedom = torch.where(out, OUTSIDE[0], torch.full_like(distance, BETWEEN[0]))

@@ -22,8 +22,8 @@ PRECISIONS = {"single": torch.float32, "double": torch.float64}
 class GradientDescent(Adaptation):
     """Adam, or plain descent, on sum_tasks (mean_points |r|^2 + lambda_z |z|_2), r the residual of the objective.
 
-    A task has converged when the norm of its gradient has fallen to the share `LEVEL` of the largest on its way, or promises
-    no more than that share of the loss within the length of its code.
+    A task has converged when the norm of its gradient has fallen to the share `LEVEL` of the largest on its way, or
+    promises no more than that share of the loss within the length of its code.
 
     The loss is summed over tasks and averaged over points, and either acts on every number apart, so that the fit of a
     task does not depend on the tasks beside it.
@@ -90,7 +90,7 @@ class GradientDescent(Adaptation):
     def _descend(
         self, with_gradient: Callable[[Tensor], tuple[Tensor, ...]], codes: Tensor
     ) -> tuple[Tensor, list[Tensor], Tensor]:
-        """Codes `[tasks, code]` after the steps, the losses `[tasks]` before each, and the norm of the largest gradient."""
+        """Codes `[tasks, code]` after the steps, the losses `[tasks]` before each, and the largest gradients' norms."""
         fused = codes.device.type in ("cpu", "cuda")
         optimizer, trace = self.optimizer([codes], lr=self.learning_rate, fused=fused), []
         steepest = codes.new_zeros(len(codes))

@@ -25,7 +25,7 @@ from metastruct.dynamics.model import ModulatedModel
 from metastruct.objectives.objective import Objective
 
 LARGEST_DAMPING = 1e12
-RENEWALS = 2  # of what whitens a residual that depends on the codes
+RENEWALS = 1  # of what whitens a residual that depends on the codes
 MANY = 0.25  # share of its points below which a task is fitted to few of them first
 ROUNDS = 5  # of weights of outliers
 NORMAL = 1.4826  # standard deviation by median absolute deviation
@@ -49,8 +49,8 @@ class LevenbergMarquardt(Adaptation):
         starts: training codes that are compared with the start; 0: begin at the start.
         screening: points of a task on which they are compared. A rough fit to twice as many comes first where a task
             has many more, for steps on few points are cheap.
-        robust: None, or how outliers lose weight, iteratively: "huber", or "student" of four degrees of freedom (Holland
-            and Welsch 1977). Their scale is that of the median residual of a task, where it is larger than expected.
+        robust: None, or how outliers lose weight, iteratively: "huber", or "student" of four degrees of freedom
+            (Holland and Welsch 1977). Their scale is that of the median residual of a task, where it is larger than expected.
 
     Source: Marquardt (1963), An algorithm for least-squares estimation of nonlinear parameters.
     """

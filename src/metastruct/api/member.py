@@ -22,7 +22,7 @@ class Member:
         losses: support loss before each adaptation step and at the end, `[steps + 1]`.
         covariance: of the code's posterior `[code, code]`, or None after an adaptation that has none.
         converged: did the fit end at a minimum? None after an adaptation that does not know.
-        p_value: how often a member of the family leaves as large a residual; None after an adaptation without a posterior.
+        p_value: how often a member of the family leaves as large a residual; None without a posterior.
         flags: what is wrong with it, in words; empty where nothing is.
     """
 

@@ -1,13 +1,14 @@
 """How noisy are observations that nobody knows the noise of? From differences of high order, component by component.
 
-The divided difference of order q of a trajectory, with weights of norm one, has the variance of the noise and a share of
-the signal that falls with the order, as (h omega / 2)^q of an oscillation that is seen at intervals h,
+The divided difference of order q of a trajectory, with weights of norm one, has the variance of the noise and a share
+of the signal that falls with the order, as (h omega / 2)^q of an oscillation that is seen at intervals h,
 
     e = sum_j c_j x_j,   c_j ~ 1 / prod_{l != j} (t_j - t_l),   sum_j c_j^2 = 1,   E e^2 = sigma^2 + signal^2.
 
 So each order bounds the variance from above, and the lowest that does not exceed another is taken, for it is the most
-certain (Hall, Kay and Titterington 1990, for one order). The relative error of the standard deviation is sqrt(v_q / 2n), v_q = binom(4q, 2q) / binom(2q, q)^2, for n
-differences. What is sampled so rarely that it looks like noise counts as noise.
+certain (Hall, Kay and Titterington 1990, for one order). The relative error of the standard deviation is sqrt(v_q /
+2n), v_q = binom(4q, 2q) / binom(2q, q)^2, for n differences. What is sampled so rarely that it looks like noise counts
+as noise.
 """
 
 from __future__ import annotations

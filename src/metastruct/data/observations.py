@@ -170,7 +170,8 @@ class Recordings:
     def slopes(self) -> tuple[Tensor, Tensor]:
         """States and dx/dt there, both `[rows, state]`: as they are known, else by differences along each trajectory.
 
-        Differences of smoothed states are enough for scales, and for nothing else; a trajectory of one instant has none.
+        Differences of smoothed states are enough for scales, and for nothing else; a trajectory of one instant has
+        none.
 
         Raises:
             ValueError: no trajectory has two instants.
@@ -265,7 +266,8 @@ def whole(members: Sequence[Member], reads: Sequence[str], window: int, least: i
     """
     recordings = Recordings(members, torch.float64)
     places = _tiles(recordings, window, least)
-    return _gathered(recordings, *zip(*places, strict=True), reads, window)
+    firsts, sizes = zip(*places, strict=True)
+    return _gathered(recordings, firsts, sizes, reads, window)
 
 
 def _tiles(recordings: Recordings, window: int, least: int | None) -> list[tuple[Array, Array]]:

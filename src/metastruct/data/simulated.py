@@ -33,7 +33,8 @@ class Simulated(Source):
         horizon, points: instants from 0 to the horizon, equally spaced.
         tolerance: of the integration, relative and absolute.
         noise: standard deviation of the observations, as a fraction of each component's own.
-        observed: "all", or "states": as measured members are seen, without derivatives.
+        observed: "states": as measured members are seen, without derivatives; None: everything.
+        derivatives: how they are estimated from the states, "spline", "savgol" or "finite"; None: as they are given.
     """
 
     def __init__(
@@ -51,9 +52,11 @@ class Simulated(Source):
         points: int,
         tolerance: float,
         noise: float,
-        observed: str,
+        observed: str | None = None,
+        derivatives: str | None = None,
     ):
         from metastruct.data.cache import SPLITS, cached_simulation
+        from metastruct.data.derivatives import with_derivatives
         from metastruct.data.noise import noisy, spread
 
         shared = {
@@ -69,8 +72,9 @@ class Simulated(Source):
 
         train, test = simulation("train", train_tasks), simulation("test", test_tasks)
         spreads = spread(train)
-        derived = observed == "all"
-        self._clean = seen(train.members, 0.0, spreads, trajectories, derived) if noise else None
+        derived = observed is None
+        clean = seen(train.members, 0.0, spreads, trajectories, derived or derivatives is not None)
+        self._clean = clean if noise else None
         splits = [
             seen(noisy(each, spreads, noise, seed, SPLITS[name], count).members, noise, spreads, count, derived)
             for name, each, count in (("train", train, trajectories), ("test", test, support_trajectories))
@@ -78,8 +82,8 @@ class Simulated(Source):
         super().__init__(
             name=system.name,
             state_names=system.state_names,
-            train=splits[0],
-            test=splits[1],
+            train=with_derivatives(splits[0], derivatives),
+            test=with_derivatives(splits[1], derivatives),
             support_trajectories=support_trajectories,
             law=system,
             parameter_names=system.parameter_names,
@@ -98,7 +102,7 @@ class Simulated(Source):
         tasks = system.families * (settings["train_tasks"] + settings["test_tasks"])
         return Outline(
             states=system.state_dim,
-            derivatives=settings["observed"] == "all",
+            derivatives=settings.get("observed") is None or settings.get("derivatives") is not None,
             trajectories=trajectories,
             longest=points,
             support=support * points,

@@ -30,8 +30,8 @@ class Evaluation:
     `values` holds one `[tasks]` array for each (metric, component), the component being empty for the whole state.
     `domains` names the family of each task, `diverged` says which rollouts left, `[tasks]`, None where no metric asked
     for rollouts, `converged` which fits ended at a minimum and `flagged` which members do not agree with those of
-    training, `[tasks]`, None where the adaptation does not know; `seconds` is the wall time of each phase, `adapted` what
-    was measured.
+    training, `[tasks]`, None where the adaptation does not know; `seconds` is the wall time of each phase, `adapted`
+    what was measured.
     """
 
     adapted: Adapted

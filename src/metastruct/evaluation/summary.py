@@ -24,8 +24,8 @@ def records(evaluation: Evaluation, **settings: Any) -> list[Record]:
 def summary(evaluation: Evaluation) -> dict[str, Any]:
     """Mean, deviation and median over the test tasks; diverged tasks are counted and left out of the means.
 
-    Tasks whose fit did not end at a minimum are counted, too, and those that do not agree with the training tasks, where
-    the adaptation knows.
+    Tasks whose fit did not end at a minimum are counted, too, and those that do not agree with the training tasks,
+    where the adaptation knows.
 
     First the metrics that stand in every summary, empty where they were not measured, then the others by name. Where
     the tasks are of several domains, `domains` holds the same for each of them.

@@ -24,7 +24,7 @@ from metastruct.learners.learner import Learner, own_gradients
 from metastruct.optimizers.residuals import Residuals
 from metastruct.recording import Recorded
 
-CHUNK = 256  # draws of a task at a time, where all are looked at
+CHUNK = 256  # points of a task at a time, where all are looked at
 
 
 class AutoDecoding(Learner):
@@ -163,8 +163,7 @@ class AutoDecoding(Learner):
         tasks = torch.arange(self.tasks, device=self.device).expand(*self.replicas, -1)
         components = self.objective.components(len(self.model.dynamics.state_mean))
         total, number = torch.zeros((), dtype=torch.float64, device=self.device), 0
-        every = torch.arange(0, int(counts.max()), max(1, self.objective.window // 4), device=self.device)
-        for draws in every.split(max(1, CHUNK // self.objective.window)):
+        for draws in torch.arange(int(counts.max()), device=self.device).split(max(1, CHUNK // self.objective.window)):
             valid = draws < counts[:, None]
             draws = torch.minimum(draws, counts[:, None] - 1).expand(*self.replicas, -1, -1)
             squares = self.objective.unexplained(self.model, self.observed(tasks, draws), self.codes)

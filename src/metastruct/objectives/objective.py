@@ -40,7 +40,7 @@ class Objective(ABC):
         return self
 
     def laid(self, recordings: Recordings) -> tuple[dict[str, Tensor], Tensor, np.ndarray]:
-        """What it reads of the training members, side by side, and where its windows are, as of `Recordings.windows`."""
+        """What it reads of the training members, side by side, and its windows, as of `Recordings.windows`."""
         return recordings.read(self.reads), *recordings.windows(self.window)
 
     def learned(self, numbers: Mapping[str, float], noise: Tensor | None) -> Objective:
@@ -130,3 +130,11 @@ class Objective(ABC):
         """Sum of r^2 over the components, mean over the points of a task, one value a task, `[..., tasks]`."""
         residual = self.residual(model, observations, codes)
         return (residual * residual).sum(-1) / observations.count
+
+
+def of_noise(observations: Observations, residual: Tensor) -> Tensor:
+    """All of the variance of each residual where a task is observed with noise of the states, else nothing."""
+    noise = observations.noise
+    if noise is None:
+        return residual.new_zeros(residual.shape)
+    return (noise.flatten(-2).amax(-1, keepdim=True) > 0).to(residual).expand_as(residual)

@@ -2,10 +2,10 @@
 
     0 = int phi f(x; z) dt + int phi' x dt  ~  Phi f(x; z) + Phi' x = R
 
-for phi that vanish with their slopes at both ends of their support. Errors of the states enter through S = Phi' + Phi Df, so
-R has the covariance S Sigma S^T + M, M that of a misfit of the model, and is whitened with it (`whitening`). In a training
-Df is that of a crude law of each member, in an adaptation that of the model, renewed as the code moves (iteratively
-reweighted least squares).
+for phi that vanish with their slopes at both ends of their support. Errors of the states enter through S = Phi' + Phi
+Df, so R has the covariance S Sigma S^T + M, M that of a misfit of the model, and is whitened with it (`whitening`). In
+a training Df is that of a crude law of each member, in an adaptation that of the model, renewed as the code moves
+(iteratively reweighted least squares).
 
 Sources: Messenger and Bortz 2021 (WSINDy); Bortz, Messenger and Dukic 2023 (WENDy).
 """
@@ -21,7 +21,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from metastruct.objectives.objective import Objective
+from metastruct.objectives.objective import Objective, of_noise
 from metastruct.objectives.test_functions import weights
 from metastruct.objectives.whitening import Windows
 from metastruct.objectives.width import half_width
@@ -58,21 +58,18 @@ class Whitened(Objective):
         field = model.vector_field(observations.states, codes, observations.inputs)
         return applied(observations, field, self.window)
 
-    def loss(self, model: ModulatedModel, observations: Observations, codes: Tensor | None) -> Tensor:
-        """Mean of r^2, as many as there are components."""
-        return super().loss(model, observations, codes) * (self.window / self.weak.tests)
-
     def unexplained(self, model: ModulatedModel, observations: Observations, codes: Tensor) -> Tensor:
-        """What is left of the squares without the noise, relative to what an error of dx/dt of its spread would leave."""
+        """What noise does not explain of the squares, over what an error of dx/dt of its own spread would leave."""
         squares = self.residual(model, observations, codes).double().square()
         error = model.dynamics.derivative_std.expand(observations.states.shape)
-        bare = applied(
-            replace(observations, operator=_without_offset(observations, error.shape[-1])), error, self.window
-        )
         size = error.shape[-1]
-        excess = (squares - 1).unflatten(-1, (-1, size)).mean((-2, -1), keepdim=True)
-        level = bare.double().square().unflatten(-1, (-1, size)).mean((-2, -1), keepdim=True)
-        return (excess / level).expand(*squares.shape[:-1], -1, size).flatten(-2)
+        operator = _there(observations.operator).unflatten(-1, (size + 1, -1)).clone()
+        operator[..., -1, :] = 0.0
+        bare = applied(replace(observations, operator=operator.flatten(-2)), error, self.window)
+        excess, level = (
+            (part.unflatten(-1, (-1, size)).mean((-2, -1), keepdim=True)) for part in (squares - 1, bare**2)
+        )
+        return (excess / level).expand(*squares.shape[:-1], squares.shape[-1] // size, size).flatten(-2)
 
 
 class Weak(Objective):
@@ -135,7 +132,7 @@ class Weak(Objective):
         return torch.ones_like(noise)
 
     def noise_share(self, observations: Observations, residual: Tensor) -> Tensor:
-        return torch.ones_like(residual)
+        return of_noise(observations, residual)
 
     def whitened_recordings(self, recordings: Recordings) -> tuple[dict[str, Tensor], Tensor, np.ndarray]:
         """Nodes of all windows with their operators, the first of each window, and windows of each task."""
@@ -202,11 +199,17 @@ class Weak(Objective):
         begin, end = (times[..., k :: self.stride][..., : self.tests] for k in (0, self.support - 1))
         _, slopes = weights(times, begin, end, self.order)
         values, _ = weights(times[..., :: self.every], begin, end, self.order)
+        mass, moment = values.sum(-1, keepdim=True), slopes @ times[..., None]
+        slopes = slopes * torch.where(
+            moment < 0, -mass / torch.where(moment < 0, moment, 1.0), 1.0
+        )  # exact where f rests
         valid = None
         if observations.mask is not None:  # a test function needs the samples up to the end of its support
             valid = self._windows(observations.mask[..., None])[..., self.support - 1 :: self.stride, 0]
-        parts = (_there(part) for part in (observations.states, observations.smooth, observations.noise))
-        return Windows(values, slopes, *map(self._windows, parts), valid, self.every)
+        states, smooth, noise = (
+            self._windows(_there(part)) for part in (observations.states, observations.smooth, observations.noise)
+        )
+        return Windows(values, slopes, states, smooth, noise, valid, self.every)
 
 
 def applied(observations: Observations, field: Tensor, window: int) -> Tensor:
@@ -217,12 +220,6 @@ def applied(observations: Observations, field: Tensor, window: int) -> Tensor:
     if observations.mask is not None:
         residual = residual * observations.mask.unflatten(-1, (-1, window))[..., :1]
     return residual.flatten(-2)
-
-
-def _without_offset(observations: Observations, size: int) -> Tensor:
-    operator = _there(observations.operator).unflatten(-1, (size + 1, -1)).clone()
-    operator[..., -1, :] = 0.0
-    return operator.flatten(-2)
 
 
 def _there(part: Tensor | None) -> Any:

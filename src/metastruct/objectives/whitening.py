@@ -1,10 +1,11 @@
 """The weak residual of a window divided by the root of its covariance, once and for all, sample by sample.
 
-    R = Phi (f(x~) + Df (x - x~)) + Phi' x,   S = Phi' + Phi Df,   C = S Sigma S^T + M = L L^T,   r = L^-1 R = A f(x~) + b
+    R = Phi (f(x~) + Df (x - x~)) + Phi' x,   S = Phi' + Phi Df
+    C = S Sigma S^T + M = L L^T,   r = L^-1 R = A f(x~) + b
 
 f is asked at smoothed states x~ and goes on along straight lines to the noisy ones, so R is linear in the errors of the
-states whatever Df is: a poor one costs accuracy, and neither a bias nor the unit variance of r. Without Df the low-noise
-directions are lost, those of slow drifts along a trajectory, which say most.
+states whatever Df is: a poor one costs accuracy, and neither a bias nor the unit variance of r. Without Df the
+low-noise directions are lost, those of slow drifts along a trajectory, which say most.
 """
 
 from __future__ import annotations
@@ -15,6 +16,8 @@ import torch
 from torch import Tensor
 
 ROUND_OFF = 1e-9  # share of the variances that keeps the covariance of overlapping test functions from being singular
+
+SHARED = 0.5  # of the variance of a misfit; were it all, the differences of neighbours would be taken to be exact
 
 
 @dataclass(frozen=True)
@@ -41,7 +44,7 @@ class Windows:
 
         Args:
             df: Df at the nodes `[..., nodes, state, state]`.
-            misfit: variance of an error of the field that test functions share as far as they overlap, `[state]`.
+            misfit: variance of an error of the field, which test functions share in part where they overlap, `[state]`.
         """
         size, tests = df.shape[-1], self.values.shape[-2]
         identity = torch.eye(size, dtype=df.dtype, device=df.device)
@@ -72,7 +75,8 @@ class Windows:
         """M `[..., residuals, residuals]`."""
         mass, overlap = self.values.sum(-1), self.values @ self.values.mT
         norm = overlap.diagonal(dim1=-2, dim2=-1).sqrt().clamp_min(torch.finfo(mass.dtype).tiny)
-        alike = overlap * (mass / norm)[..., None] * (mass / norm)[..., None, :]
+        alike = SHARED * overlap * (mass / norm)[..., None] * (mass / norm)[..., None, :]
+        alike = alike + torch.diag_embed((1 - SHARED) * mass.square())
         return (alike[..., :, None, :, None] * torch.diag(misfit)[:, None, :]).flatten(-4, -3).flatten(-2)
 
 

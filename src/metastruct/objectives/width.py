@@ -1,9 +1,9 @@
 """How wide a test function should be: as wide as the bend of the trajectories allows.
 
 The weighted mean of dx/dt that a test function of half width m sees, -Phi' x / sum Phi, has the variance of the noise
-sigma^2 |Phi'|^2 / (sum Phi)^2 and, over all places, a variance of the signal, which falls as the bend is averaged away. Wide
-ones average noise and ask for the field at fewer points, narrow ones lose nothing: the widest that keep nearly all of the
-variance of dx/dt are taken.
+sigma^2 |Phi'|^2 / (sum Phi)^2 and, over all places, a variance of the signal, which falls as the bend is averaged away.
+Wide ones average noise and ask for the field at fewer points, narrow ones lose nothing: the widest that keep nearly all
+of the variance of dx/dt are taken.
 """
 
 from __future__ import annotations

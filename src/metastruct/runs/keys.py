@@ -14,7 +14,7 @@ from typing import Any
 
 from metastruct.facts import facts_of
 
-RESULTS_VERSION = 3  # raise it when a change of code changes the numbers of an unchanged configuration
+RESULTS_VERSION = 4  # raise it when a change of code changes the numbers of an unchanged configuration
 
 Tree = Mapping[str, Any]
 
@@ -38,7 +38,7 @@ PLACES = {
     "replicas": NEITHER,
 }
 # In a key only where they are set; keys of runs without them stay.
-OPTIONAL = ("start", "evaluation.metrics", "trainer.steps", "trainer.seconds")
+OPTIONAL = ("start", "data.observed", "data.derivatives", "evaluation.metrics", "trainer.steps", "trainer.seconds")
 
 
 def digest(content: object) -> str:
