@@ -50,7 +50,7 @@ class LevenbergMarquardt(Adaptation):
         screening: points of a task on which they are compared. A rough fit to twice as many comes first where a task
             has many more, for steps on few points are cheap.
         robust: None, or how outliers lose weight, iteratively: "huber", or "student" of four degrees of freedom
-            (Holland and Welsch 1977). Their scale is that of the median residual of a task, where it is larger than expected.
+            (Holland and Welsch 1977). Their scale is that of the median residual of a task, if larger than expected.
 
     Source: Marquardt (1963), An algorithm for least-squares estimation of nonlinear parameters.
     """
