@@ -181,7 +181,7 @@ def _p_value(
     u, valid, noise, left, before, expected = parts  # type: ignore[assignment]
     top = max(9.0, FAMILY**2 / misfit)
     edges = np.concatenate([[0.0], 2.0 ** np.arange(-3, np.ceil(np.log2(top)) + 1)])
-    quantiles = before[:, None] * expected[:, None] / np.maximum(edges, 1e-300)
+    quantiles = before[:, None] * expected[:, None] / np.maximum(edges, 1e-30)
     masses = np.diff(stats.chi2.sf(quantiles, before[:, None]), axis=1)
     masses /= masses.sum(1, keepdims=True).clip(min=1e-300)
     total, count = np.zeros(len(u)), valid.sum(-1).clip(min=1)

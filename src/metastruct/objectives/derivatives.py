@@ -59,11 +59,14 @@ class Derivatives(Objective):
 
     def laid(self, recordings: Recordings) -> tuple[dict[str, Tensor], Tensor, np.ndarray]:
         parts = recordings.read(("states", "inputs", "derivatives"))
-        if recordings.noise.any():
+        if self.noisy(recordings):
             parts |= {"states": recordings.read(("smooth",))["smooth"]}
-        return parts, *recordings.windows(1)
+        return parts, *recordings.windows(self.window)
 
     def noisy(self, recordings: Recordings) -> bool:
+        every = [one for member in recordings.members for one in member.trajectories]
+        if any(one.noise is None for one in every):  # estimates would smooth exact states that are seen rarely
+            return False
         return bool(recordings.noise.any() or recordings.derivative_noise.any())
 
     def level(self, name: str, state_dim: int) -> np.ndarray:
