@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
@@ -60,7 +62,8 @@ def bars(model, objective, noise, observations):
     prior = trained(model, objective, noise).prior()
     fit = LevenbergMarquardt(20).fit(model, objective, observations, prior.mean.expand(3, -1), prior)
     x = observations.states[:, :5]
-    _, std = error_bar(model, x, fit.codes, fit.covariance, prior)
+    fit = replace(fit, agreement=None)
+    _, std = error_bar(model, x, fit, prior)
     _, jacobian = with_jacobian(lambda codes: model.vector_field(x, codes), fit.codes)
     return prior, fit, x, std, variance(jacobian, fit.covariance).sqrt()
 
@@ -76,5 +79,5 @@ def test_another_residual_leaves_the_posterior_of_the_code_alone(model, observat
     prior, fit, x, std, of_codes = bars(model, Size(), NOISE[:1], observations)
     torch.testing.assert_close(std, of_codes, rtol=1e-12, atol=0)
     assert (std > 0).all()
-    _, apart = energy_difference(model, x[:, 1:], x[:, :1], fit.codes, fit.covariance, prior)
+    _, apart = energy_difference(model, x[:, 1:], x[:, :1], fit, prior)
     assert np.isfinite(apart).all()

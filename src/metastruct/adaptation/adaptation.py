@@ -19,6 +19,7 @@ from functools import cached_property
 import torch
 from torch import Tensor, nn
 
+from metastruct.adaptation.agreement import Agreement
 from metastruct.data.observations import Observations
 from metastruct.dynamics.model import ModulatedModel
 from metastruct.objectives.objective import Objective
@@ -111,12 +112,14 @@ class Fit:
         trace: loss of each task before each step and at the end, `[steps + 1, tasks]`.
         covariance: of each code's posterior, `[tasks, code, code]`, or None where the adaptation has none.
         converged: which tasks ended at a minimum `[tasks]`, or None where the adaptation does not know.
+        agreement: of each task with the training tasks, or None without a prior.
     """
 
     codes: Tensor
     trace: Tensor
     covariance: Tensor | None = None
     converged: Tensor | None = None
+    agreement: Agreement | None = None
 
 
 class Adaptation(ABC):

@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 
 from metastruct.adaptation.adaptation import Adaptation, Fit, Prior, frozen
-from metastruct.adaptation.gaussian import misfit, posterior, quadratic
+from metastruct.adaptation.gaussian import judged, misfit, quadratic
 from metastruct.adaptation.jacobian import Residual
 from metastruct.data.observations import Observations
 from metastruct.dynamics.model import ModulatedModel
@@ -56,4 +56,5 @@ class ClosedForm(Adaptation):
                     "the closed form needs a field that is affine in the code, got one that is not; "
                     "use an adaptation that takes steps"
                 )
-            return Fit(codes, torch.stack([before.loss, loss]), posterior(before, prior), before.finite())
+            fit = Fit(codes, torch.stack([before.loss, loss]), converged=before.finite())
+            return judged(fit, before, residual, prior)

@@ -1,17 +1,25 @@
 """How far the truth may be from an adapted member, to first order in the code.
 
 Two independent parts: what the support data left open of the code, J Sigma J^T with the posterior's covariance Sigma,
-and what no code could explain of dx/dt in the training tasks, as far as the residual of the objective tells: the noise
-s^2 of the prior. With many observations the second is nearly all. Both speak of states like the training data's.
+and what no code explains of dx/dt, a s^2 with the variance s^2 of the training tasks and the scale a of the task
+(`agreement`), as far as the residual of the objective tells. With many observations the second is nearly all. Misfit
+differs from place to place and its scale is estimated, so it has the quantiles of Student's t and noise those of a
+Gaussian; half the width of a bar is the root of the sum of the squares of both. They speak of states like the training
+data's.
 """
 
 from __future__ import annotations
 
+import torch
 from torch import Tensor
 
-from metastruct.adaptation.adaptation import Prior
+from metastruct.adaptation.adaptation import Fit, Prior
+from metastruct.adaptation.agreement import reach
 from metastruct.adaptation.jacobian import with_jacobian
 from metastruct.dynamics.model import ModulatedModel
+
+ONE_SIGMA = 0.6826894921370859
+CENTRAL = 0.5  # square of the scale of a misfit's t, in units of its mean square, which tails add to
 
 
 def variance(jacobian: Tensor, covariance: Tensor) -> Tensor:
@@ -20,22 +28,38 @@ def variance(jacobian: Tensor, covariance: Tensor) -> Tensor:
 
 
 def error_bar(
-    model: ModulatedModel, x: Tensor, codes: Tensor, covariance: Tensor, prior: Prior, inputs: Tensor | None = None
+    model: ModulatedModel, x: Tensor, fit: Fit, prior: Prior, level: float = ONE_SIGMA, inputs: Tensor | None = None
 ) -> tuple[Tensor, Tensor]:
-    """The vector field at x and the standard deviation of its error, both `[tasks, points, state]`.
+    """The vector field at x and half the width of a bar that holds the truth, both `[tasks, points, state]`.
 
     Args:
+        fit: with a covariance; without an agreement a is one.
+        level: how often it does; one standard deviation of a Gaussian by default.
         inputs: u `[tasks, points, input]` at x, where the members are driven.
     """
-    field, jacobian = with_jacobian(lambda z: model.vector_field(x, z, inputs), codes)
-    unexplained = prior.field_noise * model.dynamics.derivative_std.square()
-    return field, (variance(jacobian, covariance) + unexplained).sqrt()
+    field, jacobian = with_jacobian(lambda z: model.vector_field(x, z, inputs), fit.codes)
+    return field, _bar(jacobian, fit, prior.field_noise * model.dynamics.derivative_std.square(), level)
+
+
+def _bar(jacobian: Tensor, fit: Fit, unexplained: Tensor, level: float) -> Tensor:
+    """`[tasks, points, m]`; unexplained is that of a task with a = 1, `[..., m]`."""
+    assert fit.covariance is not None
+    if fit.agreement is None:
+        return (variance(jacobian, fit.covariance) + unexplained).sqrt() * reach(
+            level, unexplained.new_tensor(torch.inf)
+        )
+    scale, freedom, share = (
+        part[:, None, None] for part in (fit.agreement.scale, fit.agreement.freedom, fit.agreement.share)
+    )
+    of_code, of_misfit = variance(jacobian, fit.covariance), scale * unexplained
+    certain, estimated = (1 - share) * of_code, share * of_code + CENTRAL * of_misfit
+    return (certain * reach(level, torch.inf * freedom).square() + estimated * reach(level, freedom).square()).sqrt()
 
 
 def energy_difference(
-    model: ModulatedModel, x: Tensor, y: Tensor, codes: Tensor, covariance: Tensor, prior: Prior
+    model: ModulatedModel, x: Tensor, y: Tensor, fit: Fit, prior: Prior, level: float = ONE_SIGMA
 ) -> tuple[Tensor, Tensor]:
-    """E(x) - E(y) and the standard deviation of its error, both `[tasks, points]`, for states x and y.
+    """E(x) - E(y) and half the width of its bar, as of `error_bar`, both `[tasks, points]`, for states x and y.
 
     The unexplained error of dE/dx_i has the spread of the derivative that it drives times s, and is taken as
     constant on the way from y to x.
@@ -50,7 +74,7 @@ def energy_difference(
         return (model.dynamics.energy(x, updates) - model.dynamics.energy(y, updates))[..., None]
 
     size = x.shape[-1]
-    values, jacobian = with_jacobian(difference, codes)
+    values, jacobian = with_jacobian(difference, fit.codes)
     noise = prior.field_noise.roll(size // 2)
     unexplained = ((x - y).square() * slopes.square() * noise).sum(-1, keepdim=True)
-    return values[..., 0], (variance(jacobian, covariance) + unexplained).sqrt()[..., 0]
+    return values[..., 0], _bar(jacobian, fit, unexplained, level)[..., 0]

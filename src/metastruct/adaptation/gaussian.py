@@ -7,7 +7,8 @@ from dataclasses import dataclass, fields, replace
 import torch
 from torch import Tensor
 
-from metastruct.adaptation.adaptation import Prior
+from metastruct.adaptation.adaptation import Fit, Prior
+from metastruct.adaptation.agreement import agreement
 from metastruct.adaptation.jacobian import Residual
 
 
@@ -58,7 +59,7 @@ def quadratic(residual: Residual, codes: Tensor, prior: Prior | None) -> Quadrat
     """Linearise at codes `[tasks, code]`; without a prior C^-1 is zero and s^2 one."""
     values, jacobian = residual.with_jacobian(codes)
     cost, loss = misfit(residual, values, codes, prior)
-    weighted = jacobian if prior is None else jacobian * prior.weight(values).square()[:, None]
+    weighted = jacobian if prior is None else jacobian * weights(residual, values, prior).square()[..., None]
     curvature = jacobian.mT @ weighted
     if prior is not None:
         curvature = curvature + prior.precision
@@ -88,8 +89,13 @@ def misfit(residual: Residual, values: Tensor, codes: Tensor, prior: Prior | Non
     loss = (values * values).sum(-1) / residual.observations.count
     if prior is None:
         return (values * values).sum(-1) / 2, loss
-    weighted, offset = values * prior.weight(values), codes - prior.mean
+    weighted, offset = values * weights(residual, values, prior), codes - prior.mean
     return (weighted * weighted).sum(-1) / 2 + (offset @ prior.precision * offset).sum(-1) / 2, loss
+
+
+def weights(residual: Residual, values: Tensor, prior: Prior) -> Tensor:
+    """1/s of each residual, less where it is an outlier."""
+    return prior.weight(values) if residual.weights is None else prior.weight(values) * residual.weights
 
 
 def solve(matrix: Tensor, vector: Tensor) -> Tensor:
@@ -99,10 +105,25 @@ def solve(matrix: Tensor, vector: Tensor) -> Tensor:
     return torch.where((failed == 0)[:, None], solution, torch.nan)
 
 
-def posterior(at: Quadratic, prior: Prior | None) -> Tensor | None:
-    """Covariance `[tasks, code, code]` of the codes there; the prior's for a task that could not be linearised."""
+def posterior(at: Quadratic, prior: Prior | None, inflation: Tensor | None = None) -> Tensor | None:
+    """Covariance `[tasks, code, code]` of the codes there; the prior's for a task that could not be linearised.
+
+    Args:
+        inflation: of the variances of the residuals `[tasks]`.
+    """
     if prior is None:
         return None
     lost = ~at.finite()
     curvature = torch.where(lost[:, None, None], prior.precision, at.curvature)
+    if inflation is not None:
+        curvature = (curvature - prior.precision) / inflation[:, None, None] + prior.precision
     return torch.linalg.inv(curvature)
+
+
+def judged(fit: Fit, at: Quadratic, residual: Residual, prior: Prior | None) -> Fit:
+    """The fit with its agreement, and the covariance as that says, from the linearisation at its codes or near."""
+    covariance = posterior(at, prior)
+    if prior is None or covariance is None:
+        return fit
+    told = agreement(residual, residual(fit.codes), fit.codes, covariance, prior)
+    return replace(fit, covariance=posterior(at, prior, told.inflation), agreement=told)

@@ -15,11 +15,15 @@ from metastruct.dynamics.model import ModulatedModel
 from metastruct.objectives.objective import Objective
 from metastruct.recording import Recorded
 
+LEVEL = 0.01
 PRECISIONS = {"single": torch.float32, "double": torch.float64}
 
 
 class GradientDescent(Adaptation):
     """Adam, or plain descent, on sum_tasks (mean_points |r|^2 + lambda_z |z|_2), r the residual of the objective.
+
+    A task has converged when the norm of its gradient has fallen to the share `LEVEL` of the largest on its way, or
+    promises no more than that share of the loss within the length of its code.
 
     The loss is summed over tasks and averaged over points, and either acts on every number apart, so that the fit of a
     task does not depend on the tasks beside it.
@@ -68,21 +72,32 @@ class GradientDescent(Adaptation):
             return losses.detach(), gradient.contiguous()
 
         with frozen(inside):
-            codes, trace = self._descend(Recorded(with_gradient, self.steps), start.detach().to(self.dtype, copy=True))
+            codes, trace, steepest = self._descend(
+                Recorded(with_gradient, self.steps), start.detach().to(self.dtype, copy=True)
+            )
+            losses, gradient = with_gradient(codes)
+        slope = torch.linalg.vector_norm(gradient, dim=-1)
+        flat = slope * torch.linalg.vector_norm(codes, dim=-1) <= LEVEL * losses
         with torch.no_grad():
             codes = codes.to(start.dtype)
             trace.append(objective.loss(model, observations, codes))
-        return Fit(codes, torch.stack([losses.to(start.dtype) for losses in trace]))
+        return Fit(
+            codes,
+            torch.stack([losses.to(start.dtype) for losses in trace]),
+            converged=slope.isfinite() & ((slope <= LEVEL * steepest) | flat),
+        )
 
     def _descend(
         self, with_gradient: Callable[[Tensor], tuple[Tensor, ...]], codes: Tensor
-    ) -> tuple[Tensor, list[Tensor]]:
-        """Codes `[tasks, code]` after the steps, and the losses `[tasks]` before each of them."""
+    ) -> tuple[Tensor, list[Tensor], Tensor]:
+        """Codes `[tasks, code]` after the steps, the losses `[tasks]` before each, and the largest gradients' norms."""
         fused = codes.device.type in ("cpu", "cuda")
         optimizer, trace = self.optimizer([codes], lr=self.learning_rate, fused=fused), []
+        steepest = codes.new_zeros(len(codes))
         for step in range(self.steps):
             optimizer.param_groups[0]["lr"] = self.learning_rate * (1 + math.cos(math.pi * step / self.steps)) / 2
             losses, codes.grad = with_gradient(codes)
+            steepest = torch.maximum(steepest, torch.linalg.vector_norm(codes.grad, dim=-1))
             optimizer.step()
             trace.append(losses)
-        return codes, trace
+        return codes, trace, steepest

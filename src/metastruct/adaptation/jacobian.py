@@ -34,12 +34,14 @@ class Residual:
     Args:
         spread: of the codes `[code]`: its derivatives are differences over a small share of it, right to a third of
             the digits. None: they are exact.
+        weights: how much each residual counts in a cost, `[tasks, residuals]`, the roots; None where all do alike.
     """
 
     model: ModulatedModel
     objective: Objective
     observations: Observations
     spread: Tensor | None = None
+    weights: Tensor | None = None
 
     def __call__(self, codes: Tensor) -> Tensor:
         """r `[tasks, residuals]`."""
@@ -55,7 +57,10 @@ class Residual:
 
     def of(self, tasks: Tensor) -> Residual:
         """That of some tasks, which increase."""
-        return self if len(tasks) == len(self.observations) else replace(self, observations=self.observations.of(tasks))
+        if len(tasks) == len(self.observations):
+            return self
+        weights = None if self.weights is None else self.weights[tasks]
+        return replace(self, observations=self.observations.of(tasks), weights=weights)
 
     def with_jacobian(self, codes: Tensor) -> tuple[Tensor, Tensor]:
         """r `[tasks, residuals]` and its derivatives `[tasks, residuals, code]`, both detached.

@@ -12,13 +12,14 @@ from there would, its square; so the last step, and for most the only one on all
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 
 import torch
 from torch import Tensor
 
 from metastruct.adaptation.adaptation import Adaptation, Fit, Prior, frozen
-from metastruct.adaptation.gaussian import Quadratic, decrement, posterior, quadratic, solve
+from metastruct.adaptation.gaussian import Quadratic, decrement, judged, quadratic, solve
 from metastruct.adaptation.jacobian import Residual
 from metastruct.adaptation.screening import glimpse, screened
 from metastruct.data.observations import Observations
@@ -28,6 +29,12 @@ from metastruct.objectives.objective import Objective
 LARGEST_DAMPING = 1e12
 RENEWALS = 1  # of what whitens a residual that depends on the codes
 MANY = 0.75  # share of its points below which a task is fitted to few of them first
+ROUNDS = 5  # of weights of outliers
+NORMAL = 1.4826  # standard deviation by median absolute deviation
+WEIGHTS: dict[str, Callable[[Tensor], Tensor]] = {  # of a residual in standard deviations
+    "huber": lambda u: 1.345 / u.abs().clamp_min(1.345),
+    "student": lambda u: 5.0 / (4.0 + u.square()),  # four degrees of freedom
+}
 ROUGH = 3.0  # tolerance of the fit to few points, for those of all of them lie further from its minimum
 NEAR = 10.0  # standard deviations of the posterior within which a step is not damped at first
 
@@ -45,12 +52,22 @@ class LevenbergMarquardt(Adaptation):
         starts: training codes that are compared with the start; 0: begin at the start.
         screening: points of a task on which they are compared. A rough fit to twice as many comes first where a task
             has many more, for steps on few points are cheap.
+        robust: None, or how outliers lose weight, iteratively: "huber", or "student" of four degrees of freedom
+            (Holland and Welsch 1977). Their scale is that of the median residual of a task, if larger than expected.
 
     Source: Marquardt (1963), An algorithm for least-squares estimation of nonlinear parameters.
     """
 
-    def __init__(self, steps: int, tolerance: float = 0.1, damping: float = 1e-3, starts: int = 16, screening: int = 8):
-        self.steps, self.tolerance = steps, tolerance
+    def __init__(
+        self,
+        steps: int,
+        tolerance: float = 0.1,
+        damping: float = 1e-3,
+        starts: int = 16,
+        screening: int = 8,
+        robust: str | None = None,
+    ):
+        self.steps, self.tolerance, self.robust = steps, tolerance, robust
         self.damping, self.starts, self.screening = damping, starts, screening
 
     def fit(
@@ -71,17 +88,19 @@ class LevenbergMarquardt(Adaptation):
                 if len(many):
                     spread = prior.covariance.diagonal().sqrt()
                     rough = replace(residual, observations=few, spread=spread).of(many)
-                    codes[many] = self._fit(rough, codes[many], prior, ROUGH).codes
-            fit = self._fit(residual, codes, prior, self.tolerance)
-            for _ in range(RENEWALS):
-                renewed = objective.renewed(model, residual.observations, fit.codes)
-                if renewed is residual.observations:
+                    codes[many] = self._fit(rough, codes[many], prior, ROUGH)[0].codes
+            fit, at = self._fit(residual, codes, prior, self.tolerance)
+            for _ in range(ROUNDS if self.robust and prior is not None else RENEWALS):
+                renewed = replace(residual, observations=objective.renewed(model, residual.observations, fit.codes))
+                if self.robust and prior is not None:
+                    renewed = replace(renewed, weights=_weights(renewed, fit.codes, prior, WEIGHTS[self.robust]))
+                elif renewed.observations is residual.observations:
                     break
-                residual = replace(residual, observations=renewed)
-                fit = self._fit(residual, fit.codes.clone(), prior, self.tolerance)
-            return fit
+                residual = renewed
+                fit, at = self._fit(residual, fit.codes.clone(), prior, self.tolerance)
+            return judged(fit, at, residual, prior)
 
-    def _fit(self, residual: Residual, codes: Tensor, prior: Prior | None, tolerance: float) -> Fit:
+    def _fit(self, residual: Residual, codes: Tensor, prior: Prior | None, tolerance: float) -> tuple[Fit, Quadratic]:
         rough = residual.spread is not None  # differences take hardly longer than the residuals alone
         at = quadratic(residual, codes, prior)
         damping = torch.full_like(at.cost, self.damping)
@@ -108,7 +127,7 @@ class LevenbergMarquardt(Adaptation):
         if len(active):
             converged[active] = decrement(at.rows(active), prior)[1] <= tolerance
         trace += trace[-1:] * (self.steps + 1 - len(trace))
-        return Fit(codes, torch.stack(trace), posterior(at, prior), converged)
+        return Fit(codes, torch.stack(trace), converged=converged), at
 
     def _step(self, at: Quadratic, damping: Tensor, prior: Prior | None) -> tuple[Tensor, Tensor]:
         """Steps `[tasks, code]`, and how far the minimum is `[tasks]`."""
@@ -118,3 +137,12 @@ class LevenbergMarquardt(Adaptation):
             ridge = torch.diag_embed(damping[:, None] * at.curvature.diagonal(dim1=-2, dim2=-1))
             step = torch.where(careful[:, None], solve(at.curvature + ridge, -at.gradient), step)
         return step, distance
+
+
+def _weights(residual: Residual, codes: Tensor, prior: Prior, weight: Callable[[Tensor], Tensor]) -> Tensor:
+    """Roots of the weights `[tasks, residuals]`."""
+    values = residual(codes)
+    values = values * prior.weight(values)
+    there = torch.where(values != 0, values.abs(), torch.nan)
+    spread = (NORMAL * there.nanmedian(-1, keepdim=True).values).nan_to_num(nan=1.0).clamp_min(1.0)
+    return weight(values / spread).sqrt()

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from metastruct.adaptation.adaptation import Fit, Prior, frozen
-from metastruct.adaptation.error_bars import energy_difference, error_bar
+from metastruct.adaptation.error_bars import ONE_SIGMA, energy_difference, error_bar
 from metastruct.dynamics.folded import folded
 from metastruct.facts import providing
 from metastruct.integrators.integrator import Integrator
@@ -40,7 +40,8 @@ class Fields:
         fit = self.fit
         covariance = None if fit.covariance is None else fit.covariance[members]
         converged = None if fit.converged is None else fit.converged[members]
-        return replace(self, fit=Fit(fit.codes[members], fit.trace[:, members], covariance, converged))
+        agreement = None if fit.agreement is None else fit.agreement.of(members)
+        return replace(self, fit=Fit(fit.codes[members], fit.trace[:, members], covariance, converged, agreement))
 
     @cached_property
     def _factored(self) -> Updates:
@@ -72,15 +73,17 @@ class Fields:
         with torch.no_grad():
             return self.trained.model.dynamics.entropy(x, self.updates(x.shape[-2]))
 
-    def error_bar(self, x: Tensor, inputs: Tensor | None = None) -> tuple[Tensor, Tensor]:
-        """dx/dt and the standard deviation of its error, as x."""
+    def error_bar(self, x: Tensor, inputs: Tensor | None = None, level: float = ONE_SIGMA) -> tuple[Tensor, Tensor]:
+        """dx/dt and half the width of its error bar, as x; errors as of `covariance`."""
+        self._bars_exist()
         with frozen(self.trained.model):
-            return error_bar(self.trained.model, x, self.fit.codes, self.covariance, self.prior, _at(x, inputs))
+            return error_bar(self.trained.model, x, self.fit, self.prior, level, _at(x, inputs))
 
     def energy_difference(self, x: Tensor, y: Tensor) -> tuple[Tensor, Tensor]:
-        """E(x) - E(y) and the standard deviation of its error, `[members, points]`."""
+        """E(x) - E(y) and half the width of its error bar, `[members, points]`; errors as of `covariance`."""
+        self._bars_exist()
         with frozen(self.trained.model):
-            return energy_difference(self.trained.model, x, y, self.fit.codes, self.covariance, self.prior)
+            return energy_difference(self.trained.model, x, y, self.fit, self.prior)
 
     @property
     def covariance(self) -> Tensor:
@@ -89,12 +92,16 @@ class Fields:
         Raises:
             ValueError: there is none.
         """
+        self._bars_exist()
+        assert self.fit.covariance is not None
+        return self.fit.covariance
+
+    def _bars_exist(self) -> None:
         if self.fit.covariance is None:
             raise ValueError(
                 "error bars need the posterior of the code, which this adaptation does not have; adapt with "
                 f"{providing('adaptation', 'posterior')}"
             )
-        return self.fit.covariance
 
     def rollout(self, x: Tensor, times: Tensor, inputs: Tensor | None = None) -> Tensor:
         """`[members, points, times, state]`, driven by inputs `[times, input]` that are joined by straight lines."""

@@ -31,6 +31,8 @@ class Member:
         losses: support loss before each adaptation step and at the end, `[steps + 1]`.
         covariance: of the code's posterior `[code, code]`, or None after an adaptation that has none.
         converged: did the fit end at a minimum? None after an adaptation that does not know.
+        p_value: how often a member of the family leaves as large a residual; None without a posterior.
+        flags: what is wrong with it, in words; empty where nothing is.
     """
 
     def __init__(self, fields: Fields, model: Model):
@@ -39,6 +41,10 @@ class Member:
         self.code, self.losses = fit.codes[0].numpy(), fit.trace[:, 0].numpy()
         self.covariance = None if fit.covariance is None else fit.covariance[0].numpy()
         self.converged = None if fit.converged is None else bool(fit.converged[0])
+        agreement = fit.agreement
+        self.p_value = None if agreement is None else float(agreement.p_value[0])
+        told = {} if agreement is None else agreement.flags
+        self.flags = tuple(flag for flag, which in told.items() if which[0])
 
     @overload
     def vector_field(self, x: ArrayLike, std: Literal[False] = ..., inputs: ArrayLike | None = ...) -> Array: ...
@@ -47,7 +53,8 @@ class Member:
     def vector_field(
         self, x: ArrayLike, std: bool = False, inputs: ArrayLike | None = None
     ) -> Array | tuple[Array, Array]:
-        """dx/dt `[..., state]` at the states x `[..., state]`; with `std` also the standard deviation of its error.
+        """dx/dt `[..., state]` at the states x `[..., state]`; with `std` also that of its error,
+        half the width of a bar that holds the truth in 68 of 100 cases.
 
         The error bar holds what the observations left open of the code and what no code could explain in training. It
         is meant for states like those of the training data, not for an extrapolation.
@@ -63,6 +70,18 @@ class Member:
             mean, deviation = (values.numpy().reshape(shape) for values in self.fields.error_bar(points, driving))
             return mean, deviation
         return self.fields.vector_field(points, driving).numpy().reshape(shape)
+
+    def interval(self, x: ArrayLike, level: float = 0.95, inputs: ArrayLike | None = None) -> tuple[Array, Array]:
+        """Lower and upper ends `[..., state]` of bars that hold dx/dt at the states x as often as `level` says.
+
+        Raises:
+            ValueError: as of `vector_field`, or the level is not between 0 and 1.
+        """
+        if not 0 < level < 1:
+            raise ValueError(f"level must be between 0 and 1, got {level}")
+        (points, shape), driving = self._points(x), self._driving(inputs)
+        mean, half = (part.numpy().reshape(shape) for part in self._fields.error_bar(points, driving, level))
+        return mean - half, mean + half
 
     def energy(self, x: ArrayLike) -> Array:
         """The learned energy `[...]` at the states x `[..., state]`, up to a constant; constant along rollouts.

@@ -28,6 +28,8 @@ class Members(Sequence[Member]):
         losses: support loss of each before each adaptation step and at the end, `[members, steps + 1]`.
         covariances: of the codes' posteriors `[members, code, code]`, or None after an adaptation that has none.
         converged: which fits ended at a minimum `[members]`; None after an adaptation that does not know.
+        p_values: as of `Member`, `[members]`; None after an adaptation without a posterior.
+        flags: what may be wrong, in words, and with which members `[members]`.
     """
 
     def __init__(self, fields: Fields, model: Model):
@@ -36,6 +38,10 @@ class Members(Sequence[Member]):
         self.codes, self.losses = fit.codes.numpy(), fit.trace.mT.numpy()
         self.covariances = None if fit.covariance is None else fit.covariance.numpy()
         self.converged = None if fit.converged is None else fit.converged.numpy()
+        agreement = fit.agreement
+        self.p_values = None if agreement is None else agreement.p_value.numpy()
+        told = {} if agreement is None else agreement.flags
+        self.flags = {flag: which.numpy() for flag, which in told.items()}
 
     def save(self, path: str | Path) -> Path:
         """Write them into a file NAME.safetensors that needs no run; `metastruct.load_members` reads it anywhere.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
@@ -14,10 +15,11 @@ from omegaconf import DictConfig, OmegaConf
 from torch import Tensor
 
 from metastruct.adaptation.adaptation import Adaptation, Fit, Prior
+from metastruct.adaptation.agreement import Agreement
 from metastruct.api.fields import Fields
 from metastruct.api.member import Member
 from metastruct.api.members import Members
-from metastruct.api.numbers import pieces_of
+from metastruct.api.numbers import floats, pieces_of
 from metastruct.assembly import component
 from metastruct.data.family import Family
 from metastruct.data.observations import ESTIMATED, whole
@@ -31,7 +33,8 @@ from metastruct.validation import adapted_by, best_adaptation
 
 TOGETHER = 16_384  # points of a batched fit: its memory stays below a few hundred megabytes
 NAMES = {"derivatives": "dxdt", "times": "times", "inputs": "inputs"}  # of the parts that an objective reads
-PARTS = ("states", *NAMES.values())
+PARTS = ("states", *NAMES.values(), "noise", "dxdt_noise")
+SHOWN = 5  # members that a warning names
 
 
 class Model:
@@ -60,6 +63,8 @@ class Model:
         *,
         times: ArrayLike | Sequence[ArrayLike] | None = None,
         inputs: ArrayLike | Sequence[ArrayLike] | None = None,
+        noise: ArrayLike | None = None,
+        dxdt_noise: ArrayLike | None = None,
         **settings: Any,
     ) -> Member:
         """Fit the code of one new member to observations of it; the network itself does not change.
@@ -71,14 +76,19 @@ class Model:
                 these that the model allows. The first two come with error bars.
             times: when they were seen, `[points]` or a list of such; where the objective asks for it.
             inputs: what drove the member then, `[points, input]` or a list of such; where the model is driven.
+            noise, dxdt_noise: standard deviation of the errors of the states and of their derivatives, `[state]` or one
+                number for all. None: estimated from each trajectory where `times` are given, else that of the training.
             settings: overrides of its settings, such as `steps=100`, or `learning_rate=0.01` of "gradient".
 
         Raises:
             ValueError: a shape is wrong, a number is not finite, there is no observation, or a setting or an
                 adaptation is unknown or does not go with the model.
         """
-        observed = self._observed(states, dxdt, times, inputs)
-        return Members(self._fields([observed], self._adaptation(adaptation, settings)), self)[0]
+        observed = self._observed(states, dxdt, times, inputs, noise, dxdt_noise)
+        member = Members(self._fields([observed], self._adaptation(adaptation, settings)), self)[0]
+        for flag in member.flags:
+            warnings.warn(flag, stacklevel=2)
+        return member
 
     def adapt_many(
         self,
@@ -89,7 +99,8 @@ class Model:
         """Fit the codes of many new members, each as `adapt` does it, in batches of members of about the same size.
 
         Args:
-            observations: of each member `(states, dxdt)`, or a mapping of `states`, `dxdt`, `times`, `inputs`.
+            observations: of each member `(states, dxdt)`, or a mapping of `states`, `dxdt`, `times`, `inputs`, `noise`,
+                `dxdt_noise`.
             adaptation, settings: as of `adapt`, for all.
 
         Raises:
@@ -103,7 +114,12 @@ class Model:
                 raise ValueError(f"member {number}: {error}") from None
         if not members:
             raise ValueError("adapt_many needs the observations of at least one member, got none")
-        return Members(self._fields(members, chosen), self)
+        fitted = Members(self._fields(members, chosen), self)
+        for flag, which in fitted.flags.items():
+            if count := int(which.sum()):
+                numbers = ", ".join(map(str, np.flatnonzero(which)[:SHOWN])) + (", ..." if count > SHOWN else "")
+                warnings.warn(f"{count} of {len(which)} members ({numbers}): {flag}", stacklevel=2)
+        return fitted
 
     def update(self, member: Member, observed: Mapping[str, Any], forgetting: float, adaptation: str | None) -> Member:
         """What more observations make of a member, as `Member.update` says."""
@@ -183,7 +199,15 @@ class Model:
             self._adaptations[key] = component(adapted_by(self._cfg, name, plain).adaptation)
         return self._adaptations[key]
 
-    def _observed(self, states: Any, dxdt: Any = None, times: Any = None, inputs: Any = None) -> Observed:
+    def _observed(
+        self,
+        states: Any,
+        dxdt: Any = None,
+        times: Any = None,
+        inputs: Any = None,
+        noise: Any = None,
+        dxdt_noise: Any = None,
+    ) -> Observed:
         """Observations of one member as trajectories, whose borders the objective keeps."""
         arrays = {"states": states, "dxdt": dxdt, "times": times, "inputs": inputs}
         for part in self._objective.reads:
@@ -201,10 +225,25 @@ class Model:
             if [len(piece) for piece in pieces] != counts:
                 other = [len(piece) for piece in pieces]
                 raise ValueError(f"states and {name} must have as many points, got {counts} and {other}")
+        levels = [
+            self._level(value, name, label, times is None)
+            for value, name, label in ((noise, "noise", "noise"), (dxdt_noise, "derivative_noise", "dxdt_noise"))
+        ]
         parts.setdefault("times", [np.arange(count, dtype=float) for count in counts])
         columns = [parts.get(name, [None] * len(counts)) for name in ("times", "states", "dxdt", "inputs")]
         every: list[tuple[Any, ...]] = [*zip(*columns, strict=True)]
-        return Observed(tuple(Trajectory(*one) for one in every if len(one[0])))
+        return Observed(tuple(Trajectory(*one, *levels) for one in every if len(one[0])))
+
+    def _level(self, value: Any, name: str, label: str, scattered: bool) -> np.ndarray | None:
+        """Noise of each component, or None where a trajectory tells of it; points without an order tell nothing."""
+        if value is None:
+            return self._objective.level(name, self.state_dim) if scattered else None
+        levels = floats(value, f"{label} must be one number or {self.state_dim} numbers")
+        if levels.shape not in ((), (1,), (self.state_dim,)) or not np.isfinite(levels).all() or (levels < 0).any():
+            raise ValueError(
+                f"{label} must be one or {self.state_dim} standard deviations, finite and not negative, got {value}"
+            )
+        return np.broadcast_to(levels, (self.state_dim,)).astype(float)
 
     def _fields(self, members: Sequence[Observed], adaptation: Adaptation) -> Fields:
         """All of them adapted, those of about the same size together; none depends on the others."""
@@ -255,4 +294,6 @@ def joined(fits: Sequence[Fit], order: Sequence[int]) -> Fit:
         parts = [getattr(fit, name) for fit in fits]
         return None if parts[0] is None else torch.cat(parts, axis).index_select(axis, back)
 
-    return Fit(gathered("codes"), gathered("trace", 1), gathered("covariance"), gathered("converged"))
+    agreements = [fit.agreement for fit in fits if fit.agreement is not None]
+    agreement = Agreement.joined(agreements).of(back) if agreements else None
+    return Fit(gathered("codes"), gathered("trace", 1), gathered("covariance"), gathered("converged"), agreement)

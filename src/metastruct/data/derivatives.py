@@ -66,6 +66,11 @@ def with_derivatives(members: Sequence[Member], how: str | None) -> tuple[Member
         return tuple(members)
     estimate = ESTIMATES[how]
     return tuple(
-        replace(member, trajectories=tuple(replace(one, derivatives=estimate(one)) for one in member.trajectories))
+        replace(
+            member,
+            trajectories=tuple(
+                replace(one, derivatives=estimate(one), derivative_noise=None) for one in member.trajectories
+            ),
+        )
         for member in members
     )

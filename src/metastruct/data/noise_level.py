@@ -25,24 +25,31 @@ FEWEST = 8.0  # differences, as many as independent ones, from which a variance 
 CERTAIN = 2.0  # standard errors by which a higher order must be lower to be taken
 
 
-def noise_levels(members: Sequence[Member]) -> Array:
+NAMES = {"states": "noise", "derivatives": "derivative_noise"}  # where it is given
+
+
+def noise_levels(members: Sequence[Member], part: str = "states") -> Array:
     """Standard deviation of the noise `[members, state]`: as it is known, else estimated from each member's own.
 
     A member that is seen too little has that of all members together; nothing is left where nobody is seen enough.
+
+    Args:
+        part: what it is of, "states" or "derivatives".
     """
+    given_as = NAMES[part]
     size = members[0].trajectories[0].states.shape[1]
     sums, counts = np.zeros((2, len(members), len(ORDERS), size))
     for number, member in enumerate(members):
         for one in member.trajectories:
             for place, order in enumerate(ORDERS):
-                if len(one) > order and one.noise is None:
-                    squares = differences(one.times, one.states, order) ** 2
+                if len(one) > order and getattr(one, given_as) is None:
+                    squares = differences(one.times, getattr(one, part), order) ** 2
                     sums[number, place] += squares.sum(0)
                     counts[number, place] += len(squares) / excess(order)
     pooled = _chosen(sums.sum(0), counts.sum(0))
     levels = np.stack([_chosen(*pair, pooled) for pair in zip(sums, counts, strict=True)])
     for number, member in enumerate(members):
-        given = [one.noise for one in member.trajectories if one.noise is not None]
+        given = [level for one in member.trajectories if (level := getattr(one, given_as)) is not None]
         if given:
             levels[number] = np.sqrt(np.mean(np.square(given), axis=0))
     return levels

@@ -22,7 +22,12 @@ from metastruct.data.trajectory import Array, Member, check_alike
 from metastruct.data.units import Units
 
 PARTS = ("states", "derivatives", "inputs", "times")
-ESTIMATED = ("noise", "smooth", "crude_law")  # what follows from the others, where somebody asks for it
+ESTIMATED = (
+    "noise",
+    "derivative_noise",
+    "smooth",
+    "crude_law",
+)  # what follows from the others, where somebody asks for it
 
 
 @dataclass(frozen=True)
@@ -36,6 +41,7 @@ class Observations:
         times: t `[..., tasks, points, 1]` since the first instant of the trajectory, so that single precision holds
             them; None where nobody asks for them.
         noise: standard deviation of the errors of the states, as they; given, else estimated. None as of the times.
+        derivative_noise: the same of the derivatives.
         smooth: the states, smoothed as that noise wants it. None as of the times.
         crude_law: df/dx `[..., tasks, points, state * state]` of a polynomial law of each member. None as of the times.
         operator: what an objective made of all this, once and for all `[..., tasks, points, n]`, as `Objective.renewed`
@@ -48,6 +54,7 @@ class Observations:
     inputs: Tensor | None = None
     times: Tensor | None = None
     noise: Tensor | None = None
+    derivative_noise: Tensor | None = None
     smooth: Tensor | None = None
     crude_law: Tensor | None = None
     operator: Tensor | None = None
@@ -124,12 +131,19 @@ class Recordings:
 
     def _part(self, name: str) -> Tensor | None:
         if name in ESTIMATED and name not in self.parts:
-            rows = {"noise": self._noise_rows, "smooth": lambda: self.smooth, "crude_law": self._crude_law}[name]
+            if name == "derivative_noise" and "derivatives" not in self.parts:
+                return None
+            rows = {
+                "noise": lambda: self._level_rows(self.noise),
+                "derivative_noise": lambda: self._level_rows(self.derivative_noise),
+                "smooth": lambda: self.smooth,
+                "crude_law": self._crude_law,
+            }[name]
             self.parts[name] = self._rows(rows())
         return self.parts.get(name)
 
-    def _noise_rows(self) -> list[Array]:
-        pairs = zip(self.members, self.noise, strict=True)
+    def _level_rows(self, levels: Array) -> list[Array]:
+        pairs = zip(self.members, levels, strict=True)
         return [np.tile(noise, (len(one), 1)) for member, noise in pairs for one in member.trajectories]
 
     def _crude_law(self) -> list[Array]:
@@ -143,6 +157,11 @@ class Recordings:
     def noise(self) -> Array:
         """Standard deviation of the errors of the states `[members, state]`."""
         return noise_levels(self.members)
+
+    @cached_property
+    def derivative_noise(self) -> Array:
+        """Standard deviation of the errors of the derivatives `[members, state]`."""
+        return noise_levels(self.members, "derivatives")
 
     @cached_property
     def smooth(self) -> list[Array]:

@@ -73,10 +73,10 @@ class Simulated(Source):
         train, test = simulation("train", train_tasks), simulation("test", test_tasks)
         spreads = spread(train)
         derived = observed is None
-        clean = _seen(train.members, 0.0, spreads[0], trajectories, derived or derivatives is not None)
+        clean = seen(train.members, 0.0, spreads, trajectories, derived or derivatives is not None)
         self._clean = clean if noise else None
         splits = [
-            _seen(noisy(each, spreads, noise, seed, SPLITS[name], count).members, noise, spreads[0], count, derived)
+            seen(noisy(each, spreads, noise, seed, SPLITS[name], count).members, noise, spreads, count, derived)
             for name, each, count in (("train", train, trajectories), ("test", test, support_trajectories))
         ]
         super().__init__(
@@ -130,13 +130,20 @@ class Simulated(Source):
         return self.split(self.train[:-count], test)
 
 
-def _seen(members: Sequence[Member], noise: float, spread: Array, count: int, derived: bool) -> tuple[Member, ...]:
+def seen(
+    members: Sequence[Member], noise: float, spreads: tuple[Array, Array], count: int, derived: bool
+) -> tuple[Member, ...]:
     """The members with what is known of their noise, in the first trajectories of each; without derivatives or with."""
     return tuple(
         replace(
             member,
             trajectories=tuple(
-                replace(one, noise=noise * spread * (number < count), derivatives=one.derivatives if derived else None)
+                replace(
+                    one,
+                    noise=noise * spreads[0] * (number < count),
+                    derivatives=one.derivatives if derived else None,
+                    derivative_noise=noise * spreads[1] * (number < count),
+                )
                 for number, one in enumerate(member.trajectories)
             ),
         )

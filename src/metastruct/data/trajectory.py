@@ -21,6 +21,7 @@ class Trajectory:
         derivatives: dx/dt `[instants, state]`, where somebody knows it.
         inputs: u `[instants, input]`, where the member is driven.
         noise: standard deviation of the errors of the states `[state]`, where somebody knows it.
+        derivative_noise: that of the errors of the derivatives `[state]`, where somebody knows it.
 
     Raises:
         ValueError: there is no instant, two of them do not have the same instants, a number is not finite, or the times
@@ -32,6 +33,7 @@ class Trajectory:
     derivatives: Array | None = None
     inputs: Array | None = None
     noise: Array | None = None
+    derivative_noise: Array | None = None
 
     def __post_init__(self) -> None:
         if np.ndim(self.times) != 1 or not len(self.times):
@@ -56,13 +58,15 @@ class Trajectory:
                 f"derivatives must have the shape {list(self.states.shape)} of the states, "
                 f"got {list(self.derivatives.shape)}"
             )
-        if self.noise is not None and (
-            np.shape(self.noise) != self.states.shape[1:] or not np.isfinite(self.noise).all() or (self.noise < 0).any()
-        ):
-            raise ValueError(
-                f"noise must be {self.states.shape[1]} standard deviations, finite and not negative, one for each "
-                f"component of the states, got {self.noise}"
-            )
+        for name in ("noise", "derivative_noise"):
+            levels = getattr(self, name)
+            if levels is not None and (
+                np.shape(levels) != self.states.shape[1:] or not np.isfinite(levels).all() or (levels < 0).any()
+            ):
+                raise ValueError(
+                    f"{name} must be {self.states.shape[1]} standard deviations, finite and not negative, one for each "
+                    f"component of the states, got {levels}"
+                )
         if not (np.diff(self.times) > 0).all() or not np.isfinite(self.times).all():
             raise ValueError("times of a trajectory must increase")
 

@@ -169,13 +169,14 @@ class Fitted:
             return values / dynamics.derivative_std.cpu().numpy()
         return (values - dynamics.state_mean.cpu().numpy()) / dynamics.state_std.cpu().numpy()
 
-    def error_bars(self, x: Array, inputs: Array | None = None) -> tuple[Array, Array]:
-        """dx/dt of the adapted members at x, and the standard deviation of its error, all `[tasks, points, state]`.
+    def error_bars(self, x: Array, level: float, inputs: Array | None = None) -> tuple[Array, Array]:
+        """dx/dt of the adapted members at x, and half the width of its error bar, all `[tasks, points, state]`.
 
         It holds what the support left open of the code, and what no code explains of dx/dt as far as the residual of
         the objective is one of dx/dt; of another residual it says nothing.
 
         Args:
+            level: how often a bar holds the truth.
             inputs: what drives the members there, `[tasks, points, input]`.
 
         Raises:
@@ -185,8 +186,8 @@ class Fitted:
         if fit.covariance is None or learned.prior is None:
             raise ValueError(f"error bars need an adaptation with a posterior, got {type(self.adaptation).__name__}")
         driving = None if inputs is None else self._tensor(inputs)
-        mean, std = error_bar(learned.model, self._tensor(x), fit.codes, fit.covariance, learned.prior, driving)
-        return mean.cpu().numpy(), std.cpu().numpy()
+        mean, half = error_bar(learned.model, self._tensor(x), fit, learned.prior, level, driving)
+        return mean.cpu().numpy(), half.cpu().numpy()
 
     def _of_members(self, potential: Callable[[Tensor, Updates], Tensor], x: Array) -> Array:
         with torch.no_grad():

@@ -29,8 +29,9 @@ class Evaluation:
 
     `values` holds one `[tasks]` array for each (metric, component), the component being empty for the whole state.
     `domains` names the family of each task, `diverged` says which rollouts left, `[tasks]`, None where no metric asked
-    for rollouts, `converged` which fits ended at a minimum, `[tasks]`, None where the adaptation does not know;
-    `seconds` is the wall time of each phase, `adapted` what was measured.
+    for rollouts, `converged` which fits ended at a minimum and `flagged` which members do not agree with those of
+    training, `[tasks]`, None where the adaptation does not know; `seconds` is the wall time of each phase, `adapted`
+    what was measured.
     """
 
     adapted: Adapted
@@ -38,6 +39,7 @@ class Evaluation:
     values: dict[tuple[str, str], Array] = field(default_factory=dict)
     diverged: Array | None = None
     converged: Array | None = None
+    flagged: Array | None = None
     seconds: dict[str, float] = field(default_factory=dict)
 
 
@@ -61,6 +63,8 @@ def evaluate(
         result.diverged = adapted.diverged
     converged = adapted.fit.converged
     result.converged = None if converged is None else converged.cpu().numpy()
+    agreement = adapted.fit.agreement
+    result.flagged = None if agreement is None else agreement.flagged.cpu().numpy()
     result.seconds = adapted.seconds | {"metrics": time.perf_counter() - began - sum(adapted.seconds.values())}
     return result
 

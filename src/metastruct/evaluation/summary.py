@@ -24,7 +24,8 @@ def records(evaluation: Evaluation, **settings: Any) -> list[Record]:
 def summary(evaluation: Evaluation) -> dict[str, Any]:
     """Mean, deviation and median over the test tasks; diverged tasks are counted and left out of the means.
 
-    Tasks whose fit did not end at a minimum are counted, too, where the adaptation knows.
+    Tasks whose fit did not end at a minimum are counted, too, and those that do not agree with the training tasks,
+    where the adaptation knows.
 
     First the metrics that stand in every summary, empty where they were not measured, then the others by name. Where
     the tasks are of several domains, `domains` holds the same for each of them.
@@ -32,6 +33,8 @@ def summary(evaluation: Evaluation) -> dict[str, Any]:
     whole = {metric: values for (metric, component), values in evaluation.values.items() if not component}
     converged = evaluation.converged
     result: dict[str, Any] = {"unconverged_tasks": None if converged is None else int((~converged).sum())}
+    flagged = evaluation.flagged
+    result["flagged_tasks"] = None if flagged is None else int(flagged.sum())
     result |= _of(whole, evaluation.diverged)
     names = list(dict.fromkeys(evaluation.domains))
     if len(names) > 1:

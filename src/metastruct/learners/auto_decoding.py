@@ -19,6 +19,7 @@ from torch import Tensor, nn
 from torch.optim import Optimizer
 
 from metastruct.data.batches import Batches
+from metastruct.learners.calibration import calibrated
 from metastruct.learners.learner import Learner, own_gradients
 from metastruct.optimizers.residuals import Residuals
 from metastruct.recording import Recorded
@@ -50,6 +51,8 @@ class AutoDecoding(Learner):
         **frame: Any,
     ):
         super().__init__(**frame)
+        given, recordings = frame["objective"], frame["recordings"]
+        self.noisy = (given, recordings) if given.noisy(recordings) else None
         self.joint, self.reset = schedule == "joint", codes == "reset"
         self.inner_steps = inner_steps
         self.task_batch = min(task_batch, self.tasks)
@@ -168,6 +171,16 @@ class AutoDecoding(Learner):
             total = total + (squares * valid[..., None]).sum((-3, -2))
             number += int(valid.sum())
         return (total / number).clamp_min(0)
+
+    def results(self) -> list[dict[str, Any]]:
+        results = super().results()
+        if self.noisy is None:
+            return results
+        sound = [result["diverged_at"] is None for result in results]
+        return [
+            calibrated(result, self.model, *self.noisy) if good else result
+            for result, good in zip(results, sound, strict=True)
+        ]
 
     def diagnostics(self) -> dict[str, float]:
         spread = float(self.codes.detach().std(-2, correction=0).mean())

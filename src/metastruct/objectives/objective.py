@@ -47,6 +47,14 @@ class Objective(ABC):
         """As it was settled, after a training whose codes left the variances `[components]`."""
         return self
 
+    def noisy(self, recordings: Recordings) -> bool:
+        """Do observations have errors that are no misfit, but in what a training leaves of its residual?"""
+        return False
+
+    def level(self, name: str, state_dim: int) -> np.ndarray | None:
+        """The noise that training members showed `[state]`, "noise" or "derivative_noise"; None where nobody asked."""
+        return None
+
     def described(self) -> str | None:
         """What was chosen, for people."""
         return None
@@ -114,7 +122,19 @@ class Objective(ABC):
         """
         return noise.new_zeros(state_dim)
 
+    def noise_share(self, observations: Observations, residual: Tensor) -> Tensor:
+        """Share of the observations' noise in the variance of each residual, as the residual; the rest is misfit."""
+        return residual.new_zeros(residual.shape)
+
     def loss(self, model: ModulatedModel, observations: Observations, codes: Tensor | None) -> Tensor:
         """Sum of r^2 over the components, mean over the points of a task, one value a task, `[..., tasks]`."""
         residual = self.residual(model, observations, codes)
         return (residual * residual).sum(-1) / observations.count
+
+
+def of_noise(observations: Observations, residual: Tensor) -> Tensor:
+    """All of the variance of each residual where a task is observed with noise of the states, else nothing."""
+    noise = observations.noise
+    if noise is None:
+        return residual.new_zeros(residual.shape)
+    return (noise.flatten(-2).amax(-1, keepdim=True) > 0).to(residual).expand_as(residual)

@@ -24,7 +24,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from metastruct.objectives.objective import Objective
+from metastruct.objectives.objective import Objective, of_noise
 
 if TYPE_CHECKING:
     from metastruct.data.observations import Observations, Recordings
@@ -80,6 +80,9 @@ class Rollout(Objective):
 
     def likelihood(self, noise: Tensor) -> Tensor:
         return torch.ones_like(noise)
+
+    def noise_share(self, observations: Observations, residual: Tensor) -> Tensor:
+        return of_noise(observations, residual)
 
     def renewed(self, model: ModulatedModel, observations: Observations, codes: Tensor) -> Observations:
         """With the sensitivities at these codes, which the starts are fitted by."""

@@ -21,7 +21,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from metastruct.objectives.objective import Objective
+from metastruct.objectives.objective import Objective, of_noise
 from metastruct.objectives.test_functions import weights
 from metastruct.objectives.whitening import Windows
 from metastruct.objectives.width import half_width
@@ -130,6 +130,9 @@ class Weak(Objective):
 
     def likelihood(self, noise: Tensor) -> Tensor:
         return torch.ones_like(noise)
+
+    def noise_share(self, observations: Observations, residual: Tensor) -> Tensor:
+        return of_noise(observations, residual)
 
     def whitened_recordings(self, recordings: Recordings) -> tuple[dict[str, Tensor], Tensor, np.ndarray]:
         """Nodes of all windows with their operators, the first of each window, and windows of each task."""
