@@ -38,7 +38,7 @@ from metastruct.systems.system import Array, System
 ROOT = Path(__file__).resolve().parents[1]
 FOLDER = ROOT / "outputs" / "reference" / "coverage"
 NOISES, SHOTS, LEVELS = (0.0, 0.01, 0.05, 0.2), (2, 10, 50, 200), (0.5, 0.8, 0.95)
-SPLIT, SUPPORT, EVERY, TRIALS, STEP = 5, 5, 10, 100, 1e-5
+SPLIT, SUPPORT, EVERY, TRIALS, STEP = 11, 5, 10, 100, 1e-5  # 5: those by which the constants of `agreement` were chosen
 WORDS = (
     "system=pendulum",
     "modulation=svd",
