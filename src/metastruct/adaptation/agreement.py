@@ -107,17 +107,17 @@ def agreement(residual: Residual, values: Tensor, codes: Tensor, covariance: Ten
         valid = valid * residual.weights.square()
     noise = objective.noise_share(observations, u)
     n = valid.sum(-1).clamp_min(1.0)
-    taken = (codes.shape[-1] - (covariance * prior.precision).sum((-2, -1))).clamp_min(0.0)
-    left = (n - taken).clamp_min(0.0)
+    parameters = (codes.shape[-1] - (covariance * prior.precision).sum((-2, -1))).clamp_min(0.0)
+    left = (n - parameters).clamp_min(0.0)
     u = torch.where(u.isfinite(), u, torch.finfo(u.dtype).max ** 0.25) * (n / left.clamp_min(0.5))[:, None]
     scale = ((u * valid).sum(-1) / n).clamp_min(1.0)
     before, expected = _law(torch.as_tensor(hull(codes, prior)).to(u))
-    known = left / n
+    portion = left / n
     for _ in range(ROUNDS):
         variance = noise + (1 - noise) * scale[:, None]
         weight = valid * ((1 - noise) / variance).square()
         share = (weight.sum(-1) / n).sqrt() * scale
-        trust = (weight * scale[:, None].square()).sum(-1).clamp_max(INDEPENDENT) * known
+        trust = (weight * scale[:, None].square()).sum(-1).clamp_max(INDEPENDENT) * portion
         total = weight.sum(-1)
         raw = (weight * (u - noise) / (1 - noise).clamp_min(1e-12)).sum(-1) / total.clamp_min(1e-30)
         scale = (before * expected + trust * torch.where(total > 0, raw, 1.0).clamp_min(0.0)) / (before + trust)

@@ -125,5 +125,5 @@ def judged(fit: Fit, at: Quadratic, residual: Residual, prior: Prior | None) -> 
     covariance = posterior(at, prior)
     if prior is None or covariance is None:
         return fit
-    told = agreement(residual, residual(fit.codes), fit.codes, covariance, prior)
-    return replace(fit, covariance=posterior(at, prior, told.inflation), agreement=told)
+    verdict = agreement(residual, residual(fit.codes), fit.codes, covariance, prior)
+    return replace(fit, covariance=posterior(at, prior, verdict.inflation), agreement=verdict)

@@ -40,7 +40,7 @@ class Fields:
         fit = self.fit
         covariance = None if fit.covariance is None else fit.covariance[members]
         converged = None if fit.converged is None else fit.converged[members]
-        agreement = None if fit.agreement is None else fit.agreement.of(members)
+        agreement = None if fit.agreement is None else fit.agreement.of(members)  # type: ignore[arg-type]
         return replace(self, fit=Fit(fit.codes[members], fit.trace[:, members], covariance, converged, agreement))
 
     @cached_property

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, overload
 
@@ -43,8 +44,8 @@ class Member:
         self.converged = None if fit.converged is None else bool(fit.converged[0])
         agreement = fit.agreement
         self.p_value = None if agreement is None else float(agreement.p_value[0])
-        told = {} if agreement is None else agreement.flags
-        self.flags = tuple(flag for flag, which in told.items() if which[0])
+        flags = {} if agreement is None else agreement.flags
+        self.flags = tuple(flag for flag, which in flags.items() if which[0])
 
     @overload
     def vector_field(self, x: ArrayLike, std: Literal[False] = ..., inputs: ArrayLike | None = ...) -> Array: ...
@@ -80,7 +81,7 @@ class Member:
         if not 0 < level < 1:
             raise ValueError(f"level must be between 0 and 1, got {level}")
         (points, shape), driving = self._points(x), self._driving(inputs)
-        mean, half = (part.numpy().reshape(shape) for part in self._fields.error_bar(points, driving, level))
+        mean, half = (part.numpy().reshape(shape) for part in self.fields.error_bar(points, driving, level))
         return mean - half, mean + half
 
     def energy(self, x: ArrayLike) -> Array:
@@ -191,7 +192,7 @@ class Member:
         driving = self._driving(inputs, len(instants))
         clock = torch.from_numpy(instants)
         signal = None if driving is None else Signal(clock, driving)
-        fitted = fields.trained.model, fields.fit.codes, fields.covariance, fields.prior
+        fitted = fields.trained.model, replace(fields.fit, covariance=fields.covariance), fields.prior
         deviation = spread(*fitted, points, clock, fields.integrator.step_size, signal, error)
         return path, deviation.numpy().reshape(path.shape)
 

@@ -40,8 +40,8 @@ class Members(Sequence[Member]):
         self.converged = None if fit.converged is None else fit.converged.numpy()
         agreement = fit.agreement
         self.p_values = None if agreement is None else agreement.p_value.numpy()
-        told = {} if agreement is None else agreement.flags
-        self.flags = {flag: which.numpy() for flag, which in told.items()}
+        flags = {} if agreement is None else agreement.flags
+        self.flags = {flag: which.numpy() for flag, which in flags.items()}
 
     def save(self, path: str | Path) -> Path:
         """Write them into a file NAME.safetensors that needs no run; `metastruct.load_members` reads it anywhere.

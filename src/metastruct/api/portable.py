@@ -10,11 +10,12 @@ import hashlib
 import json
 import math
 from collections.abc import Mapping
-from dataclasses import replace
+from dataclasses import fields, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from metastruct.adaptation.adaptation import Fit
+from metastruct.adaptation.agreement import Agreement
 from metastruct.model_file import FLOATS, Foreign
 from metastruct.run import Run, configuration_in
 from metastruct.runs.files import write_atomically
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
     from metastruct.api.members import Members
 
 FORMAT = "metastruct members 1"
+AGREEMENT = tuple(part.name for part in fields(Agreement))
 SUFFIX = ".safetensors"
 Tensors = dict[str, "torch.Tensor"]
 
@@ -51,6 +53,8 @@ def write(members: Members | Member, path: str | Path) -> Path:
     tensors |= {"training.codes": trained.codes, "fit.codes": fit.codes, "fit.trace": fit.trace}
     optional = {"training.noise": trained.noise, "fit.covariance": fit.covariance, "fit.converged": fit.converged}
     tensors |= {name: value for name, value in optional.items() if value is not None}
+    if fit.agreement is not None:
+        tensors |= {f"fit.{name}": getattr(fit.agreement, name) for name in AGREEMENT}
     tensors = {name: value.detach().cpu().contiguous().clone() for name, value in tensors.items()}
     text = {
         "format": FORMAT,
@@ -175,7 +179,7 @@ def _fit(tensors: Tensors, code_dim: int) -> Fit:
         "fit.trace": (*tensors["fit.trace"].shape[:1], len(codes)) if "fit.trace" in tensors else (),
         "fit.covariance": (len(codes), code_dim, code_dim),
         "fit.converged": (len(codes),),
-    }
+    } | {f"fit.{name}": (len(codes),) for name in AGREEMENT}
     for name, values in tensors.items():
         if not name.startswith("fit."):
             continue
@@ -184,7 +188,9 @@ def _fit(tensors: Tensors, code_dim: int) -> Fit:
             raise Foreign(f"holds {name[:80]!r} of another kind or shape than a fit has")
         if name != "fit.trace" and values.is_floating_point() and not values.isfinite().all():
             raise Foreign(f"holds numbers in {name!r} that are not finite")
+    parts = [tensors.get(f"fit.{name}") for name in AGREEMENT]
     if "fit.trace" not in tensors:
         raise Foreign("must hold the losses of its fit")
     covariance = tensors.get("fit.covariance")
-    return Fit(codes, tensors["fit.trace"], covariance, tensors.get("fit.converged"))
+    agreement = None if any(part is None for part in parts) else Agreement(*parts)  # type: ignore[arg-type]
+    return Fit(codes, tensors["fit.trace"], covariance, tensors.get("fit.converged"), agreement)

@@ -25,9 +25,6 @@ FEWEST = 8.0  # differences, as many as independent ones, from which a variance 
 CERTAIN = 2.0  # standard errors by which a higher order must be lower to be taken
 
 
-NAMES = {"states": "noise", "derivatives": "derivative_noise"}  # where it is given
-
-
 def noise_levels(members: Sequence[Member], part: str = "states") -> Array:
     """Standard deviation of the noise `[members, state]`: as it is known, else estimated from each member's own.
 
@@ -36,7 +33,7 @@ def noise_levels(members: Sequence[Member], part: str = "states") -> Array:
     Args:
         part: what it is of, "states" or "derivatives".
     """
-    given_as = NAMES[part]
+    given_as = {"states": "noise"}.get(part, "derivative_noise")
     size = members[0].trajectories[0].states.shape[1]
     sums, counts = np.zeros((2, len(members), len(ORDERS), size))
     for number, member in enumerate(members):
@@ -49,9 +46,9 @@ def noise_levels(members: Sequence[Member], part: str = "states") -> Array:
     pooled = _chosen(sums.sum(0), counts.sum(0))
     levels = np.stack([_chosen(*pair, pooled) for pair in zip(sums, counts, strict=True)])
     for number, member in enumerate(members):
-        given = [level for one in member.trajectories if (level := getattr(one, given_as)) is not None]
-        if given:
-            levels[number] = np.sqrt(np.mean(np.square(given), axis=0))
+        explicit = [level for one in member.trajectories if (level := getattr(one, given_as)) is not None]
+        if explicit:
+            levels[number] = np.sqrt(np.mean(np.square(explicit), axis=0))
     return levels
 
 

@@ -149,8 +149,8 @@ class Recordings:
     def _crude_law(self) -> list[Array]:
         rows, smooth = list[Array](), iter(self.smooth)
         for member in self.members:
-            own = [next(smooth) for _ in member.trajectories]
-            rows += [df.reshape(len(df), -1) for df in sensitivities(member, own)]
+            smoothed_states = [next(smooth) for _ in member.trajectories]
+            rows += [df.reshape(len(df), -1) for df in sensitivities(member, smoothed_states)]
         return rows
 
     @cached_property

@@ -12,7 +12,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from metastruct.adaptation.adaptation import Prior
+from metastruct.adaptation.adaptation import Fit, Prior
 from metastruct.dynamics.model import ModulatedModel
 from metastruct.integrators.flow import Flow
 from metastruct.integrators.rk4 import RK4
@@ -22,8 +22,7 @@ from metastruct.integrators.signal import Signal
 
 def spread(
     model: ModulatedModel,
-    codes: Tensor,
-    covariance: Tensor,
+    fit: Fit,
     prior: Prior,
     starts: Tensor,
     times: Tensor,
@@ -34,21 +33,22 @@ def spread(
     """Standard deviation of the states `[tasks, points, times, state]` of adapted members.
 
     Args:
-        codes: z `[tasks, code]`.
-        covariance: Sigma `[tasks, code, code]`.
+        fit: codes z with their covariance Sigma; without an agreement the misfit is that of the training tasks.
         starts: `[tasks, points, state]`.
         times: `[times]`, or `[tasks, points, times]`.
         step_size: of the integrator.
         signal: what drives the members.
         start_std: of the starts, `[state]`.
     """
-    tasks = len(codes)
-    variances, directions = torch.linalg.eigh(covariance)
-    field_std = prior.field_noise.sqrt() * model.dynamics.derivative_std
-    start_std = torch.zeros_like(field_std) if start_std is None else start_std
+    codes, tasks = fit.codes, len(fit.codes)
+    assert fit.covariance is not None
+    variances, directions = torch.linalg.eigh(fit.covariance)
+    scale = torch.ones_like(codes[:, 0]) if fit.agreement is None else fit.agreement.scale
+    field_std = (scale[:, None] * prior.field_noise).sqrt() * model.dynamics.derivative_std
+    start_std = torch.zeros_like(field_std[0]) if start_std is None else start_std
     along = {
         "code": directions.mT * variances.clamp(min=0).sqrt()[..., None],
-        "field": torch.diag(field_std).expand(tasks, -1, -1),
+        "field": torch.diag_embed(field_std),
         "start": torch.diag(start_std).expand(tasks, -1, -1),
     }
     count, first = sum(rows.shape[1] for rows in along.values()), 0

@@ -50,8 +50,7 @@ class Observed(RolledOut):
         with self._clock("rollouts"):
             band = spread(
                 learned.model,
-                fit.codes,
-                fit.covariance,
+                fit,
                 learned.prior,
                 self._tensor(self.starts),
                 self._tensor(self.times),

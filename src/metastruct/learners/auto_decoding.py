@@ -51,8 +51,8 @@ class AutoDecoding(Learner):
         **frame: Any,
     ):
         super().__init__(**frame)
-        given, recordings = frame["objective"], frame["recordings"]
-        self.noisy = (given, recordings) if given.noisy(recordings) else None
+        objective, recordings = frame["objective"], frame["recordings"]
+        self.noisy = (objective, recordings) if objective.noisy(recordings) else None
         self.joint, self.reset = schedule == "joint", codes == "reset"
         self.inner_steps = inner_steps
         self.task_batch = min(task_batch, self.tasks)

@@ -39,21 +39,21 @@ def calibrated(
     codes, noise = result["codes"].double(), result["noise"].double()
     fitted, judged = (_halves(recordings.members, half) for half in (0, 1))
     shape = objective.reads, objective.window, objective.least
-    seen = support(fitted, SHOTS, 0, *shape)
-    others = support(judged, JUDGED, 1, *shape)
+    fitted_points = support(fitted, SHOTS, 0, *shape)
+    judged_points = support(judged, JUDGED, 1, *shape)
     levels = torch.as_tensor(recordings.derivative_noise).square().mean(0) / model.dynamics.derivative_std.square()
     misfit = (noise - levels).clamp_min(LEAST * noise)
-    taken = 1 + codes.shape[-1] / (seen.states.shape[-2] * len(noise))
+    freedom = 1 + codes.shape[-1] / (fitted_points.states.shape[-2] * len(noise))
     for _ in range(ROUNDS):
         learned = objective.learned(result["objective"], misfit)
         prior = Prior.of(codes, learned.likelihood(misfit))
-        codes = LevenbergMarquardt(STEPS).fit(model, learned, seen, codes, prior).codes
-        known = learned.renewed(model, others, codes)
+        codes = LevenbergMarquardt(STEPS).fit(model, learned, fitted_points, codes, prior).codes
+        renewed = learned.renewed(model, judged_points, codes)
         for _ in range(2):  # the states of points that were not fitted
-            known = learned.renewed(model, known, codes)
-        values = learned.residual(model, known, codes)
-        squares = (values * prior.weight(values)).square() / taken
-        share = 1 - learned.noise_share(known, values)
+            renewed = learned.renewed(model, renewed, codes)
+        values = learned.residual(model, renewed, codes)
+        squares = (values * prior.weight(values)).square() / freedom
+        share = 1 - learned.noise_share(renewed, values)
         scale = (share * (squares - 1 + share)).sum() / share.square().sum()
         misfit = (misfit * scale).clamp_min(LEAST * noise)
     return result | {"codes": codes.to(result["codes"]), "noise": misfit.to(result["noise"])}

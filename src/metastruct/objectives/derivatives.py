@@ -108,19 +108,19 @@ class Derivatives(Objective):
         states = observations.states if observations.smooth is None else observations.smooth
         field, slope = _with_slope(model, states, codes, observations.inputs)
         misfit = self.misfit.clamp_min(LEAST) * model.dynamics.derivative_std.square()
-        seen = slope * noise[..., None, :].square()  # F S
-        covariance = seen @ slope.mT + torch.diag_embed(errors.square() + misfit)
+        slanted = slope * noise[..., None, :].square()  # F S
+        covariance = slanted @ slope.mT + torch.diag_embed(errors.square() + misfit)
         spread = torch.diag_embed(noise.square())  # P of x~ itself
         if observations.smooth is not None:
-            gain = torch.cholesky_solve(seen, torch.linalg.cholesky(covariance)).mT  # S F^T (L L^T)^-1
-            spread = spread - gain @ seen
+            gain = torch.cholesky_solve(slanted, torch.linalg.cholesky(covariance)).mT  # S F^T (L L^T)^-1
+            spread = spread - gain @ slanted
             offset = (slope @ (observations.states - states)[..., None])[..., 0]
             offset = offset - _bend(model, states, codes, observations.inputs, field, spread)
             gap = field + offset - observations.derivatives
             states = observations.states - (gain @ gap[..., None])[..., 0]
             field, slope = _with_slope(model, states, codes, observations.inputs)
-            seen = slope * noise[..., None, :].square()
-            covariance = seen @ slope.mT + torch.diag_embed(errors.square() + misfit)
+            slanted = slope * noise[..., None, :].square()
+            covariance = slanted @ slope.mT + torch.diag_embed(errors.square() + misfit)
         offset = (slope @ (observations.states - states)[..., None])[..., 0] - observations.derivatives
         offset = offset - _bend(model, states, codes, observations.inputs, field, spread)
         root = misfit.sqrt()

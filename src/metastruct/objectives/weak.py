@@ -138,16 +138,16 @@ class Weak(Objective):
         """Nodes of all windows with their operators, the first of each window, and windows of each task."""
         from metastruct.data.observations import whole
 
-        seen = whole(recordings.members, (*self.reads, "crude_law"), self.window, self.least)
+        observed = whole(recordings.members, (*self.reads, "crude_law"), self.window, self.least)
         _, slopes = recordings.slopes()
         size = slopes.shape[-1]
         nodes, parts = slice(None, None, self.every), {}
-        df = self._windows(_there(seen.crude_law))[..., nodes, :].unflatten(-1, (size, size))
-        operator = self._samples(seen).whitened(df, self.least_misfit**2 * slopes.double().var(0))
+        df = self._windows(_there(observed.crude_law))[..., nodes, :].unflatten(-1, (size, size))
+        operator = self._samples(observed).whitened(df, self.least_misfit**2 * slopes.double().var(0))
         real = torch.ones(operator.shape[:2], dtype=torch.bool)
-        if seen.mask is not None:
-            real = self._windows(seen.mask[..., None])[..., 0, 0]
-        for name, part in {"states": seen.smooth, "inputs": seen.inputs}.items():
+        if observed.mask is not None:
+            real = self._windows(observed.mask[..., None])[..., 0, 0]
+        for name, part in {"states": observed.smooth, "inputs": observed.inputs}.items():
             if part is not None:
                 parts[name] = self._windows(part)[..., nodes, :][real].flatten(0, 1).to(recordings.dtype)
         parts["operator"] = operator[real].flatten(0, 1).to(recordings.dtype)
