@@ -9,6 +9,7 @@ its first observation. From Python: metastruct.load(RUN).adapt(...).
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -39,7 +40,9 @@ def run(words: Sequence[str]) -> None:
     layout = model.layout
     columns = {name: getattr(layout, name) for name in ("inputs", "units", "member", "trajectory", "time")}
     family = Family.from_files(path, layout.states, **columns)
-    members = model.adapt_many(model.observations(family), flags.get("--adaptation"))
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # of members that are strange, which the notes below the table name
+        members = model.adapt_many(model.observations(family), flags.get("--adaptation"))
     output = Path(flags.get("--output") or Path(path).with_name(f"{Path(path).stem or 'new'}-adapted"))
     output.mkdir(parents=True, exist_ok=True)
     saved = members.save(output / f"member{'s' if len(members) > 1 else ''}.safetensors")
@@ -77,6 +80,7 @@ def _show(model: Model, members: Members, family: Family) -> None:
         table.add_row(escape(name), *code, *labels, f"{member.losses[-1]:.3g}")
         if member.converged is False:
             notes.append(f"the fit of {name} did not converge; give it more observations")
+        notes += [f"{name}: {flag}" for flag in member.flags]
     console.print(table)
     for line in notes:
         console.print(f"- {line}", soft_wrap=True, markup=False)
