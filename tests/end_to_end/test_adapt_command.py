@@ -145,7 +145,7 @@ def test_a_file_without_what_the_objective_reads_is_refused_in_one_line(tiny, ne
     assert "reads dxdt, got none" in capsys.readouterr().err
 
 
-@pytest.mark.filterwarnings("error")
+@pytest.mark.filterwarnings("error::UserWarning")
 def test_a_member_that_is_not_of_the_family_is_named(trained, new, tmp_path, capsys, monkeypatch):
     monkeypatch.setattr("metastruct.adaptation.agreement.REMOTE", 2.0)
     main(["adapt", str(trained), str(new), "--output", str(tmp_path)])
