@@ -56,11 +56,14 @@ class Trained:
         Raises:
             Foreign: the file holds something else.
         """
-        return cls.made(cfg, contents(content, training))
+        return cls.made(cfg, contents(content, training), codes_kept(cfg))
 
     @classmethod
-    def made(cls, cfg: Config, kept: Mapping[str, Any]) -> Trained:
+    def made(cls, cfg: Config, kept: Mapping[str, Any], codes: int | None = None) -> Trained:
         """From the configuration of a run and one of the `Learner.results` of its training, in the units of the data.
+
+        Args:
+            codes: how many a training leaves; None: any number.
 
         Raises:
             Foreign: they are of something else.
@@ -73,7 +76,7 @@ class Trained:
             model = build_model(cfg, scales)
             objective = component(cfg.objective)
             kinds = objective.components(len(model.dynamics.state_mean))
-            check_numbers(kept, model, kinds, codes_kept(cfg))
+            check_numbers(kept, model, kinds, codes)
             model.load_state_dict(kept["model"])
             if (units := kept.get("units")) is not None:
                 model = model_outside(cfg, model, units_of(units, len(scales.state_mean)))

@@ -172,7 +172,8 @@ def test_a_trained_model_that_was_damaged_is_trained_again(tiny, copied, first_r
     whole = model.read_bytes()
     model.write_bytes(whole[:-100])
     folder = run(tiny(copied, "shots=9"))
-    assert read_checked(model) == read_checked(folder.model)
+    contents = [torch.load(path, weights_only=True) for path in (model, folder.model)]
+    assert torch.equal(*(content["codes"] for content in contents))
     assert model.stat().st_size > len(whole) - 100
 
 

@@ -27,6 +27,8 @@ from metastruct.objectives.derivatives import Derivatives
 STIFFNESS = (0.7, 1.0, 1.6)
 PIECES = {"dynamics": "unstructured", "adaptation": "levenberg_marquardt", "data": "simulated"}
 MEASURED = {"trajectory_error", "integrator_error", "support_loss", "observed_field_error", "observed_coverage_95"}
+MEASURED |= {"forecast_error", "forecast_error_third", "forecast_error_tenth", "forecast_coverage_95"}
+MEASURED |= {"one_step_error", "residual_whiteness", "forecast_error_sigma"}
 
 
 def member(k: float, lengths: list[int], held: bool, even: bool) -> Member:

@@ -9,7 +9,7 @@ import torch
 from elsewhere import ELSEWHERE, Elsewhere, There
 
 from metastruct.adaptation import error_bars
-from metastruct.adaptation.adaptation import Prior
+from metastruct.adaptation.adaptation import Fit, Prior
 from metastruct.adaptation.levenberg_marquardt import LevenbergMarquardt
 from metastruct.assembly import component
 from metastruct.data.observations import Observations
@@ -76,9 +76,11 @@ def test_error_bars_stay_there(small, random_model, away, monkeypatch, energy, s
     bars = error_bars.energy_difference if energy else error_bars.error_bar
     if stays:
         with pytest.raises(RuntimeError, match="same device"):
-            bars(model, *places, codes, *posterior)
+            bars(model, *places, Fit(codes, codes, posterior[0]), posterior[1])
     else:
-        assert all(isinstance(part, There) for part in bars(model, *places, codes, *posterior))
+        assert all(
+            isinstance(part, There) for part in bars(model, *places, Fit(codes, codes, posterior[0]), posterior[1])
+        )
 
 
 def test_what_forgets_its_device_is_found(small, random_model, away):

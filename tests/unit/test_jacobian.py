@@ -42,6 +42,7 @@ class Counting(Derivatives):
     """Derivative matching that notes how many points of each task it looks at, and whether a graph is made."""
 
     def __init__(self) -> None:
+        super().__init__()
         self.passes: list[tuple[int, bool]] = []
 
     def residual(self, model, observations, codes):

@@ -124,7 +124,7 @@ def test_windows_of_a_batch_are_consecutive_samples_of_one_trajectory_of_their_t
     parts = recordings.parts
     cfg = small("learner=auto_decoding")
     learner = component(
-        OmegaConf.merge(cfg.learner, {"task_batch": batch, "point_batch": 5}),
+        OmegaConf.merge(cfg.learner, {"task_batch": batch, "point_batch": 15}),
         model=build_model(cfg, Scales.of(parts["states"], parts["derivatives"])),
         recordings=recordings,
         objective=Steps(),
@@ -188,7 +188,9 @@ def test_new_members_are_met_and_measured_without_a_law(trained):
     assert not measured & {"field_error", "ssim"}
     for (name, part), values in result.values.items():
         assert values.shape == (3,), name
-        assert np.isfinite(values).all(), (name, part)
+        short = np.array([name == "residual_whiteness"]) & ~np.isfinite(values)  # whose trajectories are too short
+        assert (np.isfinite(values) | short).all(), (name, part)
+        assert np.isfinite(values).any(), (name, part)
     errors = [each.values["trajectory_error", ""] for each in (result, untrained)]
     assert np.median(errors[0]) < 0.15
     assert (errors[0] < 0.5 * errors[1]).all()

@@ -104,12 +104,11 @@ def test_every_part_of_a_trajectory_changes_its_units():
     values = {"times": np.array([2.0, 3.0])}
     values |= {name: np.array([[5.0], [9.0]]) for name in ("states", "derivatives", "inputs")}
     names = {each.name for each in fields(Trajectory)}
-    assert names <= {*values, "noise"}, "say in data/units.py what units do to it"
-    if "noise" in names:
-        values["noise"] = np.array([2.0])
+    values |= {"noise": np.array([2.0]), "derivative_noise": np.array([2.0])}
+    assert names == {*values}, "say in data/units.py what units do to it"
     (moved,) = units.inside(Member((Trajectory(**values),))).trajectories
     expected = {"times": [0, 2], "states": [[1], [2]], "derivatives": [[0.625], [1.125]], "inputs": [[0.25], [0.75]]}
-    expected |= {"noise": [0.5]}
+    expected |= {"noise": [0.5], "derivative_noise": [0.25]}
     assert {name: getattr(moved, name).tolist() for name in names} == {name: expected[name] for name in names}
 
 

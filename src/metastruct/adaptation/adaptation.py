@@ -36,6 +36,7 @@ class Prior:
             `[tasks, residuals]` follow each other, again and again.
         codes: of the training tasks `[tasks, code]`, where a search may begin.
         field_noise: what the noise says of dx/dt `[state]`, as a variance in units of its spread.
+        before: what training said, where this is the posterior of a member that was seen already.
     """
 
     mean: Tensor
@@ -43,6 +44,7 @@ class Prior:
     noise: Tensor
     codes: Tensor
     field_noise: Tensor
+    before: Prior | None = None
 
     @classmethod
     def of(cls, codes: Tensor, noise: Tensor, field_noise: Tensor | None = None) -> Prior:
@@ -75,7 +77,8 @@ class Prior:
         pull = forgetting * torch.linalg.solve(covariance[0], code[0]) + (1 - forgetting) * (self.precision @ self.mean)
         after = torch.linalg.inv(precision)
         mean = after @ pull
-        return replace(self, mean=mean, covariance=(after + after.mT) / 2, codes=mean[None])
+        covariance = (after + after.mT) / 2
+        return replace(self, mean=mean, covariance=covariance, codes=mean[None], before=self.before or self)
 
     @cached_property
     def precision(self) -> Tensor:
@@ -100,7 +103,8 @@ class Prior:
         return self.noise.rsqrt().repeat(residual.shape[-1] // len(self.noise))
 
     def to(self, device: torch.device | str) -> Prior:
-        return Prior(*(getattr(self, field.name).to(device) for field in fields(self)))
+        parts = (getattr(self, field.name) for field in fields(self))
+        return Prior(*(None if part is None else part.to(device) for part in parts))  # type: ignore[arg-type]
 
 
 @dataclass(frozen=True)
@@ -113,6 +117,8 @@ class Fit:
         covariance: of each code's posterior, `[tasks, code, code]`, or None where the adaptation has none.
         converged: which tasks ended at a minimum `[tasks]`, or None where the adaptation does not know.
         agreement: of each task with the training tasks, or None without a prior.
+        posterior: the covariance `[tasks, code, code]` before it was widened for what is not explained; what is seen
+            next begins with it. None as of the covariance.
     """
 
     codes: Tensor
@@ -120,6 +126,7 @@ class Fit:
     covariance: Tensor | None = None
     converged: Tensor | None = None
     agreement: Agreement | None = None
+    posterior: Tensor | None = None
 
 
 class Adaptation(ABC):

@@ -111,7 +111,8 @@ def agreement(residual: Residual, values: Tensor, codes: Tensor, covariance: Ten
     left = (n - parameters).clamp_min(0.0)
     u = torch.where(u.isfinite(), u, torch.finfo(u.dtype).max ** 0.25) * (n / left.clamp_min(0.5))[:, None]
     scale = ((u * valid).sum(-1) / n).clamp_min(1.0)
-    before, expected = _law(torch.as_tensor(hull(codes, prior)).to(u))
+    training = prior.before or prior
+    before, expected = _law(torch.as_tensor(hull(codes, training)).to(u))
     portion = left / n
     for _ in range(ROUNDS):
         variance = noise + (1 - noise) * scale[:, None]
@@ -126,9 +127,9 @@ def agreement(residual: Residual, values: Tensor, codes: Tensor, covariance: Ten
     chi = (valid * u / variance).sum(-1) / n
     excess = torch.where(torch.as_tensor(p_value).to(chi) < ALARM, chi, torch.ones_like(chi)).clamp_min(1.0)
     inflation = excess * n / (valid / variance).sum(-1)
-    size, tasks = codes.shape[-1], len(prior.codes)
-    offset = codes - prior.mean
-    distance = (offset @ prior.precision * offset).sum(-1).numpy(force=True)
+    size, tasks = codes.shape[-1], len(training.codes)
+    offset = codes - training.mean
+    distance = _plain((offset @ training.precision * offset).sum(-1))
     code_p = np.ones(len(codes))
     if tasks > size + 1:
         factor = tasks * (tasks - size) / (size * (tasks - 1) * (tasks + 1))
@@ -161,7 +162,7 @@ def hull(codes: Tensor, prior: Prior) -> np.ndarray:
     It is that of a non-negative least-squares fit with weights of sum one.
     """
     root = torch.linalg.cholesky(prior.precision)
-    places, corners = (((part - prior.mean) @ root).numpy(force=True) for part in (codes, prior.codes))
+    places, corners = (_plain((part - prior.mean) @ root) for part in (codes, prior.codes))
     matrix = np.concatenate([corners.T, np.full((1, len(corners)), STRICT)])
     distances = []
     for place in places:
@@ -177,7 +178,7 @@ def _p_value(
     u: Tensor, valid: Tensor, noise: Tensor, left: Tensor, before: Tensor, expected: Tensor, misfit: float
 ) -> np.ndarray:
     """P(chi^2 is as large), averaged over the law of a, `[tasks]`; one where the code took all degrees of freedom."""
-    parts = (part.numpy(force=True) for part in (u, valid, noise, left, before, expected))
+    parts = map(_plain, (u, valid, noise, left, before, expected))
     u, valid, noise, left, before, expected = parts  # type: ignore[assignment]
     top = max(9.0, FAMILY**2 / misfit)
     edges = np.concatenate([[0.0], 2.0 ** np.arange(-3, np.ceil(np.log2(top)) + 1)])
@@ -194,6 +195,17 @@ def _p_value(
     return np.where(left < 0.5, 1.0, total)
 
 
+def gaussian(level: float) -> float:
+    """Half the width of a bar that holds the share `level`, in standard deviations of a Gaussian."""
+    return float(stats.norm.ppf((1 + level) / 2))
+
+
 def reach(level: float, freedom: Tensor) -> Tensor:
     """Half the width of a bar that holds the share `level`, in units of a scale with so many degrees of freedom."""
-    return torch.as_tensor(stats.t.ppf((1 + level) / 2, freedom.numpy(force=True))).to(freedom)
+    return torch.as_tensor(stats.t.ppf((1 + level) / 2, _plain(freedom))).to(freedom)
+
+
+def _plain(values: Tensor) -> np.ndarray:
+    """For numpy and scipy, from whatever device."""
+    array: np.ndarray = values.detach().cpu().numpy()
+    return array

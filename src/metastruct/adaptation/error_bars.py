@@ -10,11 +10,10 @@ data's.
 
 from __future__ import annotations
 
-import torch
 from torch import Tensor
 
 from metastruct.adaptation.adaptation import Fit, Prior
-from metastruct.adaptation.agreement import reach
+from metastruct.adaptation.agreement import gaussian, reach
 from metastruct.adaptation.jacobian import with_jacobian
 from metastruct.dynamics.model import ModulatedModel
 
@@ -45,15 +44,13 @@ def _bar(jacobian: Tensor, fit: Fit, unexplained: Tensor, level: float) -> Tenso
     """`[tasks, points, m]`; unexplained is that of a task with a = 1, `[..., m]`."""
     assert fit.covariance is not None
     if fit.agreement is None:
-        return (variance(jacobian, fit.covariance) + unexplained).sqrt() * reach(
-            level, unexplained.new_tensor(torch.inf)
-        )
+        return (variance(jacobian, fit.covariance) + unexplained).sqrt() * gaussian(level)
     scale, freedom, share = (
         part[:, None, None] for part in (fit.agreement.scale, fit.agreement.freedom, fit.agreement.share)
     )
     of_code, of_misfit = variance(jacobian, fit.covariance), scale * unexplained
     certain, estimated = (1 - share) * of_code, share * of_code + CENTRAL * of_misfit
-    return (certain * reach(level, torch.inf * freedom).square() + estimated * reach(level, freedom).square()).sqrt()
+    return (certain * gaussian(level) ** 2 + estimated * reach(level, freedom).square()).sqrt()
 
 
 def energy_difference(

@@ -126,4 +126,4 @@ def judged(fit: Fit, at: Quadratic, residual: Residual, prior: Prior | None) -> 
     if prior is None or covariance is None:
         return fit
     verdict = agreement(residual, residual(fit.codes), fit.codes, covariance, prior)
-    return replace(fit, covariance=posterior(at, prior, verdict.inflation), agreement=verdict)
+    return replace(fit, covariance=posterior(at, prior, verdict.inflation), agreement=verdict, posterior=covariance)

@@ -27,7 +27,7 @@ from metastruct.dynamics.model import ModulatedModel
 from metastruct.objectives.objective import Objective
 
 LARGEST_DAMPING = 1e12
-RENEWALS = 1  # of what whitens a residual that depends on the codes
+RENEWALS = 2  # of what whitens a residual that depends on codes; after one, bars of noisy states are narrow
 MANY = 0.75  # share of its points below which a task is fitted to few of them first
 ROUNDS = 5  # of weights of outliers
 NORMAL = 1.4826  # standard deviation by median absolute deviation

@@ -41,7 +41,9 @@ class Fields:
         covariance = None if fit.covariance is None else fit.covariance[members]
         converged = None if fit.converged is None else fit.converged[members]
         agreement = None if fit.agreement is None else fit.agreement.of(members)  # type: ignore[arg-type]
-        return replace(self, fit=Fit(fit.codes[members], fit.trace[:, members], covariance, converged, agreement))
+        posterior = None if fit.posterior is None else fit.posterior[members]
+        part = Fit(fit.codes[members], fit.trace[:, members], covariance, converged, agreement, posterior)
+        return replace(self, fit=part)
 
     @cached_property
     def _factored(self) -> Updates:

@@ -124,7 +124,8 @@ class Model:
     def update(self, member: Member, observed: Mapping[str, Any], forgetting: float, adaptation: str | None) -> Member:
         """What more observations make of a member, as `Member.update` says."""
         fit, chosen = member.fields.fit, self._adaptation(adaptation, {})
-        prior = self._prior.after(fit.codes, member.fields.covariance, forgetting)
+        posterior = member.fields.covariance if fit.posterior is None else fit.posterior
+        prior = self._prior.after(fit.codes, posterior, forgetting)
         more = self._fit([self._observed(**observed)], chosen, prior.mean[None], prior)
         return Members(self.fields(more), self)[0]
 
@@ -296,4 +297,5 @@ def joined(fits: Sequence[Fit], order: Sequence[int]) -> Fit:
 
     agreements = [fit.agreement for fit in fits if fit.agreement is not None]
     agreement = Agreement.joined(agreements).of(back) if agreements else None
-    return Fit(gathered("codes"), gathered("trace", 1), gathered("covariance"), gathered("converged"), agreement)
+    parts = gathered("codes"), gathered("trace", 1), gathered("covariance"), gathered("converged")
+    return Fit(*parts, agreement, gathered("posterior"))

@@ -52,6 +52,7 @@ def write(members: Members | Member, path: str | Path) -> Path:
         tensors["training.labels"] = trained.labels.values
     tensors |= {"training.codes": trained.codes, "fit.codes": fit.codes, "fit.trace": fit.trace}
     optional = {"training.noise": trained.noise, "fit.covariance": fit.covariance, "fit.converged": fit.converged}
+    optional["fit.posterior"] = fit.posterior
     tensors |= {name: value for name, value in optional.items() if value is not None}
     if fit.agreement is not None:
         tensors |= {f"fit.{name}": getattr(fit.agreement, name) for name in AGREEMENT}
@@ -178,6 +179,7 @@ def _fit(tensors: Tensors, code_dim: int) -> Fit:
         "fit.codes": codes.shape,
         "fit.trace": (*tensors["fit.trace"].shape[:1], len(codes)) if "fit.trace" in tensors else (),
         "fit.covariance": (len(codes), code_dim, code_dim),
+        "fit.posterior": (len(codes), code_dim, code_dim),
         "fit.converged": (len(codes),),
     } | {f"fit.{name}": (len(codes),) for name in AGREEMENT}
     for name, values in tensors.items():
@@ -193,4 +195,6 @@ def _fit(tensors: Tensors, code_dim: int) -> Fit:
         raise Foreign("must hold the losses of its fit")
     covariance = tensors.get("fit.covariance")
     agreement = None if any(part is None for part in parts) else Agreement(*parts)  # type: ignore[arg-type]
-    return Fit(codes, tensors["fit.trace"], covariance, tensors.get("fit.converged"), agreement)
+    return Fit(
+        codes, tensors["fit.trace"], covariance, tensors.get("fit.converged"), agreement, tensors.get("fit.posterior")
+    )

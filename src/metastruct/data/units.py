@@ -66,9 +66,10 @@ class Units:
             parts["derivatives"] = one.derivatives / self.spread * self.time
         if one.inputs is not None:
             parts["inputs"] = (one.inputs - self.input_centre) / self.input_spread
-        noise = getattr(one, "noise", None)
-        if noise is not None:
-            parts["noise"] = noise / self.spread
+        if one.noise is not None:
+            parts["noise"] = one.noise / self.spread
+        if one.derivative_noise is not None:
+            parts["derivative_noise"] = one.derivative_noise / self.spread * self.time
         return replace(one, **parts)
 
     def as_dict(self) -> dict[str, Any]:
