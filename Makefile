@@ -12,7 +12,7 @@ setup: $(READY) ## virtual environment with everything (2 minutes)
 
 $(READY): pyproject.toml constraints.txt
 	$(PYTHON) -m venv .venv
-	$(BIN)/pip install --quiet --editable ".[dev]" --constraint constraints.txt
+	$(BIN)/pip install --quiet --no-compile --editable ".[dev]" --constraint constraints.txt
 	@touch $(READY)
 
 train: $(READY) ## the main job: meta-train on pendulums, adapt to ten new ones (half a minute)

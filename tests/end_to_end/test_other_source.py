@@ -141,8 +141,14 @@ CASES = {
 }
 
 
+def cases() -> list:
+    """The first and the last, which has everything; those between are torture."""
+    first, *between, last = (pytest.param(words, id=name) for name, words in CASES.items())
+    return [first, *(pytest.param(*case.values, id=case.id, marks=pytest.mark.torture) for case in between), last]
+
+
 @pytest.mark.usefixtures("extended")
-@pytest.mark.parametrize("words", CASES.values(), ids=CASES.keys())
+@pytest.mark.parametrize("words", cases())
 def test_members_that_nobody_simulated_are_learned_measured_and_drawn(tmp_path, words):
     folder = made(tmp_path, *words)
     archive = Archive.load(folder / "evaluation.npz")
@@ -162,6 +168,7 @@ def test_members_that_nobody_simulated_are_learned_measured_and_drawn(tmp_path, 
 
 
 @pytest.mark.usefixtures("extended")
+@pytest.mark.torture
 def test_members_that_nobody_simulated_are_learned_well_and_their_line_in_a_table_says_what_they_are(tmp_path):
     better = ("trainer.steps=600", "trainer.steps_per_epoch=100", "modulation.scale=0.3")
     folder, rough = (made(tmp_path, "data.inputs=[force]", "data.ragged=true", *words) for words in (better, ()))

@@ -200,20 +200,21 @@ def around(foreign, bare_environment, tmp_path) -> Callable[[dict[str, str]], di
     return made
 
 
-@pytest.mark.parametrize("variables", SURROUNDINGS.values(), ids=SURROUNDINGS)
-def test_the_environment_changes_no_record(tiny_words, around, usual, tmp_path, variables):
+FREQUENT = ("a SLURM job of eight tasks", "torchrun", "defaults of Lightning")
+NAMES = [name if name in FREQUENT else pytest.param(name, marks=pytest.mark.torture) for name in SURROUNDINGS]
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_the_environment_changes_no_record(tiny_words, around, usual, tmp_path, name):
     words = [TRAIN, *tiny_words, f"outputs={tmp_path / 'outputs'}"]
-    done = begin(words, tmp_path, around(variables)).result()
+    done = begin(words, tmp_path, around(SURROUNDINGS[name])).result()
     assert done.returncode == 0, done.stderr
     (metrics,) = (tmp_path / "outputs").glob("*/metrics.json")
     assert records_of(RunFolder(metrics.parent)) == usual["adaptation=levenberg_marquardt"]
 
 
-FIRST, *OTHERS = SURROUNDINGS
-PYTHONS = [FIRST, *(pytest.param(name, marks=pytest.mark.torture) for name in OTHERS)]
-
-
-@pytest.mark.parametrize("name", PYTHONS)
+@pytest.mark.torture
+@pytest.mark.parametrize("name", SURROUNDINGS)
 def test_nor_does_it_where_python_starts_anew(tiny_words, around, usual, tmp_path, name):
     command = [sys.executable, str(TRAIN), *tiny_words, f"outputs={tmp_path / 'outputs'}"]
     surroundings = around(SURROUNDINGS[name])

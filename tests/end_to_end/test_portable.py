@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import json
-import subprocess
-import sys
+import os
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
+from processes import begin
 from safetensors.torch import load_file, save_file
 
 import metastruct
@@ -46,8 +46,7 @@ def test_a_member_is_the_same_in_another_process_that_has_no_run(member, tmp_pat
         "*m.forecast(x[0], t, std=True), m.update(x, x).code)]))"
     )
     x = observations[0]
-    command = [sys.executable, "-c", words, str(path), json.dumps(x.tolist())]
-    result = subprocess.run(command, capture_output=True, text=True, check=True, cwd=tmp_path)
+    result = begin(["-c", words, path, json.dumps(x.tolist())], tmp_path, os.environ).result()
     there = json.loads(result.stdout)
     here = [member.code, member.energy(x), *member.vector_field(x, std=True), *member.forecast(x[0], times, std=True)]
     for mine, other in zip([*here, member.update(x, x).code], there, strict=True):

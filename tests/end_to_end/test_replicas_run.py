@@ -6,6 +6,7 @@ import csv
 import json
 import shutil
 from contextlib import nullcontext
+from itertools import product
 from pathlib import Path
 from pkgutil import resolve_name
 
@@ -127,8 +128,13 @@ def results_of(outputs: Path) -> dict[str, list[str]]:
     }
 
 
-@pytest.mark.parametrize("force", [False, True])
-@pytest.mark.parametrize("lost", [(1,), (3,), (2, 3)])
+LOST = [
+    ((2, 3), True),
+    *(pytest.param(*case, marks=pytest.mark.torture) for case in product([(1,), (3,)], [False, True])),
+]
+
+
+@pytest.mark.parametrize(("lost", "force"), LOST)
 def test_a_seed_that_diverges_leaves_no_results_and_the_others_theirs(
     tiny, together, tmp_path, monkeypatch, lost, force
 ):
@@ -186,7 +192,7 @@ MOMENTS = {  # where a forced run with replicas is killed: at which call of what
 }
 
 
-USUAL = ("before anything is trained", "between two models", "between two seeds")
+USUAL = ("between two models",)
 
 
 class Killed(BaseException):

@@ -143,6 +143,7 @@ def test_a_table_of_another_kind_has_its_files_too(reported):
     assert (folder / "long_horizon" / "long_horizon.pdf").exists()
 
 
+@pytest.mark.torture
 def test_a_second_report_writes_the_same_bytes(reported, tmp_path):
     folder, _, _ = reported
     again = tmp_path / "again"

@@ -94,6 +94,7 @@ def test_results_on_record_outlive_their_run_folders_but_not_their_place_in_the_
     assert len(rows(reference / "records.csv")) < len(before[0])
 
 
+@pytest.mark.torture
 def test_seeds_that_are_trained_together_leave_what_each_leaves_alone(reproduce, tmp_path, capfd):
     settings = ("modulation=shift", "modulation=shift shots=5", "modulation=shift optimizer.base_rate=1e9")
     assert reproduce(*settings, words=("replicas=2",), seeds=(0, 1, 2)) == 1
@@ -155,10 +156,8 @@ def test_two_commands_at_once_share_the_runs_and_do_none_twice(start, tmp_path):
     assert len(rows(tmp_path / "reference" / "morse" / "runs.csv")) == 7
 
 
-TORTURE = [pytest.param(how, marks=pytest.mark.torture) for how in (signal.SIGTERM, signal.SIGKILL)]
-
-
-@pytest.mark.parametrize("how", [signal.SIGINT, *TORTURE])
+@pytest.mark.torture
+@pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL])
 def test_a_sweep_that_is_ended_leaves_no_process_behind(start, wait_until, tmp_path, how):
     process = start(tmp_path, "table=morse", "slots=2", "seeds=0", *(f"with={word}" for word in LONG))
     wait_until(lambda: len([*tmp_path.glob("training/*/step-*.ckpt")]) >= 2)
@@ -190,6 +189,7 @@ GpuPool(slots=2).launch([[first], others], signal_all)
 """
 
 
+@pytest.mark.torture
 def test_only_the_command_hears_a_signal_of_the_batch_system(tiny_words, tmp_path):
     command = [sys.executable, "-c", SIGNALLED, *tiny_words, "trainer.steps=600"]
     done = subprocess.run(
@@ -198,6 +198,7 @@ def test_only_the_command_hears_a_signal_of_the_batch_system(tiny_words, tmp_pat
     assert sorted(done.stdout.splitlines()) == ["None"] * 3 + ["heard"]
 
 
+@pytest.mark.torture
 def test_no_memory_passes_from_one_run_to_the_next(tiny_words, tmp_path, monkeypatch):
     """The same run alone and after another in the same pool ends with the same numbers."""
     monkeypatch.chdir(tmp_path)

@@ -351,18 +351,30 @@ def test_every_modulation_runs_with_every_net_and_dynamics(tiny, shared, arrange
     assert metrics["dynamics"] == dynamics_name(cfg)
 
 
-OPTIONS = [
-    f"{group}={name}"
-    for group in ("system", "locality", "integrator", "learner", "adaptation", "optimizer")
-    for name in groups()[group]
+OPTIONS = {
+    group: groups()[group] for group in ("system", "locality", "integrator", "learner", "adaptation", "optimizer")
+}
+ROWS = [
+    [f"{group}={names[number]}" for group, names in OPTIONS.items() if number < len(names)]
+    for number in range(max(map(len, OPTIONS.values())))
 ]
 
 
-@pytest.mark.parametrize("option", OPTIONS)
-def test_every_option_runs(tiny, shared, accepted, option):
-    settings = [word for word in TWO_STEPS if not (option.startswith("integrator") and word.startswith("integrator"))]
-    words = (*accepted(*option.split("=")), *settings)
-    assert all(error > 0 for error in metrics_of(run(tiny(shared, *words)))["field_error"]["per_task"])
+@pytest.mark.parametrize("options", ROWS, ids=" ".join)
+def test_every_option_runs(tiny, shared, accepted, options):
+    """Those of a row in one run where they go together, else each in its own with what it needs."""
+
+    def words(*chosen: str) -> list[str]:
+        integrates = any(word.startswith("integrator=") for word in chosen)
+        return [*chosen, *(word for word in TWO_STEPS if not (integrates and word.startswith("integrator.")))]
+
+    try:
+        validate(tiny(shared, *words(*options)))
+        runs = [words(*options)]
+    except ConfigError:
+        runs = [words(*accepted(*option.split("="))) for option in options]
+    for one in runs:
+        assert all(error > 0 for error in metrics_of(run(tiny(shared, *one)))["field_error"]["per_task"])
 
 
 def test_every_experiment_runs(tiny, shared, any_experiment):

@@ -19,6 +19,7 @@ import sys
 import zipfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -161,16 +162,19 @@ def payloads(trap: Path) -> dict[str, Any]:
 NAMES = [*payloads(Path("/nowhere"))]
 
 
-@pytest.mark.parametrize("name", NAMES)
-def test_nothing_that_a_configuration_names_is_made(folder, trap, name):
-    payload = payloads(trap)[name]
-    before = (folder / "config.yaml").read_text()
-    for where in WHERE:
-        tree = yaml.safe_load(before)
-        put(tree, where, payload)
-        (folder / "config.yaml").write_text(yaml.safe_dump(tree))
-        with nothing_outside(folder, trap):
-            refused(lambda: metastruct.load(folder))
+def everywhere() -> Iterator[Any]:
+    """Every payload in every place; all but one place of each are torture."""
+    for (number, name), (there, where) in product(enumerate(NAMES), enumerate(WHERE)):
+        yield pytest.param(name, where, marks=[] if there == number % len(WHERE) else pytest.mark.torture)
+
+
+@pytest.mark.parametrize(("name", "where"), everywhere())
+def test_nothing_that_a_configuration_names_is_made(folder, trap, name, where):
+    tree = yaml.safe_load((folder / "config.yaml").read_text())
+    put(tree, where, payloads(trap)[name])
+    (folder / "config.yaml").write_text(yaml.safe_dump(tree))
+    with nothing_outside(folder, trap):
+        refused(lambda: metastruct.load(folder))
 
 
 def refused(call: Callable[[], Any], kind: type[Exception] | tuple = (ValueError, FileNotFoundError)) -> str:
