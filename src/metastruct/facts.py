@@ -26,6 +26,7 @@ answered at once.
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import MISSING, dataclass, field, fields
 from difflib import get_close_matches
@@ -35,7 +36,8 @@ from typing import Any
 
 from omegaconf import DictConfig, OmegaConf
 
-CONF = Path(__file__).resolve().parents[2] / "conf"
+ROOT = Path(sys.modules[__name__.partition(".")[0]].__file__ or "").resolve().parent  # the package
+CONF = ROOT / "conf" if (ROOT / "conf").is_dir() else ROOT.parents[1] / "conf"  # installed, or in the repository
 LAST = 1_000  # the place of what says none
 
 
