@@ -17,7 +17,6 @@ from hydra.core.config_store import ConfigStore
 from hydra.core.global_hydra import GlobalHydra
 from omegaconf import MISSING, DictConfig, OmegaConf, open_dict
 
-from metastruct.data.tables.reading import content_of
 from metastruct.facts import CONF, brings, described, facts_of, options, ranked, settings_of
 from metastruct.needs import Piece, unmet
 from metastruct.resolvers import register_resolvers
@@ -116,7 +115,6 @@ def register() -> None:
     """Make the schema and the resolvers known to Hydra; harmless when repeated."""
     ConfigStore.instance().store(name="schema", node=Config)
     register_resolvers()
-    OmegaConf.register_new_resolver(content_of.__name__, content_of, replace=True)
 
 
 def composed(*overrides: str) -> DictConfig:

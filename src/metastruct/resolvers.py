@@ -8,11 +8,12 @@ from omegaconf import DictConfig, ListConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from metastruct.facts import closest, facts_of, options, settings_of
+from metastruct.pieces import class_of
 
 
 def register_resolvers() -> None:
     """Make them known to OmegaConf; harmless when repeated."""
-    for resolver in (given, where, preferred, systems_named, one_or_several):
+    for resolver in (given, where, preferred, systems_named, one_or_several, content_of):
         OmegaConf.register_new_resolver(resolver.__name__, resolver, replace=True)
 
 
@@ -75,3 +76,8 @@ def preferred(setting: str, default: Any, *, _root_: DictConfig) -> Any:
     """A default, or what the yaml of the system has learned better of such a setting."""
     system = _root_.get("system")
     return default if system is None else facts_of("system", system.name).prefers.get(setting, default)
+
+
+def content_of(path: Any, *, _root_: DictConfig) -> Any:
+    """A hash of the files of a path, as the class of the data source makes it."""
+    return class_of(_root_.data["_target_"]).content_of(path)

@@ -11,6 +11,7 @@ from metastruct.data.holdout import HoldOut, fewer
 from metastruct.data.outline import Outline
 from metastruct.data.source import Source
 from metastruct.data.tables.layout import Layout
+from metastruct.data.tables.reading import content_of
 from metastruct.facts import providing
 
 if TYPE_CHECKING:
@@ -83,6 +84,8 @@ class Files(Source):
             note(line)
         if more := len(self.report[SHOWN:]):
             note(f"and {more} more lines, which are in the run folder")
+
+    content_of = staticmethod(content_of)
 
     @classmethod
     def outline(cls, system: System | None, **settings: Any) -> Outline:
