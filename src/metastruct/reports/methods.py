@@ -2,13 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Any
+from metastruct.facts import Facts, brings, described, facts_of, in_order, options
+from metastruct.reports.published import PAPER_YAML
 
-from omegaconf import OmegaConf
-
-from metastruct.facts import CONF, Facts, brings, described, facts_of, in_order, options
-
-PAPER_YAML: dict[str, Any] = OmegaConf.to_container(OmegaConf.load(CONF / "paper.yaml"))  # type: ignore[assignment]
 SVD: str = PAPER_YAML["method"]
 MODULATIONS: tuple[str, ...] = tuple(PAPER_YAML["modulations"])
 BASELINES: tuple[str, ...] = tuple(PAPER_YAML["baselines"])

@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
-from metastruct.reports.methods import PAPER_YAML
+from typing import Any
 
+from omegaconf import OmegaConf
+
+from metastruct.facts import CONF
+
+PAPER_YAML: dict[str, Any] = OmegaConf.to_container(OmegaConf.load(CONF / "paper.yaml"))  # type: ignore[assignment]
 NOTE: str = PAPER_YAML["note"]
 METRICS: tuple[str, ...] = tuple(PAPER_YAML["metrics"])
 

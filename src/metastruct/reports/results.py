@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import csv
 import json
-import re
 import statistics
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
@@ -20,6 +19,7 @@ import numpy as np
 
 from metastruct.facts import headline_errors, metric_facts
 from metastruct.reports.methods import stepwise
+from metastruct.reports.published import PAPER_YAML
 
 NUMBERS = ("seed", "base_parameters", "hypernetwork_parameters", "training_steps", "training_seconds")
 WORDS = ("run", "label", "system", "method", "learner", "modulation", "dynamics", "lambda_z", "lambda_phi", "shots",
@@ -55,12 +55,9 @@ class Run:
     @property
     def named_setting(self) -> str:
         """What else the run was told, such as the size of a chain."""
-        sizes = re.findall(r"system\.oscillators=(\d+)", self["label"])
-        widths = re.findall(r"net\.width=(\d+)", self["label"])
-        nets = re.findall(r"\bnet=(\w+)", self["label"])
-        return ", ".join(
-            [*(f"n = {n}" for n in sizes), *(f"width {w}" for w in widths), *(f"{net} net" for net in nets)]
-        )
+        words = [word.partition("=") for word in self["label"].split()]
+        phrases = PAPER_YAML["settings"].items()
+        return ", ".join(phrase.format(value) for key, phrase in phrases for name, _, value in words if name == key)
 
     @property
     def lost(self) -> np.ndarray:

@@ -17,7 +17,8 @@ from metastruct.reports.claims.claim import (
     tally,
     together,
 )
-from metastruct.reports.methods import BASELINES, PAPER, PAPER_YAML, SVD, of_codes
+from metastruct.reports.methods import BASELINES, PAPER, SVD, of_codes
+from metastruct.reports.published import PAPER_YAML
 from metastruct.reports.results import Results
 from metastruct.reports.sources import Measured
 from metastruct.reports.statistics import ratio

@@ -18,7 +18,8 @@ from metastruct.reports.claims.claim import (
     tally,
     together,
 )
-from metastruct.reports.methods import BASELINES, MODULATIONS, PAPER, PAPER_YAML, SVD
+from metastruct.reports.methods import BASELINES, MODULATIONS, PAPER, SVD
+from metastruct.reports.published import PAPER_YAML
 from metastruct.reports.results import Results, groups, spread
 from metastruct.reports.sources import Cost, Measured
 from metastruct.reports.statistics import front, ratio

@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from metastruct.reports.claims.claim import HELD, NOT_HELD, UNDECIDED, Claim, Finding
-from metastruct.reports.methods import PAPER_YAML, of_weights
+from metastruct.reports.methods import of_weights
+from metastruct.reports.published import PAPER_YAML
 from metastruct.reports.sources import Measured
 
 CLAIMED: dict[str, Any] = PAPER_YAML["diverging"]
