@@ -14,18 +14,19 @@ import matplotlib.pyplot  # noqa: F401
 from lightning import Trainer  # noqa: F401
 
 from metastruct import experiment, training  # noqa: F401
-from metastruct.assembly import build_metrics
 from metastruct.command import expected, one_line
-from metastruct.config import composed
+from metastruct.config import COMPONENTS, composed
 from metastruct.evaluation import protocol, summary  # noqa: F401
-from metastruct.facts import in_order
+from metastruct.facts import options
 from metastruct.launchers.launcher import ELSEWHERE, STOPPED, Job
-from metastruct.learners import auto_decoding, maml, pretrained, reptile, scratch  # noqa: F401
+from metastruct.pieces import class_of, target_of
 from metastruct.reports import console, figures  # noqa: F401
 from metastruct.runs.files import claimed, is_locked
 from metastruct.runs.provenance import Provenance
 
-build_metrics(in_order("metric"))  # imports each
+for group in (*COMPONENTS, "metric"):
+    for name in options(group):
+        class_of(target_of(group, name))  # imports it
 IMPORTED = Provenance.now()  # of the code that was imported just now; every fork has it from here
 
 
