@@ -21,7 +21,7 @@ from torch.profiler import ProfilerActivity, profile
 
 from metastruct.assembly import build_source, component
 from metastruct.config import register
-from metastruct.reports.forms import write_lines
+from metastruct.reports.lines import write_lines
 from metastruct.reports.tables import as_csv, read_records
 from metastruct.run import Run
 from metastruct.runs.files import read_checked, write_atomically

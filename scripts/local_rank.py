@@ -13,7 +13,7 @@ import numpy as np
 
 from metastruct.assembly import component
 from metastruct.config import composed, groups
-from metastruct.reports.forms import write_lines
+from metastruct.reports.lines import write_lines
 from metastruct.reports.tables import as_csv
 from metastruct.runs.files import write_atomically
 from metastruct.runs.provenance import sign

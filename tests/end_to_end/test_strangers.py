@@ -33,7 +33,7 @@ import metastruct
 from metastruct.evaluation.archive import Archive
 from metastruct.experiment import run
 from metastruct.facts import CONF
-from metastruct.reports.forms import write_lines
+from metastruct.reports.lines import write_lines
 from metastruct.reports.report import report
 from metastruct.reports.tables import as_csv
 from metastruct.runs.files import write_checked

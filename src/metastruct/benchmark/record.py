@@ -7,7 +7,7 @@ from pathlib import Path
 
 from metastruct.benchmark.figures import Figure
 from metastruct.benchmark.timing import OUTPUTS
-from metastruct.reports.forms import write_lines
+from metastruct.reports.lines import write_lines
 from metastruct.reports.tables import as_csv, read_records
 from metastruct.runs.files import write_atomically
 from metastruct.runs.provenance import here, sign

@@ -14,7 +14,7 @@ import matplotlib.pyplot as plt
 from matplotlib.figure import Figure
 
 from metastruct.evaluation.errors import MODEL_ERROR, STEP_ERROR
-from metastruct.reports.forms import write_lines
+from metastruct.reports.lines import write_lines
 from metastruct.reports.members import STYLE, save
 from metastruct.reports.tables import Row, read_records
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from metastruct.facts import headings, headline_errors, metric_facts
-from metastruct.reports.forms import write_lines
+from metastruct.reports.lines import write_lines
 from metastruct.reports.results import Results
 from metastruct.reports.tables import read_records
 
