@@ -44,7 +44,7 @@ def pendulum_support(*overrides: str) -> tuple[Any, Any]:
     """The model of the first seed, loaded, and the support data of its ten test tasks, 200 points each."""
     import torch
 
-    import metastruct
+    from metastruct.api.loading import load
     from metastruct.assembly import build_source, component
     from metastruct.run import Run
 
@@ -53,20 +53,20 @@ def pendulum_support(*overrides: str) -> tuple[Any, Any]:
     config = Run.read(folder).config
     objective = component(config.objective)
     support = build_source(config, print).support(200, config.seed, objective.reads, objective.window)
-    return metastruct.load(folder.path), support
+    return load(folder.path), support
 
 
 def ten_tasks(*overrides: str) -> float:
     """Seconds that Levenberg-Marquardt takes for ten new tasks at once."""
-    from metastruct.adaptation.levenberg_marquardt import LevenbergMarquardt
-    from metastruct.objectives.derivatives import Derivatives
+    from metastruct.assembly import component
+    from metastruct.config import composed
 
     model, support = pendulum_support(*overrides)
-    trained, adaptation = model._trained, LevenbergMarquardt(20)
+    trained, adaptation = model._trained, component(composed(LEVENBERG).adaptation)
     start, prior = trained.start(len(support), "mean"), trained.prior()
 
     def adapt() -> None:
-        adaptation.fit(trained.model, Derivatives(), support, start, prior)
+        adaptation.fit(trained.model, trained.objective, support, start, prior)
 
     return statistics.median(interleaved(adapt, rounds=15)[0])
 

@@ -20,7 +20,8 @@ from metastruct.facts import providing
 from metastruct.integrators.flow import Flow
 from metastruct.integrators.signal import Signal
 from metastruct.nets.net import MakeNet, Net
-from metastruct.nets.site import Site, Updates
+from metastruct.nets.site import Site
+from metastruct.nets.site import Updates as Updates
 from metastruct.recording import Recorded
 
 
