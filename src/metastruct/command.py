@@ -12,13 +12,14 @@ import traceback
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 
+import hydra
 from hydra.core.hydra_config import HydraConfig
 from hydra.errors import HydraException
 from hydra.types import RunMode
 from omegaconf import DictConfig
 from omegaconf.errors import OmegaConfBaseException
 
-from metastruct.config import ConfigError, composed, drop_unused_rank, groups, settle
+from metastruct.config import ConfigError, composed, drop_unused_rank, groups, register, settle
 from metastruct.facts import CONF, closest
 
 
@@ -99,6 +100,19 @@ class Session:
         if self.failures:
             print(f"error: {failed(self.failures)}; the same command tries them again", file=sys.stderr)
             raise SystemExit(1)
+
+
+def train(words: Sequence[str]) -> None:
+    """Train as Hydra's words say, and exit as `Session.run`."""
+    register()
+    session = Session()
+
+    @hydra.main(version_base="1.3", config_path=str(CONF), config_name="train")
+    def job(cfg: DictConfig) -> None:  # not of the module, so that launchers carry the session along
+        session.job(cfg)
+
+    sys.argv[1:] = words
+    session.run(job)
 
 
 def failed(jobs: Sequence[str]) -> str:

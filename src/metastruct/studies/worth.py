@@ -16,13 +16,13 @@ import numpy as np
 from omegaconf import DictConfig, OmegaConf
 
 from metastruct.assembly import build_source
-from metastruct.config import ConfigError
+from metastruct.config import ConfigError, register
 from metastruct.data.source import Source
 from metastruct.data.trajectory import Array, Queries
 from metastruct.evaluation.archive import Archive
 from metastruct.experiment import run
 from metastruct.facts import brings, providing, settings_of
-from metastruct.run import Run, typed
+from metastruct.run import Run, configuration_of, typed
 from metastruct.runs.folder import RunFolder
 from metastruct.studies.alone import Alone, forecasts
 from metastruct.studies.choosing import METRIC
@@ -77,8 +77,7 @@ def with_pieces(cfg: DictConfig, **choices: str) -> DictConfig:
 
 
 def rows(
-    cfg: DictConfig,
-    folder: RunFolder,
+    path: Path,
     rivals: Mapping[str, Alone],
     note: Callable[[str], None],
     without: Sequence[str] = (),
@@ -86,13 +85,17 @@ def rows(
     """Every way on the test members of a run, and their names.
 
     Args:
-        folder: of the run, which holds its data where they came from memory.
+        path: of the folder of the run, which holds its data where they came from memory.
         without: "structureless" or "alone", which are left out.
 
     Raises:
-        ConfigError: the data are not there, or no member is held out.
+        ConfigError: there is no run, the data are not there, or no member is held out.
     """
-    cfg = cfg.copy()
+    folder = RunFolder(path)
+    if not folder.config.exists():
+        raise ConfigError(f"{path} must be the folder of a finished run, got none")
+    register()
+    cfg = configuration_of(folder)
     if cfg.system is None and folder.family.exists():
         cfg.data.path = str(folder.family)
     cfg.rank, cfg.shots, cfg.evaluation.metrics, cfg.evaluation.figures = None, WHOLE, [METRIC], False
