@@ -21,7 +21,7 @@ from metastruct.learners.learner import Diverged, Learner
 from metastruct.learners.replicas import together
 from metastruct.run import Run
 from metastruct.runs.files import clear, locked_if_free, write_atomically
-from metastruct.runs.folder import group_folder
+from metastruct.runs.places import group_folder
 from metastruct.tracking.console import note
 from metastruct.training import fit, keep, trained
 

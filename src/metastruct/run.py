@@ -15,7 +15,8 @@ from omegaconf.errors import MissingMandatoryValue, OmegaConfBaseException
 from metastruct.config import COMPONENTS, OPTIONAL, Config, dynamics_name, method_name
 from metastruct.facts import settings_of
 from metastruct.pieces import Refused, check_place, check_plain
-from metastruct.runs.folder import RunFolder, family_name, run_folder, training_folder
+from metastruct.runs.folder import RunFolder
+from metastruct.runs.places import family_name, run_folder, training_folder
 
 LONGEST = 200_000  # bytes of a configuration, whose files have 3,000
 DEEPEST = 20

@@ -11,7 +11,8 @@ from wandb.sdk.launch.sweeps.utils import create_sweep_command_args
 
 from metastruct.config import ConfigError
 from metastruct.facts import CONF
-from metastruct.runs.keys import digest, training_settings
+from metastruct.runs.digest import digest
+from metastruct.runs.keys import training_settings
 from metastruct.sweeps.table import configured
 from metastruct.validation import validate
 

@@ -16,7 +16,8 @@ from metastruct.config import composed, method_name
 from metastruct.facts import CONF
 from metastruct.launchers.launcher import Job, Outcome
 from metastruct.launchers.slurm import Slurm
-from metastruct.runs.folder import RunFolder, run_folder
+from metastruct.runs.folder import RunFolder
+from metastruct.runs.places import run_folder
 
 pytest.importorskip("submitit")
 pytestmark = [

@@ -16,7 +16,7 @@ from metastruct.config import ConfigError, composed, method_name
 from metastruct.facts import basis, headline_errors
 from metastruct.launchers.launcher import Launcher, Outcome
 from metastruct.runs.files import claimed, is_claimed, locked
-from metastruct.runs.folder import run_folder, training_folder
+from metastruct.runs.places import run_folder, training_folder
 from metastruct.sweeps import table as module
 from metastruct.sweeps.bundle import units
 from metastruct.sweeps.command import main, parsed

@@ -7,12 +7,11 @@ nothing. Of this package a version stands for its code; of a user's own law, net
 
 from __future__ import annotations
 
-import hashlib
-import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 from metastruct.facts import facts_of
+from metastruct.runs.digest import digest
 from metastruct.runs.source import foreign
 
 RESULTS_VERSION = 5  # raise it when a change of code changes the numbers of an unchanged configuration
@@ -43,11 +42,6 @@ OPTIONAL = (
     *("start", "data.observed", "data.derivatives", "data.train_members"),
     *("evaluation.metrics", "trainer.steps", "trainer.seconds"),
 )
-
-
-def digest(content: object) -> str:
-    """Eight hexadecimal digits of a JSON-like object, independent of the order of its keys."""
-    return hashlib.sha256(json.dumps(content, sort_keys=True, default=str).encode()).hexdigest()[:8]
 
 
 def place(setting: str, measured: Sequence[str] = (), outside: Sequence[str] = ()) -> str:

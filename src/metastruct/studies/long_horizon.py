@@ -25,9 +25,10 @@ from metastruct.integrators.flow import Flow
 from metastruct.reports.long_horizon import ORBITS, write_study
 from metastruct.reports.tables import as_csv, read_records
 from metastruct.run import Run, configuration_of
+from metastruct.runs.digest import digest
 from metastruct.runs.files import check_contained, locked, read_checked, write_atomically, write_checked
-from metastruct.runs.folder import RunFolder, family_name
-from metastruct.runs.keys import digest
+from metastruct.runs.folder import RunFolder
+from metastruct.runs.places import family_name
 from metastruct.tracking.console import console, note
 from metastruct.trained import Trained
 from metastruct.validation import check_read

@@ -12,7 +12,7 @@ from omegaconf import OmegaConf
 
 from metastruct.reports.tables import PORTRAIT, as_csv, read_records
 from metastruct.runs.files import write_atomically
-from metastruct.runs.folder import family_name
+from metastruct.runs.places import family_name
 from metastruct.runs.provenance import here, named
 from metastruct.sweeps.table import Planned, Table
 

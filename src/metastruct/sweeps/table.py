@@ -40,8 +40,8 @@ from metastruct.config import (
 )
 from metastruct.facts import CONF, basis, closest, headline_errors, in_order, metric_facts
 from metastruct.launchers.launcher import Job
-from metastruct.runs.folder import run_folder, training_folder
-from metastruct.runs.keys import digest
+from metastruct.runs.digest import digest
+from metastruct.runs.places import run_folder, training_folder
 from metastruct.validation import validate
 
 QUIET = ("logger=none", "evaluation.figures=false")  # what a sweep does without, unless the user says otherwise
