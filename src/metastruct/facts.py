@@ -13,6 +13,7 @@ only_measured, outside  of a data source: the settings that no training depends 
 example                 settings without which a piece makes no sense, as an example has them
 trains                  of a learner: has it a meta-training?
 prefers                 of a system: settings that others have another default for
+formerly                the `_target_` that it had before it moved: run folders and keys of then stay valid
 search                  what a search of its settings draws: `metastruct.search.space`
 
 A metric has more: scale, digits, form (100, 2 and f show 1.23 x 1e-2), perfect (what an exact member has, a number or
@@ -62,6 +63,7 @@ class Facts:
     example: Mapping[str, Any] = field(default_factory=dict)
     trains: bool = True
     prefers: Mapping[str, Any] = field(default_factory=dict)
+    formerly: str | None = None
     search: dict[str, Any] = field(default_factory=dict)
 
 

@@ -13,8 +13,8 @@ from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import MissingMandatoryValue, OmegaConfBaseException
 
 from metastruct.config import COMPONENTS, OPTIONAL, Config, dynamics_name, method_name
-from metastruct.facts import settings_of
-from metastruct.pieces import Refused, check_place, check_plain
+from metastruct.facts import facts_of, options, settings_of
+from metastruct.pieces import Refused, check_place, check_plain, target_of
 from metastruct.runs.folder import RunFolder
 from metastruct.runs.places import family_name, run_folder, training_folder
 
@@ -59,12 +59,23 @@ def configuration_in(text: bytes, origin: str) -> DictConfig:
         content = None
     if not isinstance(content, dict):
         raise Refused(f"{origin} must be a configuration in YAML without aliases and tags, got something else")
+    content = {key: _as_named_now(key, value) for key, value in content.items()}
     try:
         for key, value in content.items():
             check_plain(str(key), value)
         return typed(content)
     except (Refused, OmegaConfBaseException) as error:
         raise Refused(f"{origin}: {misfit(content)}{str(error).splitlines()[0]}") from None
+
+
+def _as_named_now(group: Any, piece: Any) -> Any:
+    """A piece with the class path that its yaml has, where it has the one that the yaml had before."""
+    name = piece.get("name") if isinstance(piece, Mapping) else None
+    if group not in COMPONENTS or not isinstance(name, str) or name not in options(group):
+        return piece
+    formerly = facts_of(group, name).formerly
+    moved = formerly is not None and piece.get("_target_") == formerly
+    return {**piece, "_target_": target_of(group, name)} if moved else piece
 
 
 def typed(content: Any) -> DictConfig:

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from metastruct.facts import facts_of
+from metastruct.facts import described, facts_of, options
 from metastruct.runs.digest import digest
 from metastruct.runs.source import foreign
 
@@ -76,8 +76,16 @@ def _placed(cfg: Tree, parent: str) -> dict[str, Any]:
             }
             kept |= {group: inner} if inner or group == "data" else {}
         elif place(group) == parent and not _unset(group, value):
-            kept[group] = value
+            kept[group] = _as_first_named(group, value)
     return kept
+
+
+def _as_first_named(group: str, value: Any) -> Any:
+    """A piece with the class path that it had first, so that a class may move and keys stay."""
+    name = value.get("name") if isinstance(value, Mapping) else None
+    formerly = facts_of(group, name).formerly if name in options(group) else None
+    moved = formerly is not None and value.get("_target_") == described(group, str(name))["_target_"]
+    return {**value, "_target_": formerly} if moved else value
 
 
 def _unset(setting: str, value: Any) -> bool:
