@@ -2,7 +2,7 @@
 
 import sys
 
-from metastruct.command import train
+from metastruct.running.command_line import train
 
 if __name__ == "__main__":
     train(sys.argv[1:])

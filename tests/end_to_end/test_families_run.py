@@ -7,10 +7,10 @@ import csv
 import numpy as np
 import pytest
 
-from metastruct.assembly import build_system
-from metastruct.config import composed, groups
+from metastruct.config.schema import composed, groups
 from metastruct.evaluation.archive import Archive
-from metastruct.experiment import run
+from metastruct.running.assembly import build_system
+from metastruct.running.experiment import run
 
 GENERAL = [name for name in groups()["system"] if not build_system(composed(f"system={name}")).gives("energy")]
 

@@ -11,11 +11,11 @@ import pytest
 import yaml
 from omegaconf import OmegaConf
 
-from metastruct.facts import CONF, facts_of
-from metastruct.pieces import Refused
-from metastruct.run import Run, configuration_in
+from metastruct.config.facts import CONF, facts_of
+from metastruct.config.pieces import Refused
+from metastruct.running.keys import evaluation_key, evaluation_settings, training_key, training_settings
+from metastruct.running.run import Run, configuration_in
 from metastruct.runs import source
-from metastruct.runs.keys import evaluation_key, evaluation_settings, training_key, training_settings
 
 Tree = Mapping[str, Any]
 
@@ -110,7 +110,7 @@ def test_a_system_that_starts_as_it_does_has_the_keys_of_a_configuration_without
 
 def test_another_version_of_the_results_changes_both_keys(default, monkeypatch):
     before = training_key(default), evaluation_key(default)
-    monkeypatch.setattr("metastruct.runs.keys.RESULTS_VERSION", -1)
+    monkeypatch.setattr("metastruct.running.keys.RESULTS_VERSION", -1)
     assert training_key(default) != before[0]
     assert evaluation_key(default) != before[1]
 
@@ -176,7 +176,7 @@ def moved(monkeypatch):
     """As if the class of net=mlp had moved here from another place."""
     facts_of("net", "mlp")  # read before
     facts = dataclasses.replace(facts_of("net", "mlp"), formerly="metastruct.before.MLP")
-    for module in ("metastruct.runs.keys", "metastruct.run"):
+    for module in ("metastruct.running.keys", "metastruct.running.run"):
         monkeypatch.setattr(f"{module}.facts_of", lambda *piece: facts if piece == ("net", "mlp") else facts_of(*piece))
 
 

@@ -41,7 +41,7 @@ def run(words: Sequence[str]) -> None:
     import numpy as np
 
     from metastruct.api.loading import load_member
-    from metastruct.reports.adapted import Along, draw, table, written
+    from metastruct.evaluation.figures.along import Along, draw, table, written
 
     member = load_member(file)
     layout = member.model.layout

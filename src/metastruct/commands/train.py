@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from metastruct.command import train
+from metastruct.running.command_line import train
 
 
 def run(words: Sequence[str]) -> None:

@@ -30,11 +30,11 @@ def run(words: Sequence[str]) -> None:
     if ("--law" in flags) != ("--start" in flags):
         raise ValueError("--law and --start go together, got one of them; give both, or none")
     start = numbers("--start", flags["--start"]) if "--start" in flags else []
-    from metastruct.studies.alone import Alone
-    from metastruct.studies.law import KnownLaw
-    from metastruct.studies.sindy import Sindy
-    from metastruct.studies.worth import COLUMNS, rows, written
-    from metastruct.tracking.console import note
+    from metastruct.running.tracking.console import note
+    from metastruct.sweeps.studies.alone import Alone
+    from metastruct.sweeps.studies.law import KnownLaw
+    from metastruct.sweeps.studies.sindy import Sindy
+    from metastruct.sweeps.studies.worth import COLUMNS, rows, written
 
     rivals: dict[str, Alone] = {} if "sindy" in without else {"weak SINDy": Sindy()}
     if "--law" in flags:

@@ -6,13 +6,13 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from metastruct.config.facts import providing
 from metastruct.data.family import Family
 from metastruct.data.holdout import HoldOut, fewer
 from metastruct.data.outline import Outline
 from metastruct.data.source import Source
 from metastruct.data.tables.layout import Layout
 from metastruct.data.tables.reading import content_of
-from metastruct.facts import providing
 
 if TYPE_CHECKING:
     from metastruct.systems.system import System
