@@ -2,7 +2,7 @@
 
 import sys
 
-from metastruct.commands.train import run
+from metastruct.running.command_line import train
 
 if __name__ == "__main__":
-    run(sys.argv[1:])
+    train(sys.argv[1:])

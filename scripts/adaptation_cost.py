@@ -19,15 +19,15 @@ from typing import Any
 import torch
 from torch.profiler import ProfilerActivity, profile
 
-from metastruct.assembly import build_source, component
-from metastruct.config import register
-from metastruct.reports.forms import write_lines
-from metastruct.reports.tables import as_csv, read_records
-from metastruct.run import Run
+from metastruct.config.schema import register
+from metastruct.running.assembly import build_source, component
+from metastruct.running.run import Run
+from metastruct.running.trained import Trained
 from metastruct.runs.files import read_checked, write_atomically
 from metastruct.runs.folder import RunFolder
+from metastruct.runs.lines import write_lines
 from metastruct.runs.provenance import git_commit, machine, named, sign
-from metastruct.trained import Trained
+from metastruct.runs.tables import as_csv, read_records
 
 ROOT = Path(__file__).resolve().parents[1]
 REFERENCE = ROOT / "outputs" / "reference"

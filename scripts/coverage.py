@@ -25,12 +25,12 @@ import metastruct
 from metastruct.adaptation.adaptation import Fit
 from metastruct.adaptation.error_bars import error_bar
 from metastruct.api.model import Model
-from metastruct.config import composed
+from metastruct.config.schema import composed
 from metastruct.data.noise import noisy, spread
 from metastruct.data.observations import Observations, support
 from metastruct.data.simulate import Simulation, simulate
 from metastruct.data.simulated import seen
-from metastruct.experiment import run
+from metastruct.running.experiment import run
 from metastruct.runs.files import write_atomically
 from metastruct.runs.provenance import sign
 from metastruct.systems.system import Array, System
@@ -162,8 +162,8 @@ def _clean(simulation: Simulation, at: Observations, shots: int) -> Array:
 
 
 def _system(model: Model) -> System:
-    from metastruct.assembly import build_system
-    from metastruct.run import Run
+    from metastruct.running.assembly import build_system
+    from metastruct.running.run import Run
 
     system = build_system(Run.of(model._cfg).config)
     assert system is not None

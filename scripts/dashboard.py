@@ -13,8 +13,8 @@ from pathlib import Path
 
 from omegaconf import OmegaConf
 
-from metastruct.facts import CONF
-from metastruct.tracking.account import check_word, has_key
+from metastruct.config.facts import CONF
+from metastruct.running.tracking.account import check_word, has_key
 
 OUTPUT = CONF.parent / "outputs" / "dashboard.json"
 
@@ -36,7 +36,7 @@ def main() -> None:
     if mode == "online" and not has_key():
         sys.exit("error: WANDB_MODE=online needs an API key in WANDB_API_KEY; set the key or use WANDB_MODE=offline")
     try:
-        from metastruct.tracking.dashboard import dashboard, push, write
+        from metastruct.running.tracking.dashboard import dashboard, push, write
     except ImportError:
         sys.exit('error: the dashboard needs wandb-workspaces; pip install -e ".[dashboard]" -c constraints.txt')
     if mode != "online":

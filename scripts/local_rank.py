@@ -11,13 +11,13 @@ from typing import Any
 
 import numpy as np
 
-from metastruct.assembly import component
-from metastruct.config import composed, groups
-from metastruct.reports.forms import write_lines
-from metastruct.reports.tables import as_csv
+from metastruct.config.schema import composed, groups
+from metastruct.running.assembly import component
 from metastruct.runs.files import write_atomically
+from metastruct.runs.lines import write_lines
 from metastruct.runs.provenance import sign
-from metastruct.studies.local_rank import affine_dimension, local_ranks
+from metastruct.runs.tables import as_csv
+from metastruct.systems.local_rank import affine_dimension, local_ranks
 
 FOLDER = Path(__file__).resolve().parents[1] / "outputs" / "reference" / "local_rank"
 MEMBERS, STARTS, SEED = 200, 5, 0

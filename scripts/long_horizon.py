@@ -11,7 +11,7 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from metastruct.facts import options
+from metastruct.config.facts import options
 
 OUTPUT = Path(__file__).resolve().parents[1] / "outputs" / "long_horizon"
 INTEGRATORS = options("integrator")
@@ -28,8 +28,8 @@ def main() -> None:
     parser.add_argument("--output", type=Path, default=OUTPUT, help="where table and figure go")
     options = parser.parse_args()
 
+    from metastruct.paper.long_horizon.study import LongHorizon
     from metastruct.runs.folder import RunFolder
-    from metastruct.studies.long_horizon import LongHorizon
 
     runs = [RunFolder(path) for path in options.runs]
     for run in runs:

@@ -31,8 +31,8 @@ BARS = {("20 Hz", 0.0): 0.5, ("20 Hz", 0.01): 1.0, ("20 Hz", 0.05): 3.0, ("5 Hz"
 
 def cell(rate: str, noise: float, way: str, seed: int) -> dict[str, float]:
     """Errors of the ten new members of a run, made where it is not finished."""
-    from metastruct.config import composed
-    from metastruct.experiment import run
+    from metastruct.config.schema import composed
+    from metastruct.running.experiment import run
 
     optimizer = () if noise or way != "weak" else ("trainer.steps=6000",)
     words = (*WORDS, *RATES[rate], *WAYS[way], *optimizer, f"data.noise={noise}", f"seed={seed}")
@@ -57,15 +57,15 @@ def lotka() -> list[list[object]]:
     import numpy as np
     import torch
 
-    from metastruct.assembly import build_learner, build_system, component
-    from metastruct.config import composed
+    from metastruct.config.schema import composed
     from metastruct.data.observations import whole
     from metastruct.data.simulate import integrate
     from metastruct.data.source import Source
     from metastruct.data.trajectory import Member, Trajectory
     from metastruct.integrators.rollout import rollout
-    from metastruct.run import Run
-    from metastruct.trained import Trained
+    from metastruct.running.assembly import build_learner, build_system, component
+    from metastruct.running.run import Run
+    from metastruct.running.trained import Trained
 
     words = ("objective=rollout", "objective.samples=4", "objective.substeps=2", "trainer.steps=400")
     cfg = composed("system=lotka_volterra", "data.observed=states", "locality=none", "logger=none", *words)

@@ -18,7 +18,7 @@ def main() -> None:
     if not folder.is_dir():
         parser.error(f"FOLDER must hold results of scripts/reproduce.py, and {folder} is not there")
 
-    from metastruct.reports.report import report
+    from metastruct.paper.report import report
     from metastruct.sweeps.table import digests, errors
 
     began = time.perf_counter()

@@ -211,8 +211,8 @@ def make(tree: Path, outputs: Path, steps: int) -> None:
     if not Path(metastruct.__file__ or "").is_relative_to(tree):
         raise SystemExit(f"error: the package of {tree} must be imported, got {metastruct.__file__}")
     with suppress(ImportError):  # once for all runs; each imports by itself what this does not
-        import metastruct.experiment
-        import metastruct.training
+        import metastruct.running.experiment
+        import metastruct.running.training
     for name, settings in RUNS.items():
         folder = outputs / name
         folder.mkdir(parents=True)

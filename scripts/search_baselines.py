@@ -20,14 +20,14 @@ import sys
 import time
 from pathlib import Path
 
-from metastruct.config import groups
-from metastruct.facts import closest, headline_errors, metric_facts
-from metastruct.reports.tables import as_csv
+from metastruct.config.facts import closest, headline_errors, metric_facts
+from metastruct.config.schema import groups
+from metastruct.paper.search.ranking import Plan, choose, next_job, read
+from metastruct.paper.search.space import BASELINES, METHODS
+from metastruct.paper.search.trial import run
 from metastruct.runs.files import locked, write_atomically
 from metastruct.runs.provenance import sign
-from metastruct.search.ranking import Plan, choose, next_job, read
-from metastruct.search.space import BASELINES, METHODS
-from metastruct.search.trial import run
+from metastruct.runs.tables import as_csv
 
 ROOT = Path(__file__).resolve().parents[1]
 MAIN_JOB = 12_000 * 70 * 16  # outer steps x tasks x points of auto-decoding by default

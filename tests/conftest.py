@@ -14,12 +14,12 @@ import pytest
 from omegaconf import DictConfig, OmegaConf
 from pairs import crossed, effect, separately
 
-from metastruct import config
-from metastruct.config import COMPONENTS, ConfigError, groups
-from metastruct.facts import brings, by_default, facts_of
-from metastruct.needs import Piece, Unmet, unmet
+from metastruct.config import schema as config
+from metastruct.config.facts import brings, by_default, facts_of
+from metastruct.config.needs import Piece, Unmet, unmet
+from metastruct.config.schema import COMPONENTS, ConfigError, groups
+from metastruct.running.validation import validate
 from metastruct.sweeps.table import configured
-from metastruct.validation import validate
 
 if TYPE_CHECKING:
     from _pytest.mark import ParameterSet
@@ -230,8 +230,8 @@ def random_model(small) -> Callable[..., object]:
     def build(cfg: DictConfig, seed: int = 0, state_dim: int | None = None, gain: float = 1.0) -> object:
         import torch
 
-        from metastruct.assembly import build_model, component
         from metastruct.dynamics.dynamics import Scales
+        from metastruct.running.assembly import build_model, component
 
         torch.manual_seed(seed)
         size = state_dim or component(cfg.system).state_dim

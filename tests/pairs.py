@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 from _pytest.mark import ParameterSet
 
-from metastruct.facts import described
-from metastruct.validation.values import sites
+from metastruct.config.facts import described
+from metastruct.running.validation.values import sites
 
 
 def crossed(ones: Sequence, one: object, others: Sequence, other: object) -> list[ParameterSet]:

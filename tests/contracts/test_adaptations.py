@@ -8,11 +8,11 @@ import pytest
 import torch
 
 from metastruct.adaptation.adaptation import Adaptation, Prior
-from metastruct.assembly import component
+from metastruct.config.facts import facts_of
 from metastruct.data.observations import Observations
 from metastruct.dynamics.model import ModulatedModel
-from metastruct.facts import facts_of
 from metastruct.objectives.derivatives import Derivatives
+from metastruct.running.assembly import component
 
 TASKS, POINTS, STEPS = 4, 12, 40
 OBJECTIVE = Derivatives()

@@ -9,7 +9,8 @@ from hydra.errors import HydraException
 from omegaconf import OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
-from metastruct.config import (
+from metastruct.config.facts import CONF, closest, settings_of
+from metastruct.config.schema import (
     ConfigError,
     composed,
     drop_unused_rank,
@@ -18,11 +19,10 @@ from metastruct.config import (
     method_name,
     takes_rank,
 )
-from metastruct.facts import CONF, closest, settings_of
+from metastruct.running.validation import adapted_by, best_adaptation, validate
+from metastruct.running.validation.laws import check_laws
 from metastruct.sweeps.table import configured
 from metastruct.systems.pendulum import Pendulum
-from metastruct.validation import adapted_by, best_adaptation, validate
-from metastruct.validation.laws import check_laws
 
 CHOICES = [(group, option) for group, options in groups().items() for option in options]
 RANKED = [name for name in groups()["modulation"] if "${rank}" in (CONF / f"modulation/{name}.yaml").read_text()]

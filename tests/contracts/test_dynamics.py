@@ -5,14 +5,14 @@ from __future__ import annotations
 import pytest
 import torch
 
-from metastruct.assembly import build_model
-from metastruct.config import groups
+from metastruct.config.facts import facts_of
+from metastruct.config.pieces import class_of, factory, target_of
+from metastruct.config.schema import groups
 from metastruct.data.observations import Observations
 from metastruct.dynamics.dynamics import Dynamics, Scales
 from metastruct.dynamics.model import ModulatedModel
-from metastruct.facts import facts_of
 from metastruct.objectives.derivatives import Derivatives
-from metastruct.pieces import class_of, factory, target_of
+from metastruct.running.assembly import build_model
 
 TASKS, POINTS = 3, 5
 

@@ -8,15 +8,15 @@ from dataclasses import is_dataclass
 import numpy as np
 import pytest
 
-from metastruct import config
-from metastruct.assembly import build_system
-from metastruct.config import ConfigError, groups
+from metastruct.config import schema as config
+from metastruct.config.facts import described, facts_of, options, settings_of
+from metastruct.config.schema import ConfigError, groups
 from metastruct.data.source import Source
 from metastruct.data.trajectory import Member, Trajectory
-from metastruct.facts import described, facts_of, options, settings_of
+from metastruct.running.assembly import build_system
+from metastruct.running.validation import validate, values
+from metastruct.running.validation.laws import bounds
 from metastruct.sweeps.table import configured
-from metastruct.validation import validate, values
-from metastruct.validation.laws import bounds
 
 CHOICES = [(group, option) for group, every in groups().items() for option in every if group != "experiment"]
 CHOICES += [("metric", name) for name in options("metric")]
@@ -97,7 +97,7 @@ def test_what_a_yaml_declares_of_its_settings_and_of_others_means_something(grou
 
 def test_a_fact_that_means_nothing_is_refused(monkeypatch):
     facts_of.cache_clear()
-    monkeypatch.setattr("metastruct.facts.described", lambda group, name: {"facts": {"lable": "SVD"}})
+    monkeypatch.setattr("metastruct.config.facts.described", lambda group, name: {"facts": {"lable": "SVD"}})
     with pytest.raises(ValueError, match=r"conf/modulation/svd\.yaml has the fact lable, which is not known; .*label"):
         facts_of("modulation", "svd")
     facts_of.cache_clear()

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from metastruct.config import ConfigError
-from metastruct.facts import facts_of, options
-from metastruct.validation import idle, validate
-from metastruct.validation.idle import check_idle, without_idle
+from metastruct.config.facts import facts_of, options
+from metastruct.config.schema import ConfigError
+from metastruct.running.validation import idle, validate
+from metastruct.running.validation.idle import check_idle, without_idle
 
 TRAINS = tuple(name for name in options("learner") if facts_of("learner", name).trains)
 BARE = tuple(name for name in TRAINS if any("locality" in e["settings"] for e in facts_of("learner", name).ignores))

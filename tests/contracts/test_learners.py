@@ -9,13 +9,13 @@ from itertools import pairwise
 import pytest
 import torch
 
-from metastruct.assembly import build_model, component
-from metastruct.config import Trainer
+from metastruct.config.schema import Trainer
 from metastruct.data.observations import Recordings
 from metastruct.dynamics.dynamics import Scales
 from metastruct.learners.learner import Diverged, Learner
 from metastruct.objectives.derivatives import Derivatives
-from metastruct.training import train
+from metastruct.running.assembly import build_model, component
+from metastruct.running.training import train
 
 TASKS, POINTS = 5, 30
 

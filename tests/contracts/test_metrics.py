@@ -15,19 +15,19 @@ import torch
 from torch import Tensor
 
 from metastruct.adaptation.adaptation import Fit, Prior
-from metastruct.assembly import build_metrics, component
-from metastruct.config import ConfigError
+from metastruct.config.facts import CONF, MetricFacts, described, facts_of, headline_errors, in_order, metric_facts
+from metastruct.config.needs import Piece
+from metastruct.config.schema import ConfigError
 from metastruct.data.simulate import Simulation, simulate
 from metastruct.data.source import Source
 from metastruct.dynamics.dynamics import Dynamics
 from metastruct.evaluation.adapted import Adapted
 from metastruct.evaluation.fitted import Learned, Protocol
 from metastruct.evaluation.protocol import Evaluation, MetricRefused, evaluate
-from metastruct.facts import CONF, MetricFacts, described, facts_of, headline_errors, in_order, metric_facts
 from metastruct.integrators.rk4 import RK4
-from metastruct.needs import Piece
 from metastruct.objectives.derivatives import Derivatives
-from metastruct.validation import validate
+from metastruct.running.assembly import build_metrics, component
+from metastruct.running.validation import validate
 
 TASKS, NAMES = 3, sorted(path.stem for path in CONF.glob("metric/*.yaml"))
 OBSERVED = {name for name in NAMES if "data" in metric_facts(name).needs}  # what stands in where there is no law
@@ -174,13 +174,13 @@ def test_metrics_have_an_order_of_their_own():
 def test_a_yaml_without_a_fact_is_refused_by_its_name(monkeypatch, lacking):
     content = described("metric", "ssim")
     less = {key: value for key, value in content["facts"].items() if key != lacking}
-    monkeypatch.setattr("metastruct.facts.described", lambda group, name: content | {"facts": less})
+    monkeypatch.setattr("metastruct.config.facts.described", lambda group, name: content | {"facts": less})
     with pytest.raises(ValueError, match=rf"conf/metric/ssim\.yaml must have the facts {lacking}; those beside it"):
         facts_of.__wrapped__("metric", "ssim")
 
 
 def test_a_fact_of_metrics_means_nothing_in_another_group(monkeypatch):
-    monkeypatch.setattr("metastruct.facts.described", lambda group, name: {"facts": {"digits": 2}})
+    monkeypatch.setattr("metastruct.config.facts.described", lambda group, name: {"facts": {"digits": 2}})
     with pytest.raises(ValueError, match=r"conf/net/mlp\.yaml has the fact digits, which is not known"):
         facts_of.__wrapped__("net", "mlp")
 

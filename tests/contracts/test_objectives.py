@@ -10,13 +10,13 @@ import torch
 from torch import Tensor
 
 from metastruct.adaptation.jacobian import with_jacobian
-from metastruct.assembly import component
 from metastruct.data.observations import ESTIMATED, PARTS, Observations, Recordings, support
 from metastruct.data.trajectory import Member, Trajectory
 from metastruct.dynamics.model import ModulatedModel
 from metastruct.integrators.gauss_legendre import GaussLegendre
 from metastruct.integrators.rollout import rollout
 from metastruct.objectives.objective import Objective
+from metastruct.running.assembly import component
 
 TASKS, TRAJECTORIES, INSTANTS = 3, 3, 25
 

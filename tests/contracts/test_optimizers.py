@@ -9,12 +9,12 @@ import pytest
 import torch
 from pairs import crossed
 
-from metastruct.assembly import build_learner, component
-from metastruct.config import groups
-from metastruct.facts import facts_of
+from metastruct.config.facts import facts_of
+from metastruct.config.schema import groups
 from metastruct.learners.learner import Learner
 from metastruct.learners.replicas import together
 from metastruct.optimizers.optimizer import Optimizer
+from metastruct.running.assembly import build_learner, component
 
 TASKS, SEEDS, STEPS = 5, (0, 1, 2), 12
 RATES = {"base_rate": 0.01, "code_rate": 0.03}

@@ -7,7 +7,7 @@ import re
 
 import pytest
 
-from metastruct.facts import CONF
+from metastruct.config.facts import CONF
 
 ROOT = CONF.parent
 README = (ROOT / "README.md").read_text()

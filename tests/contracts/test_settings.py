@@ -15,9 +15,9 @@ from typing import Any, get_type_hints
 import pytest
 
 import metastruct
-from metastruct.config import COMPONENTS, Config
-from metastruct.facts import in_order, options, settings_of
-from metastruct.pieces import class_of
+from metastruct.config.facts import in_order, options, settings_of
+from metastruct.config.pieces import class_of
+from metastruct.config.schema import COMPONENTS, Config
 
 ROOT = Path(metastruct.__file__).parent
 PIECES = [(group, option) for group in COMPONENTS for option in options(group)]

@@ -10,10 +10,10 @@ import pytest
 import torch
 from omegaconf import DictConfig
 
-from metastruct.assembly import build_source, build_system, outline_of
-from metastruct.config import groups
+from metastruct.config.facts import described
+from metastruct.config.schema import groups
 from metastruct.data.source import Source
-from metastruct.facts import described
+from metastruct.running.assembly import build_source, build_system, outline_of
 
 SMALL = ("train_tasks=3", "test_tasks=2", "trajectories=4", "support_trajectories=2", "points=9", "horizon=1.0")
 READS = ("states", "derivatives", "inputs", "times")

@@ -10,10 +10,10 @@ import numpy as np
 import pytest
 from scipy.optimize import minimize
 
-from metastruct.assembly import component
-from metastruct.config import groups
+from metastruct.config.schema import groups
 from metastruct.data.simulate import integrate, simulate
 from metastruct.evaluation.grid import evaluation_grid
+from metastruct.running.assembly import component
 from metastruct.systems.system import CAPABILITIES, Array, System
 
 

@@ -9,11 +9,12 @@ import pytest
 from omegaconf import OmegaConf
 from wandb.sdk.launch.sweeps.utils import create_sweep_command_args
 
-from metastruct.config import ConfigError
-from metastruct.facts import CONF
-from metastruct.runs.keys import digest, training_settings
+from metastruct.config.facts import CONF
+from metastruct.config.schema import ConfigError
+from metastruct.running.keys import training_settings
+from metastruct.running.validation import validate
+from metastruct.runs.digest import digest
 from metastruct.sweeps.table import configured
-from metastruct.validation import validate
 
 SWEEP: dict = OmegaConf.to_container(OmegaConf.load(CONF / "wandb_sweep.yaml"), resolve=False)  # type: ignore[assignment]
 FIXED = [word for word in SWEEP["command"] if not word.startswith("${")]
@@ -70,7 +71,7 @@ def test_settings_are_not_chosen_on_the_members_of_the_tables(composed):
 
 
 def test_the_metric_is_one_that_a_run_logs():
-    from metastruct.tracking.wandb import summary
+    from metastruct.running.tracking.wandb import summary
 
     statistics = {"mean": 1.0, "std": 0.1, "median": 1.0}
     metrics = {"trajectory_error": statistics, "parameters": {"base": 1, "hypernetwork": 1}}

@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 from omegaconf import DictConfig, OmegaConf
 
-from metastruct.facts import CONF
+from metastruct.config.facts import CONF
 from metastruct.sweeps.table import configured
 
 PATIENCE = 1200  # seconds; a busy machine takes its time to import
@@ -76,7 +76,7 @@ def bare_environment() -> dict[str, str]:
 @pytest.fixture(scope="session")
 def first_run(tiny, tmp_path_factory):
     """A finished run with figures: its folder object and its outputs folder."""
-    from metastruct.experiment import run
+    from metastruct.running.experiment import run
 
     outputs = tmp_path_factory.mktemp("first") / "outputs"
     return run(tiny(outputs, "evaluation.figures=true")), outputs

@@ -23,11 +23,11 @@ from subprocess import CompletedProcess, TimeoutExpired
 
 from lightning.fabric.utilities.rank_zero import _get_rank, rank_zero_only
 
-from metastruct.launchers import gpu_pool
+from metastruct.sweeps.launchers import gpu_pool
 
 PATIENCE = 900.0  # seconds; a busy machine takes its time
 SERVER = get_context("forkserver")
-SERVER.set_forkserver_preload([gpu_pool.WORKER, gpu_pool.__name__, "metastruct.reports.report"])
+SERVER.set_forkserver_preload([gpu_pool.WORKER, gpu_pool.__name__, "metastruct.paper.report"])
 
 
 @dataclass

@@ -12,9 +12,9 @@ import torch
 
 import metastruct
 from metastruct.commands import main
-from metastruct.experiment import run
-from metastruct.facts import CONF
-from metastruct.model_file import Foreign, labels_of
+from metastruct.config.facts import CONF
+from metastruct.running.experiment import run
+from metastruct.running.model_file import Foreign, labels_of
 from metastruct.runs.files import read_checked
 
 EXAMPLE = CONF.parent / "examples" / "pendulums.csv"

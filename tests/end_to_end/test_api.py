@@ -18,10 +18,10 @@ from scipy.integrate import solve_ivp
 
 import metastruct
 from metastruct.adaptation.adaptation import Fit
-from metastruct.assembly import component
 from metastruct.data.observations import whole
-from metastruct.experiment import run
 from metastruct.objectives.objective import Objective
+from metastruct.running.assembly import component
+from metastruct.running.experiment import run
 
 MU = np.array([[1.0, 1.0, 0.2]])
 

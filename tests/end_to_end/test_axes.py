@@ -10,12 +10,12 @@ import torch
 from omegaconf import DictConfig, OmegaConf
 
 import metastruct
-from metastruct.assembly import build_learner, build_source
-from metastruct.config import groups
-from metastruct.experiment import run
-from metastruct.run import Run
+from metastruct.config.schema import groups
+from metastruct.running.assembly import build_learner, build_source
+from metastruct.running.experiment import run
+from metastruct.running.run import Run
+from metastruct.running.trained import Trained
 from metastruct.runs.folder import RunFolder
-from metastruct.trained import Trained
 
 SHOTS = [1, 2, 5, 10, 30, 100, 300]
 ALTERNATING = ("learner.schedule=alternating",)

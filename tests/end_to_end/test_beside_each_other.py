@@ -20,8 +20,8 @@ import pytest
 from omegaconf import OmegaConf
 from processes import begin
 
-from metastruct.experiment import run
-from metastruct.facts import CONF
+from metastruct.config.facts import CONF
+from metastruct.running.experiment import run
 
 ROOT = CONF.parent
 LONG = ("trainer.steps=60", "trainer.steps_per_epoch=3", "trainer.checkpoint_seconds=0")

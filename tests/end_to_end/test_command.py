@@ -9,8 +9,8 @@ import sys
 
 import pytest
 
-from metastruct.config import groups
-from metastruct.facts import CONF
+from metastruct.config.facts import CONF
+from metastruct.config.schema import groups
 
 TRAIN = CONF.parent / "train.py"
 

@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 
 import metastruct
-from metastruct.assembly import component
-from metastruct.experiment import run
+from metastruct.running.assembly import component
+from metastruct.running.experiment import run
 
 
 @pytest.fixture(scope="module")

@@ -7,7 +7,7 @@ import sys
 import numpy as np
 import pytest
 
-from metastruct.facts import CONF
+from metastruct.config.facts import CONF
 
 sys.path.insert(0, str(CONF.parent / "examples"))
 

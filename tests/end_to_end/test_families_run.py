@@ -8,11 +8,11 @@ from pkgutil import resolve_name
 import numpy as np
 import pytest
 
-from metastruct.assembly import build_system
-from metastruct.config import groups
+from metastruct.config.pieces import target_of
+from metastruct.config.schema import groups
 from metastruct.evaluation.archive import Archive
-from metastruct.experiment import run
-from metastruct.pieces import target_of
+from metastruct.running.assembly import build_system
+from metastruct.running.experiment import run
 from metastruct.systems.system import System
 
 

@@ -9,12 +9,12 @@ import numpy as np
 import pytest
 from omegaconf import DictConfig, OmegaConf
 
-from metastruct.config import ConfigError, groups
-from metastruct.experiment import run
-from metastruct.runs.keys import NEITHER, place
+from metastruct.config.schema import ConfigError, groups
+from metastruct.running.experiment import run
+from metastruct.running.keys import NEITHER, place
+from metastruct.running.validation import validate
+from metastruct.running.validation.idle import unread
 from metastruct.sweeps.table import configured
-from metastruct.validation import validate
-from metastruct.validation.idle import unread
 
 SHORT = (
     *("trainer.steps=12", "trainer.steps_per_epoch=3", "trainer.accelerator=cpu", "net.width=5", "evaluation.grid=11"),

@@ -15,7 +15,7 @@ from pathlib import Path
 
 import pytest
 
-from metastruct.facts import CONF
+from metastruct.config.facts import CONF
 
 pytestmark = pytest.mark.torture
 

@@ -9,8 +9,8 @@ import math
 import pytest
 
 import metastruct
-from metastruct.config import groups
-from metastruct.experiment import run
+from metastruct.config.schema import groups
+from metastruct.running.experiment import run
 
 TINY = {
     "data__train_tasks": 4,

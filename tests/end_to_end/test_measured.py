@@ -19,15 +19,15 @@ import torch
 
 import metastruct
 from metastruct.commands import main, subcommands
-from metastruct.config import ConfigError
+from metastruct.config.facts import CONF, settings_of
+from metastruct.config.schema import ConfigError
 from metastruct.data.tables import formats
-from metastruct.experiment import run
-from metastruct.facts import CONF, settings_of
-from metastruct.model_file import Foreign
-from metastruct.run import Run, configuration_of
+from metastruct.running.experiment import run
+from metastruct.running.model_file import Foreign
+from metastruct.running.run import Run, configuration_of
+from metastruct.running.trained import Trained
 from metastruct.runs.files import read_checked
 from metastruct.runs.folder import RunFolder
-from metastruct.trained import Trained
 
 EXAMPLE = CONF.parent / "examples" / "pendulums.csv"
 WORDS = ("data=files", "data.states=[q,p]", "data.labels=[length]")

@@ -8,7 +8,7 @@ import sys
 import pytest
 from processes import begin
 
-from metastruct.facts import CONF
+from metastruct.config.facts import CONF
 
 TRAIN = CONF.parent / "train.py"
 

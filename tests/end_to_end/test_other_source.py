@@ -16,13 +16,14 @@ import numpy as np
 import pytest
 
 import metastruct
-from metastruct import config, facts, pieces
-from metastruct.assembly import outline_of
-from metastruct.config import ConfigError, composed
+from metastruct.config import facts, pieces
+from metastruct.config import schema as config
+from metastruct.config.schema import ConfigError, composed
 from metastruct.data.outline import Outline
 from metastruct.evaluation.archive import Archive
-from metastruct.experiment import run
-from metastruct.run import configuration_of
+from metastruct.running.assembly import outline_of
+from metastruct.running.experiment import run
+from metastruct.running.run import configuration_of
 from metastruct.runs.folder import RunFolder
 from metastruct.sweeps.collect import described
 

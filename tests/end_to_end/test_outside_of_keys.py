@@ -18,11 +18,11 @@ import torch
 from omegaconf import DictConfig, OmegaConf
 from processes import begin
 
-from metastruct.config import Config
-from metastruct.experiment import run
-from metastruct.facts import CONF, options, settings_of
+from metastruct.config.facts import CONF, options, settings_of
+from metastruct.config.schema import Config
+from metastruct.running.experiment import run
+from metastruct.running.keys import evaluation_key, in_a_key
 from metastruct.runs.folder import RunFolder
-from metastruct.runs.keys import evaluation_key, in_a_key
 
 TRAIN = CONF.parent / "train.py"
 VALUES = {  # of every setting that is in no key: two that a user may choose
@@ -171,7 +171,7 @@ SURROUNDINGS = {
 @pytest.fixture(scope="module")
 def foreign(tiny, tmp_path_factory) -> bytes:
     """A checkpoint of another training, as Lightning leaves it in a job that is to end."""
-    from metastruct.training import fit
+    from metastruct.running.training import fit
 
     kept = {}
 
@@ -181,7 +181,7 @@ def foreign(tiny, tmp_path_factory) -> bytes:
         kept["content"] = (folder / "it").read_bytes()
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("metastruct.training.fit", keep)
+        patch.setattr("metastruct.running.training.fit", keep)
         run(tiny(tmp_path_factory.mktemp("foreign") / "outputs", "system=duffing", "trainer.steps=15"))
     return kept["content"]
 

@@ -15,7 +15,7 @@ from safetensors.torch import load_file, save_file
 import metastruct
 from metastruct.adaptation.adaptation import Prior
 from metastruct.api.portable import sum_of
-from metastruct.experiment import run
+from metastruct.running.experiment import run
 
 SIZE = 30
 

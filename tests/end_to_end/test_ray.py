@@ -10,11 +10,12 @@ from pathlib import Path
 import pytest
 from omegaconf import OmegaConf
 
-from metastruct.config import composed, method_name
-from metastruct.facts import CONF
-from metastruct.launchers.launcher import Job, Outcome
-from metastruct.launchers.ray import Ray
-from metastruct.runs.folder import RunFolder, run_folder
+from metastruct.config.facts import CONF
+from metastruct.config.schema import composed, method_name
+from metastruct.running.places import run_folder
+from metastruct.runs.folder import RunFolder
+from metastruct.sweeps.launchers.launcher import Job, Outcome
+from metastruct.sweeps.launchers.ray import Ray
 
 pytest.importorskip("ray")
 

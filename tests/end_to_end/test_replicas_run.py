@@ -14,10 +14,10 @@ import pytest
 import torch
 import yaml
 
-from metastruct.config import ConfigError
-from metastruct.experiment import run
+from metastruct.config.schema import ConfigError
 from metastruct.learners.auto_decoding import AutoDecoding
 from metastruct.learners.learner import Diverged
+from metastruct.running.experiment import run
 from metastruct.runs.files import locked_if_free
 
 
@@ -164,7 +164,7 @@ def test_a_seed_that_diverges_alone_stops_no_other(tiny, together, tmp_path, mon
         held.append(folder)
         return nullcontext(False) if first else locked_if_free(folder, *name)
 
-    monkeypatch.setattr("metastruct.group.locked_if_free", busy)
+    monkeypatch.setattr("metastruct.running.group.locked_if_free", busy)
     lose(monkeypatch, 1)
     with pytest.raises(Diverged, match=r"^seed 1: the training loss is not finite at outer step 7[^;]*;[^;]*$"):
         run(tiny(outputs, "seed=1", "replicas=3"))
@@ -182,13 +182,13 @@ def numbers_of(outputs: Path) -> dict[str, tuple[str, bytes]]:
 
 MOMENTS = {  # where a forced run with replicas is killed: at which call of what
     "before the second seed is forgotten": ("metastruct.runs.folder.RunFolder.forget", 2),
-    "before anything is trained": ("metastruct.group.fit", 1),
-    "before the first model is kept": ("metastruct.group.keep", 1),
-    "between two models": ("metastruct.group.keep", 2),
-    "before the group is removed": ("metastruct.group.shutil.rmtree", 1),
-    "before the first seed is measured": ("metastruct.experiment.evaluated", 1),
-    "between two seeds": ("metastruct.experiment.evaluated", 2),
-    "before the last metrics": ("metastruct.experiment.written", 3),
+    "before anything is trained": ("metastruct.running.group.fit", 1),
+    "before the first model is kept": ("metastruct.running.group.keep", 1),
+    "between two models": ("metastruct.running.group.keep", 2),
+    "before the group is removed": ("metastruct.running.group.shutil.rmtree", 1),
+    "before the first seed is measured": ("metastruct.running.experiment.evaluated", 1),
+    "between two seeds": ("metastruct.running.experiment.evaluated", 2),
+    "before the last metrics": ("metastruct.running.experiment.written", 3),
 }
 
 

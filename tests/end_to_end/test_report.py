@@ -10,14 +10,14 @@ from html.parser import HTMLParser
 import numpy as np
 import pytest
 
-from metastruct.reports.claims import CLAIMS, Finding
-from metastruct.reports.layout import LAYOUTS
-from metastruct.reports.page import Section, page
-from metastruct.reports.plots.look import ticks
-from metastruct.reports.published import METRICS
-from metastruct.reports.report import report
-from metastruct.reports.sources import SCRIPTED
-from metastruct.reports.tables import as_csv
+from metastruct.config.published import METRICS
+from metastruct.paper.claims import CLAIMS, Finding
+from metastruct.paper.layout import LAYOUTS
+from metastruct.paper.page import Section, page
+from metastruct.paper.plots.look import ticks
+from metastruct.paper.report import report
+from metastruct.paper.sources import SCRIPTED
+from metastruct.runs.tables import as_csv
 
 FIELD, TRAJECTORY = METRICS
 

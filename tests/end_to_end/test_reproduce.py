@@ -15,13 +15,13 @@ from threading import Thread
 import pytest
 from omegaconf import OmegaConf
 
-from metastruct.launchers.gpu_pool import GpuPool, visible_gpus
-from metastruct.launchers.launcher import Job, Outcome
-from metastruct.reports.tables import as_csv
 from metastruct.runs.folder import RunFolder
+from metastruct.runs.tables import as_csv
 from metastruct.sweeps import table as tables
 from metastruct.sweeps.collect import collect
 from metastruct.sweeps.command import main
+from metastruct.sweeps.launchers.gpu_pool import GpuPool, visible_gpus
+from metastruct.sweeps.launchers.launcher import Job, Outcome
 
 LONG = ("trainer.steps=1000000", "trainer.compile=never", "trainer.checkpoint_seconds=0.5")
 

@@ -17,12 +17,12 @@ import torch
 import yaml
 from processes import begin
 
-from metastruct.config import ConfigError, dynamics_name, groups
-from metastruct.experiment import run
-from metastruct.facts import CONF
+from metastruct.config.facts import CONF
+from metastruct.config.schema import ConfigError, dynamics_name, groups
 from metastruct.learners.learner import Diverged
+from metastruct.running.experiment import run
+from metastruct.running.validation import validate
 from metastruct.runs.files import read_checked, write_checked
-from metastruct.validation import validate
 
 TRAIN = CONF.parent / "train.py"
 COLUMNS = (
@@ -67,7 +67,7 @@ def test_run_folder_is_named_after_what_is_inside(first_run):
 
 
 def test_run_leaves_its_resolved_configuration(first_run, tiny):
-    from metastruct.validation import validate
+    from metastruct.running.validation import validate
 
     kept = yaml.safe_load(first_run[0].config.read_text())
     assert kept["modulation"]["rank"] == 5
@@ -252,7 +252,7 @@ def test_a_run_that_stops_after_its_last_checkpoint_ends_with_the_same_numbers(
 
     quick = "trainer.steps_per_epoch=50", "trainer.checkpoint_seconds=0"
     with monkeypatch.context() as patch:
-        patch.setattr("metastruct.training.write_checked", killed_here)
+        patch.setattr("metastruct.running.training.write_checked", killed_here)
         with pytest.raises(KeyboardInterrupt):
             run(tiny(tmp_path, *LONG, *quick))
     assert [path.name for path in the_training(tmp_path).glob("step-*200.ckpt")]
@@ -264,7 +264,7 @@ def test_a_run_that_stops_while_it_is_measured_ends_with_the_same_numbers(tiny, 
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patch:
-        patch.setattr("metastruct.experiment.written", killed_here)
+        patch.setattr("metastruct.running.experiment.written", killed_here)
         with pytest.raises(KeyboardInterrupt):
             run(tiny(tmp_path, *LONG))
     assert not list(tmp_path.glob("*/metrics.json"))
@@ -393,7 +393,7 @@ def test_every_schedule_runs(tiny, shared, schedule, batch):
 
 @pytest.mark.parametrize("words", ["adaptation=levenberg_marquardt", "modulation=camel", "modulation=geps"])
 def test_a_run_with_a_posterior_measures_its_coverage(tiny, tmp_path, words):
-    from metastruct.experiment import run
+    from metastruct.running.experiment import run
 
     folder = run(tiny(tmp_path / "outputs", words))
     metrics = folder.finished()

@@ -31,16 +31,16 @@ from omegaconf import OmegaConf
 from processes import begin
 
 import metastruct
+from metastruct.config.facts import CONF
 from metastruct.evaluation.archive import Archive
-from metastruct.experiment import run
-from metastruct.facts import CONF
-from metastruct.reports.forms import write_lines
-from metastruct.reports.report import report
-from metastruct.reports.tables import as_csv
+from metastruct.paper.long_horizon.study import LongHorizon
+from metastruct.paper.report import report
+from metastruct.running.experiment import run
 from metastruct.runs.files import write_checked
 from metastruct.runs.folder import RunFolder
+from metastruct.runs.lines import write_lines
 from metastruct.runs.records import Record, write_records
-from metastruct.studies.long_horizon import LongHorizon
+from metastruct.runs.tables import as_csv
 
 SCRIPTS = CONF.parent / "scripts"
 HEARD: list[tuple[str, str]] = []

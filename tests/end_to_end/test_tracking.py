@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from processes import begin
 
-from metastruct.facts import CONF
+from metastruct.config.facts import CONF
 
 TRAIN = CONF.parent / "train.py"
 
@@ -87,7 +87,7 @@ def test_the_summary_of_a_run_holds_the_numbers_of_its_metrics_file(tracked, run
 
 def test_every_panel_of_the_dashboard_shows_something_that_a_run_logs(run_summary):
     pytest.importorskip("wandb_workspaces")
-    from metastruct.tracking.dashboard import dashboard, shown, spec
+    from metastruct.running.tracking.dashboard import dashboard, shown, spec
 
     entropy = "figures/entropy"  # of dissipative systems, which this run is not
     names = shown(spec(dashboard("metastruct")))

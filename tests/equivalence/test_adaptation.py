@@ -8,12 +8,12 @@ import pytest
 import torch
 from reference import LazyAdam, Reference, norm_of, numbers_of
 
-from metastruct import recording
 from metastruct.adaptation.adaptation import Fit
 from metastruct.adaptation.gradient import GradientDescent
 from metastruct.data.observations import Observations
 from metastruct.objectives.derivatives import Derivatives
 from metastruct.recording import recorded
+from metastruct.recording import recorded as recording
 
 TASKS, POINTS, STEPS, RATE, LAMBDA_Z = 3, 6, 8, 0.05, 0.02
 METHODS = {"shift": 0, "full_weight": 0, "rank_one": 1, "multi_rank": 2, "svd": 2}

@@ -12,11 +12,11 @@ import torch
 from reference import NET
 from torch import Tensor, nn
 
-from metastruct.assembly import build_model, component
 from metastruct.data.observations import Recordings
 from metastruct.dynamics.dynamics import Scales
 from metastruct.learners.initialisation import Initialisation
 from metastruct.objectives.derivatives import Derivatives
+from metastruct.running.assembly import build_model, component
 
 TASKS, POINTS, STEPS, RATE = 4, 20, 3, 0.03
 SITES = ("input", "hidden1", "hidden2", "output")

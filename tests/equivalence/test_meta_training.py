@@ -9,12 +9,12 @@ import pytest
 import torch
 from reference import LazyAdam, Reference, norm_of, numbers_of
 
-from metastruct.assembly import build_model, component
 from metastruct.data.observations import Observations, Recordings
 from metastruct.dynamics.dynamics import Scales
 from metastruct.learners.auto_decoding import AutoDecoding
 from metastruct.objectives.derivatives import Derivatives
 from metastruct.optimizers.adam import Adam
+from metastruct.running.assembly import build_model, component
 
 TASKS, POINTS, STEPS = 4, 20, 3
 METHODS = {"shift": 0, "full_weight": 0, "rank_one": 1, "multi_rank": 2, "svd": 2}

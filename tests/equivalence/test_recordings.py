@@ -10,17 +10,17 @@ import torch
 from torch.fx.experimental.proxy_tensor import make_fx
 from torch.utils._python_dispatch import TorchDispatchMode
 
-from metastruct import recording
-from metastruct.assembly import build_learner, component
-from metastruct.config import Trainer
-from metastruct.facts import facts_of
+from metastruct.config.facts import facts_of
+from metastruct.config.schema import Trainer
 from metastruct.integrators.rk4 import RK4
 from metastruct.integrators.rollout import rollout
 from metastruct.integrators.signal import Signal
 from metastruct.learners.learner import Learner
 from metastruct.learners.replicas import together
-from metastruct.passes import lean
-from metastruct.training import fit
+from metastruct.recording import recorded as recording
+from metastruct.recording.passes import lean
+from metastruct.running.assembly import build_learner, component
+from metastruct.running.training import fit
 
 STEPS = 4
 WORDS = {
@@ -312,8 +312,8 @@ def test_a_training_is_recorded_from_its_first_step_on_or_never(monkeypatch, mak
 def test_a_training_is_compiled_where_it_is_long_enough(
     monkeypatch, make, tmp_path, setting, count, compiler, expected
 ):
-    monkeypatch.setattr("metastruct.training.has_compiler", lambda: compiler)
-    monkeypatch.setattr("metastruct.training.LightningTrainer.fit", lambda *arguments, **more: None)
+    monkeypatch.setattr("metastruct.running.training.has_compiler", lambda: compiler)
+    monkeypatch.setattr("metastruct.running.training.LightningTrainer.fit", lambda *arguments, **more: None)
     learner = make("modulation=svd")
     learner.steps = count
     fit(learner, tmp_path, Trainer(accelerator="cpu", checkpoint_seconds=0.0, compile=setting), None)

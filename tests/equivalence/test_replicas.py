@@ -13,17 +13,17 @@ import pytest
 import torch
 from torch.utils._python_dispatch import TorchDispatchMode
 
-from metastruct.assembly import build_learner, component
-from metastruct.config import Trainer
-from metastruct.facts import facts_of
-from metastruct.group import train_together
+from metastruct.config.facts import facts_of
+from metastruct.config.schema import Trainer
 from metastruct.learners.learner import Learner
 from metastruct.learners.replicas import together
 from metastruct.nets import mlp
 from metastruct.nets.mlp import MLP
 from metastruct.nets.site import Updates
+from metastruct.running.assembly import build_learner, component
+from metastruct.running.group import train_together
+from metastruct.running.training import train, trained
 from metastruct.runs.files import locked
-from metastruct.training import train, trained
 
 SEEDS, STEPS = (0, 1, 2), 20
 PROTOCOLS = {
@@ -209,7 +209,7 @@ def breaks_at(learner: Learner, replica: int, at: int) -> Learner:
 @pytest.mark.parametrize("may_diverge", [True, False])
 def test_one_that_diverges_is_stopped_alone_and_named(make, tmp_path, monkeypatch, may_diverge):
     maker = make(f"learner={'maml' if may_diverge else 'auto_decoding'}")
-    monkeypatch.setattr("metastruct.group.together", lambda learners: breaks_at(together(learners), 1, 10))
+    monkeypatch.setattr("metastruct.running.group.together", lambda learners: breaks_at(together(learners), 1, 10))
     folders = made(maker, tmp_path)
     trainings, failed = train_together(folders, SETTINGS)
     assert trainings == set(folders)
@@ -252,7 +252,7 @@ def test_seeds_that_are_interrupted_go_on_and_end_with_the_same_numbers(make, tm
     whole, stopped = made(maker, tmp_path / "whole"), made(maker, tmp_path / "stopped")
     train_together(whole, SETTINGS)
     with monkeypatch.context() as patch:
-        patch.setattr("metastruct.group.together", lambda learners: interrupted_at(together(learners), 22))
+        patch.setattr("metastruct.running.group.together", lambda learners: interrupted_at(together(learners), 22))
         with pytest.raises(KeyboardInterrupt):
             train_together(stopped, SETTINGS)
     (checkpoint, _) = sorted((tmp_path / "stopped").glob("pendulum-method-seed0_2-*/step-*.ckpt"), reverse=True)

@@ -6,12 +6,12 @@ import numpy as np
 import pytest
 import torch
 
-from metastruct.assembly import model_outside
+from metastruct.config.pieces import class_of
 from metastruct.data.units import Units
 from metastruct.integrators.flow import Flow
 from metastruct.integrators.rk4 import RK4
 from metastruct.integrators.rollout import rollout
-from metastruct.pieces import class_of
+from metastruct.running.assembly import model_outside
 
 LEAST = {"generic": 3}  # components that a dynamics has at least
 

@@ -6,7 +6,7 @@ import pytest
 import torch
 from pairs import crossed
 
-from metastruct.config import groups
+from metastruct.config.schema import groups
 from metastruct.dynamics.model import ModulatedModel
 from metastruct.integrators.rk4 import RK4
 from metastruct.integrators.rollout import rollout

@@ -6,18 +6,18 @@ import numpy as np
 import pytest
 import torch
 
-from metastruct.assembly import build_model, component
-from metastruct.brackets import nms
-from metastruct.brackets.gnode import GNODE
-from metastruct.brackets.nms import NMS
-from metastruct.config import groups
+from metastruct.config.pieces import factory
+from metastruct.config.schema import groups
+from metastruct.dynamics.brackets import nms
+from metastruct.dynamics.brackets.gnode import GNODE
+from metastruct.dynamics.brackets.nms import NMS
 from metastruct.dynamics.dynamics import Scales
 from metastruct.dynamics.generic import Generic
 from metastruct.dynamics.model import ModulatedModel
 from metastruct.integrators.rk4 import RK4
 from metastruct.integrators.rollout import rollout
 from metastruct.nets.net import Net
-from metastruct.pieces import factory
+from metastruct.running.assembly import build_model, component
 
 TASKS, POINTS = 3, 6
 EVERY_TAG = ["input", "hidden", "output", "bracket"]

@@ -12,14 +12,14 @@ from omegaconf import OmegaConf
 from scipy.integrate import solve_ivp
 from torch import Tensor
 
-from metastruct.assembly import build_model, component
-from metastruct.config import CONF
+from metastruct.config.schema import CONF
 from metastruct.dynamics.dynamics import Scales
 from metastruct.integrators.flow import Flow
 from metastruct.integrators.integrator import Integrator
 from metastruct.integrators.rk4 import RK4
 from metastruct.integrators.rollout import rollout
 from metastruct.integrators.signal import Signal
+from metastruct.running.assembly import build_model, component
 
 STIFFNESS, DAMPING = 3.0, 0.2
 INSTANTS = torch.tensor([0.0, 0.3, 0.45, 1.0, 1.2, 2.0], dtype=torch.float64)

@@ -10,12 +10,12 @@ import pytest
 import torch
 from omegaconf import OmegaConf
 
-from metastruct.assembly import component
-from metastruct.facts import CONF
+from metastruct.config.facts import CONF
 from metastruct.integrators.flow import Flow
 from metastruct.integrators.integrator import MOST_STEPS, Integrator
 from metastruct.integrators.rk4 import RK4
 from metastruct.integrators.rollout import check_steps, rollout
+from metastruct.running.assembly import component
 from metastruct.systems.pendulum import Pendulum
 
 YAMLS = sorted((CONF / "integrator").glob("*.yaml"))

@@ -7,9 +7,9 @@ import copy
 import pytest
 import torch
 
-from metastruct.assembly import build_learner
 from metastruct.learners.learner import Learner
 from metastruct.modulation.low_rank import DiagonalUpdate
+from metastruct.running.assembly import build_learner
 
 
 @pytest.fixture

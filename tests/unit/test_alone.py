@@ -7,9 +7,9 @@ import pytest
 from scipy.integrate import solve_ivp
 
 from metastruct.data.trajectory import Trajectory
-from metastruct.studies.alone import forecasts, misfits
-from metastruct.studies.law import KnownLaw
-from metastruct.studies.sindy import LIBRARIES, Sindy, _terms
+from metastruct.sweeps.studies.alone import forecasts, misfits
+from metastruct.sweeps.studies.law import KnownLaw
+from metastruct.sweeps.studies.sindy import LIBRARIES, Sindy, _terms
 
 MU = np.array([1.7, 0.3])
 SPREAD = np.array([1.0, 1.3])

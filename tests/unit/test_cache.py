@@ -12,16 +12,16 @@ import numpy as np
 import pytest
 from omegaconf import OmegaConf
 
-from metastruct.assembly import build_source, build_system
+from metastruct.config.facts import facts_of, options
 from metastruct.data import cache
 from metastruct.data.cache import cached_simulation
-from metastruct.facts import facts_of, options
+from metastruct.running.assembly import build_source, build_system
+from metastruct.running.keys import evaluation_key
+from metastruct.running.validation import validate
 from metastruct.runs.files import write_checked
-from metastruct.runs.keys import evaluation_key
 from metastruct.systems.duffing import Duffing
 from metastruct.systems.mass_spring import MassSpring
 from metastruct.systems.starts.in_box import InBox
-from metastruct.validation import validate
 
 RANGES = {"m": [0.5, 2.0], "k": [0.5, 2.0], "q0": [-0.5, 0.5]}
 SYSTEM = MassSpring(RANGES)

@@ -7,11 +7,11 @@ import itertools
 import numpy as np
 import pytest
 
-from metastruct.reports.claims import CLAIMS
-from metastruct.reports.claims.claim import HELD, NOT_HELD, UNDECIDED, Finding, by_chance, together
-from metastruct.reports.published import METRICS
-from metastruct.reports.results import Results, Run
-from metastruct.reports.sources import Cost, Measured
+from metastruct.config.published import METRICS
+from metastruct.paper.claims import CLAIMS
+from metastruct.paper.claims.claim import HELD, NOT_HELD, UNDECIDED, Finding, by_chance, together
+from metastruct.paper.results import Results, Run
+from metastruct.paper.sources import Cost, Measured
 
 FIELD, TRAJECTORY = METRICS
 

@@ -9,13 +9,13 @@ import sys
 
 import pytest
 
-from metastruct.facts import CONF
+from metastruct.config.facts import CONF
 
 pytest.importorskip("wandb_workspaces")
 
 from wandb_workspaces.workspaces import Workspace, internal
 
-from metastruct.tracking.dashboard import dashboard, push, shown, spec
+from metastruct.running.tracking.dashboard import dashboard, push, shown, spec
 
 SCRIPT = CONF.parent / "scripts" / "dashboard.py"
 

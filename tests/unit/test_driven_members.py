@@ -13,16 +13,16 @@ from scipy.integrate import solve_ivp
 from torch import Tensor
 
 from metastruct.adaptation.adaptation import Fit, Prior
-from metastruct.assembly import build_metrics
+from metastruct.config.facts import in_order
+from metastruct.config.needs import Piece
 from metastruct.data.source import Source
 from metastruct.data.trajectory import Member, Trajectory
 from metastruct.dynamics.dynamics import Dynamics
 from metastruct.evaluation.fitted import Learned, Protocol
 from metastruct.evaluation.protocol import evaluate
-from metastruct.facts import in_order
 from metastruct.integrators.rk4 import RK4
-from metastruct.needs import Piece
 from metastruct.objectives.derivatives import Derivatives
+from metastruct.running.assembly import build_metrics
 
 STIFFNESS = (0.7, 1.0, 1.6)
 PIECES = {"dynamics": "unstructured", "adaptation": "levenberg_marquardt", "data": "simulated"}

@@ -8,14 +8,14 @@ from dataclasses import replace
 import pytest
 import torch
 
-from metastruct.assembly import build_learner
-from metastruct.config import ConfigError, Trainer
-from metastruct.duration import SHARE, steps_within
-from metastruct.group import train_together
+from metastruct.config.schema import ConfigError, Trainer
 from metastruct.learners.learner import Learner
-from metastruct.runs.keys import training_settings
-from metastruct.training import train, trained
-from metastruct.validation import validate
+from metastruct.running.assembly import build_learner
+from metastruct.running.duration import SHARE, steps_within
+from metastruct.running.group import train_together
+from metastruct.running.keys import training_settings
+from metastruct.running.training import train, trained
+from metastruct.running.validation import validate
 
 STEP = 0.01  # seconds of an outer step of the clock below
 SETTINGS = Trainer(accelerator="cpu", checkpoint_seconds=60.0, steps=None, seconds=1.0)

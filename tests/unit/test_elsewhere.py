@@ -11,9 +11,9 @@ from elsewhere import ELSEWHERE, Elsewhere, There
 from metastruct.adaptation import error_bars
 from metastruct.adaptation.adaptation import Fit, Prior
 from metastruct.adaptation.levenberg_marquardt import LevenbergMarquardt
-from metastruct.assembly import component
 from metastruct.data.observations import Observations
 from metastruct.objectives.derivatives import Derivatives
+from metastruct.running.assembly import component
 
 TASKS, POINTS = 3, 10
 

@@ -14,7 +14,7 @@ from metastruct.adaptation.levenberg_marquardt import LevenbergMarquardt
 from metastruct.data.observations import Observations
 from metastruct.objectives.derivatives import Derivatives
 from metastruct.objectives.objective import Objective
-from metastruct.trained import Trained
+from metastruct.running.trained import Trained
 
 NOISE = torch.tensor([0.04, 0.09], dtype=torch.float64)
 

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from metastruct.evaluation.archive import Archive
-from metastruct.reports import figures
+from metastruct.evaluation.figures import run as figures
 
 TASKS, TRAJECTORIES, INSTANTS = 3, 2, 6
 

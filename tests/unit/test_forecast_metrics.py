@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from metastruct.metrics.forecast_error import ForecastError
-from metastruct.metrics.residual_whiteness import LAGS, ResidualWhiteness, ljung_box
+from metastruct.evaluation.metrics.forecast_error import ForecastError
+from metastruct.evaluation.metrics.residual_whiteness import LAGS, ResidualWhiteness, ljung_box
 
 
 def adapted(rollouts, query, **more) -> SimpleNamespace:

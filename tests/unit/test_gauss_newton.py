@@ -11,15 +11,15 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from metastruct.assembly import build_learner, component
-from metastruct.config import ConfigError
+from metastruct.config.schema import ConfigError
 from metastruct.learners.auto_decoding import AutoDecoding
 from metastruct.learners.learner import Learner
 from metastruct.learners.replicas import together
 from metastruct.optimizers.gauss_newton import GaussNewton
 from metastruct.optimizers.least_squares import CODES, LeastSquares, Rows
 from metastruct.optimizers.residuals import Residuals
-from metastruct.validation import validate
+from metastruct.running.assembly import build_learner, component
+from metastruct.running.validation import validate
 
 TASKS, SEEDS = 5, (0, 1)
 PLAIN = {"warm_start": 0.0, "rows": 10_000, "first_rate": 1.0, "last_rate": 1.0, "damping": 1e-13}

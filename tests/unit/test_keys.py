@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import dataclasses
 import importlib
 import shutil
 import sys
@@ -7,11 +8,14 @@ from collections.abc import Mapping
 from typing import Any
 
 import pytest
+import yaml
 from omegaconf import OmegaConf
 
-from metastruct.facts import CONF
+from metastruct.config.facts import CONF, facts_of
+from metastruct.config.pieces import Refused
+from metastruct.running.keys import evaluation_key, evaluation_settings, training_key, training_settings
+from metastruct.running.run import Run, configuration_in
 from metastruct.runs import source
-from metastruct.runs.keys import evaluation_key, evaluation_settings, training_key, training_settings
 
 Tree = Mapping[str, Any]
 
@@ -106,7 +110,7 @@ def test_a_system_that_starts_as_it_does_has_the_keys_of_a_configuration_without
 
 def test_another_version_of_the_results_changes_both_keys(default, monkeypatch):
     before = training_key(default), evaluation_key(default)
-    monkeypatch.setattr("metastruct.runs.keys.RESULTS_VERSION", -1)
+    monkeypatch.setattr("metastruct.running.keys.RESULTS_VERSION", -1)
     assert training_key(default) != before[0]
     assert evaluation_key(default) != before[1]
 
@@ -165,6 +169,29 @@ def test_an_edit_while_a_process_runs_changes_no_key_of_what_it_imported(default
     importlib.reload(sys.modules["law_in_use"])
     assert training_key(settings) != before
     sys.modules.pop("law_in_use")
+
+
+@pytest.fixture
+def moved(monkeypatch):
+    """As if the class of net=mlp had moved here from another place."""
+    facts_of("net", "mlp")  # read before
+    facts = dataclasses.replace(facts_of("net", "mlp"), formerly="metastruct.before.MLP")
+    for module in ("metastruct.running.keys", "metastruct.running.run"):
+        monkeypatch.setattr(f"{module}.facts_of", lambda *piece: facts if piece == ("net", "mlp") else facts_of(*piece))
+
+
+def test_a_class_that_moved_keeps_the_keys_that_it_had(default, moved):
+    before = {**default, "net": {**default["net"], "_target_": "metastruct.before.MLP"}}
+    assert training_key(default) == training_key(before)
+    assert training_settings(default)["net"]["_target_"] == "metastruct.before.MLP"
+
+
+def test_a_run_folder_of_before_a_class_moved_is_read(default, moved):
+    before = {**default, "net": {**default["net"], "_target_": "metastruct.before.MLP"}}
+    assert Run.of(configuration_in(yaml.safe_dump(before).encode(), "here")).config.net == default["net"]
+    before["net"]["_target_"] = "metastruct.never.MLP"
+    with pytest.raises(Refused, match=r"metastruct\.never\.MLP"):
+        configuration_in(yaml.safe_dump(before).encode(), "here")
 
 
 def test_keys_do_not_depend_on_the_order_of_the_settings(default):

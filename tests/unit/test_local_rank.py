@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 from omegaconf import OmegaConf
 
-from metastruct.assembly import component
-from metastruct.facts import CONF
-from metastruct.studies.local_rank import affine_dimension, local_ranks, numerical_rank, parameter_jacobian
+from metastruct.config.facts import CONF
+from metastruct.running.assembly import component
+from metastruct.systems.local_rank import affine_dimension, local_ranks, numerical_rank, parameter_jacobian
 
 MEMBERS = 60
 

@@ -8,15 +8,15 @@ import torch
 from omegaconf import OmegaConf
 from scipy.special import ellipk
 
-from metastruct.assembly import component
-from metastruct.config import composed
-from metastruct.evaluation.long_horizon import GOLDEN, METRICS, measure, orbits_from, periods_of, roll, samples
-from metastruct.facts import CONF
+from metastruct.config.facts import CONF
+from metastruct.config.schema import composed
 from metastruct.integrators.flow import Flow
-from metastruct.reports.long_horizon import ORBITS, cells, table
-from metastruct.reports.tables import read_records
+from metastruct.paper.long_horizon.orbits import GOLDEN, METRICS, measure, orbits_from, periods_of, roll, samples
+from metastruct.paper.long_horizon.study import LongHorizon
+from metastruct.paper.long_horizon.table import ORBITS, cells, table
+from metastruct.running.assembly import component
 from metastruct.runs.folder import RunFolder
-from metastruct.studies.long_horizon import LongHorizon
+from metastruct.runs.tables import read_records
 from metastruct.systems.pendulum import Pendulum
 
 STARTS = np.array([[[1.0, 0.5], [-1.5, 1.0]], [[0.2, -2.0], [0.0, 3.0]]])

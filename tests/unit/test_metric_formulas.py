@@ -7,9 +7,9 @@ import pytest
 from scipy.ndimage import gaussian_filter
 
 from metastruct.evaluation.errors import component_errors, diverged, relative_error
-from metastruct.metrics.energy_drift import energy_drift
-from metastruct.metrics.entropy_production import entropy_production
-from metastruct.metrics.ssim import field_ssim
+from metastruct.evaluation.metrics.energy_drift import energy_drift
+from metastruct.evaluation.metrics.entropy_production import entropy_production
+from metastruct.evaluation.metrics.ssim import field_ssim
 
 
 @pytest.fixture

@@ -8,15 +8,15 @@ import pytest
 from omegaconf import OmegaConf
 
 import metastruct
-from metastruct.assembly import build_source, build_system, component
-from metastruct.config import ConfigError
+from metastruct.config.schema import ConfigError
 from metastruct.data.simulate import simulate
-from metastruct.experiment import run
-from metastruct.runs.keys import training_key
+from metastruct.running.assembly import build_source, build_system, component
+from metastruct.running.experiment import run
+from metastruct.running.keys import training_key
+from metastruct.running.validation import validate
 from metastruct.systems.multi_domain import MultiDomain
 from metastruct.systems.pendulum import Pendulum
 from metastruct.systems.system import System
-from metastruct.validation import validate
 
 DOMAINS = ["duffing", "mass_spring", "pendulum"]
 TASKS = {"trajectories": 2, "horizon": 2.0, "points": 5, "tolerance": 1e-10, "seed": 0}

@@ -8,8 +8,8 @@ import sys
 
 import pytest
 
-from metastruct.config import COMPONENTS
-from metastruct.facts import CONF, options
+from metastruct.config.facts import CONF, options
+from metastruct.config.schema import COMPONENTS
 
 SCRIPT = CONF.parent / "scripts" / "names.py"
 LIMIT = "15"

@@ -3,9 +3,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from metastruct.assembly import build_source
 from metastruct.data.noise import noisy
 from metastruct.data.simulate import Simulation
+from metastruct.running.assembly import build_source
 
 TASKS, TRAJECTORIES, TIMES = 6, 5, 400
 STD = (np.array([2.0, 0.5]), np.array([1.0, 3.0]))

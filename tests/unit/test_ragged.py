@@ -12,8 +12,9 @@ from omegaconf import OmegaConf
 from metastruct.adaptation.adaptation import Prior
 from metastruct.adaptation.gradient import GradientDescent
 from metastruct.adaptation.levenberg_marquardt import LevenbergMarquardt
-from metastruct.assembly import build_learner, build_metrics, build_model, component
-from metastruct.config import CONF
+from metastruct.config.facts import in_order, metric_facts
+from metastruct.config.needs import Piece
+from metastruct.config.schema import CONF
 from metastruct.data.observations import Recordings
 from metastruct.data.source import Source
 from metastruct.data.trajectory import Member, Trajectory
@@ -22,14 +23,13 @@ from metastruct.evaluation.errors import relative_error
 from metastruct.evaluation.fitted import Learned, Protocol
 from metastruct.evaluation.protocol import Evaluation, MetricRefused, evaluate
 from metastruct.evaluation.summary import summary
-from metastruct.facts import in_order, metric_facts
 from metastruct.integrators.flow import Flow
 from metastruct.integrators.rk4 import RK4
 from metastruct.integrators.rollout import rollout
-from metastruct.needs import Piece
 from metastruct.objectives.derivatives import Derivatives
 from metastruct.objectives.objective import Objective
 from metastruct.optimizers.adam import Adam
+from metastruct.running.assembly import build_learner, build_metrics, build_model, component
 
 YAMLS = sorted((CONF / "integrator").glob("*.yaml"))
 TRAIN = [[12, 3, 8], [20], [5, 5], [9, 2, 1, 11], [30, 4], [7, 7, 7]]

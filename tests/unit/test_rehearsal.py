@@ -5,16 +5,16 @@ from __future__ import annotations
 import pytest
 import torch
 
-from metastruct.assembly import build_model, component
-from metastruct.config import ConfigError
+from metastruct.config.facts import options
+from metastruct.config.schema import ConfigError
 from metastruct.dynamics.dynamics import Scales
-from metastruct.experiment import run
-from metastruct.facts import options
 from metastruct.nets.mlp import MLP
-from metastruct.run import Run
-from metastruct.validation import validate
-from metastruct.validation.rehearsal import rehearse
-from metastruct.validation.size import check_trained
+from metastruct.running.assembly import build_model, component
+from metastruct.running.experiment import run
+from metastruct.running.run import Run
+from metastruct.running.validation import validate
+from metastruct.running.validation.rehearsal import rehearse
+from metastruct.running.validation.size import check_trained
 
 
 @pytest.mark.parametrize("group", ["modulation", "net", "bracket", "learner"])
@@ -40,7 +40,7 @@ def test_what_a_class_refuses_is_a_mistake_of_the_configuration(composed):
 def test_a_run_is_refused_by_its_rehearsal_without_a_folder(composed, tmp_path, monkeypatch):
     cfg = composed("logger=none", f"outputs={tmp_path / 'outputs'}")
     validate(cfg)
-    huge = "metastruct.validation.rehearsal.check_trained"
+    huge = "metastruct.running.validation.rehearsal.check_trained"
     monkeypatch.setattr(huge, lambda parameters, replicas: check_trained(10**12 * parameters, replicas))
     with pytest.raises(ConfigError, match=r"the training of a model of [0-9,]+ parameters would take .* GiB"):
         run(cfg)
@@ -68,7 +68,7 @@ def test_what_any_class_refuses_leaves_no_run_folder(composed, tmp_path, monkeyp
 
     cfg = composed(REFUSED_BY_A_CLASS[target], "logger=none", f"replicas={replicas}", f"outputs={tmp_path / 'outputs'}")
     validate(cfg)
-    monkeypatch.setattr("metastruct.experiment.validate", lambda cfg: None)
+    monkeypatch.setattr("metastruct.running.experiment.validate", lambda cfg: None)
     monkeypatch.setattr(f"{target}.__init__", refuses)
     with pytest.raises(ConfigError, match="the class refuses it"):
         run(cfg)

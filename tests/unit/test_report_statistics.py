@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from metastruct.reports.published import METRICS
-from metastruct.reports.results import Results, Run
-from metastruct.reports.statistics import front, interval, ratio
+from metastruct.config.published import METRICS
+from metastruct.paper.results import Results, Run
+from metastruct.paper.statistics import front, interval, ratio
 
 FIELD, TRAJECTORY = METRICS
 

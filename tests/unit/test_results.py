@@ -7,11 +7,11 @@ import json
 import numpy as np
 import pytest
 
-from metastruct.reports import results, sources
-from metastruct.reports.published import METRICS
-from metastruct.reports.results import read
-from metastruct.reports.sources import costs, local_ranks, searched
-from metastruct.reports.tables import as_csv
+from metastruct.config.published import METRICS
+from metastruct.paper import results, sources
+from metastruct.paper.results import read
+from metastruct.paper.sources import costs, local_ranks, searched
+from metastruct.runs.tables import as_csv
 
 FIELD, TRAJECTORY = METRICS
 

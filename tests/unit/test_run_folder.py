@@ -12,12 +12,12 @@ import yaml
 from omegaconf import OmegaConf
 
 import metastruct
-from metastruct.config import COMPONENTS, OPTIONAL, Config, ConfigError
-from metastruct.facts import CONF
-from metastruct.pieces import Refused
-from metastruct.run import Run, configuration_of
+from metastruct.config.facts import CONF
+from metastruct.config.pieces import Refused
+from metastruct.config.schema import COMPONENTS, OPTIONAL, Config, ConfigError
+from metastruct.running.run import Run, configuration_of
+from metastruct.running.validation import check_read
 from metastruct.runs.folder import RunFolder
-from metastruct.validation import check_read
 
 GROUPS = [setting.name for setting in fields(Config) if (CONF / setting.name).is_dir()]
 INSTEAD: dict[str, Any] = {

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from metastruct.facts import CONF
+from metastruct.config.facts import CONF
 
 SCRIPT = runpy.run_path(str(CONF.parent / "scripts" / "same_results.py"))
 HEAD = "experiment,run,system,task,component,metric,value"

@@ -8,17 +8,17 @@ import numpy as np
 import pytest
 import torch
 
-from metastruct.assembly import build_learner, build_metrics, build_protocol, build_source, component
+from metastruct.config.facts import CONF, basis, headline_errors
 from metastruct.evaluation.fitted import Learned
 from metastruct.evaluation.protocol import evaluate
 from metastruct.evaluation.summary import summary
-from metastruct.facts import CONF, basis, headline_errors
 from metastruct.learners.auto_decoding import AutoDecoding
-from metastruct.reports.tables import as_csv
-from metastruct.search import trial
-from metastruct.search.ranking import SEEDS, Plan, choose, next_job, read, shared_first
-from metastruct.search.space import BASELINES, METHODS, MODULATIONS, SCHEDULES, law
-from metastruct.search.trial import Row
+from metastruct.paper.search import trial
+from metastruct.paper.search.ranking import SEEDS, Plan, choose, next_job, read, shared_first
+from metastruct.paper.search.space import BASELINES, METHODS, MODULATIONS, SCHEDULES, law
+from metastruct.paper.search.trial import Row
+from metastruct.running.assembly import build_learner, build_metrics, build_protocol, build_source, component
+from metastruct.runs.tables import as_csv
 
 SMALL = (
     *("net.width=8", "data.train_tasks=5", "data.test_tasks=1", "data.points=20", "data.horizon=2", "shots=10"),

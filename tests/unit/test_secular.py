@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from metastruct.evaluation.secular import block_lengths, block_means, secular_slope, turns_per_sample
+from metastruct.paper.long_horizon.secular import block_lengths, block_means, secular_slope, turns_per_sample
 
 STEPS, PERIODS, SERIES = 20, 100, 40
 SAMPLES = STEPS * PERIODS + 1

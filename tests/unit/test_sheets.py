@@ -9,13 +9,13 @@ import re
 import numpy as np
 import pytest
 
-from metastruct.facts import metric_facts
-from metastruct.reports import forms
-from metastruct.reports.layout import LAYOUTS
-from metastruct.reports.methods import named
-from metastruct.reports.published import METRICS
-from metastruct.reports.results import Results, Run
-from metastruct.reports.sheet import Cell, Sheet, short, shown
+from metastruct.config.facts import metric_facts
+from metastruct.config.published import METRICS
+from metastruct.paper import forms
+from metastruct.paper.layout import LAYOUTS
+from metastruct.paper.methods import named
+from metastruct.paper.results import Results, Run
+from metastruct.paper.sheet import Cell, Sheet, short, shown
 
 FIELD, TRAJECTORY = METRICS
 

@@ -7,11 +7,11 @@ from pathlib import Path
 
 import pytest
 
-from metastruct.config import ConfigError
-from metastruct.launchers import slurm
-from metastruct.launchers.launcher import Job, Outcome
-from metastruct.launchers.slurm import Slurm, begun_anew, lost, ticket
+from metastruct.config.schema import ConfigError
 from metastruct.runs.files import claimed
+from metastruct.sweeps.launchers import slurm
+from metastruct.sweeps.launchers.launcher import Job, Outcome
+from metastruct.sweeps.launchers.slurm import Slurm, begun_anew, lost, ticket
 
 pytest.importorskip("submitit")
 

@@ -7,16 +7,16 @@ import time
 import numpy as np
 import pytest
 
-from metastruct.assembly import build_system
-from metastruct.config import ConfigError, composed, groups
+from metastruct.config.schema import ConfigError, composed, groups
 from metastruct.data.simulate import simulate
 from metastruct.evaluation.grid import evaluation_grid
+from metastruct.running.assembly import build_system
+from metastruct.running.validation import validate
 from metastruct.systems.lotka_volterra import LotkaVolterra
 from metastruct.systems.pendulum import Pendulum
 from metastruct.systems.starts.given import Given
 from metastruct.systems.starts.in_box import InBox
 from metastruct.systems.starts.under_cap import DRAWS, UnderEnergyCap
-from metastruct.validation import validate
 
 RANGES = {"m": [0.5, 1.5], "l": [0.75, 1.25], "q0": [-0.5, 0.5]}
 PENDULUM = Pendulum(RANGES)

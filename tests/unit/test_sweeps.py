@@ -11,18 +11,18 @@ from pathlib import Path
 import pytest
 from omegaconf import OmegaConf
 
-from metastruct.assembly import component
-from metastruct.config import ConfigError, composed, method_name
-from metastruct.facts import basis, headline_errors
-from metastruct.launchers.launcher import Launcher, Outcome
+from metastruct.config.facts import basis, headline_errors
+from metastruct.config.schema import ConfigError, composed, method_name
+from metastruct.running.assembly import component
+from metastruct.running.places import run_folder, training_folder
+from metastruct.running.validation import validate
 from metastruct.runs.files import claimed, is_claimed, locked
-from metastruct.runs.folder import run_folder, training_folder
 from metastruct.sweeps import table as module
 from metastruct.sweeps.bundle import units
 from metastruct.sweeps.command import main, parsed
+from metastruct.sweeps.launchers.launcher import Launcher, Outcome
 from metastruct.sweeps.plan import Plan, carry_out
 from metastruct.sweeps.table import Table, errors, table, tables
-from metastruct.validation import validate
 
 
 @pytest.fixture(scope="module")

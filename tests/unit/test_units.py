@@ -8,11 +8,11 @@ import numpy as np
 import pytest
 import torch
 
-from metastruct.assembly import build_learner
 from metastruct.data.observations import Recordings
 from metastruct.data.trajectory import Member, Trajectory
 from metastruct.data.units import Units, spread_of
-from metastruct.run import Run
+from metastruct.running.assembly import build_learner
+from metastruct.running.run import Run
 
 OWN = np.array([0.5, 2.0])
 

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from metastruct.facts import CONF
+from metastruct.config.facts import CONF
 
 SOURCE = CONF.parent / "src"
 PRONOUNS = {

@@ -15,7 +15,7 @@ from hydra.plugins.launcher import Launcher
 from hydra.types import HydraContext, TaskFunction
 from omegaconf import DictConfig, OmegaConf
 
-from metastruct.facts import CONF
+from metastruct.config.facts import CONF
 
 
 class SweepLauncher(Launcher):
@@ -33,8 +33,8 @@ class SweepLauncher(Launcher):
         """Nothing of Hydra's is needed: a job is its words."""
 
     def launch(self, job_overrides: Sequence[Sequence[str]], initial_job_idx: int) -> Sequence[JobReturn]:
-        from metastruct.assembly import component
-        from metastruct.command import JobError, failed
+        from metastruct.running.assembly import component
+        from metastruct.running.command_line import JobError, failed
         from metastruct.sweeps.command import say
         from metastruct.sweeps.plan import Plan, carry_out
         from metastruct.sweeps.table import Planned
@@ -60,11 +60,11 @@ def planned(job_overrides: Sequence[Sequence[str]], first: int, say: Any, failur
     """The runs of a multirun, one a seed; a mistake in a job is told in a line, kept, and stops no other."""
     import sys
 
-    from metastruct.command import one_line
-    from metastruct.config import ConfigError, composed, each_seed
+    from metastruct.config.schema import ConfigError, composed, each_seed
+    from metastruct.running.command_line import one_line
+    from metastruct.running.validation import validate
+    from metastruct.running.validation.idle import without_idle
     from metastruct.sweeps.table import Planned, with_a_rank_that_counts
-    from metastruct.validation import validate
-    from metastruct.validation.idle import without_idle
 
     notes: set[str] = set()
     for number, words in enumerate(job_overrides, first):

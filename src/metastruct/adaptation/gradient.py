@@ -13,7 +13,7 @@ from metastruct.adaptation.adaptation import Adaptation, Fit, Prior, frozen
 from metastruct.data.observations import Observations
 from metastruct.dynamics.model import ModulatedModel
 from metastruct.objectives.objective import Objective
-from metastruct.recording import Recorded
+from metastruct.recording.recorded import Recorded
 
 LEVEL = 0.01
 PRECISIONS = {"single": torch.float32, "double": torch.float64}

@@ -12,7 +12,7 @@ from metastruct.api.members import Members
 from metastruct.data.family import Family
 from metastruct.data.noise_estimate import noise_level
 from metastruct.data.trajectory import Array, Trajectory
-from metastruct.reports.adapted import Along
+from metastruct.evaluation.figures.along import Along
 
 
 def along(members: Members, family: Family) -> list[Along]:

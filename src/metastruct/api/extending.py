@@ -12,13 +12,13 @@ import numpy as np
 import torch
 
 from metastruct.api.model import Model
-from metastruct.assembly import build_learner
+from metastruct.config.facts import providing
+from metastruct.config.pieces import class_of
 from metastruct.data.family import Family
 from metastruct.data.observations import Recordings
 from metastruct.data.units import Units
-from metastruct.facts import providing
-from metastruct.pieces import class_of
-from metastruct.trained import Trained
+from metastruct.running.assembly import build_learner
+from metastruct.running.trained import Trained
 
 STEPS = 60
 

@@ -11,13 +11,13 @@ from torch import Tensor
 
 from metastruct.adaptation.adaptation import Fit, Prior, frozen
 from metastruct.adaptation.error_bars import ONE_SIGMA, energy_difference, error_bar
+from metastruct.config.facts import providing
+from metastruct.dynamics.dynamics import Updates
 from metastruct.dynamics.folded import folded
-from metastruct.facts import providing
 from metastruct.integrators.integrator import Integrator
 from metastruct.integrators.rollout import rollout
 from metastruct.integrators.signal import Signal
-from metastruct.nets.site import Updates
-from metastruct.trained import Trained
+from metastruct.running.trained import Trained
 
 TOGETHER = 16_384  # points that are looked at together, for their memory
 FOLDED_FROM = 32  # points of a member from which its own matrices pay

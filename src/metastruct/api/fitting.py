@@ -15,15 +15,15 @@ from omegaconf.errors import OmegaConfBaseException
 
 from metastruct.api.loading import load
 from metastruct.api.model import Model
-from metastruct.config import ConfigError, composed
+from metastruct.config.facts import closest, options, providing
+from metastruct.config.schema import ConfigError, composed
 from metastruct.data.family import Family
 from metastruct.data.tables.reading import digest_of
-from metastruct.experiment import run
-from metastruct.facts import closest, options, providing
-from metastruct.run import Run
+from metastruct.running.experiment import run
+from metastruct.running.run import Run
+from metastruct.running.validation import validate
 from metastruct.runs.files import read_checked, write_checked
 from metastruct.runs.folder import RunFolder
-from metastruct.validation import validate
 
 
 def fit(

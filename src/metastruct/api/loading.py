@@ -8,14 +8,14 @@ from metastruct.api.member import Member
 from metastruct.api.members import Members
 from metastruct.api.model import Model
 from metastruct.api.portable import read
-from metastruct.config import register
-from metastruct.model_file import Foreign
-from metastruct.run import Run, configuration_of
+from metastruct.config.schema import register
+from metastruct.running.model_file import Foreign
+from metastruct.running.run import Run, configuration_of
+from metastruct.running.trained import Trained
+from metastruct.running.validation import check_read
+from metastruct.running.validation.rehearsal import rehearse
 from metastruct.runs.files import check_contained, is_locked, read_checked, sum_file
 from metastruct.runs.folder import RunFolder
-from metastruct.trained import Trained
-from metastruct.validation import check_read
-from metastruct.validation.rehearsal import rehearse
 
 
 def load(run_folder: str | Path) -> Model:

@@ -20,16 +20,16 @@ from metastruct.api.fields import Fields
 from metastruct.api.member import Member
 from metastruct.api.members import Members
 from metastruct.api.numbers import floats, pieces_of
-from metastruct.assembly import component
 from metastruct.data.family import Family
 from metastruct.data.observations import ESTIMATED, whole
 from metastruct.data.tables.layout import Layout
 from metastruct.data.trajectory import Member as Observed
 from metastruct.data.trajectory import Trajectory
 from metastruct.evaluation.probe import Probe
-from metastruct.run import Run
-from metastruct.trained import Trained
-from metastruct.validation import adapted_by, best_adaptation
+from metastruct.running.assembly import component
+from metastruct.running.run import Run
+from metastruct.running.trained import Trained
+from metastruct.running.validation import adapted_by, best_adaptation
 
 TOGETHER = 16_384  # points of a batched fit: its memory stays below a few hundred megabytes
 NAMES = {"derivatives": "dxdt", "times": "times", "inputs": "inputs"}  # of the parts that an objective reads

@@ -16,13 +16,13 @@ from typing import TYPE_CHECKING, Any
 
 from metastruct.adaptation.adaptation import Fit
 from metastruct.adaptation.agreement import Agreement
-from metastruct.model_file import FLOATS, Foreign
-from metastruct.run import Run, configuration_in
+from metastruct.running.model_file import FLOATS, Foreign
+from metastruct.running.run import Run, configuration_in
+from metastruct.running.trained import Trained
+from metastruct.running.validation import check_read
+from metastruct.running.validation.rehearsal import rehearse
 from metastruct.runs.files import write_atomically
 from metastruct.runs.provenance import here
-from metastruct.trained import Trained
-from metastruct.validation import check_read
-from metastruct.validation.rehearsal import rehearse
 
 if TYPE_CHECKING:
     import torch

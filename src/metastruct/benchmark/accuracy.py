@@ -19,7 +19,7 @@ LEVENBERG: str = WORDS["exact"]
 
 def runs(words: str, seeds: Sequence[int] = (0, 1, 2)) -> list[RunFolder]:
     """The run folders of a setting, one a seed, run now where they are not finished."""
-    from metastruct.launchers.sequential import Sequential
+    from metastruct.sweeps.launchers.sequential import Sequential
     from metastruct.sweeps.plan import Plan, carry_out
     from metastruct.sweeps.table import planned
 
@@ -33,8 +33,8 @@ def runs(words: str, seeds: Sequence[int] = (0, 1, 2)) -> list[RunFolder]:
 
 def accuracy(metric: str, words: str) -> float:
     """Mean over seeds and test tasks of a metric in its unit, from finished runs or new ones."""
-    from metastruct.facts import metric_facts
-    from metastruct.reports.tables import read_records, seed_means
+    from metastruct.config.facts import metric_facts
+    from metastruct.runs.tables import read_records, seed_means
 
     means = seed_means(read_records(run.records for run in runs(words)), metric)
     return metric_facts(metric).scale * statistics.mean(means.values())
@@ -44,36 +44,36 @@ def pendulum_support(*overrides: str) -> tuple[Any, Any]:
     """The model of the first seed, loaded, and the support data of its ten test tasks, 200 points each."""
     import torch
 
-    import metastruct
-    from metastruct.assembly import build_source, component
-    from metastruct.run import Run
+    from metastruct.api.loading import load
+    from metastruct.running.assembly import build_source, component
+    from metastruct.running.run import Run
 
     folder = runs(" ".join((PENDULUM, *overrides)), (0,))[0]
     torch.set_num_threads(1)
     config = Run.read(folder).config
     objective = component(config.objective)
     support = build_source(config, print).support(200, config.seed, objective.reads, objective.window)
-    return metastruct.load(folder.path), support
+    return load(folder.path), support
 
 
 def ten_tasks(*overrides: str) -> float:
     """Seconds that Levenberg-Marquardt takes for ten new tasks at once."""
-    from metastruct.adaptation.levenberg_marquardt import LevenbergMarquardt
-    from metastruct.objectives.derivatives import Derivatives
+    from metastruct.config.schema import composed
+    from metastruct.running.assembly import component
 
     model, support = pendulum_support(*overrides)
-    trained, adaptation = model._trained, LevenbergMarquardt(20)
+    trained, adaptation = model._trained, component(composed(LEVENBERG).adaptation)
     start, prior = trained.start(len(support), "mean"), trained.prior()
 
     def adapt() -> None:
-        adaptation.fit(trained.model, Derivatives(), support, start, prior)
+        adaptation.fit(trained.model, trained.objective, support, start, prior)
 
     return statistics.median(interleaved(adapt, rounds=15)[0])
 
 
 def levenberg_over_gradient(metric: str, *overrides: str) -> float:
     """A metric after Levenberg-Marquardt over the same after 300 gradient steps, each the mean of 3 seeds."""
-    from metastruct.reports.tables import read_records, seed_means
+    from metastruct.runs.tables import read_records, seed_means
 
     means = []
     for adaptation in (LEVENBERG, WORDS["stepwise"]):
@@ -84,7 +84,7 @@ def levenberg_over_gradient(metric: str, *overrides: str) -> float:
 
 def coverage(*overrides: str) -> float:
     """Per cent of the true field's components inside of their error bars of 1.96 std, at the query states."""
-    from metastruct.reports.tables import read_records, seed_means
+    from metastruct.runs.tables import read_records, seed_means
 
     rows = read_records(run.records for run in runs(" ".join((PENDULUM, *overrides, LEVENBERG))))
     return 100 * statistics.mean(seed_means(rows, "coverage_95").values())

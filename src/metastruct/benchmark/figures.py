@@ -21,9 +21,9 @@ from metastruct.benchmark.steps import (
     trainer_over_bare,
 )
 from metastruct.benchmark.timing import WORDS
-from metastruct.facts import metric_facts, options
-from metastruct.launchers.gpu_pool import visible_gpus
-from metastruct.validation.values import has_compiler
+from metastruct.config.facts import metric_facts, options
+from metastruct.running.validation.values import has_compiler
+from metastruct.sweeps.launchers.gpu_pool import visible_gpus
 
 NO_BAR = math.inf
 

@@ -24,7 +24,7 @@ def thousand_members(*overrides: str, fewest: int = 20, memory: bool = False) ->
     """Seconds of a batched fit of new pendulums, or the megabytes that it takes above the process."""
     import numpy as np
 
-    from metastruct.assembly import component
+    from metastruct.running.assembly import component
 
     model, _ = pendulum_support(*overrides)
     system, rng = component(model._cfg.system), np.random.default_rng(0)

@@ -12,7 +12,7 @@ import time
 from pathlib import Path
 
 from metastruct.benchmark.timing import OUTPUTS, WORDS, learner
-from metastruct.facts import CONF
+from metastruct.config.facts import CONF
 
 TRAIN = [sys.executable, str(CONF.parent / "train.py")]
 
@@ -50,7 +50,7 @@ def main_table() -> float:
 
 def start_up() -> float:
     """Time that a job of a sweep spends outside of its run, in per cent of the run; the server starts once a sweep."""
-    from metastruct.launchers.sequential import Sequential
+    from metastruct.sweeps.launchers.sequential import Sequential
     from metastruct.sweeps.plan import Plan, carry_out
     from metastruct.sweeps.table import planned
 

@@ -7,10 +7,10 @@ from pathlib import Path
 
 from metastruct.benchmark.figures import Figure
 from metastruct.benchmark.timing import OUTPUTS
-from metastruct.reports.forms import write_lines
-from metastruct.reports.tables import as_csv, read_records
 from metastruct.runs.files import write_atomically
+from metastruct.runs.lines import write_lines
 from metastruct.runs.provenance import here, sign
+from metastruct.runs.tables import as_csv, read_records
 
 FOLDER = OUTPUTS / "reference" / "benchmark"
 TITLE = "Figures of merit"

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from metastruct.facts import CONF
+from metastruct.config.facts import CONF
 
 ROOT = CONF.parent
 

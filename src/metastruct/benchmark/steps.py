@@ -173,9 +173,9 @@ def trainer_over_bare() -> float:
     """Training under Lightning with logging over a bare loop of the same steps, less one, in per cent."""
     from lightning.pytorch.loggers import WandbLogger  # noqa: F401  the import is not part of the training
 
-    from metastruct.config import Trainer
-    from metastruct.tracking.wandb import wandb_logger
-    from metastruct.training import fit
+    from metastruct.config.schema import Trainer
+    from metastruct.running.tracking.wandb import wandb_logger
+    from metastruct.running.training import fit
 
     steps, shares = 500, []
     with tempfile.TemporaryDirectory() as folder:

@@ -9,7 +9,7 @@ from typing import Any
 
 from omegaconf import OmegaConf
 
-from metastruct.facts import CONF, basis
+from metastruct.config.facts import CONF, basis
 
 OUTPUTS = CONF.parent / "outputs"
 WORDS: Any = OmegaConf.to_container(OmegaConf.load(CONF / "benchmark.yaml"), resolve=True)
@@ -50,10 +50,10 @@ def learner(*overrides: str) -> Any:
     """
     import torch
 
-    from metastruct.assembly import build_learner, build_source
-    from metastruct.config import composed
-    from metastruct.recording import PATIENCE
-    from metastruct.run import Run
+    from metastruct.config.schema import composed
+    from metastruct.recording.recorded import PATIENCE
+    from metastruct.running.assembly import build_learner, build_source
+    from metastruct.running.run import Run
 
     torch.set_num_threads(1)
     words = (word for word in basis(overrides) if word.startswith("optimizer="))

@@ -48,7 +48,7 @@ def run(words: Sequence[str]) -> None:
     saved = members.save(output / f"member{'s' if len(members) > 1 else ''}.safetensors")
     _show(model, members, family)
     from metastruct.api.along import along
-    from metastruct.reports.adapted import draw, written
+    from metastruct.evaluation.figures.along import draw, written
 
     every = along(members, family)
     written(every, layout, output / "forecast.csv")

@@ -32,9 +32,9 @@ def run(words: Sequence[str]) -> None:
     from hydra.errors import HydraException
     from omegaconf.errors import OmegaConfBaseException
 
-    from metastruct.command import explained
-    from metastruct.studies.choosing import best_of, choices, written
-    from metastruct.tracking.console import note
+    from metastruct.running.command_line import explained
+    from metastruct.running.tracking.console import note
+    from metastruct.sweeps.studies.choosing import best_of, choices, written
 
     try:
         every = [*choices(settings, int(folds), note)]
@@ -45,7 +45,7 @@ def run(words: Sequence[str]) -> None:
     from rich.markup import escape
     from rich.table import Table
 
-    from metastruct.reports.choosing import draw
+    from metastruct.sweeps.studies.choice_figure import draw
 
     table = Table(title=f"{len(best.errors)} members held out in turn: forecast error / spread (x 1e-2)")
     for column in (*best.settings, "geometric mean", "worst", "training, s", ""):

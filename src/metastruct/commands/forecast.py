@@ -14,7 +14,6 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from metastruct.commands import HELP, numbers, parsed
-from metastruct.facts import providing
 
 FLAGS = {"--from": "0.3,0.0", "--until": "30", "--every": "0.1", "--begin": "0", "--std": "0.01,0.02"}
 FLAGS |= {"--output": "forecast.csv"}
@@ -42,7 +41,7 @@ def run(words: Sequence[str]) -> None:
     import numpy as np
 
     from metastruct.api.loading import load_member
-    from metastruct.reports.adapted import Along, draw, table, written
+    from metastruct.evaluation.figures.along import Along, draw, table, written
 
     member = load_member(file)
     layout = member.model.layout
@@ -51,12 +50,8 @@ def run(words: Sequence[str]) -> None:
     if len(start) != len(layout.states):
         raise ValueError(f"--from must be {', '.join(layout.states)}, {len(layout.states)} numbers, got {len(start)}")
     std = numbers("--std", flags["--std"], len(start)) if "--std" in flags else None
-    if member.covariance is None and std is not None:
-        raise ValueError(
-            f"--std needs a member with a posterior; adapt it again with {providing('adaptation', 'posterior')}"
-        )
     times = begin + every * np.arange(round(np.floor((until - begin) / every * (1 + 1e-12))) + 1)
-    if member.covariance is None:
+    if member.covariance is None and std is None:
         states, deviation = member.forecast(start, times), None
     else:
         states, deviation = member.forecast(start, times, std=True, start_std=std)

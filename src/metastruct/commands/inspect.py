@@ -36,7 +36,7 @@ def run(words: Sequence[str]) -> None:
         settings = dict(settings) | {"states": states}
     family = Family.from_files(path, **settings)
     show(family, guessed)
-    from metastruct.reports.observations import draw
+    from metastruct.evaluation.figures.observations import draw
 
     draw(family, figure)
     print(f"picture in {figure}")

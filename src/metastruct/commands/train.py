@@ -7,25 +7,11 @@ metastruct train --help
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Sequence
 
-import hydra
-from omegaconf import DictConfig
-
-from metastruct.command import Session
-from metastruct.config import register
-from metastruct.facts import CONF
+from metastruct.running.command_line import train
 
 
 def run(words: Sequence[str]) -> None:
-    """Train as Hydra's words say."""
-    register()
-    session = Session()
-
-    @hydra.main(version_base="1.3", config_path=str(CONF), config_name="train")
-    def job(cfg: DictConfig) -> None:  # not of the module, so that launchers carry the session along
-        session.job(cfg)
-
-    sys.argv[1:] = words
-    session.run(job)
+    """Train as the words of train.py say."""
+    train(words)

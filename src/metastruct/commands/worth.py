@@ -30,22 +30,16 @@ def run(words: Sequence[str]) -> None:
     if ("--law" in flags) != ("--start" in flags):
         raise ValueError("--law and --start go together, got one of them; give both, or none")
     start = numbers("--start", flags["--start"]) if "--start" in flags else []
-    from metastruct.config import register
-    from metastruct.run import configuration_of
-    from metastruct.runs.folder import RunFolder
-    from metastruct.studies.alone import Alone
-    from metastruct.studies.law import KnownLaw
-    from metastruct.studies.sindy import Sindy
-    from metastruct.studies.worth import COLUMNS, rows, written
-    from metastruct.tracking.console import note
+    from metastruct.running.tracking.console import note
+    from metastruct.sweeps.studies.alone import Alone
+    from metastruct.sweeps.studies.law import KnownLaw
+    from metastruct.sweeps.studies.sindy import Sindy
+    from metastruct.sweeps.studies.worth import COLUMNS, rows, written
 
-    if not (place := RunFolder(Path(folder))).config.exists():
-        raise ValueError(f"{folder} must be the folder of a finished run, got none")
     rivals: dict[str, Alone] = {} if "sindy" in without else {"weak SINDy": Sindy()}
     if "--law" in flags:
         rivals["the law, its parameters fitted"] = KnownLaw.read(flags["--law"], start)
-    register()
-    every, members = rows(configuration_of(place), place, rivals, note, without)
+    every, members = rows(Path(folder), rivals, note, without)
     from rich.console import Console
     from rich.markup import escape
     from rich.table import Table

@@ -14,8 +14,8 @@ import numpy as np
 from metastruct.data import simulate as simulation_module
 from metastruct.data.simulate import Simulation, drawn, instants, simulate
 from metastruct.runs.arrays import read_arrays
+from metastruct.runs.digest import digest
 from metastruct.runs.files import locked, read_checked, write_checked
-from metastruct.runs.keys import digest
 from metastruct.runs.source import sources
 from metastruct.systems.system import System
 

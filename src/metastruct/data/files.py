@@ -6,12 +6,13 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from metastruct.config.facts import providing
 from metastruct.data.family import Family
 from metastruct.data.holdout import HoldOut, fewer
 from metastruct.data.outline import Outline
 from metastruct.data.source import Source
 from metastruct.data.tables.layout import Layout
-from metastruct.facts import providing
+from metastruct.data.tables.reading import content_of
 
 if TYPE_CHECKING:
     from metastruct.systems.system import System
@@ -83,6 +84,8 @@ class Files(Source):
             note(line)
         if more := len(self.report[SHOWN:]):
             note(f"and {more} more lines, which are in the run folder")
+
+    content_of = staticmethod(content_of)
 
     @classmethod
     def outline(cls, system: System | None, **settings: Any) -> Outline:

@@ -14,14 +14,15 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from metastruct.config.facts import providing
 from metastruct.data.trajectory import Array
 from metastruct.data.units import Units
-from metastruct.facts import providing
 from metastruct.integrators.flow import Flow
 from metastruct.integrators.signal import Signal
 from metastruct.nets.net import MakeNet, Net
-from metastruct.nets.site import Site, Updates
-from metastruct.recording import Recorded
+from metastruct.nets.site import Site
+from metastruct.nets.site import Updates as Updates
+from metastruct.recording.recorded import Recorded
 
 
 @dataclass(frozen=True)

@@ -13,7 +13,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import normalize
 
-from metastruct.brackets.bracket import Bracket
+from metastruct.dynamics.brackets.bracket import Bracket
 from metastruct.dynamics.dynamics import Dynamics, Scales
 from metastruct.nets.net import MakeNet, Net
 from metastruct.nets.site import Site, Updates, under

@@ -12,10 +12,10 @@ from functools import cached_property
 import numpy as np
 import torch
 
+from metastruct.config.needs import STUDIED
 from metastruct.evaluation.fitted import Array, points_of
 from metastruct.evaluation.grid import evaluation_grid
 from metastruct.evaluation.observed import Observed
-from metastruct.needs import STUDIED
 
 
 class Adapted(Observed):

@@ -15,12 +15,12 @@ from torch import Tensor
 
 from metastruct.adaptation.adaptation import Adaptation, Fit, Prior
 from metastruct.adaptation.error_bars import error_bar
+from metastruct.config.needs import STUDIED, Piece, Pieces
 from metastruct.data.observations import Observations
 from metastruct.data.source import Source
+from metastruct.dynamics.dynamics import Updates
 from metastruct.dynamics.model import ModulatedModel
 from metastruct.integrators.integrator import Integrator
-from metastruct.needs import STUDIED, Piece, Pieces
-from metastruct.nets.site import Updates
 from metastruct.objectives.objective import Objective
 from metastruct.systems.system import System
 

@@ -8,13 +8,13 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from metastruct.adaptation.adaptation import Adaptation
+from metastruct.config.facts import metric_facts
+from metastruct.config.needs import Piece, unmet_of
 from metastruct.data.source import Source
 from metastruct.evaluation.adapted import Adapted
 from metastruct.evaluation.fitted import Learned, Protocol
 from metastruct.evaluation.metric import Metric
-from metastruct.facts import metric_facts
 from metastruct.integrators.integrator import Integrator
-from metastruct.needs import Piece, unmet_of
 
 Array = np.ndarray
 

@@ -7,8 +7,8 @@ from typing import Any
 
 import numpy as np
 
+from metastruct.config.facts import in_order, metric_facts
 from metastruct.evaluation.protocol import Evaluation
-from metastruct.facts import in_order, metric_facts
 from metastruct.runs.records import Record
 
 

@@ -22,7 +22,7 @@ from metastruct.data.batches import Batches
 from metastruct.learners.calibration import calibrated
 from metastruct.learners.learner import Learner, own_gradients
 from metastruct.optimizers.residuals import Residuals
-from metastruct.recording import Recorded
+from metastruct.recording.recorded import Recorded
 
 CHUNK = 256  # points of a task at a time, where all are looked at
 

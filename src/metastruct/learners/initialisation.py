@@ -10,12 +10,12 @@ import torch
 from torch import Tensor, nn
 from torch.optim import Optimizer
 
+from metastruct.config.facts import providing
 from metastruct.data.batches import Batches
 from metastruct.data.observations import Observations
-from metastruct.facts import providing
 from metastruct.learners.learner import Learner, own_gradients
 from metastruct.modulation.weights import Weights
-from metastruct.recording import Recorded
+from metastruct.recording.recorded import Recorded
 
 
 class Initialisation(Learner):

@@ -28,7 +28,7 @@ from metastruct.data.units import Units
 from metastruct.dynamics.model import ModulatedModel
 from metastruct.objectives.objective import Objective
 from metastruct.optimizers.optimizer import Optimizer
-from metastruct.recording import Recorded
+from metastruct.recording.recorded import Recorded
 
 LAYOUT = 4  # of what a checkpoint holds; raise it with that, and older ones are not gone on from
 

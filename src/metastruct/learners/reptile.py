@@ -13,7 +13,7 @@ from torch import Tensor
 
 from metastruct.data.observations import Observations
 from metastruct.learners.initialisation import Initialisation
-from metastruct.recording import Recorded
+from metastruct.recording.recorded import Recorded
 
 BETA2, EPSILON = 0.999, 1e-8  # of Adam
 

@@ -10,20 +10,12 @@ from __future__ import annotations
 
 import csv
 import json
-import re
 import shutil
-from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from metastruct.runs.files import sum_file
-from metastruct.runs.keys import digest, evaluation_key, training_key
-
-
-def readable(system: str, method: str, seed: int | str, key: str) -> str:
-    """A folder name that says what is inside, such as pendulum-svd5-seed0-1a2b3c4d."""
-    return f"{system}-{re.sub(r'[^a-z0-9_]', '', method)}-seed{seed}-{key}"
 
 
 @dataclass(frozen=True)
@@ -81,27 +73,6 @@ class RunFolder:
         for path in (self.metrics, self.records, self.evaluation, self.report, self.model, sum_file(self.model)):
             path.unlink(missing_ok=True)
         shutil.rmtree(self.figures, ignore_errors=True)
-
-
-def family_name(cfg: Mapping[str, Any]) -> str:
-    """What is studied, as tables name it: the system, or the data where nobody knows their law."""
-    return str((cfg["system"] or cfg["data"])["name"])
-
-
-def run_folder(cfg: Mapping[str, Any], method: str) -> RunFolder:
-    name = readable(family_name(cfg), method, cfg["seed"], evaluation_key(cfg))
-    return RunFolder(Path(cfg["outputs"]) / name)
-
-
-def training_folder(cfg: Mapping[str, Any], method: str) -> Path:
-    name = readable(family_name(cfg), method, cfg["seed"], training_key(cfg))
-    return Path(cfg["outputs"]) / "training" / name
-
-
-def group_folder(trainings: Sequence[Path]) -> Path:
-    """Where several trainings that differ in their seed alone go on together, from the folders of each."""
-    first, last = trainings[0].name.rpartition("-")[0], trainings[-1].name.rsplit("-", 2)[1].removeprefix("seed")
-    return trainings[0].with_name(f"{first}_{last}-{digest([path.name for path in trainings])}")
 
 
 def data_folder(outputs: str) -> Path:

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from metastruct.launchers.launcher import Job
+from metastruct.sweeps.launchers.launcher import Job
 from metastruct.sweeps.table import Planned
 
 

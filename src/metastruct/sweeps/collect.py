@@ -10,10 +10,10 @@ from typing import Any
 
 from omegaconf import OmegaConf
 
-from metastruct.reports.tables import PORTRAIT, as_csv, read_records
+from metastruct.running.places import family_name
 from metastruct.runs.files import write_atomically
-from metastruct.runs.folder import family_name
 from metastruct.runs.provenance import here, named
+from metastruct.runs.tables import PORTRAIT, as_csv, read_records
 from metastruct.sweeps.table import Planned, Table
 
 EVALUATION = ("adaptation", "rollouts", "metrics", "figures")  # seconds of a run besides those of its training
@@ -96,7 +96,7 @@ def on_record(folder: Path) -> dict[str, Recorded]:
 
 def portray(job: Planned, folder: Path) -> None:
     """Draw the phase portrait of a run, and copy its metrics."""
-    from metastruct.reports.figures import draw_portrait
+    from metastruct.evaluation.figures.run import draw_portrait
 
     portrait = folder / PORTRAIT
     draw_portrait(job.run.evaluation, portrait, portrait.with_suffix(".pdf"))

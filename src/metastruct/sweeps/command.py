@@ -16,13 +16,13 @@ from omegaconf.errors import OmegaConfBaseException
 from rich.console import Console
 from rich.progress import track
 
-from metastruct.assembly import component
-from metastruct.command import explained
-from metastruct.config import ConfigError
-from metastruct.facts import CONF, closest
-from metastruct.launchers.launcher import Launcher
-from metastruct.runs.keys import in_a_key
+from metastruct.config.facts import CONF, closest
+from metastruct.config.schema import ConfigError
+from metastruct.running.assembly import component
+from metastruct.running.command_line import explained
+from metastruct.running.keys import in_a_key
 from metastruct.sweeps.collect import collect
+from metastruct.sweeps.launchers.launcher import Launcher
 from metastruct.sweeps.plan import Plan, carry_out, duration
 from metastruct.sweeps.table import Table, described, table, tables, value_of
 

@@ -8,9 +8,9 @@ from dataclasses import dataclass, field
 from functools import cache
 from typing import Any
 
-from metastruct.facts import CONF, facts_of
-from metastruct.reports.tables import read_records
+from metastruct.config.facts import CONF, facts_of
 from metastruct.runs.files import sum_file
+from metastruct.runs.tables import read_records
 from metastruct.sweeps.bundle import Bundle
 from metastruct.sweeps.collect import EVALUATION
 from metastruct.sweeps.table import Planned

@@ -8,10 +8,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from metastruct.facts import headline_errors, metric_facts
-from metastruct.launchers.launcher import Launcher, Outcome
+from metastruct.config.facts import headline_errors, metric_facts
 from metastruct.sweeps.bundle import units
 from metastruct.sweeps.estimate import Estimator
+from metastruct.sweeps.launchers.launcher import Launcher, Outcome
 from metastruct.sweeps.table import Planned
 
 LOOK_EVERY = 2.0  # seconds between two looks at runs that another command works on

@@ -2,13 +2,13 @@
 
     title: what it shows
     order: of the tables, when all are made and in the report
-    layouts, drawing: how the report lays it out, `metastruct.reports.layout`, and draws it, a function of reports.plots
+    layouts, drawing: how the report lays it out, `metastruct.paper.layout`, and draws it, a function of reports.plots
     steps: the preset of outer steps, for the runs that do not say otherwise
     metrics: those that its records keep; left out: all that their yamls say are kept
     errors: of these, those that its sheet and its figures show, the last of which decides what is best; left out: the
         field error and the trajectory error
     portrait: true for the phase portrait and metrics.json of the first run
-    study: what is measured on its finished runs, a component of metastruct.studies
+    study: what is measured on its finished runs, a component of metastruct.sweeps.studies
     blocks: each a cross product of lists of words for train.py, `cross`, repeated for its `seeds`
 
 Runs that would end in the same folder are one run, so a modulation without a rank appears once in a cross with ranks.
@@ -28,7 +28,8 @@ from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import ConfigAttributeError, ConfigKeyError, OmegaConfBaseException
 from yaml import YAMLError
 
-from metastruct.config import (
+from metastruct.config.facts import CONF, basis, closest, headline_errors, in_order, metric_facts
+from metastruct.config.schema import (
     ConfigError,
     check_names,
     composed,
@@ -38,11 +39,10 @@ from metastruct.config import (
     method_name,
     names,
 )
-from metastruct.facts import CONF, basis, closest, headline_errors, in_order, metric_facts
-from metastruct.launchers.launcher import Job
-from metastruct.runs.folder import run_folder, training_folder
-from metastruct.runs.keys import digest
-from metastruct.validation import validate
+from metastruct.running.places import run_folder, training_folder
+from metastruct.running.validation import validate
+from metastruct.runs.digest import digest
+from metastruct.sweeps.launchers.launcher import Job
 
 QUIET = ("logger=none", "evaluation.figures=false")  # what a sweep does without, unless the user says otherwise
 

@@ -1,0 +1,225 @@
+"""What others must know of a piece, from the block `facts` of its yaml, conf/GROUP/NAME.yaml.
+
+label, short, order     what people call it, and its place; its name and last where it says nothing
+colour, marker          its look in figures; chosen for it where it says nothing
+provides                word: value, what other pieces may need; `{setting: value}` holds where the settings are so
+excludes                settings that do not go together: {setting: value, other: value, because: why}
+ignores                 settings of any piece that nothing reads beside it: {settings: [...], because: why}, perhaps
+                        `where: {setting: value}` of its own
+needs                   group: {what: for people, word: value or the values that will do}
+values                  setting: its bounds, such as "at least 1 and below 8", or the list of its choices
+exactness, instead      of an adaptation: how exact a fit is, and who stands in where its needs are not met by default
+only_measured, outside  of a data source: the settings that no training depends on, and those that no result does
+example                 settings without which a piece makes no sense, as an example has them
+trains                  of a learner: has it a meta-training?
+prefers                 of a system: settings that others have another default for
+formerly                the `_target_` that it had before it moved: run folders and keys of then stay valid
+search                  what a search of its settings draws: `metastruct.paper.search.space`
+
+A metric has more: scale, digits, form (100, 2 and f show 1.23 x 1e-2), perfect (what an exact member has, a number or
+[lowest, highest]), rolled_out (is it meaningless for a task whose rollout diverged?), headline (has it a line in the
+table of a run? `always`, an empty one too; `measured`; `never`), kept (do the records of a table keep it, unless the
+table says otherwise?), headline_error (is it one of the errors of tables that ask for no others?).
+
+Facts are no settings: they never reach a configuration, its keys or a class. This module is light, for a mistake is
+answered at once.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Mapping, Sequence
+from dataclasses import MISSING, dataclass, field, fields
+from difflib import get_close_matches
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from omegaconf import DictConfig, OmegaConf
+
+ROOT = Path(sys.modules[__name__.partition(".")[0]].__file__ or "").resolve().parent  # the package
+CONF = ROOT / "conf" if (ROOT / "conf").is_dir() else ROOT.parents[1] / "conf"  # installed, or in the repository
+LAST = 1_000  # the place of what says none
+
+
+@dataclass(frozen=True, kw_only=True)
+class Facts:
+    """Of one piece, as its yaml has them."""
+
+    label: str | None = None
+    short: str | None = None
+    order: int = LAST
+    colour: str | None = None
+    marker: str | None = None
+    provides: Mapping[str, Any] = field(default_factory=dict)
+    excludes: Sequence[Mapping[str, Any]] = ()
+    ignores: Sequence[Mapping[str, Any]] = ()
+    needs: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    values: Mapping[str, str | Sequence[str]] = field(default_factory=dict)
+    exactness: int = 0
+    instead: str | None = None
+    only_measured: Sequence[str] = ()
+    outside: Sequence[str] = ()
+    example: Mapping[str, Any] = field(default_factory=dict)
+    trains: bool = True
+    prefers: Mapping[str, Any] = field(default_factory=dict)
+    formerly: str | None = None
+    search: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, kw_only=True)
+class MetricFacts(Facts):
+    """Of one metric, whose yaml must say all but its needs and whether it is an error."""
+
+    label: str = field()  # without the default that it would inherit
+    short: str = field()
+    order: int = field()
+    scale: float
+    digits: int
+    form: str
+    perfect: float | Sequence[float]
+    rolled_out: bool
+    headline: str
+    kept: bool
+    headline_error: bool = False
+
+    @property
+    def unit(self) -> str:
+        """Such as "x 1e-2"; empty where numbers are shown as they are."""
+        return "" if self.scale == 1 else f"x {1 / self.scale:.0e}".replace("e-0", "e-")
+
+    @property
+    def heading(self) -> str:
+        """Such as "field error (x 1e-2)"."""
+        return f"{self.label} ({self.unit})" if self.unit else self.label
+
+    def text(self, value: float, digits: int | None = None) -> str:
+        """A number in its unit and form."""
+        return f"{self.scale * value:.{self.digits if digits is None else digits}{self.form}}"
+
+    @property
+    def bounds(self) -> tuple[float, float]:
+        """The lowest and the highest value of an exact member."""
+        low, high = self.perfect if isinstance(self.perfect, Sequence) else (self.perfect, self.perfect)
+        return low, high
+
+    def distance(self, value: float) -> float:
+        """How far a value is from that of an exact member."""
+        low, high = self.bounds
+        return max(low - value, value - high, 0.0)
+
+
+@cache
+def options(group: str) -> tuple[str, ...]:
+    """The names of a group, those of its yamls."""
+    return tuple(sorted(path.stem for path in (CONF / group).glob("*.yaml")))
+
+
+@cache
+def in_order(group: str) -> tuple[str, ...]:
+    """The names of a group in the order that its yamls give them."""
+    return tuple(sorted(options(group), key=lambda name: (facts_of(group, name).order, name)))
+
+
+@cache
+def described(group: str, name: str) -> Mapping[str, Any]:
+    """The whole yaml, nothing resolved.
+
+    Raises:
+        ValueError: there is no such yaml in the group.
+    """
+    if name not in options(group):
+        raise ValueError(f"{group}={name} is not known; {closest(name, options(group))}")
+    content: Any = OmegaConf.to_container(OmegaConf.load(CONF / group / f"{name}.yaml"))
+    return content or {}
+
+
+@cache
+def facts_of(group: str, name: str) -> Facts:
+    """Of this piece.
+
+    Raises:
+        ValueError: its yaml has a fact that means nothing, or lacks one that the others of its group have.
+    """
+    kind = MetricFacts if group == "metric" else Facts
+    content, names = described(group, name).get("facts", {}), [fact.name for fact in fields(kind)]
+    if strangers := [fact for fact in content if fact not in names]:
+        raise ValueError(
+            f"conf/{group}/{name}.yaml has the fact {strangers[0]}, which is not known; there is {', '.join(names)}"
+        )
+    required = [fact.name for fact in fields(kind) if fact.default is fact.default_factory is MISSING]
+    if missing := [fact for fact in required if fact not in content]:
+        raise ValueError(f"conf/{group}/{name}.yaml must have the facts {', '.join(missing)}; those beside it show how")
+    return kind(**content)
+
+
+def metric_facts(name: str) -> MetricFacts:
+    """Of the metric of this name; errors as of `facts_of`."""
+    facts = facts_of("metric", name)
+    assert isinstance(facts, MetricFacts)
+    return facts
+
+
+@cache
+def headline_errors() -> tuple[str, ...]:
+    """The errors of tables, figures and claims that ask for no others."""
+    return tuple(name for name in in_order("metric") if metric_facts(name).headline_error)
+
+
+def headings(metrics: Sequence[str]) -> str:
+    """Short names and units of several metrics, such as "x 1e-2, field / trajectory"."""
+    several = [metric_facts(name) for name in metrics]
+    if len({facts.unit for facts in several}) == 1 and several[0].unit:
+        return f"{several[0].unit}, {' / '.join(facts.short for facts in several)}"
+    return " / ".join(f"{facts.short} ({facts.unit})" if facts.unit else facts.short for facts in several)
+
+
+def settings_of(group: str, name: str) -> DictConfig:
+    """What a yaml sets in a configuration: all but its facts and the choices that it makes in other groups."""
+    content = {key: value for key, value in described(group, name).items() if key not in ("defaults", "facts")}
+    return OmegaConf.create(content)
+
+
+@cache
+def brings(group: str, name: str) -> Mapping[str, str | None]:
+    """What a yaml chooses in other groups, such as a learner its modulation; None where it takes a piece away."""
+    pairs = [pair for entry in described(group, name).get("defaults", []) for pair in entry.items()]
+    return {str(key).removeprefix("override /").partition("@")[0]: option for key, option in pairs}
+
+
+@cache
+def by_default() -> Mapping[str, str | None]:
+    """The option of each group that conf/train.yaml chooses."""
+    entries: Any = OmegaConf.to_container(OmegaConf.load(CONF / "train.yaml"))
+    pairs = [pair for entry in entries["defaults"] if isinstance(entry, dict) for pair in entry.items()]
+    return {str(group): option for group, option in pairs if not str(group).startswith("override ")}
+
+
+def providing(group: str, word: str, value: Any = True) -> str:
+    """Who of a group provides it, in the words of a command line."""
+    names = [name for name in options(group) if facts_of(group, name).provides.get(word) == value]
+    return f"{group}={' or '.join(names)}"
+
+
+def ranked(modulation: str) -> bool:
+    """Is the rank of this modulation that of the command line, so that it belongs to the name of the method?"""
+    return "${rank}" in str(described("modulation", modulation).get("rank"))
+
+
+def basis(words: Sequence[str]) -> tuple[str, ...]:
+    """What experiment=paper chooses, and the tables rest on, as far as the words of a command leave it open."""
+    chosen = {group: option for group, _, option in (word.partition("=") for word in words)}
+    bringing = [
+        brings(group, chosen[group]) for group in ("modulation", "learner") if chosen.get(group) in options(group)
+    ]
+    return tuple(
+        f"{group}={option}"
+        for group, option in brings("experiment", "paper").items()
+        if group not in chosen and not any(group in piece for piece in bringing)
+    )
+
+
+def closest(word: str, options: Sequence[str]) -> str:
+    """'did you mean ...?' with the near matches, or what there is."""
+    near = get_close_matches(word, options, n=3, cutoff=0.5)
+    return f"did you mean {' or '.join(near)}?" if near else f"there is {', '.join(options)}"

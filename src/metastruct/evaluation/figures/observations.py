@@ -1,0 +1,65 @@
+"""One picture of measured trajectories: every component over time, and the plane of the first two."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import matplotlib
+
+matplotlib.use("Agg")
+import matplotlib.pyplot as plt
+from matplotlib.axes import Axes
+
+from metastruct.data.family import Family
+from metastruct.evaluation.figures.members import STYLE, save
+
+MEMBERS, TRAJECTORIES = 10, 8  # that are drawn
+STYLES: Any = {"marker": ".", "markersize": 2.5, "linewidth": 0.6, "alpha": 0.8}
+
+
+def draw(family: Family, path: Path) -> None:
+    """Draw the first members, each in a colour."""
+    layout, states = family.layout, family.layout.states
+    plane = len(states) > 1
+    with plt.rc_context(STYLE):
+        figure, grid = plt.subplots(
+            len(states),
+            1 + plane,
+            figsize=(6 + 3 * plane, 1.4 + 1.6 * len(states)),
+            squeeze=False,
+            layout="constrained",
+        )
+        if plane:
+            shape = grid[0, 0].get_gridspec()
+            for ax in grid[:, 1]:
+                ax.remove()
+            portrait = figure.add_subplot(shape[:, 1])
+            _label(portrait, *(_named(family, name) for name in states[:2]))
+        for number, member in enumerate(family.members[:MEMBERS]):
+            for count, one in enumerate(member.trajectories[:TRAJECTORIES]):
+                look = {"color": f"C{number % 10}", "label": member.name if not count else None}
+                for component in range(len(states)):
+                    grid[component, 0].plot(one.times, one.states[:, component], **STYLES, **look)
+                if plane:
+                    portrait.plot(one.states[:, 0], one.states[:, 1], **STYLES, color=look["color"])
+        for component, name in enumerate(states):
+            _label(
+                grid[component, 0],
+                _named(family, layout.time) if component + 1 == len(states) else "",
+                _named(family, name),
+            )
+        handles, labels = grid[0, 0].get_legend_handles_labels()
+        title = f"{min(len(family), MEMBERS)} of {len(family)} members"
+        figure.legend(handles, labels, loc="outside lower center", ncols=5, frameon=False, fontsize=7, title=title)
+        save(figure, path)
+
+
+def _label(ax: Axes, x: str, y: str) -> None:
+    ax.set_xlabel(x)
+    ax.set_ylabel(y)
+
+
+def _named(family: Family, column: str) -> str:
+    unit = family.layout.unit(column)
+    return f"{column} ({unit})" if unit else column

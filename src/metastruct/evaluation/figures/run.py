@@ -1,0 +1,213 @@
+"""The figures of a run, drawn from its evaluation.npz."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import matplotlib
+
+matplotlib.use("Agg")
+import matplotlib.pyplot as plt
+import numpy as np
+from matplotlib.figure import Figure
+
+from metastruct.evaluation.archive import Archive
+from metastruct.evaluation.figures import forecasts, labels
+from metastruct.evaluation.figures.members import LEARNED, STYLE, TRUE, chosen, errors_of, save, seen
+
+
+def draw_all(evaluation: Path, folder: Path) -> None:
+    """Draw every figure that the archive allows, as PNG, each written atomically; errors as of `Archive.load`."""
+    archive = Archive.load(evaluation)
+    drawings = {"phase_portrait": phase_portrait, "adaptation": adaptation}
+    if archive.true_field is not None:
+        drawings["field_error"] = field_error
+    if archive.true_energy is not None or archive.learned_energy is not None:
+        drawings["energy"] = energy
+    if len(archive.train_codes) == len(archive.train_parameters) and np.isfinite(archive.train_codes).all():
+        alike = len(set(archive.train_domains)) == 1 and len(archive.parameter_names) > 0
+        drawings["codes"] = codes if alike else codes_of_domains
+    if len(archive.history):
+        drawings["training"] = training
+    if archive.true_entropy is not None or archive.learned_entropy is not None:
+        drawings["entropy"] = entropy
+    if archive.residuals is not None:
+        drawings |= {"forecast": forecasts.forecast, "horizon": forecasts.horizon, "residuals": forecasts.residuals}
+    if labels.legible(archive):
+        drawings["labels"] = labels.labels
+    if archive.singular_values:
+        drawings["singular_values"] = singular_values
+    with plt.rc_context(STYLE):
+        for name, draw in drawings.items():
+            save(draw(archive), folder / f"{name}.png")
+
+
+def draw_portrait(evaluation: Path, *paths: Path) -> None:
+    """Draw the phase portrait alone, in the formats of these paths; errors as of `Archive.load`."""
+    with plt.rc_context(STYLE):
+        save(phase_portrait(Archive.load(evaluation)), *paths)
+
+
+def phase_portrait(archive: Archive) -> Figure:
+    """True and adapted query trajectories in the plane of the evaluation grid; a state of one component over time."""
+    figure, axes = plt.subplots(1, 3, figsize=(10, 3.6), layout="constrained")
+    plane = archive.grid_axes.tolist()
+    alone = plane[0] == plane[1]
+    first, second = ("t", archive.state_names[plane[0]]) if alone else archive.state_names[plane]
+    errors = errors_of(archive)
+    for axis, (word, task) in zip(axes, chosen(archive).items(), strict=True):
+        for i, (times, true, learned) in enumerate(seen(archive, task, archive.query[task], archive.rollouts[task])):
+            paths = [np.stack([times, path[:, plane[0]]]) if alone else path[:, plane].T for path in (true, learned)]
+            axis.plot(*paths[0], color=TRUE, lw=2.4, alpha=0.35, label="true" if i == 0 else None)
+            axis.plot(*paths[1], color=LEARNED, lw=0.9, label="adapted" if i == 0 else None)
+            axis.plot(*paths[0][:, 0], "o", color=TRUE, ms=3)
+        axis.set(
+            xlabel=first,
+            title=f"{word} of {len(errors)} new tasks, error {100 * errors[task]:.2f} %\n{archive.test_members[task]}",
+        )
+    axes[0].set_ylabel(second)
+    figure.legend(*axes[0].get_legend_handles_labels(), loc="outside lower center", ncols=2, frameon=False)
+    return figure
+
+
+def energy(archive: Archive) -> Figure:
+    """Change of the learned and of the true energy along the adapted rollouts of the median task."""
+    energies = {
+        "learned": (archive.learned_energy, archive.learned_energy_range),
+        "true": (archive.true_energy, archive.true_energy_range),
+    }
+    task = chosen(archive)["median"]
+    changes = {
+        kind: (along[task] - along[task][:, :1]) / (spread[task] or 1.0)
+        for kind, (along, spread) in energies.items()
+        if along is not None and spread is not None
+    }
+    figure = _along(archive, task, "H", changes, "(H(t) - H(0)) / range of H on the box")
+    for axis in figure.axes:
+        axis.ticklabel_format(axis="y", scilimits=(-2, 3))
+    return figure
+
+
+def entropy(archive: Archive) -> Figure:
+    """Rise of the learned and of the true entropy along the adapted rollouts of the median task."""
+    entropies = {"learned": archive.learned_entropy, "true": archive.true_entropy}
+    task = chosen(archive)["median"]
+    rises = {
+        kind: (along[task] - along[task][:, :1]) / (np.ptp(along[task]) or 1.0)
+        for kind, along in entropies.items()
+        if along is not None
+    }
+    return _along(archive, task, "S", rises, "(S(t) - S(0)) / range of S on the rollouts")
+
+
+def _along(archive: Archive, task: int, symbol: str, curves: dict[str, np.ndarray], label: str) -> Figure:
+    """A panel for the learned and one for the true potential, as far as they are there."""
+    figure, axes = plt.subplots(1, len(curves), figsize=(4.6 * len(curves), 3.2), layout="constrained", squeeze=False)
+    for axis, (kind, values) in zip(axes[0], curves.items(), strict=True):
+        for times, curve in seen(archive, task, values):
+            axis.plot(times, curve, color=LEARNED if kind == "learned" else TRUE, lw=0.9, alpha=0.8)
+        axis.set(xlabel="t", title=f"{kind} {symbol} along adapted rollouts ({archive.test_members[task]})")
+    axes[0, 0].set_ylabel(label)
+    return figure
+
+
+def field_error(archive: Archive) -> Figure:
+    """Where in its box the adapted field is off, for the best, the median and the worst task."""
+    figure, axes = plt.subplots(1, 3, figsize=(10, 3.2), layout="constrained")
+    plane = archive.grid_axes.tolist()
+    first, second = archive.state_names[plane]
+    three = chosen(archive)
+    true, learned, grids = archive.true_field, archive.learned_field, archive.grid
+    assert true is not None
+    assert grids is not None
+    scale = np.sqrt((true**2).sum(-1).mean(axis=(1, 2)))
+    error = np.sqrt(((learned - true) ** 2).sum(-1)) / scale[:, None, None]
+    shown = np.stack([error[task] for task in three.values()])
+    top = shown.max(where=np.isfinite(shown), initial=0.0) or 1.0  # of a diverged task there is nothing to see
+    for axis, (word, task) in zip(axes, three.items(), strict=True):
+        grid = grids[task]
+        image = axis.pcolormesh(
+            grid[..., plane[0]],
+            grid[..., plane[1]],
+            error[task],
+            vmin=0,
+            vmax=top,
+            cmap="magma_r",
+            shading="gouraud",
+            rasterized=True,
+        )
+        axis.set(xlabel=first, title=f"{word}\n{archive.test_members[task]}")
+        for path in archive.query[task]:
+            axis.plot(*path[:, plane].T, color=TRUE, lw=0.4, alpha=0.5)
+    axes[0].set_ylabel(second)
+    figure.colorbar(image, ax=axes, label="|learned - true| / rms |true|")
+    return figure
+
+
+def adaptation(archive: Archive) -> Figure:
+    """Support loss of each new task along its adaptation."""
+    figure, axis = plt.subplots(figsize=(4.6, 3.2), layout="constrained")
+    axis.semilogy(archive.trace, color=LEARNED, lw=0.7, alpha=0.6)
+    axis.semilogy(np.median(archive.trace, axis=1), color=TRUE, lw=1.8, label="median")
+    axis.set(xlabel="adaptation step", ylabel="support loss", title=f"{archive.trace.shape[1]} new tasks")
+    axis.legend(frameon=False)
+    return figure
+
+
+def codes(archive: Archive) -> Figure:
+    """First two principal components of the training codes, coloured by each true parameter; new tasks as crosses."""
+    names = archive.parameter_names
+    points, new, share = archive.principal()
+    figure, axes = plt.subplots(1, len(names), figsize=(3.6 * len(names), 3.2), layout="constrained", squeeze=False)
+    for i, (axis, name) in enumerate(zip(axes[0], names, strict=True)):
+        values = archive.train_parameters[:, i]
+        limits = {"vmin": values.min(), "vmax": values.max(), "cmap": "viridis"}
+        dots = axis.scatter(*points.T, c=values, s=22, **limits)
+        axis.scatter(
+            *new.T,
+            c=archive.test_parameters[:, i],
+            s=34,
+            marker="X",
+            edgecolors="k",
+            linewidths=0.6,
+            **limits,
+        )
+        axis.set(xlabel=f"PC 1 ({100 * share[0]:.0f} %)", title=f"coloured by {name} (X: new tasks)")
+        figure.colorbar(dots, ax=axis)
+    axes[0, 0].set_ylabel(f"PC 2 ({100 * share[1]:.0f} %)" if len(share) > 1 else "")
+    return figure
+
+
+def codes_of_domains(archive: Archive) -> Figure:
+    """First two principal components of the training codes, coloured by domain; new tasks as crosses."""
+    points, new, share = archive.principal()
+    figure, axis = plt.subplots(figsize=(5.6, 3.6), layout="constrained")
+    for i, name in enumerate(dict.fromkeys(archive.train_domains.tolist())):
+        old, crosses = points[archive.train_domains == name], new[archive.test_domains == name]
+        axis.scatter(old[:, 0], old[:, 1], s=22, color=f"C{i}", label=name)
+        axis.scatter(crosses[:, 0], crosses[:, 1], s=34, color=f"C{i}", marker="X", edgecolors="k", linewidths=0.6)
+    axis.set(xlabel=f"PC 1 ({100 * share[0]:.0f} %)", title="codes of the tasks (X: new tasks)")
+    axis.set_ylabel(f"PC 2 ({100 * share[1]:.0f} %)" if len(share) > 1 else "")
+    figure.legend(loc="outside right center", frameon=False)
+    return figure
+
+
+def training(archive: Archive) -> Figure:
+    """Training loss over the outer steps."""
+    figure, axis = plt.subplots(figsize=(4.6, 3.2), layout="constrained")
+    axis.semilogy(*archive.history.T, color=TRUE, lw=1)
+    axis.set(xlabel="outer step", ylabel="training loss", title=f"{len(archive.train_parameters)} training tasks")
+    return figure
+
+
+def singular_values(archive: Archive) -> Figure:
+    """Distribution over the training tasks of the singular values of each site."""
+    sites = archive.singular_values
+    figure, axes = plt.subplots(
+        1, len(sites), figsize=(3.2 * len(sites), 3.0), layout="constrained", squeeze=False, sharey=True
+    )
+    for axis, (site, values) in zip(axes[0], sites.items(), strict=True):
+        axis.boxplot(values, medianprops={"color": LEARNED}, flierprops={"markersize": 2})
+        axis.set(xlabel="i", title=site)
+    axes[0, 0].set_ylabel("d_i over the training tasks")
+    return figure

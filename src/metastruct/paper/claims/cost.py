@@ -1,0 +1,119 @@
+"""C3, C9: error against trained parameters, and what the adaptation to a new task costs."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from metastruct.config.facts import metric_facts
+from metastruct.config.published import PAPER_YAML
+from metastruct.paper.claims.claim import HELD, NOT_HELD, UNDECIDED, Claim, Finding, seeds, side, tally, together
+from metastruct.paper.methods import BASELINES, MODULATIONS, PAPER, SVD
+from metastruct.paper.results import Results, groups, spread
+from metastruct.paper.sources import Cost, Measured
+from metastruct.paper.statistics import front, ratio
+
+Methods = Sequence[Sequence[Cost]]  # of each method the costs of its seeds
+QUANTITIES = {"numbers": "adapted numbers", "seconds": "seconds", "peak_bytes": "memory"}
+
+
+def c3(measured: Measured) -> Finding:
+    """Against every method and, as evidence, against those alone that the paper compares."""
+    finding, narrow = _pareto(measured["main"]), _pareto(measured["main"].those(lambda run: run["method"] in PAPER))
+    finding.evidence.insert(0, f"against the methods alone that the paper compares: {narrow.verdict}")
+    if measured.has("parameters"):
+        finding.evidence += [_front(measured["parameters"], metric) for metric in measured["parameters"].errors]
+    return finding
+
+
+def _pareto(main: Results) -> Finding:
+    finding, verdicts = Finding(), []
+    for system in main.different("system"):
+        subset = main.where(system=system)
+        svd_runs = subset.where(method=SVD)
+        if not svd_runs:
+            verdicts.append(UNDECIDED)
+            finding.evidence.append(f"missing: {system}, {SVD}")
+            continue
+        size = svd_runs.runs[0].parameters
+        for method in subset.different("method"):
+            other = subset.where(method=method)
+            if method == SVD or other.runs[0].parameters > size:
+                continue
+            for metric in main.errors:
+                factor = ratio(svd_runs, other, metric)
+                if factor is None:
+                    verdicts.append(UNDECIDED)
+                    finding.evidence.append(f"missing: {system}, {SVD} and {method} with the same seed")
+                    continue
+                verdicts.append(side(factor))
+                finding.evidence.append(
+                    f"{system}: {method} has {other.runs[0].parameters:,} parameters, {SVD} {size:,}; "
+                    f"{metric_facts(metric).label} of {SVD} over {method}: {factor} ({seeds(factor.seeds)})"
+                )
+    finding.verdict = together(verdicts)
+    finding.evidence.insert(0, tally(verdicts))
+    return finding
+
+
+def _front(results: Results, metric: str) -> str:
+    """Which settings no other of the table beats in size and mean error at once."""
+    settings = groups(results, ("method", "setting")).items()
+    points = [
+        (group.runs[0].parameters, spread(group.means(metric))[0], " ".join(setting)) for setting, group in settings
+    ]
+    names = ", ".join(name for *_, name in front(point for point in points if np.isfinite(point[1])))
+    systems, label = ", ".join(results.different("system")), metric_facts(metric).label
+    return f"{systems}, over widths, {label} against parameters; on the front: {names}"
+
+
+def c9(measured: Measured) -> Finding:
+    costs, finding = measured.costs, Finding()
+    for method, of_seeds in costs.items():
+        durations, memory = ([getattr(cost, name) for cost in of_seeds] for name in ("seconds", "peak_bytes"))
+        finding.evidence.append(
+            f"{method}: {of_seeds[0].numbers:,} adapted numbers, {min(durations):.2f} to {max(durations):.2f} s, "
+            f"{max(memory) / 2**20:.1f} MiB at most (seeds: {len(of_seeds)})"
+        )
+    candidates = [costs[name] for name in MODULATIONS if name in costs]
+    rivals = [costs[name] for name in (*BASELINES, PAPER_YAML["control"]) if name in costs]
+    if candidates and rivals:
+        verdicts = {label: _less(candidates, rivals, quantity) for quantity, label in QUANTITIES.items()}
+        whole = all(name in costs for name in (*MODULATIONS, *BASELINES))
+        held = whole and set(verdicts.values()) == {HELD}
+        finding.verdict = NOT_HELD if NOT_HELD in verdicts.values() else HELD if held else UNDECIDED
+        finding.evidence.insert(0, ", ".join(f"{label}: {verdict}" for label, verdict in verdicts.items()))
+    return finding
+
+
+def _less(candidates: Methods, rivals: Methods, quantity: str) -> str:
+    """Held where every modulation needs less than every rival, not held where a rival needs no more than any.
+
+    Each with the seed that speaks most against it.
+    """
+    first, other = ([[getattr(cost, quantity) for cost in costs] for costs in side] for side in (candidates, rivals))
+    if max(map(max, first)) < min(map(min, other)):
+        return HELD
+    return NOT_HELD if min(map(max, other)) <= min(map(min, first)) else UNDECIDED
+
+
+COST = (
+    Claim(
+        "C3",
+        "SVD(5) is Pareto-optimal in error against parameters",
+        "against every method with no more trained parameters; held: all errors wholly lower; not held: more of them "
+        "wholly higher than chance explains",
+        ("main",),
+        c3,
+    ),
+    Claim(
+        "C9",
+        "Modulation adapts with less: seconds, memory and adapted numbers a task",
+        "for one new member, against MAML, ANIL, Reptile and fine-tuning; held: every modulation needs less than "
+        "every one of them in all three, whatever the seeds; not held: in one of the three, one of them needs on no "
+        "seed more than any modulation on any",
+        ("adaptation_cost",),
+        c9,
+    ),
+)

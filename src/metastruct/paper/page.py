@@ -1,0 +1,115 @@
+"""One self-contained HTML page with the verdicts, tables and figures; it needs no network and fits a phone."""
+
+from __future__ import annotations
+
+import base64
+import html
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from metastruct.paper.claims import Claim, Finding
+
+STYLE = """
+:root { color-scheme: light dark; --line: #8884; --quiet: #888; --held: #2e7d32; --not: #b3261e; --open: #8a6d00; }
+body { font: 16px/1.5 system-ui, sans-serif; max-width: 60rem; margin: 0 auto; padding: 1rem; }
+h1 { line-height: 1.2; } h2 { margin-top: 2.5rem; border-bottom: 1px solid var(--line); }
+nav ul { columns: 14rem; padding-left: 1.2rem; } img { max-width: 100%; height: auto; background: #fff; }
+.wide { overflow-x: auto; } table { border-collapse: collapse; font-size: .85rem; font-variant-numeric: tabular-nums; }
+th, td { padding: .25rem .6rem; border-bottom: 1px solid var(--line); text-align: left; white-space: nowrap; }
+.badge { border: 2px solid; border-radius: .6rem; padding: 0 .5rem; font-weight: 600; white-space: nowrap; }
+.held { color: var(--held); } .not { color: var(--not); } .undecided { color: var(--open); }
+@media (prefers-color-scheme: dark) { :root { --held: #81c784; --not: #f28b82; --open: #e6c35c; } }
+.note, details { color: var(--quiet); font-size: .9rem; } li { margin: .2rem 0; }
+"""
+RULE = (
+    "A claim is held where every ratio of errors that it makes has its whole 95 % interval on the claimed side "
+    "(bootstrap over seeds and test tasks, paired, widened for few seeds), not held where more of them lie wholly on "
+    "the other side than chance explains (95 % of binomial draws with a chance of 2.5 % each; ratios that share runs "
+    "are not independent, so this is a guard and no exact test), undecided otherwise or while runs are missing; a "
+    "claim with another rule says so. Ratios are geometric means over tasks, in which a diverged task counts with an "
+    "error of 10. Intervals are of one ratio each; those of one seed speak of tasks alone."
+)
+SIGNS = {"held": "✓ held", "not held": "✗ not held", "undecided": "? undecided"}
+
+
+@dataclass
+class Section:
+    """A table of the paper on the page."""
+
+    name: str
+    title: str
+    markdown: str = ""
+    figures: list[Path] = field(default_factory=list)
+    missing: str | None = None  # the command that makes it
+
+
+def page(claims: Sequence[tuple[Claim, Finding]], sections: Sequence[Section], notes: Sequence[str]) -> str:
+    """The page as text."""
+    listed = "".join(f'<li><a href="#{html.escape(s.name)}">{html.escape(s.title)}</a></li>' for s in sections)
+    return "".join(
+        [
+            '<!doctype html><html lang="en"><head><meta charset="utf-8">',
+            '<meta name="viewport" content="width=device-width, initial-scale=1">',
+            f"<title>MetaStruct: tables and claims</title><style>{STYLE}</style></head><body><main>",
+            "<h1>MetaStruct: the paper's tables and claims</h1>",
+            *(f"<p>{html.escape(note)}</p>" for note in notes),
+            f'<nav aria-label="Contents"><ul><li><a href="#claims">Claims</a></li>{listed}</ul></nav>',
+            '<section id="claims"><h2>Claims</h2>',
+            f'<p class="note">{RULE}</p>',
+            *(_claim(claim, finding) for claim, finding in claims),
+            "</section>",
+            *(_section(section) for section in sections),
+            "</main></body></html>\n",
+        ]
+    )
+
+
+def _claim(claim: Claim, finding: Finding) -> str:
+    kind = finding.verdict.partition(" ")[0]
+    rule = f'<p class="note">Rule: {html.escape(claim.rule)}.</p>'
+    evidence = "".join(f"<li>{html.escape(line)}</li>" for line in finding.evidence)
+    return (
+        f"<h3>{html.escape(claim.name)}: {html.escape(claim.statement)}</h3>"
+        f'<p><span class="badge {kind}">{SIGNS[finding.verdict]}</span></p>{rule}'
+        f"<details><summary>Evidence</summary><ul>{evidence}</ul></details>"
+    )
+
+
+def _section(section: Section) -> str:
+    body = [f'<section id="{html.escape(section.name)}"><h2>{html.escape(section.title)}</h2>']
+    if section.missing:
+        body.append(f"<p>Not there yet: <code>{html.escape(section.missing)}</code></p>")
+    for path in section.figures:
+        data = base64.b64encode(path.read_bytes()).decode()
+        body.append(f'<img alt="Figure: {html.escape(section.title)}" src="data:image/png;base64,{data}">')
+    body.append(_table(section.markdown))
+    return "".join([*body, "</section>"])
+
+
+def _table(markdown: str) -> str:
+    """The tables and the paragraphs of our own Markdown."""
+    out: list[str] = []
+    rows: list[str] = []
+    for line in [*markdown.splitlines(), ""]:
+        if line.startswith("|"):
+            rows.append(line)
+            continue
+        if rows:
+            cells = [
+                [_inline(cell.strip()) for cell in row.strip("|").split("|")] for row in rows if set(row) - set("|-")
+            ]
+            head = "".join(f"<th>{cell}</th>" for cell in cells[0])
+            body = "".join("<tr>" + "".join(f"<td>{cell}</td>" for cell in row) + "</tr>" for row in cells[1:])
+            out.append(f'<div class="wide"><table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table></div>')
+            rows = []
+        if line:
+            out.append(f'<p class="note">{_inline(line)}</p>')
+    return "".join(out)
+
+
+def _inline(text: str) -> str:
+    text = re.sub(r"&amp;(#\d+|amp|lt|gt);", r"&\1;", html.escape(text))  # which `forms.quoted` wrote
+    text = re.sub(r"\*\*(.+?)\*\*", r"<strong>\1</strong>", text)
+    return re.sub(r"\*(.+?)\*", r"<em>\1</em>", text)

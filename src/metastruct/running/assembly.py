@@ -1,0 +1,200 @@
+"""From the pieces of a configuration and from files to the objects of a run."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+from omegaconf import DictConfig
+
+from metastruct.config.facts import facts_of, in_order, settings_of
+from metastruct.config.needs import chosen
+from metastruct.config.pieces import class_of, factory, plain
+from metastruct.config.schema import COMPONENTS, Config, ConfigError
+from metastruct.runs.folder import data_folder
+
+if TYPE_CHECKING:
+    from metastruct.data.observations import Recordings
+    from metastruct.data.outline import Outline
+    from metastruct.data.source import Source
+    from metastruct.data.units import Units
+    from metastruct.dynamics.dynamics import Scales
+    from metastruct.dynamics.model import ModulatedModel
+    from metastruct.evaluation.fitted import Protocol
+    from metastruct.evaluation.metric import Metric
+    from metastruct.learners.learner import Learner
+    from metastruct.systems.system import System
+
+
+def component(piece: Mapping[str, Any] | DictConfig, **more: Any) -> Any:
+    """What a group's yaml describes, built with its settings and `more`.
+
+    Raises:
+        ConfigError: the class refuses its settings.
+    """
+    try:
+        return factory(piece)(**more)
+    except ValueError as error:
+        raise ConfigError(str(error)) from error
+
+
+def build_model(cfg: Config, scales: Scales) -> ModulatedModel:
+    """The modulated model of a configuration; its initial weights depend on torch's seed.
+
+    Raises:
+        ConfigError: a class refuses its settings.
+    """
+    from metastruct.dynamics.model import ModulatedModel
+
+    bracket = {} if cfg.bracket is None else {"bracket": factory(cfg.bracket)}
+    try:
+        return ModulatedModel(
+            partial(factory(cfg.dynamics), **bracket), factory(cfg.modulation), factory(cfg.net), scales
+        )
+    except ValueError as error:
+        raise ConfigError(str(error)) from error
+
+
+def model_outside(cfg: Config, model: ModulatedModel, units: Units) -> ModulatedModel:
+    """A model that was trained in units of its own as the same model in the units of the data."""
+    outside = build_model(cfg, model.dynamics.scales.outside(units))
+    constants = {f"dynamics.{name}": part for name, part in outside.dynamics.named_buffers()}
+    outside.load_state_dict(model.state_dict() | constants)
+    return outside
+
+
+def build_system(cfg: Config | DictConfig, count: int = 1) -> System | None:
+    """The family of a configuration, with the start law that was chosen for it; None where nobody knows the law.
+
+    Args:
+        count: starts of each member that the law must give.
+
+    Raises:
+        ConfigError: a class refuses its settings, or the two do not go together.
+    """
+    if cfg.system is None:
+        return None
+    system: System = component(cfg.system)
+    try:
+        return system if cfg.start is None else system.started_by(component(cfg.start), count)
+    except ValueError as error:
+        raise ConfigError(str(error)) from error
+
+
+def build_source(cfg: Config, note: Callable[[str], None]) -> Source:
+    """The data of a configuration, which have what its objective asks of them.
+
+    Args:
+        note: told about what takes time.
+
+    Raises:
+        ConfigError: a class refuses its settings, a file cannot be read, or the data lack something.
+    """
+    origin, system = {"system": plain(cfg.system), "start": plain(cfg.start)}, build_system(cfg)
+    outline, objective, where = outline_of(cfg, system), component(cfg.objective), data_folder(cfg.outputs)
+    try:
+        source: Source = component(cfg.data, system=system, origin=origin, folder=where, note=note)
+        sizes = len(source.state_names), len(source.input_names)
+        if sizes != (outline.states, outline.inputs):
+            raise ValueError(
+                f"data={cfg.data['name']} must have the {outline.states} states and {outline.inputs} inputs of its "
+                f"settings, got {sizes[0]} and {sizes[1]}"
+            )
+        objective.check(source.parts)
+        objective = objective.settled(source.recordings())
+        source.check_windows(objective.least or objective.window)
+        if (description := objective.described()) is not None:
+            note(description)
+    except ValueError as error:
+        raise ConfigError(str(error)) from error
+    except OSError as error:
+        raise ConfigError(f"data={cfg.data['name']} cannot be read: {error}") from error
+    return source
+
+
+def outline_of(cfg: Config | DictConfig, system: System | None) -> Outline:
+    """What the settings of the data say of their members, without torch.
+
+    Raises:
+        ConfigError: they do not go together.
+    """
+    data = plain(cfg.data)
+    try:
+        outline: Outline = class_of(data["_target_"]).outline(system, **data)
+    except ValueError as error:
+        raise ConfigError(str(error)) from error
+    return outline
+
+
+def build_learner(cfg: Config, recordings: Recordings, scales: Scales | None = None) -> Learner:
+    """The learner of a configuration with a new model, its seed set.
+
+    Args:
+        scales: of the model, instead of those of the recordings.
+
+    Raises:
+        ConfigError: a class refuses its settings, or the data lack what the objective asks of them.
+    """
+    import torch
+
+    from metastruct.dynamics.dynamics import Scales
+
+    torch.manual_seed(cfg.seed)
+    objective, units = component(cfg.objective), None
+    try:
+        objective.check(recordings.parts)
+        if scales is None:
+            if not recordings.lawful:
+                recordings, units = recordings.in_units(class_of(cfg.dynamics["_target_"]).commensurate)
+            scales = Scales.of(*recordings.slopes(), recordings.parts.get("inputs"))
+            objective = objective.settled(recordings)
+    except ValueError as error:
+        raise ConfigError(str(error)) from error
+    learner: Learner = component(
+        cfg.learner,
+        model=build_model(cfg, scales),
+        recordings=recordings,
+        objective=objective,
+        steps=cfg.trainer.steps or 0,  # a time decides, once the speed is known
+        steps_per_epoch=cfg.trainer.steps_per_epoch,
+        seed=cfg.seed,
+        optimizer=component(cfg.optimizer),
+        locality={"lambda_z": cfg.locality.lambda_z, "lambda_phi": cfg.locality.lambda_phi},
+    )
+    learner.units = units
+    return learner
+
+
+def codes_kept(cfg: Config) -> int | None:
+    """How many codes a training leaves, as its learner declares it: one a training task, or one; None: nobody knows."""
+    provided = facts_of("learner", cfg.learner["name"]).provides.get("codes")
+    return outline_of(cfg, build_system(cfg)).training if provided == "of tasks" else 1 if provided == "one" else None
+
+
+def build_metrics(names: Sequence[str]) -> dict[str, Metric]:
+    """These metrics of conf/metric.
+
+    Raises:
+        ConfigError: there is no such metric, or its class refuses its settings.
+    """
+    try:
+        return {name: factory(settings_of("metric", name))() for name in names}
+    except ValueError as error:
+        raise ConfigError(str(error)) from error
+
+
+def build_protocol(cfg: Config) -> Protocol:
+    """How the evaluation of a configuration meets new tasks, and what it measures; errors as of `build_metrics`."""
+    from metastruct.evaluation.fitted import Protocol
+
+    named = cfg.evaluation.metrics
+    return Protocol(
+        shots=cfg.shots,
+        seed=cfg.seed,
+        side=cfg.evaluation.grid,
+        box_scale=cfg.evaluation.box_scale,
+        metrics=build_metrics(in_order("metric") if named is None else named),
+        pieces=chosen({group: plain(getattr(cfg, group)) for group in COMPONENTS}),
+        by_name=named is not None,
+    )

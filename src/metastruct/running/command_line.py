@@ -1,0 +1,169 @@
+"""The command line: what train.py does around Hydra.
+
+A user's mistake is answered in one line, without a traceback, before anything heavy is imported or written.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import sys
+import traceback
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+
+import hydra
+from hydra.core.hydra_config import HydraConfig
+from hydra.errors import HydraException
+from hydra.types import RunMode
+from omegaconf import DictConfig
+from omegaconf.errors import OmegaConfBaseException
+
+from metastruct.config.facts import CONF, closest
+from metastruct.config.schema import ConfigError, composed, drop_unused_rank, groups, register, settle
+
+
+class JobError(RuntimeError):
+    """What a launcher of Hydra carries home from jobs that failed in other processes, perhaps on other machines."""
+
+
+@dataclass
+class Session:
+    """One command line: what its jobs have said and how they ended.
+
+    Attributes:
+        failures: the words of the jobs that failed in this process.
+        notes: what was told once and need not be told again.
+        home: the process that counts the failures.
+    """
+
+    failures: list[str] = field(default_factory=list)
+    notes: set[str] = field(default_factory=set)
+    home: int = field(default_factory=os.getpid)
+
+    def job(self, cfg: DictConfig) -> None:
+        """One job of Hydra: a run whose failure is told in one line and stops no other job of a sweep."""
+        sweep = HydraConfig.get().mode == RunMode.MULTIRUN
+        words = list(HydraConfig.get().overrides.task)
+        overrides = " ".join(words)
+        if sweep:
+            print(f"job {HydraConfig.get().job.num}: {overrides}", flush=True)
+        try:
+            settle(cfg, words, HydraConfig.get().runtime.choices)
+            dropped = drop_unused_rank(cfg) if sweep else None
+            if dropped:
+                self.say([dropped])
+                words = [word for word in words if not word.startswith("rank=")]
+            from metastruct.running.experiment import run
+            from metastruct.running.validation import validate
+            from metastruct.running.validation.idle import check_idle, without_idle
+
+            validate(cfg)
+            if sweep:
+                cfg, _, notes = without_idle(cfg, words)
+                self.say(notes)
+            else:
+                check_idle(cfg, words)
+            run(cfg)
+        except Exception as error:
+            if not expected(error):
+                traceback.print_exc()
+            print(f"error: {one_line(error)}", file=sys.stderr, flush=True)
+            if os.getpid() != self.home:
+                raise JobError(f"{overrides}: {one_line(error)}") from None
+            self.failures.append(overrides)
+            if not sweep:
+                raise SystemExit(2 if isinstance(error, ConfigError) else 1) from None
+
+    def say(self, notes: Sequence[str]) -> None:
+        """Each note once."""
+        for note in notes:
+            if note not in self.notes:
+                print(note, flush=True)
+        self.notes.update(notes)
+
+    def run(self, main: Callable[[], None]) -> None:
+        """Run a Hydra main; exit with 0, 1 after a failure, 2 for a senseless configuration, 130 if interrupted."""
+        os.environ["HYDRA_FULL_ERROR"] = "1"  # Hydra then raises, and the message is ours
+        sys.argv[1:] = sorted(sys.argv[1:], key=lambda word: word not in ("-m", "--multirun"))  # Hydra wants it first
+        try:
+            main()
+        except (HydraException, OmegaConfBaseException, ValueError) as error:
+            print(f"error: {explained(error)}", file=sys.stderr)
+            raise SystemExit(2) from None
+        except JobError as error:
+            print(f"error: {error}; the same command tries it again", file=sys.stderr)
+            raise SystemExit(1) from None
+        except KeyboardInterrupt:
+            print("interrupted; the same command goes on from the last checkpoint", file=sys.stderr)
+            raise SystemExit(130) from None
+        if self.failures:
+            print(f"error: {failed(self.failures)}; the same command tries them again", file=sys.stderr)
+            raise SystemExit(1)
+
+
+def train(words: Sequence[str]) -> None:
+    """Train as Hydra's words say, and exit as `Session.run`."""
+    register()
+    session = Session()
+
+    @hydra.main(version_base="1.3", config_path=str(CONF), config_name="train")
+    def job(cfg: DictConfig) -> None:  # not of the module, so that launchers carry the session along
+        session.job(cfg)
+
+    sys.argv[1:] = words
+    session.run(job)
+
+
+def failed(jobs: Sequence[str]) -> str:
+    """Which jobs failed, in words."""
+    return f"{len(jobs)} jobs failed: {'; '.join(jobs)}"
+
+
+def expected(error: Exception) -> bool:
+    """Is this an error that a user can do something about, so that one line is enough?"""
+    return isinstance(error, ConfigError | OSError) or type(error).__name__ == "Diverged"
+
+
+def one_line(error: Exception) -> str:
+    """The message of an error as one line."""
+    text = str(error) if expected(error) else f"{type(error).__name__}: {error}"
+    return " ".join(text.split())
+
+
+def explained(error: Exception) -> str:
+    """Hydra's and OmegaConf's errors in one line, with the near matches of a name that is not known."""
+    message, cause = str(error), str(error.__cause__ or "")
+    text = " ".join((message if cause in message else f"{message} {cause}").split())
+    if match := re.search(r"Could not find '([\w/]+)/([^'/]*)'", text):
+        group, option = match.groups()
+        stems = [path.stem for path in sorted(CONF.glob(f"{group.removeprefix('hydra/')}/*.yaml"))]
+        return f"{group}={option} is not known; {closest(option, stems)}"
+    if match := re.search(r"Key '([^']+)' (?:is not in struct|not in '\w+')(?:.*?full_key: (\S+))?", text):
+        key = match[2] or match[1]
+        return f"{key} is not a setting; {closest(key, _settings())}"
+    if match := re.search(r"Could not override '([^']+)'", text):
+        return f"{match[1]} is not a setting; {closest(match[1], _settings())}"
+    if match := re.search(r"Error parsing override '([^']*)'", text):
+        return f"cannot read {match[1]!r}; write key=value, and quote values that hold spaces or brackets"
+    if match := re.search(r"field '([^']+)' is not Optional", text):
+        return f"{match[1]} needs a value, got null; leave it out for its default"
+    if match := re.search(r"(Value .*?) full_key: (\S+)", text):
+        return f"{match[2]}: {match[1]}"
+    return text
+
+
+def _settings() -> list[str]:
+    """Every key that can be set, groups and the settings inside of them included, of the pieces that were chosen."""
+    choices = [word.partition(",")[0] for word in sys.argv[1:] if word.partition("=")[0] in groups()]
+    return [*_keys(composed(*choices), "")]
+
+
+def _keys(node: DictConfig, path: str) -> Iterator[str]:
+    for key in map(str, node):
+        if key in ("name", "_target_"):  # what a piece is, is chosen with its group
+            continue
+        yield f"{path}{key}"
+        value = node._get_node(key)
+        if isinstance(value, DictConfig) and not value._is_missing() and not value._is_none():
+            yield from _keys(value, f"{path}{key}.")

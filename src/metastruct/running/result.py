@@ -1,0 +1,52 @@
+"""The table at the end of a run."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
+from metastruct.config.facts import MetricFacts, in_order, metric_facts
+from metastruct.config.published import NOTE, PUBLISHED
+
+
+def print_result(metrics: dict[str, Any], folder: Path) -> None:
+    """This run beside the published number for its system and method."""
+    console = Console(highlight=False)
+    measured = (value.get("per_task") for value in metrics.values() if isinstance(value, dict))
+    tasks = len(next(filter(None, measured), ()))
+    title = (
+        f"{metrics['system']} · {metrics['method']} · seed {metrics['seed']} · {metrics['shots']} observations a task"
+    )
+    table = Table(title=escape(title), title_justify="left", caption=NOTE, caption_justify="left")
+    for heading in ("", f"ours, mean ± std of {tasks} tasks", "published"):
+        table.add_column(heading, justify="right" if heading else "left")
+    published = PUBLISHED.get((metrics["system"], metrics["method"]), {})
+    for metric in in_order("metric"):
+        facts = metric_facts(metric)
+        if facts.headline == "always" or (facts.headline == "measured" and metric in metrics):
+            paper = published.get(metric)
+            table.add_row(facts.heading, _spread(metrics[metric], facts), "-" if paper is None else f"{paper:.2f}")
+            for domain, values in metrics.get("domains", {}).items() if facts.headline_error else ():
+                table.add_row(escape(f"  {domain}"), _spread(values[metric], facts), "-")
+    lost = "-" if metrics["diverged_tasks"] is None else f"{metrics['diverged_tasks']} of {tasks}"
+    table.add_row("diverged tasks", f"[bold red]{lost}[/bold red]" if metrics["diverged_tasks"] else lost, "-")
+    if (stuck := metrics.get("unconverged_tasks")) is not None:
+        text = f"{stuck} of {tasks}"
+        table.add_row("fits that did not converge", f"[bold red]{text}[/bold red]" if stuck else text, "-")
+    if metrics.get("training_diverged_at") is not None:
+        table.add_row("training", f"[bold red]DIVERGED at outer step {metrics['training_diverged_at']}[/bold red]", "-")
+    counts, seconds = metrics["parameters"], metrics["seconds"]
+    table.add_row(
+        "parameters", f"{counts['base']:,} base + {counts['hypernetwork']:,} hyper + {counts['code']} code", "-"
+    )
+    table.add_row("time", f"{seconds['training']:.0f} s training, {seconds['adaptation']:.1f} s adaptation", "-")
+    console.print(table)
+    console.print(f"results in {folder}", soft_wrap=True, markup=False)
+
+
+def _spread(metric: dict[str, Any], facts: MetricFacts) -> str:
+    return "-" if metric["mean"] is None else f"{facts.text(metric['mean'])} ± {facts.text(metric['std'])}"

@@ -1,0 +1,63 @@
+"""Weights & Biases, offline unless told otherwise; never a login, never a prompt."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import wandb
+from lightning.pytorch.loggers import WandbLogger
+
+from metastruct.running.tracking.alone import first_rank
+
+
+def wandb_logger(
+    mode: str, project: str, folder: Path, name: str, group: str, tags: list[str], config: dict[str, Any]
+) -> WandbLogger:
+    """A logger whose id is the name of the run folder, so that a resumed run goes on in its own history.
+
+    Curves named train/* are drawn over the outer steps, not over the trainer's own count.
+    """
+    first_rank()
+    folder.mkdir(parents=True, exist_ok=True)
+    run = wandb.init(
+        project=project,
+        name=name,
+        id=name,
+        dir=folder,
+        mode="online" if mode == "online" else "offline",
+        group=group,
+        tags=tags,
+        config=config,
+        resume="allow" if mode == "online" else None,
+        settings=wandb.Settings(silent=True, console="off"),
+    )
+    run.define_metric("outer_step")
+    run.define_metric("train/*", step_metric="outer_step")
+    run.define_metric("test/*", summary="last")
+    return WandbLogger(experiment=run, log_model=False)
+
+
+def log_results(logger: WandbLogger, metrics: dict[str, Any], figures: Path) -> None:
+    """The metrics into the run's summary, the figures as images; then the run is closed."""
+    run = logger.experiment
+    run.summary.update(summary(metrics))
+    images = {f"figures/{path.stem}": wandb.Image(str(path)) for path in sorted(figures.glob("*.png"))}
+    if images:
+        run.log(images)
+    run.finish()
+
+
+def summary(metrics: dict[str, Any]) -> dict[str, int | float | str]:
+    """The numbers of metrics.json that stand for a run; what could not be measured is left out."""
+    entries: dict[str, Any] = {}
+    for metric, value in metrics.items():
+        if not isinstance(value, dict):
+            entries[metric] = value
+        elif "mean" in value:
+            names = {"mean": f"test/{metric}", "std": f"test/{metric}_std", "median": f"test/{metric}_median"}
+            entries |= {name: value[statistic] for statistic, name in names.items()}
+        elif metric in ("parameters", "seconds"):
+            entries |= {f"{metric}/{name}": number for name, number in value.items()}
+    entries["parameters/total"] = entries["parameters/base"] + entries["parameters/hypernetwork"]
+    return {name: value for name, value in entries.items() if isinstance(value, int | float | str)}

@@ -1,0 +1,146 @@
+"""What types cannot say: mistakes in a configuration, found before anything is written.
+
+First without torch, so that an answer comes at once: the components are those of their yamls with values of the types
+of the defaults that they replace; values keep their laws; needs are met; the run fits into the machine. Then, where
+torch is imported anyway, `rehearsal` builds the model on the meta device. Every answer is one line:
+what was expected, what came, what to do.
+"""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Mapping
+from dataclasses import fields
+from typing import TYPE_CHECKING, Any
+
+from omegaconf import DictConfig, OmegaConf
+from omegaconf.errors import InterpolationResolutionError
+
+from metastruct.config.facts import closest, facts_of, options, settings_of
+from metastruct.config.pieces import check_plain, factory
+from metastruct.config.schema import COMPONENTS, OPTIONAL, Config, ConfigError
+from metastruct.running.assembly import outline_of
+from metastruct.running.validation.laws import check_laws
+from metastruct.running.validation.metrics import check_metrics
+from metastruct.running.validation.pairing import check_needs, check_rank
+from metastruct.running.validation.size import check_size, check_steps
+from metastruct.running.validation.starts import check_start
+from metastruct.running.validation.types import check_component, check_fields, check_types
+from metastruct.running.validation.values import (
+    check_draws,
+    check_excluded,
+    check_length,
+    check_machine,
+    check_order,
+    check_tags,
+    check_words,
+)
+
+if TYPE_CHECKING:
+    from metastruct.systems.system import System
+
+
+def validate(cfg: DictConfig) -> None:
+    """Check what types cannot say.
+
+    Raises:
+        ConfigError: names the key and the fix.
+    """
+    check(cfg)
+    check_order(cfg)
+    check_machine(cfg)
+
+
+def check(cfg: DictConfig) -> None:
+    """The same, but for what the machine must have, and for other words for the same thing."""
+    settings = [setting.name for setting in fields(Config)]
+    try:
+        OmegaConf.to_container(cfg, resolve=True)
+    except InterpolationResolutionError as error:  # with the message of a resolver that refuses
+        raise ConfigError(str(error).splitlines()[0].rpartition("interpolation: ")[2]) from None
+    unknown = [str(key) for key in cfg if key not in settings]
+    if unknown:
+        raise ConfigError(f"{unknown[0]} is not a setting; {closest(unknown[0], settings)}")
+    for group in (setting.name for setting in fields(Config) if isinstance(cfg[setting.name], DictConfig)):
+        if group not in COMPONENTS:
+            check_fields(cfg, group)
+    pieces = [group for group in COMPONENTS if group not in OPTIONAL or cfg[group] is not None]
+    for group in pieces:
+        check_component(cfg, group)
+    check_types(cfg, *pieces)
+    check_laws(cfg)
+    check_words(cfg)
+    check_rank(cfg)
+    check_length(cfg)
+    check_excluded(cfg)
+    check_tags(cfg)
+    system = family(cfg)
+    check_needs(cfg, system)
+    outline = outline_of(cfg, system)
+    check_start(cfg, system, outline)
+    check_draws(cfg, outline)
+    check_size(cfg, outline)
+    check_steps(cfg, outline)
+    check_metrics(cfg, system, outline)
+
+
+def check_read(cfg: DictConfig) -> None:
+    """Check a resolved configuration of a run folder, which need not run on this machine; errors as of `validate`."""
+    cfg = cfg.copy()
+    cfg.rank = None  # which the settings of the modulation hold already
+    check(cfg)
+
+
+def family(cfg: DictConfig) -> System | None:
+    """The system of a configuration; None where nobody knows the law.
+
+    Raises:
+        ConfigError: it refuses its settings.
+    """
+    if cfg.system is None:
+        return None
+    try:
+        system: System = factory(cfg.system)()
+    except (ValueError, TypeError) as error:
+        key = "domains" if "domains" in cfg.system else "parameters"
+        raise ConfigError(f"system.{key}: {error}") from None
+    return system
+
+
+def adapted_by(cfg: DictConfig, name: str, settings: Mapping[str, Any] | None = None) -> DictConfig:
+    """The configuration with another adaptation, at its own defaults where it is not the one that is there.
+
+    Args:
+        settings: of the adaptation, instead of those.
+
+    Raises:
+        ConfigError: there is no such adaptation, it does not go with the rest, or a setting breaks its law.
+    """
+    if not isinstance(name, str) or name not in options("adaptation"):
+        raise ConfigError(f"adaptation={name} is not known; {closest(str(name), [*options('adaptation')])}")
+    if name == cfg.adaptation.name and not settings:
+        return cfg
+    other = copy.deepcopy(cfg)
+    if name != cfg.adaptation.name:
+        other.adaptation = settings_of("adaptation", name)
+        check_needs(other, family(other))
+    for key, value in (settings or {}).items():
+        check_plain(f"adaptation.{key}", value)
+        other.adaptation[key] = value
+    check_types(other, "adaptation")
+    check_laws(other)
+    return other
+
+
+def best_adaptation(cfg: DictConfig) -> str:
+    """The most exact of those that go with the rest, where one is more exact than what was chosen."""
+    exact = {name: facts_of("adaptation", name).exactness for name in options("adaptation")}
+    chosen = str(cfg.adaptation.name)
+    for name in sorted(exact, key=lambda name: (-exact[name], name != chosen)):
+        if exact[name] <= exact[chosen]:
+            break
+        try:
+            return str(adapted_by(cfg, name).adaptation.name)
+        except ConfigError:
+            continue
+    return chosen

@@ -1,0 +1,101 @@
+"""The laws of settings, of fields of the schema and facts of yamls: bounds such as "at least 1", or choices."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import fields, is_dataclass
+from functools import partial
+from operator import ge, gt, le, lt
+from typing import Any, get_type_hints
+
+from omegaconf import DictConfig, OmegaConf
+
+from metastruct.config.facts import closest, facts_of
+from metastruct.config.schema import COMPONENTS, Config, ConfigError
+
+Law = str | Sequence[str]
+
+
+def laws(cfg: DictConfig) -> Iterator[tuple[str, Law]]:
+    """Each setting that has a law, with it."""
+    yield from _of_schema(Config, "")
+    for group in COMPONENTS:
+        if cfg[group] is not None:
+            for setting, law in facts_of(group, cfg[group].name).values.items():
+                yield f"{group}.{setting}", law
+
+
+def _of_schema(schema: type, path: str) -> Iterator[tuple[str, Law]]:
+    hints = get_type_hints(schema)
+    for setting in fields(schema):
+        hint = hints[setting.name]
+        if isinstance(hint, type) and is_dataclass(hint):
+            yield from _of_schema(hint, f"{path}{setting.name}.")
+        elif "law" in setting.metadata:
+            yield f"{path}{setting.name}", setting.metadata["law"]
+
+
+def check_laws(cfg: DictConfig) -> None:
+    """Refuse the first value that breaks its law; the first law is that machines hold all integers."""
+    _check_integers("", OmegaConf.to_container(cfg, resolve=True))
+    for key, law in laws(cfg):
+        value = OmegaConf.select(cfg, key)
+        if value is None:
+            continue
+        if isinstance(law, str):
+            _check_bounds(cfg, key, value, law)
+        elif value not in law:
+            raise ConfigError(f"{key} must be one of {', '.join(law)}, got {value!r}; {closest(str(value), [*law])}")
+
+
+def _check_bounds(cfg: DictConfig, key: str, value: Any, law: str) -> None:
+    group, _, inner = key.partition(".")
+    beside = cfg[group].items() if inner else ()
+    numbers = {str(name): number for name, number in beside if type(number) in (int, float)}
+    if not (math.isfinite(value) and all(bound(value) for bound in bounds(law, numbers))):
+        limits = "".join(f" = {numbers[word]}" for word in law.split() if word in numbers)
+        raise ConfigError(f"{key} must be {law}{limits}, got {value}")
+
+
+def _check_integers(place: str, value: Any) -> None:
+    """Refuse an integer of more than 64 bits."""
+    if isinstance(value, dict | list):
+        for key, inner in value.items() if isinstance(value, dict) else enumerate(value):
+            _check_integers(f"{place}.{key}" if place else str(key), inner)
+    elif isinstance(value, int) and not -(2**63) <= value < 2**63:
+        raise ConfigError(f"{place} must be an integer of at most 64 bits, got one of {value.bit_length()}")
+
+
+def bounds(law: str, numbers: Mapping[str, float] | None = None) -> list[Callable[[Any], bool]]:
+    """Of words such as "at least 1", "above 0", "0 or more", "at most 8" and "below 2^63", joined by "and".
+
+    A reason may follow, after a comma.
+
+    Args:
+        numbers: the settings that may stand for a bound, by name.
+
+    Raises:
+        ValueError: it is said otherwise, or a bound is no number.
+    """
+    return [_bound(part, numbers or {}) for part in law.partition(",")[0].split(" and ")]
+
+
+def _bound(words: str, numbers: Mapping[str, float]) -> Callable[[Any], bool]:
+    match words.split():
+        case ["at", "least", low] | [low, "or", "more"]:
+            return partial(le, _number(low, numbers))
+        case ["above", low]:
+            return partial(lt, _number(low, numbers))
+        case ["at", "most", high]:
+            return partial(ge, _number(high, numbers))
+        case ["below", high]:
+            return partial(gt, _number(high, numbers))
+    raise ValueError(
+        f"a law is `at least 1`, `above 0`, `0 or more`, `at most 8` or `below 1`, joined by `and`, got {words!r}"
+    )
+
+
+def _number(text: str, numbers: Mapping[str, float]) -> float:
+    base, _, power = text.partition("^")
+    return numbers[text] if text in numbers else int(base) ** int(power) if power else float(base)

@@ -1,0 +1,76 @@
+"""Does a run fit into the memory of the machine? An estimate from below, in bytes, without torch."""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING
+
+from omegaconf import DictConfig
+
+from metastruct.config.schema import ConfigError
+
+if TYPE_CHECKING:
+    from metastruct.data.outline import Outline
+
+MOST_STEPS = 500_000  # of a rollout, whose error at half the step is measured as well
+DOUBLE, SINGLE = 8, 4  # bytes of a number of the data and of a training
+COPIES = 4  # of a weight: itself, its gradient and two moments of its optimizer
+
+
+def check_size(cfg: DictConfig, outline: Outline) -> None:
+    """Refuse what exceeds all the memory that there is."""
+    for label, size, keys in sizes(cfg, outline):
+        check_fits(label, size, f"lower {keys}")
+
+
+def check_steps(cfg: DictConfig, outline: Outline) -> None:
+    """Refuse rollouts, which have an output at each sample, whose steps nobody waits for."""
+    step, duration = cfg.integrator.get("step_size"), outline.duration
+    if step is None or duration is None:
+        return
+    steps = duration / step + (outline.longest or 0)
+    if steps > MOST_STEPS:
+        key = outline.settings.get("duration", "the time of the data")
+        raise ConfigError(
+            f"integrator.step_size must divide {key} = {duration:g} into at most {MOST_STEPS:,} steps, got {step:g}, "
+            f"which makes {steps:,.0f}; raise it or lower {key}"
+        )
+
+
+def check_trained(parameters: int, replicas: int) -> None:
+    """Refuse a training of so many parameters that exceeds all the memory that there is."""
+    label = f"the training of a model of {parameters:,} parameters"
+    check_fits(label, COPIES * SINGLE * replicas * parameters, "choose a smaller net or modulation")
+
+
+def check_fits(label: str, size: float, advice: str) -> None:
+    if size > (there := memory()):
+        raise ConfigError(
+            f"{label} would take {size / 2**30:,.0f} GiB, this machine has {there / 2**30:,.0f} GiB; {advice}"
+        )
+
+
+def sizes(cfg: DictConfig, outline: Outline) -> list[tuple[str, float, str]]:
+    """What is large, its bytes, and the settings that make it so."""
+    batch = cfg.learner.get("task_batch", 1)
+    large: list[tuple[str, float, str]] = []
+    if outline.numbers is not None:
+        keys = outline.settings.get("numbers", "settings of data")
+        large = [(f"the {cfg.data.name} data", 2 * DOUBLE * outline.numbers, keys)]  # with derivatives
+    if outline.tasks is not None:
+        batch = min(batch, outline.tasks)
+    width, depth = cfg.net.get("width"), cfg.net.get("depth")
+    if width is None or depth is None:
+        return large
+    batch *= cfg.learner.get("point_batch", 1)
+    of_a_batch = "learner.point_batch, learner.task_batch or net.width"
+    return [
+        *large,
+        ("the net", COPIES * SINGLE * cfg.replicas * (depth - 1) * width**2, "net.width or net.depth"),
+        ("a batch", SINGLE * cfg.replicas * batch * depth * width, of_a_batch),
+    ]
+
+
+def memory() -> float:
+    """Bytes of this machine."""
+    return float(os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES"))
