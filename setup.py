@@ -1,4 +1,4 @@
-"""The packages of a wheel: those of src/, and conf/ as metastruct/conf, so that an installed MetaStruct has its yamls."""
+"""The packages of a wheel: those of src/, and conf/ as metastruct/conf, so that an installed copy has its yamls."""
 
 from setuptools import find_namespace_packages, setup
 
