@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import copy
+import os
 import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import lru_cache
 from itertools import product
 from typing import TYPE_CHECKING
+
+os.environ.setdefault("OMP_NUM_THREADS", "1")  # one test a core: threads would wait for each other
 
 import pytest
 from omegaconf import DictConfig, OmegaConf

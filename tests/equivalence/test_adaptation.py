@@ -13,7 +13,6 @@ from metastruct.adaptation.gradient import GradientDescent
 from metastruct.data.observations import Observations
 from metastruct.objectives.derivatives import Derivatives
 from metastruct.recording import recorded
-from metastruct.recording import recorded as recording
 
 TASKS, POINTS, STEPS, RATE, LAMBDA_Z = 3, 6, 8, 0.05, 0.02
 METHODS = {"shift": 0, "full_weight": 0, "rank_one": 1, "multi_rank": 2, "svd": 2}
@@ -79,11 +78,11 @@ def test_steps_in_single_precision_are_those_in_double_up_to_its_round_off(small
 
 @pytest.mark.parametrize("precision", ["single", "double"])
 def test_steps_from_a_recording_are_those_without_one(monkeypatch, small, random_model, precision):
-    made = []
-    monkeypatch.setattr(recording, "recorded", lambda *arguments: made.append(1) or recorded(*arguments))
+    made, record = [], recorded.recorded
+    monkeypatch.setattr(recorded, "recorded", lambda *arguments: made.append(1) or record(*arguments))
     plain = fitted(small, random_model, precision, STEPS)
     assert not made
-    monkeypatch.setattr(recording, "PATIENCE", STEPS - 1)
+    monkeypatch.setattr(recorded, "PATIENCE", STEPS - 1)
     replayed = fitted(small, random_model, precision, STEPS)
     assert made
     assert torch.equal(replayed.codes, plain.codes)
