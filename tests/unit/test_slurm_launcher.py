@@ -9,9 +9,10 @@ import pytest
 
 from metastruct.config.schema import ConfigError
 from metastruct.runs.files import claimed
-from metastruct.sweeps.launchers import slurm
+from metastruct.sweeps.launchers import slurm_queue
 from metastruct.sweeps.launchers.launcher import Job, Outcome
-from metastruct.sweeps.launchers.slurm import Slurm, begun_anew, lost, ticket
+from metastruct.sweeps.launchers.slurm import Slurm, begun_anew
+from metastruct.sweeps.launchers.slurm_queue import lost, ticket
 
 pytest.importorskip("submitit")
 
@@ -36,7 +37,7 @@ def cluster(tmp_path, monkeypatch) -> Path:
         (tmp_path / "bin" / name).chmod(0o755)
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("PATH", f"{tmp_path / 'bin'}:/usr/bin:/bin")
-    monkeypatch.setattr(slurm, "PATIENCE", 1)
+    monkeypatch.setattr(slurm_queue, "PATIENCE", 1)
     return tmp_path
 
 
@@ -89,7 +90,7 @@ def test_each_job_is_reported_once_with_its_result_its_error_or_its_loss(cluster
         jobs[1].error.write_text("the loss is not finite\n")
         (cluster / "queue").write_text("")
 
-    monkeypatch.setattr(slurm.time, "sleep", time_passes)
+    monkeypatch.setattr(slurm_queue.time, "sleep", time_passes)
     outcomes = {outcome.job: outcome for outcome in launch([[job] for job in jobs])}
     assert len(outcomes) == 3
     assert (outcomes[jobs[0]].error, outcomes[jobs[0]].seconds) == (None, 5.0)
@@ -99,7 +100,7 @@ def test_each_job_is_reported_once_with_its_result_its_error_or_its_loss(cluster
 
 def test_a_job_in_the_hands_of_another_command_is_taken_and_not_lost(cluster, jobs, monkeypatch):
     launch([[job] for job in jobs], wait=False)
-    monkeypatch.setattr(slurm.time, "sleep", lambda _: (cluster / "queue").write_text(""))
+    monkeypatch.setattr(slurm_queue.time, "sleep", lambda _: (cluster / "queue").write_text(""))
     with claimed(jobs[0].claim):
         outcomes = {outcome.job: outcome for outcome in launch([[job] for job in jobs[:2]])}
     assert (outcomes[jobs[0]].error, outcomes[jobs[0]].elsewhere) == (None, True)
@@ -109,7 +110,7 @@ def test_a_job_in_the_hands_of_another_command_is_taken_and_not_lost(cluster, jo
 
 def test_a_controller_that_does_not_answer_loses_no_job(cluster, jobs, monkeypatch):
     launch([jobs[:1]], wait=False)
-    monkeypatch.setattr(slurm.time, "sleep", lambda _: None)
+    monkeypatch.setattr(slurm_queue.time, "sleep", lambda _: None)
     looks = []
 
     def queue() -> dict[str, str] | None:
@@ -121,14 +122,14 @@ def test_a_controller_that_does_not_answer_loses_no_job(cluster, jobs, monkeypat
         finish(jobs[0])
         return {}
 
-    monkeypatch.setattr(slurm, "queue", queue)
+    monkeypatch.setattr(slurm_queue, "queue", queue)
     (outcome,) = launch([jobs[:1]])
     assert outcome.error is None
 
 
 def test_a_queue_that_stays_unknown_is_not_taken_for_an_empty_one(cluster, jobs, monkeypatch):
-    monkeypatch.setattr(slurm.time, "sleep", lambda _: None)
-    monkeypatch.setattr(slurm, "queue", lambda: None)
+    monkeypatch.setattr(slurm_queue.time, "sleep", lambda _: None)
+    monkeypatch.setattr(slurm_queue, "queue", lambda: None)
     with pytest.raises(ConfigError, match="squeue"):
         launch([jobs[:1]], wait=False)
     assert not ticket(jobs[0]).exists()

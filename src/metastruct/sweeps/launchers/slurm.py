@@ -1,14 +1,13 @@
 """A SLURM cluster through submitit: an array whose elements take runs that share a training, requeued after a timeout.
 
-Results are looked for on disk, so the folder of the runs must be shared by the nodes; whether a job is still queued is
-asked of squeue. A job writes its number into its run folder (slurm.txt), and is not submitted again while it is queued.
+Results are looked for on disk, so the folder of the runs must be shared by the nodes. A job writes its number into
+its run folder (slurm.txt), and is not submitted again while it is queued.
 """
 
 from __future__ import annotations
 
 import shutil
 import signal
-import subprocess
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
@@ -19,14 +18,13 @@ from metastruct.config.facts import options
 from metastruct.config.schema import ConfigError
 from metastruct.runs.files import clear, locked, write_atomically
 from metastruct.runs.folder import RunFolder
+from metastruct.sweeps.launchers import slurm_queue
 from metastruct.sweeps.launchers.gpu_pool import GpuPool
 from metastruct.sweeps.launchers.launcher import Job, Launcher, Outcome, Report, Unit, at_least
 
 Item = TypeVar("Item")
 
 LONGEST_ARRAY = 1000  # elements; SLURM's MaxArraySize is 1001 unless an administrator says otherwise
-PATIENCE = 3  # looks at a job that left the queue before it is given up: shared folders show files late
-SPEAK_EVERY = 30.0  # seconds
 
 
 class Slurm(Launcher):
@@ -97,21 +95,21 @@ class Slurm(Launcher):
         print(f"slurm: {len(left) - already} runs submitted, {already} were queued; scancel {arrays} would remove them",
               flush=True)  # fmt: skip
         if self.wait:
-            follow(left, report, self.folder)
+            slurm_queue.follow(left, report, self.folder)
         else:
             print("slurm: the same command without wait=false follows them", flush=True)
 
     def queued(self, units: Sequence[Unit]) -> dict[Job, str]:
         """The jobs that are in the queue already, with their numbers."""
-        active = queue()
-        for _ in range(PATIENCE):
+        active = slurm_queue.queue()
+        for _ in range(slurm_queue.PATIENCE):
             if active is not None:
                 break
             time.sleep(1.0)
-            active = queue()
+            active = slurm_queue.queue()
         if active is None:
             raise ConfigError("squeue must say what is queued already, and does not answer; try again in a while")
-        numbers = {job: number_of(job) for unit in units for job in unit}
+        numbers = {job: slurm_queue.number_of(job) for unit in units for job in unit}
         return {job: number for job, number in numbers.items() if number in active}
 
     def submitted(self, units: Sequence[Sequence[Job]]) -> dict[Job, str]:
@@ -134,7 +132,7 @@ class Slurm(Launcher):
             raise ConfigError(f"the cluster took no job: {' '.join(str(error).split())}") from None
         finally:
             for job, number in numbers.items():
-                write_atomically(ticket(job), number + "\n")
+                write_atomically(slurm_queue.ticket(job), number + "\n")
         return numbers
 
 
@@ -179,59 +177,6 @@ def say(outcome: Outcome) -> None:
     print(f"{outcome.job.folder.name}: {how}, {outcome.seconds:.0f} s", flush=True)
 
 
-def follow(left: dict[Job, str], report: Report, folder: Path) -> None:
-    """Report each job when it has a result or an error, or when it left the queue without either.
-
-    One that left the queue because another command works on it is reported as taken.
-    """
-    began = spoken = time.monotonic()
-    missed = dict.fromkeys(left, 0)
-    pause = 1.0
-    while left:
-        active = queue()
-        for job, number in list(left.items()):
-            metrics = job.finished()
-            missed[job] = 0 if active is None or number in active else missed[job] + 1
-            if metrics is not None:
-                report(Outcome(job, None, metrics["seconds"]["total"]))
-            elif job.error.exists():
-                report(Outcome(job, job.error.read_text().strip(), time.monotonic() - began))
-            elif missed[job] >= PATIENCE and job.held:
-                report(Outcome(job, None, 0.0, elsewhere=True))
-            elif missed[job] >= PATIENCE:
-                report(Outcome(job, lost(job, number, folder), time.monotonic() - began))
-            else:
-                continue
-            del left[job]
-        if left and active is not None and time.monotonic() - spoken > SPEAK_EVERY:
-            spoken = time.monotonic()
-            running = sum(active.get(number) == "RUNNING" for number in left.values())
-            print(f"slurm: {running} runs in elements that run, {len(left) - running} wait", flush=True)
-        if left:
-            time.sleep(pause)
-            pause = min(1.2 * pause, 10.0)
-
-
-def queue() -> dict[str, str] | None:
-    """The user's jobs with their states; None where squeue does not answer, as now and then on a busy cluster."""
-    command = ["squeue", "--me", "--noheader", "--array", "--format", "%i %T"]
-    try:
-        answer = subprocess.run(command, capture_output=True, text=True, check=True, timeout=60).stdout
-    except (OSError, subprocess.SubprocessError):
-        return None
-    return dict(line.split() for line in answer.splitlines())
-
-
-def lost(job: Job, number: str, folder: Path) -> str:
-    """Why a job left the queue without a result, in one line."""
-    log = folder / number / f"{number}_0_log.err"
-    complaints = (
-        [line for line in log.read_text().splitlines() if "not requeued because" in line] if log.exists() else []
-    )
-    why = complaints[-1].rpartition("not requeued because: ")[2].rstrip(".") if complaints else "no result"
-    return f"job {number} left the queue: {why}; see {job.log} and {log.parent}"
-
-
 def begun_anew(job: Job) -> Job:
     """The job without what is left of earlier times: errors and, if it is forced, results and training.
 
@@ -249,18 +194,6 @@ def begun_anew(job: Job) -> Job:
             with locked(job.training, lambda: None):
                 clear(job.training)
     return replace(job, overrides=kept)
-
-
-def ticket(job: Job) -> Path:
-    """Where the number of a job in the queue is kept."""
-    return job.folder / "slurm.txt"
-
-
-def number_of(job: Job) -> str | None:
-    try:
-        return ticket(job).read_text().strip()
-    except OSError:
-        return None
 
 
 def batches(items: Sequence[Item], size: int) -> Iterator[list[Item]]:
