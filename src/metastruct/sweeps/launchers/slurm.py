@@ -1,7 +1,7 @@
 """A SLURM cluster through submitit: an array whose elements take runs that share a training, requeued after a timeout.
 
 Results are looked for on disk, so the folder of the runs must be shared by the nodes. A job writes its number into
-its run folder (slurm.txt), and is not submitted again while it is queued.
+its run folder (queued.txt), and is not submitted again while it is queued.
 """
 
 from __future__ import annotations

@@ -42,7 +42,7 @@ def follow(left: dict[Job, str], report: Report, folder: Path) -> None:
         if left and active is not None and time.monotonic() - spoken > SPEAK_EVERY:
             spoken = time.monotonic()
             running = sum(active.get(number) == "RUNNING" for number in left.values())
-            print(f"slurm: {running} runs in elements that run, {len(left) - running} wait", flush=True)
+            print(f"{running} runs in elements that run, {len(left) - running} wait", flush=True)
         if left:
             time.sleep(pause)
             pause = min(1.2 * pause, 10.0)
@@ -70,7 +70,7 @@ def lost(job: Job, number: str, folder: Path) -> str:
 
 def ticket(job: Job) -> Path:
     """Where the number of a job in the queue is kept."""
-    return job.folder / "slurm.txt"
+    return job.folder / "queued.txt"
 
 
 def number_of(job: Job) -> str | None:
