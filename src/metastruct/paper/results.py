@@ -2,7 +2,7 @@
 
 A task has diverged where its rollout is not finite or off by more than ten times the true norm, or another error, such
 as that of the field, is not finite. It is counted, left out of means of errors of rollouts and kept in medians, as
-METHOD section 5 has it. A mean of other errors holds every finite one, as metrics.json does.
+docs/method.md, section 5 has it. A mean of other errors holds every finite one, as metrics.json does.
 """
 
 from __future__ import annotations
