@@ -226,4 +226,5 @@ def drop_unused_rank(cfg: DictConfig) -> str | None:
 
 
 def takes_rank(cfg: DictConfig) -> bool:
+    """Does the modulation take the rank of the command line?"""
     return "rank" in cfg.modulation and OmegaConf.is_interpolation(cfg.modulation, "rank")

@@ -97,7 +97,8 @@ class Derivatives(Objective):
     def noise_share(self, observations: Observations, residual: Tensor) -> Tensor:
         if observations.operator is None:
             return super().noise_share(observations, residual)
-        return observations.operator.unflatten(-1, (observations.states.shape[-1], -1))[..., -1].flatten(-2)
+        diagonal: Tensor = observations.operator.unflatten(-1, (observations.states.shape[-1], -1))[..., -1].flatten(-2)
+        return diagonal
 
     @torch.no_grad()
     def renewed(self, model: ModulatedModel, observations: Observations, codes: Tensor | None) -> Observations:

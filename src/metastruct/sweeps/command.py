@@ -92,6 +92,7 @@ def main(words: Sequence[str]) -> int:
 
 
 def reproduce(chosen: Sequence[Table], launcher: Launcher, options: Options, command: str) -> int:
+    """Make what is missing of some tables and collect the results; returns the exit code."""
     plan = Plan.of(job for one in chosen for job in one.jobs)
     for one in chosen:
         show(one, plan)
@@ -142,6 +143,7 @@ def show(one: Table, plan: Plan) -> None:
 
 
 def parsed(words: Sequence[str]) -> Options:
+    """The options of a command line; a word that means nothing is refused."""
     options = Options(tables())
     for word in words:
         key, equals, value = word.lstrip("-").partition("=")
@@ -185,10 +187,12 @@ def _whole(key: str, text: str) -> int:
 
 
 def launchers() -> list[str]:
+    """The names of the launchers."""
     return [*names_of("launcher")]
 
 
 def made(options: Options) -> Launcher:
+    """The launcher that was asked for, with its settings."""
     if options.launcher not in launchers():
         raise ConfigError(f"launcher={options.launcher} is not known; {closest(options.launcher, launchers())}")
     settings: Any = OmegaConf.load(yaml_of("launcher", options.launcher))
@@ -220,6 +224,7 @@ def followed(names: Sequence[str]) -> Iterable[str]:
 
 
 def read(name: str, options: Options) -> Table:
+    """A table with the changes of the command line."""
     one = table(name, options.outputs, options.extra)
     if options.seeds is None:
         return one
@@ -235,4 +240,5 @@ def _described(name: str) -> str:
 
 
 def say(text: str) -> None:
+    """Print a line."""
     print(text, flush=True)

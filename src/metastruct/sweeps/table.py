@@ -196,6 +196,7 @@ def with_a_rank_that_counts(cfg: DictConfig, words: Sequence[str]) -> tuple[tupl
 
 
 def without_rank(words: Sequence[str]) -> tuple[str, ...]:
+    """The words but for a rank."""
     return tuple(word for word in words if not word.startswith("rank="))
 
 

@@ -72,7 +72,7 @@ class TwoGasContainers(System):
 
 
 def energies(x: Array) -> tuple[Array, Array]:
-    """E1 and E2 at the states x."""
+    """E1 and E2 at the states x `[..., 4]`."""
     q, s1, s2 = x[..., 0], x[..., 2], x[..., 3]
     return np.cbrt(q) ** -2 * np.exp(2 * s1 / 3), np.cbrt(2 - q) ** -2 * np.exp(2 * s2 / 3)
 

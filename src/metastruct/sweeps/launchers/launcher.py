@@ -33,10 +33,12 @@ class Job:
 
     @property
     def run(self) -> RunFolder:
+        """The folder of the first seed."""
         return RunFolder(self.folder)
 
     @property
     def folders(self) -> tuple[Path, ...]:
+        """Those of all seeds."""
         return self.folder, *self.siblings
 
     def finished(self) -> dict[str, Any] | None:
