@@ -37,10 +37,11 @@ benchmark: $(READY) ## the figures of merit, with their bars (the first time ove
 reproduce: $(READY) ## the tables of the paper, outputs/reference/ (hours on two cores; goes on where it stopped)
 	$(BIN)/python scripts/reproduce.py; ended=$$?; \
 	[ $$ended -ge 2 ] || { $(BIN)/python scripts/local_rank.py && $(BIN)/python scripts/adaptation_cost.py; \
-	$(BIN)/python scripts/report.py; }; exit $$ended
+	$(BIN)/python scripts/report.py; $(BIN)/python scripts/readme.py; }; exit $$ended
 
 report: $(READY) ## tables, figures, verdicts on the claims and report.html under outputs/reference/ (20 seconds)
 	$(BIN)/python scripts/report.py
+	$(BIN)/python scripts/readme.py
 
 clean: ## remove the environment, caches and run folders; outputs/reference/ stays
 	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .import_linter_cache build src/*.egg-info

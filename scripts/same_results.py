@@ -56,6 +56,7 @@ RUNS = {
     "pretrained": ("learner=pretrained", FEW),
     "scratch": ("learner=scratch", FEW),
 }
+UNREAD = {"scratch": ("trainer.steps", "trainer.steps_per_epoch")}  # settings that a run has no meaning for
 INTERRUPTED, UNBROKEN, CHECKPOINTS = "interrupted", "svd", 3
 PASSING = ("seconds",)  # of a model file: what no two runs share
 
@@ -112,6 +113,8 @@ def numbers_of(content: Any, name: str = "") -> Iterator[tuple[str, list[float]]
         for key, value in content.items():
             if key not in PASSING:
                 yield from numbers_of(value, f"{name}.{key}" if name else str(key))
+    elif isinstance(content, list | tuple) and any(isinstance(one, str) for one in content):
+        return  # names are no numbers
     elif isinstance(content, int | float | list | tuple | torch.Tensor):
         tensor = content if isinstance(content, torch.Tensor) else torch.tensor(content, dtype=torch.float64)
         yield name, tensor.double().flatten().tolist()
@@ -217,6 +220,7 @@ def make(tree: Path, outputs: Path, steps: int) -> None:
         folder = outputs / name
         folder.mkdir(parents=True)
         words = [*SMALL, f"trainer.steps={steps}", f"outputs={folder}", *settings]
+        words = [word for word in words if word.partition("=")[0] not in UNREAD.get(name, ())]
         log = folder / "log.txt"
         if name == INTERRUPTED:
             code = train(tree, [*words, "trainer.checkpoint_seconds=0"], log, kill_at=CHECKPOINTS)

@@ -10,6 +10,7 @@ from omegaconf import OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from metastruct.config.facts import CONF, closest, settings_of
+from metastruct.config.folders import yaml_of
 from metastruct.config.schema import (
     ConfigError,
     composed,
@@ -25,7 +26,7 @@ from metastruct.sweeps.table import configured
 from metastruct.systems.pendulum import Pendulum
 
 CHOICES = [(group, option) for group, options in groups().items() for option in options]
-RANKED = [name for name in groups()["modulation"] if "${rank}" in (CONF / f"modulation/{name}.yaml").read_text()]
+RANKED = [name for name in groups()["modulation"] if "${rank}" in yaml_of("modulation", name).read_text()]
 RANKLESS = sorted(set(groups()["modulation"]) - set(RANKED))
 
 
@@ -64,7 +65,7 @@ def test_there_is_something_to_choose_in_every_group():
 
 @pytest.mark.parametrize(("group", "option"), CHOICES)
 def test_every_yaml_is_named_as_its_file(group, option):
-    described = OmegaConf.load(CONF / group / f"{option}.yaml")
+    described = OmegaConf.load(yaml_of(group, option))
     assert described.get("name", option) == option
     if "_target_" in described:
         assert "name" in described

@@ -15,7 +15,7 @@ import torch
 from torch import Tensor
 
 from metastruct.adaptation.adaptation import Fit, Prior
-from metastruct.config.facts import CONF, MetricFacts, described, facts_of, headline_errors, in_order, metric_facts
+from metastruct.config.facts import MetricFacts, described, facts_of, headline_errors, in_order, metric_facts, options
 from metastruct.config.needs import Piece
 from metastruct.config.schema import ConfigError
 from metastruct.data.simulate import Simulation, simulate
@@ -29,7 +29,7 @@ from metastruct.objectives.derivatives import Derivatives
 from metastruct.running.assembly import build_metrics, component
 from metastruct.running.validation import validate
 
-TASKS, NAMES = 3, sorted(path.stem for path in CONF.glob("metric/*.yaml"))
+TASKS, NAMES = 3, [*options("metric")]
 OBSERVED = {name for name in NAMES if "data" in metric_facts(name).needs}  # what stands in where there is no law
 ROUND_OFF = 1e-6  # of an exact member: its rollouts are those of a step of 0.01, the true ones of a tolerance
 

@@ -91,6 +91,15 @@ def test_sites_have_names_of_their_own_and_known_tags(potential, any_net):
     assert {site.tag for site in potential.sites} <= set(sites("net", any_net))
 
 
+def test_every_site_has_its_weights_and_its_bias_by_name(with_formula):
+    for site in with_formula.sites:
+        *parts, name = site.name.split(".")
+        owner = with_formula.get_submodule(".".join(parts))
+        assert owner.weights[name].shape == (site.out_features, site.in_features)
+        assert (name in owner.biases) == site.bias
+        assert not site.bias or owner.biases[name].shape == (site.out_features,)
+
+
 def test_every_site_changes_the_net_of_its_task_only(potential, x):
     plain = potential.gradient(x, {})
     for name, update in full_updates(potential).items():

@@ -174,7 +174,7 @@ def test_a_step_is_symplectic_to_round_off(name, h):
 
 
 def test_rk4_is_not_symplectic():
-    # METHOD trap 8: 1e-6 at h = 0.1, falling as h^6; a loose tolerance or a small step would certify it
+    # docs/method.md, trap 6: 1e-6 at h = 0.1, falling as h^6; a loose tolerance or a small step would certify it
     defects = [symplectic_defect(RK4(1.0), h) for h in (0.1, 0.05, 0.025)]
     assert 3e-7 < defects[0] < 3e-5
     for larger, smaller in pairwise(defects):
@@ -259,7 +259,7 @@ def test_a_flow_counts_its_evaluations():
 
 
 def metriplectic() -> Flow:
-    """The damped oscillator of METHOD section 5 with k = 1, gamma = 0.2: E = p^2/2 - cos q + S."""
+    """The damped oscillator of docs/method.md, section 5 with k = 1, gamma = 0.2: E = p^2/2 - cos q + S."""
 
     def field(x: torch.Tensor) -> torch.Tensor:
         q, p, _ = x.unbind(-1)

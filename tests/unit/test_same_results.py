@@ -22,7 +22,10 @@ def left(side: Path, *rows: str, **weights: float) -> Path:
     (folder / "metrics.json").touch()
     (folder / "records.csv").write_text("\n".join((HEAD, *rows)) + "\n")
     model = {name: torch.tensor([value, 1.0]) for name, value in ({"weight": 0.5} | weights).items()}
-    torch.save({"model": model, "history": [(1, 0.25)], "seconds": side.stat().st_ino}, folder / "model.ckpt")
+    torch.save(
+        {"model": model, "labels": {"names": ["k"]}, "history": [(1, 0.25)], "seconds": side.stat().st_ino},
+        folder / "model.ckpt",
+    )
     return side
 
 

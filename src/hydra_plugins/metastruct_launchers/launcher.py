@@ -15,7 +15,8 @@ from hydra.plugins.launcher import Launcher
 from hydra.types import HydraContext, TaskFunction
 from omegaconf import DictConfig, OmegaConf
 
-from metastruct.config.facts import CONF
+from metastruct.config.facts import options
+from metastruct.config.folders import yaml_of
 
 
 class SweepLauncher(Launcher):
@@ -91,11 +92,11 @@ def planned(job_overrides: Sequence[Sequence[str]], first: int, say: Any, failur
 
 
 def target(name: str) -> str:
-    described: Any = OmegaConf.load(CONF / "launcher" / f"{name}.yaml")
+    described: Any = OmegaConf.load(yaml_of("launcher", name))
     return str(described["_target_"])
 
 
-for path in sorted(CONF.glob("launcher/*.yaml")):
-    described: Any = OmegaConf.to_container(OmegaConf.load(path))
-    node = described | {"_target_": f"{__name__}.{SweepLauncher.__name__}", "name": path.stem}
-    ConfigStore.instance().store(group="hydra/launcher", name=path.stem, node=node, provider="metastruct")
+for option in options("launcher"):
+    described: Any = OmegaConf.to_container(OmegaConf.load(yaml_of("launcher", option)))
+    node = described | {"_target_": f"{__name__}.{SweepLauncher.__name__}", "name": option}
+    ConfigStore.instance().store(group="hydra/launcher", name=option, node=node, provider="metastruct")

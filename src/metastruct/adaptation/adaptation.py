@@ -103,6 +103,7 @@ class Prior:
         return self.noise.rsqrt().repeat(residual.shape[-1] // len(self.noise))
 
     def to(self, device: torch.device | str) -> Prior:
+        """The same on a device."""
         parts = (getattr(self, field.name) for field in fields(self))
         return Prior(*(None if part is None else part.to(device) for part in parts))  # type: ignore[arg-type]
 

@@ -93,6 +93,7 @@ class Agreement:
 
     @property
     def flagged(self) -> Tensor:
+        """Which tasks are not like the training tasks, `[tasks]`."""
         return self.strange | self.remote
 
 
@@ -201,7 +202,7 @@ def gaussian(level: float) -> float:
 
 
 def reach(level: float, freedom: Tensor) -> Tensor:
-    """Half the width of a bar that holds the share `level`, in units of a scale with so many degrees of freedom."""
+    """Half the width of a bar that holds the share `level`, in units of a scale of so much `freedom`, `[tasks]`."""
     return torch.as_tensor(stats.t.ppf((1 + level) / 2, _plain(freedom))).to(freedom)
 
 

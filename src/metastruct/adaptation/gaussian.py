@@ -94,7 +94,7 @@ def misfit(residual: Residual, values: Tensor, codes: Tensor, prior: Prior | Non
 
 
 def weights(residual: Residual, values: Tensor, prior: Prior) -> Tensor:
-    """1/s of each residual, less where it is an outlier."""
+    """1/s of each residual `[tasks, residuals]`, less where it is an outlier."""
     return prior.weight(values) if residual.weights is None else prior.weight(values) * residual.weights
 
 

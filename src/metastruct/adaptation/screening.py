@@ -18,7 +18,12 @@ from metastruct.data.observations import Observations
 
 
 def screened(residual: Residual, start: Tensor, prior: Prior, starts: int, count: int) -> Tensor:
-    """For each task the most probable of its start and of so many training codes, from about `count` of its points."""
+    """For each task the most probable of its start and of some training codes, from about `count` of its points.
+
+    Args:
+        start: `[tasks, code]`.
+        starts: how many training codes.
+    """
     few, share = glimpse(residual.observations, residual.objective.window, count)
     tasks, points = few.states.shape[:2]
     candidates = torch.cat([start[None], prior.spread[:starts, None].expand(-1, tasks, -1)])

@@ -92,7 +92,8 @@ def program(module: VectorField | Step, fields: Fields) -> torch.export.Exported
 def _core(traced: torch.export.ExportedProgram) -> torch.export.ExportedProgram:
     """The same in torch's core operators."""
     with _quiet():
-        return traced.run_decompositions()
+        decomposed: torch.export.ExportedProgram = traced.run_decompositions()
+        return decomposed
 
 
 def _onnx(traced: torch.export.ExportedProgram) -> bytes:
@@ -103,7 +104,8 @@ def _onnx(traced: torch.export.ExportedProgram) -> bytes:
     with _quiet():
         converted = torch.onnx.export(_core(traced), dynamo=True, verbose=False)
     assert converted is not None
-    return converted.model_proto.SerializeToString()
+    content: bytes = converted.model_proto.SerializeToString()
+    return content
 
 
 def _saved(traced: torch.export.ExportedProgram) -> bytes:

@@ -48,7 +48,8 @@ class Fields:
     @cached_property
     def _factored(self) -> Updates:
         with torch.no_grad():
-            return self.trained.model.modulation(self.fit.codes)
+            updates: Updates = self.trained.model.modulation(self.fit.codes)
+            return updates
 
     @cached_property
     def _folded(self) -> Updates:

@@ -74,7 +74,8 @@ class Members(Sequence[Member]):
         Raises:
             ValueError: the adaptation has no posterior.
         """
-        return np.sqrt(self.fields.covariance.diagonal(dim1=-2, dim2=-1).numpy())
+        std: Array = np.sqrt(self.fields.covariance.diagonal(dim1=-2, dim2=-1).numpy())
+        return std
 
     @overload
     def vector_field(self, x: ArrayLike, std: Literal[False] = ...) -> Array: ...

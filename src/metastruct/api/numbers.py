@@ -46,7 +46,7 @@ def pieces_of(values: ArrayLike | Sequence[ArrayLike], name: str, *sizes: int) -
         ValueError: a shape is wrong, a number is not finite, or there is no observation.
     """
     axes = 1 + len(sizes)
-    several = isinstance(values, list | tuple) and np.ndim(values[0] if values else 0) == axes  # type: ignore[arg-type]
+    several = isinstance(values, list | tuple) and np.ndim(values[0] if values else 0) == axes
     pieces: Any = values if several else (values,)
     words = f"[{', '.join(['points', *map(str, sizes)])}]"
     arrays = [floats(piece, f"{name} must be numbers of shape {words}") for piece in pieces]
@@ -61,7 +61,7 @@ def pieces_of(values: ArrayLike | Sequence[ArrayLike], name: str, *sizes: int) -
 
 
 def floats(values: ArrayLike, expected: str) -> Array:
-    """Numbers in float64.
+    """Numbers `[...]` in float64.
 
     Raises:
         ValueError: the values are no real numbers, such as complex ones, or times with a unit of their own; or float64

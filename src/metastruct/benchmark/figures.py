@@ -43,6 +43,7 @@ class Figure:
     at_least: bool = False
 
     def holds(self, value: float) -> bool:
+        """Does a measured value clear the bar?"""
         return value >= self.bar if self.at_least else value <= self.bar
 
     @property
@@ -52,6 +53,7 @@ class Figure:
 
     @property
     def has_bar(self) -> bool:
+        """Is there one?"""
         return math.isfinite(self.bar)
 
 

@@ -16,6 +16,7 @@ from collections.abc import Mapping, Sequence
 from importlib import import_module
 from pathlib import Path
 
+from metastruct.config.folders import without_folders
 from metastruct.data.tables.malformed import nearest
 
 HELP = ("-h", "--help", "help")
@@ -31,7 +32,7 @@ def main(words: Sequence[str] | None = None) -> None:
     if name not in (names := [*subcommands()]):
         raise SystemExit(failed(f"metastruct {name} is not known; {nearest(name, names)}"))
     try:
-        import_module(f"{__name__}.{name}").run(rest)
+        import_module(f"{__name__}.{name}").run(without_folders(rest))
     except (ValueError, OSError) as error:
         raise SystemExit(failed(" ".join(str(error).split()))) from None
 

@@ -27,18 +27,16 @@ answered at once.
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import MISSING, dataclass, field, fields
 from difflib import get_close_matches
-from functools import cache
-from pathlib import Path
 from typing import Any
 
 from omegaconf import DictConfig, OmegaConf
 
-ROOT = Path(sys.modules[__name__.partition(".")[0]].__file__ or "").resolve().parent  # the package
-CONF = ROOT / "conf" if (ROOT / "conf").is_dir() else ROOT.parents[1] / "conf"  # installed, or in the repository
+from metastruct.config.folders import CONF as CONF
+from metastruct.config.folders import cached, folders, yaml_of
+
 LAST = 1_000  # the place of what says none
 
 
@@ -109,19 +107,19 @@ class MetricFacts(Facts):
         return max(low - value, value - high, 0.0)
 
 
-@cache
+@cached
 def options(group: str) -> tuple[str, ...]:
     """The names of a group, those of its yamls."""
-    return tuple(sorted(path.stem for path in (CONF / group).glob("*.yaml")))
+    return tuple(sorted(path.stem for folder in folders() for path in (folder / group).glob("*.yaml")))
 
 
-@cache
+@cached
 def in_order(group: str) -> tuple[str, ...]:
     """The names of a group in the order that its yamls give them."""
     return tuple(sorted(options(group), key=lambda name: (facts_of(group, name).order, name)))
 
 
-@cache
+@cached
 def described(group: str, name: str) -> Mapping[str, Any]:
     """The whole yaml, nothing resolved.
 
@@ -130,11 +128,11 @@ def described(group: str, name: str) -> Mapping[str, Any]:
     """
     if name not in options(group):
         raise ValueError(f"{group}={name} is not known; {closest(name, options(group))}")
-    content: Any = OmegaConf.to_container(OmegaConf.load(CONF / group / f"{name}.yaml"))
+    content: Any = OmegaConf.to_container(OmegaConf.load(yaml_of(group, name)))
     return content or {}
 
 
-@cache
+@cached
 def facts_of(group: str, name: str) -> Facts:
     """Of this piece.
 
@@ -160,7 +158,7 @@ def metric_facts(name: str) -> MetricFacts:
     return facts
 
 
-@cache
+@cached
 def headline_errors() -> tuple[str, ...]:
     """The errors of tables, figures and claims that ask for no others."""
     return tuple(name for name in in_order("metric") if metric_facts(name).headline_error)
@@ -180,14 +178,14 @@ def settings_of(group: str, name: str) -> DictConfig:
     return OmegaConf.create(content)
 
 
-@cache
+@cached
 def brings(group: str, name: str) -> Mapping[str, str | None]:
     """What a yaml chooses in other groups, such as a learner its modulation; None where it takes a piece away."""
     pairs = [pair for entry in described(group, name).get("defaults", []) for pair in entry.items()]
     return {str(key).removeprefix("override /").partition("@")[0]: option for key, option in pairs}
 
 
-@cache
+@cached
 def by_default() -> Mapping[str, str | None]:
     """The option of each group that conf/train.yaml chooses."""
     entries: Any = OmegaConf.to_container(OmegaConf.load(CONF / "train.yaml"))

@@ -7,29 +7,33 @@ yaml, and of plain values: no other class is imported, no function called, no ex
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from functools import cache, partial
+from functools import partial
 from importlib import import_module
 from typing import Any
 
 from omegaconf import DictConfig, OmegaConf
 
-from metastruct.config.facts import CONF, described, options
+from metastruct.config.facts import described, options
+from metastruct.config.folders import cached, folders
 
 PLAIN = (str, int, float, bool, type(None))
+
+
+HINT = "; pieces of your own need their folder, --config-dir or metastruct.add_conf"
 
 
 class Refused(ValueError):
     """A configuration asks for something that no yaml of conf/ names."""
 
 
-@cache
+@cached
 def targets(group: str = "*") -> frozenset[str]:
     """Every `_target_` of the yamls of a group, or of all."""
-    yamls = ((path.parent.name, path.stem) for path in CONF.glob(f"{group}/*.yaml"))
+    yamls = ((path.parent.name, path.stem) for folder in folders() for path in folder.glob(f"{group}/*.yaml"))
     return frozenset(target for where in yamls for target in _targets(described(*where)))
 
 
-@cache
+@cached
 def target_of(group: str, name: str) -> str | None:
     """The `_target_` of conf/GROUP/NAME.yaml; None where there is no such yaml, or no class in it."""
     return described(group, name).get("_target_") if name in options(group) else None
@@ -75,7 +79,9 @@ def check_plain(where: str, value: Any, group: str = "*") -> None:
         for key, inner in value.items():
             if key == "_target_":
                 if not isinstance(inner, str) or inner not in targets(group):
-                    raise Refused(f"{where}._target_ must be a class that conf/ names in its place, got {inner!r}")
+                    raise Refused(
+                        f"{where}._target_ must be a class that conf/ names in its place, got {inner!r}{HINT}"
+                    )
             elif not isinstance(key, str) or key.startswith("_"):
                 raise Refused(f"{where} may hold names of settings, got {key!r}")
             else:
@@ -111,12 +117,18 @@ def class_of(target: Any) -> Any:
     """The class of a `_target_`.
 
     Raises:
-        Refused: conf/ does not name it.
+        Refused: conf/ does not name it, or it is of a package that cannot be imported.
     """
     if not isinstance(target, str) or target not in targets():
         raise Refused(f"_target_ must be a class that conf/ names, got {target!r}")
     module, _, name = target.rpartition(".")
-    return getattr(import_module(module), name)
+    try:
+        return getattr(import_module(module), name)
+    except (ImportError, AttributeError) as error:
+        if module.partition(".")[0] == __name__.partition(".")[0]:
+            raise
+        where = "install its package, or put its folder into PYTHONPATH"
+        raise Refused(f"_target_ {target} cannot be imported: {error}; {where}") from error
 
 
 def _built(value: Any) -> Any:

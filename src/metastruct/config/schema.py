@@ -18,6 +18,7 @@ from hydra.core.global_hydra import GlobalHydra
 from omegaconf import MISSING, DictConfig, OmegaConf, open_dict
 
 from metastruct.config.facts import CONF, brings, described, facts_of, options, ranked, settings_of
+from metastruct.config.folders import search_path
 from metastruct.config.needs import Piece, unmet
 from metastruct.config.resolvers import register_resolvers
 
@@ -126,7 +127,7 @@ def composed(*overrides: str) -> DictConfig:
     register()
     GlobalHydra.instance().clear()
     with initialize_config_dir(str(CONF), version_base="1.3"):
-        cfg = compose("train", overrides=list(overrides), return_hydra_config=True)
+        cfg = compose("train", overrides=[*overrides, *search_path()], return_hydra_config=True)
     choices = {str(group): option for group, option in cfg.hydra.runtime.choices.items()}
     with open_dict(cfg):
         del cfg["hydra"]
@@ -191,8 +192,7 @@ def names(cfg: DictConfig) -> dict[str, str]:
 def groups() -> dict[str, list[str]]:
     """The options of every group of conf/ that train.py knows, by file name."""
     settings = {setting.name for setting in fields(Config)} | {"experiment"}
-    choices = {path.name: [*options(path.name)] for path in sorted(CONF.iterdir()) if path.name in settings}
-    return {group: every for group, every in choices.items() if every}
+    return {group: [*options(group)] for group in sorted(settings) if options(group)}
 
 
 def each_seed(cfg: DictConfig) -> list[DictConfig]:
@@ -226,4 +226,5 @@ def drop_unused_rank(cfg: DictConfig) -> str | None:
 
 
 def takes_rank(cfg: DictConfig) -> bool:
+    """Does the modulation take the rank of the command line?"""
     return "rank" in cfg.modulation and OmegaConf.is_interpolation(cfg.modulation, "rank")

@@ -28,7 +28,7 @@ def sensitivities(member: Member, smooth: Sequence[Array]) -> list[Array]:
         return [np.zeros((len(x), size, size)) for x in smooth]
     states = np.concatenate([x for _, x in longer])
     slopes = np.concatenate([CubicSpline(one.times, x).derivative()(one.times) for one, x in longer])
-    inputs = [] if longer[0][0].inputs is None else [np.concatenate([one.inputs for one, _ in longer])]  # type: ignore[misc]
+    inputs = [] if longer[0][0].inputs is None else [np.concatenate([one.inputs for one, _ in longer])]
     centre, spread = states.mean(0), states.std(0)
     spread = np.where(spread > 0, spread, 1.0)
     degree = max(d for d in range(1, DEGREE + 1) if d == 1 or SAMPLES * len(_powers(size, d)) <= len(states))

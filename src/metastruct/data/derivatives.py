@@ -30,7 +30,8 @@ def spline(one: Trajectory) -> Array:
         raise ValueError(f"data.derivatives=spline needs trajectories of at least {FEWEST} instants, got {len(one)}")
     unit = one.times[-1] - one.times[0]
     scaled = (one.times - one.times[0]) / unit
-    return np.stack([make_smoothing_spline(scaled, x).derivative()(scaled) for x in one.states.T], -1) / unit
+    slopes: Array = np.stack([make_smoothing_spline(scaled, x).derivative()(scaled) for x in one.states.T], -1) / unit
+    return slopes
 
 
 def savgol(one: Trajectory) -> Array:

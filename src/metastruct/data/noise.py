@@ -11,7 +11,7 @@ from dataclasses import replace
 import numpy as np
 
 from metastruct.data.simulate import Simulation
-from metastruct.systems.system import Array
+from metastruct.data.trajectory import Array
 
 
 def spread(simulation: Simulation) -> tuple[Array, Array]:

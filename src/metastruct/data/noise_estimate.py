@@ -29,7 +29,8 @@ def noise_level(trajectories: Sequence[Trajectory]) -> Array:
         if len(values) >= FEWEST:
             levels.append(np.median(np.abs(values), axis=0) / NORMAL)
     several = np.stack(levels[1:] or levels)
-    return several.min(axis=0)
+    least: Array = several.min(axis=0)
+    return least
 
 
 def _differences(one: Trajectory, order: int) -> Array:

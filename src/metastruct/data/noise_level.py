@@ -61,7 +61,8 @@ def differences(times: Array, states: Array, order: int) -> Array:
     weights = np.exp(logs - logs.max(-1, keepdims=True)) * (-1.0) ** np.arange(order + 1)
     weights /= np.linalg.norm(weights, axis=-1, keepdims=True)
     values = np.lib.stride_tricks.sliding_window_view(states, order + 1, axis=0)
-    return np.einsum("wj,wcj->wc", weights, values - values.mean(-1, keepdims=True))
+    differences: Array = np.einsum("wj,wcj->wc", weights, values - values.mean(-1, keepdims=True))
+    return differences
 
 
 def excess(order: int) -> float:

@@ -13,8 +13,8 @@ from itertools import count
 import numpy as np
 from scipy.integrate import solve_ivp
 
-from metastruct.data.trajectory import Member, Trajectory
-from metastruct.systems.system import Array, System
+from metastruct.data.trajectory import Array, Member, Trajectory
+from metastruct.systems.system import System
 
 MOST = 300_000  # evaluations of the law for all members at once; a usual simulation takes some thousands
 

@@ -58,7 +58,8 @@ def _at(one: Trajectory, strengths: Array) -> Array:
     values, vectors, scale = _decomposed(one.times.tobytes())
     centre = one.states.mean(0)
     kept = 1 / (1 + values[:, None] * strengths / scale)
-    return centre + vectors @ (kept * (vectors.T @ (one.states - centre)))
+    smooth: Array = centre + vectors @ (kept * (vectors.T @ (one.states - centre)))
+    return smooth
 
 
 @lru_cache(maxsize=64)

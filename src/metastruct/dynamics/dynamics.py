@@ -175,6 +175,7 @@ class Dynamics(nn.Module, ABC):
 
     @property
     def sites(self) -> list[Site]:
+        """Those of all of its nets, each with the name of its net in front."""
         return [site.prefixed(name) for name, net in self.nets.items() for site in net.sites]  # type: ignore[union-attr]
 
     def parameters_of(self, site: Site) -> tuple[Tensor, Tensor | None]:
@@ -184,4 +185,5 @@ class Dynamics(nn.Module, ABC):
         return net.weights[name], net.biases[name] if site.bias else None
 
     def standardise(self, x: Tensor) -> Tensor:
+        """States `[..., state]` less their mean, over their spread."""
         return (x - self.state_mean) / self.state_std

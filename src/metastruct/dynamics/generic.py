@@ -69,6 +69,7 @@ class Generic(Dynamics):
 
     @property
     def sites(self) -> list[Site]:
+        """Those of its nets, then those of its bracket."""
         return [*super().sites, *(site.prefixed("bracket") for site in self.bracket.sites)]
 
     def _value(self, name: str, x: Tensor, updates: Updates) -> Tensor:

@@ -50,6 +50,7 @@ class Hamiltonian(Dynamics):
 
     @property
     def potential(self) -> Net:
+        """The net H."""
         net = self.nets["hamiltonian"]
         assert isinstance(net, Net)
         return net

@@ -33,6 +33,7 @@ class ModulatedModel(nn.Module):
 
     @property
     def code_dim(self) -> int:
+        """Numbers of a code."""
         return self.modulation.code_dim
 
     def vector_field(self, x: Tensor, codes: Tensor | None, inputs: Tensor | None = None) -> Tensor:

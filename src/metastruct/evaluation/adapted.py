@@ -23,6 +23,7 @@ class Adapted(Observed):
 
     @property
     def grid_points(self) -> Array:
+        """Of the evaluation grid, `[tasks, points, state]`."""
         return points_of(self.grid)
 
     @cached_property

@@ -158,7 +158,7 @@ class Fitted:
         return field.cpu().numpy()
 
     def comparable(self, values: Array, slopes: bool = False) -> Array:
-        """States, or dx/dt, in units in which the errors of components add up, whatever those of the data are.
+        """States `[..., state]`, or dx/dt, in units in which the errors of components add up.
 
         As they are where a law gives the units, else in the spread of the training data, states from their mean.
         """

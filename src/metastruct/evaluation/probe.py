@@ -54,6 +54,7 @@ class Basis:
 
     @property
     def pairs(self) -> list[tuple[int, int]]:
+        """Components whose products are the terms of degree two; none of degree one."""
         return [*combinations_with_replacement(range(self.axes.shape[1]), 2)] if self.degree == 2 else []
 
     def __call__(self, codes: Array) -> Array:
@@ -90,6 +91,7 @@ class Probe:
 
     @property
     def degree(self) -> int:
+        """Of the polynomial, one or two."""
         return self.basis.degree
 
     @classmethod

@@ -61,6 +61,7 @@ class RolledOut(Fitted):
 
     @property
     def query_points(self) -> Array:
+        """All states of the query, `[tasks, points, state]`."""
         return points_of(self.query)
 
     @property

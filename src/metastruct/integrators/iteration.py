@@ -37,7 +37,7 @@ def fixed_point(update: Callable[[Tensor], Tensor], start: Tensor, size: Tensor)
 
 
 def rounding(size: Tensor) -> Tensor:
-    """The change that is round-off of a number of this size."""
+    """The change that is round-off of numbers of these sizes `[...]`."""
     return ROUND_OFF * torch.finfo(size.dtype).eps * size
 
 

@@ -67,6 +67,7 @@ class AutoDecoding(Learner):
         return math.prod(self.batches.shape) * self.objective.window
 
     def configure_optimizers(self) -> list[Optimizer]:
+        """What moves base, hyper-network and codes."""
         self.base = list(self.model.parameters())
         self.lazy = self.task_batch < self.tasks  # are there tasks outside the batch, whose codes must not move?
         assert isinstance(self.codes, nn.Parameter)

@@ -42,6 +42,7 @@ class Initialisation(Learner):
 
     @property
     def weights(self) -> Weights:
+        """The modulation whose codes are weight changes."""
         assert isinstance(self.model.modulation, Weights)
         return self.model.modulation
 
@@ -51,6 +52,7 @@ class Initialisation(Learner):
         return list(self.parameters())
 
     def configure_optimizers(self) -> list[Optimizer]:
+        """That of the outer loop."""
         self.rules = self.optimizer.over(self.trained, replicas=len(self.replicas))
         return self.rules
 

@@ -144,9 +144,11 @@ class Learner(LightningModule):
         return self.objective.loss(self.model, observations, codes)
 
     def on_train_start(self) -> None:
+        """End at once where the training has ended before."""
         self.trainer.should_stop = self.ended
 
     def training_step(self, batch: Any, batch_index: int) -> None:
+        """One outer step, with its loss and its curves."""
         self.advance()
         self.trainer.should_stop = self.ended
         self.log_dict({"train/loss": self.loss, "outer_step": float(self.outer_step), **self.diagnostics()})
@@ -232,11 +234,13 @@ class Learner(LightningModule):
         ]
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        """What a checkpoint holds beside the weights."""
         courses = [asdict(course) for course in self.courses]
         progress = {"outer_step": self.outer_step, "steps": self.steps, "seconds": self.seconds, "courses": courses}
         checkpoint["learner"] = progress | {"layout": LAYOUT}
 
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        """Go on from what a checkpoint holds."""
         kept = checkpoint["learner"]
         self.outer_step, self.steps, self.seconds = kept["outer_step"], kept["steps"], kept["seconds"]
         self.courses = [Course(**course) for course in kept["courses"]]

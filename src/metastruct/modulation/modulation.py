@@ -35,9 +35,11 @@ class Part:
 
     @property
     def size(self) -> int:
+        """Its numbers."""
         return int(torch.Size(self.shape).numel())
 
     def offsets(self) -> Tensor:
+        """Its values at a zero code, `[size]`."""
         if self.offset == "random":
             return torch.randn(self.size) * self.scale
         return torch.full((self.size,), float(self.offset))
@@ -89,7 +91,11 @@ class Modulation(nn.Module, ABC):
         self.hypernetwork = self.make_hypernetwork(scales, offsets, hidden)
 
     def make_hypernetwork(self, scales: Tensor, offsets: Tensor, hidden: int) -> nn.Module:
-        """The map from codes to everything that `layout` lists; called before the sub-class is complete."""
+        """The map from codes to everything that `layout` lists; called before the sub-class is complete.
+
+        Args:
+            scales, offsets: of each number that is generated, `[numbers]`.
+        """
         return Hypernetwork(self.code_dim, scales, offsets, hidden)
 
     @abstractmethod
@@ -122,5 +128,5 @@ class Modulation(nn.Module, ABC):
         return {}
 
     def diagnostics(self, codes: Tensor) -> dict[str, float]:
-        """Numbers worth a curve during training."""
+        """Numbers worth a curve during training, from codes `[tasks, code]`."""
         return {}

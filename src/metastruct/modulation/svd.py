@@ -76,7 +76,8 @@ class SVD(Modulation):
         if self.exact:
             return 0.0
         norms = [torch.linalg.vector_norm(defect, dim=(-2, -1)).sum(-1) for defect in self._defects()]
-        return self.orthogonality * sum(norms[1:], norms[0])
+        penalty: Tensor = self.orthogonality * sum(norms[1:], norms[0])
+        return penalty
 
     @torch.no_grad()
     def singular_values(self, codes: Tensor) -> dict[str, Tensor]:
@@ -94,6 +95,7 @@ class SVD(Modulation):
 
 @lru_cache(maxsize=8)
 def identity(size: int, dtype: torch.dtype, device: torch.device) -> Tensor:
+    """The matrix `[size, size]`."""
     return torch.eye(size, dtype=dtype, device=device)
 
 
@@ -111,4 +113,5 @@ def hold_orthonormal(bases: nn.ParameterDict, name: str) -> None:
 
 def orthonormal(rows: int, columns: int) -> Tensor:
     """A random matrix with orthonormal columns."""
-    return torch.linalg.qr(torch.randn(rows, columns))[0].contiguous()  # fused Adam takes no notice of strides
+    basis: Tensor = torch.linalg.qr(torch.randn(rows, columns))[0].contiguous()  # fused Adam takes no notice of strides
+    return basis

@@ -23,7 +23,7 @@ class Activation(ABC):
 
     @abstractmethod
     def family(self, z: Tensor) -> Family:
-        """(a(z), a'(z), ...)."""
+        """(a(z), a'(z), ...), each `[...]` like z."""
 
     @abstractmethod
     def derivative(self, member: int, family: Family) -> Tensor:

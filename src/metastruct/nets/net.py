@@ -19,6 +19,11 @@ class Net(nn.Module, ABC):
         out_features: 1 for a potential.
         potential: a potential is used through its gradient only, which does not see an additive constant: it has no
             output bias, for that would never receive a gradient.
+
+    Attributes:
+        sites: the affine maps that a task may change.
+        weights, biases: their W `[out, in]` and b `[out]` by the names of the sites; those of a site `PART.NAME` are
+            the NAME of the module PART. Not declared, for a net of parts has none itself.
     """
 
     sites: list[Site]

@@ -31,6 +31,7 @@ class Site:
     bias: bool = True
 
     def prefixed(self, prefix: str) -> Site:
+        """The same with `prefix.` in front of its name."""
         return replace(self, name=f"{prefix}.{self.name}")
 
 
@@ -57,7 +58,7 @@ class Update(ABC):
 
 
 def total(bias: Tensor | None, shift: Tensor | None) -> Tensor | None:
-    """Their sum, where None is nothing."""
+    """Their sum `[..., tasks, out]`, where None is nothing."""
     return shift if bias is None else bias if shift is None else bias + shift
 
 

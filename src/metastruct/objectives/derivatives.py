@@ -35,8 +35,8 @@ LEAST = torch.finfo(torch.float32).eps ** 2  # of a misfit's variance
 class Derivatives(Objective):
     """r_i = (f(x_i; z) - dx_i/dt) / s, with s the spread of each component of dx/dt over the training data.
 
-    For simulated members, whose derivatives follow exactly from the law (METHOD section 2), and for measured ones whose
-    derivatives are measured. A training asks for the field at smoothed states, an adaptation as above.
+    For simulated members, whose derivatives follow exactly from the law, and for measured ones whose derivatives are
+    measured (docs/method.md, section 3). A training asks for the field at smoothed states, an adaptation as above.
     """
 
     reads = ("states", "inputs", "derivatives", "noise", "derivative_noise")
@@ -97,7 +97,8 @@ class Derivatives(Objective):
     def noise_share(self, observations: Observations, residual: Tensor) -> Tensor:
         if observations.operator is None:
             return super().noise_share(observations, residual)
-        return observations.operator.unflatten(-1, (observations.states.shape[-1], -1))[..., -1].flatten(-2)
+        diagonal: Tensor = observations.operator.unflatten(-1, (observations.states.shape[-1], -1))[..., -1].flatten(-2)
+        return diagonal
 
     @torch.no_grad()
     def renewed(self, model: ModulatedModel, observations: Observations, codes: Tensor | None) -> Observations:

@@ -123,7 +123,7 @@ class Objective(ABC):
         return noise.new_zeros(state_dim)
 
     def noise_share(self, observations: Observations, residual: Tensor) -> Tensor:
-        """Share of the observations' noise in the variance of each residual, as the residual; the rest is misfit."""
+        """Share of the noise in the variance of each residual, `[tasks, residuals]`; the rest is misfit."""
         return residual.new_zeros(residual.shape)
 
     def loss(self, model: ModulatedModel, observations: Observations, codes: Tensor | None) -> Tensor:
@@ -133,7 +133,7 @@ class Objective(ABC):
 
 
 def of_noise(observations: Observations, residual: Tensor) -> Tensor:
-    """All of the variance of each residual where a task is observed with noise of the states, else nothing."""
+    """All of the variance of a residual `[tasks, residuals]` where states of a task are seen with noise, else none."""
     noise = observations.noise
     if noise is None:
         return residual.new_zeros(residual.shape)

@@ -140,7 +140,8 @@ class Rollout(Objective):
         repeated = {name: torch.cat([part] * (2 * size), -2) for name, part in parts.items() if part is not None}
         paths = self._path(model, type(observations)(states=observations.states, **repeated), codes, several)
         up, down = paths.unflatten(-3, (size, 2, windows)).unbind(-4)
-        return ((up - down) / (2 * shifts.sum(-1)[:, None, None, None])).movedim(-4, -1)
+        slopes: Tensor = ((up - down) / (2 * shifts.sum(-1)[:, None, None, None])).movedim(-4, -1)
+        return slopes
 
     def _path(self, model: ModulatedModel, observations: Observations, codes: Tensor | None, starts: Tensor) -> Tensor:
         """States `[..., windows, samples, state]` of the model at the times of the samples."""
@@ -167,7 +168,8 @@ class Rollout(Objective):
         return torch.stack(path, -2)
 
     def _windows(self, values: Tensor) -> Tensor:
-        return values.unflatten(-2, (-1, self.window))
+        windows: Tensor = values.unflatten(-2, (-1, self.window))
+        return windows
 
 
 def _there(part: Tensor | None) -> Any:

@@ -69,7 +69,8 @@ class Whitened(Objective):
         excess, level = (
             (part.unflatten(-1, (-1, size)).mean((-2, -1), keepdim=True)) for part in (squares - 1, bare**2)
         )
-        return (excess / level).expand(*squares.shape[:-1], squares.shape[-1] // size, size).flatten(-2)
+        share: Tensor = (excess / level).expand(*squares.shape[:-1], squares.shape[-1] // size, size).flatten(-2)
+        return share
 
 
 class Weak(Objective):
@@ -191,7 +192,8 @@ class Weak(Objective):
         return replace(observations, operator=operator.flatten(-3, -2))
 
     def _windows(self, values: Tensor, length: int | None = None) -> Tensor:
-        return values.unflatten(-2, (-1, length or self.window))
+        windows: Tensor = values.unflatten(-2, (-1, length or self.window))
+        return windows
 
     def _samples(self, observations: Observations) -> Windows:
         times = self._windows(_there(observations.times))[..., 0]
@@ -219,7 +221,8 @@ def applied(observations: Observations, field: Tensor, window: int) -> Tensor:
     residual = (field.unflatten(-2, (-1, window)).flatten(-2)[..., None, :] @ of_field)[..., 0, :] + offset
     if observations.mask is not None:
         residual = residual * observations.mask.unflatten(-1, (-1, window))[..., :1]
-    return residual.flatten(-2)
+    rows: Tensor = residual.flatten(-2)
+    return rows
 
 
 def _there(part: Tensor | None) -> Any:

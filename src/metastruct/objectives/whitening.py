@@ -69,7 +69,8 @@ class Windows:
         parts = columns.new_zeros(*columns.shape[:-2], nodes, size + 1, tests * size)
         parts[..., :-1, :] = columns[..., :-1].mT.unflatten(-2, (nodes, size))
         parts[..., -1, :] = columns[..., None, :, -1] / nodes
-        return parts.flatten(-2)
+        rows: Tensor = parts.flatten(-2)
+        return rows
 
     def _model_error(self, misfit: Tensor) -> Tensor:
         """M `[..., residuals, residuals]`."""

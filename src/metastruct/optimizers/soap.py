@@ -116,14 +116,14 @@ def _sides(matrix: Tensor) -> tuple[tuple[int, int], tuple[int, int]]:
 
 
 def into(state: dict[str, Any], matrix: Tensor) -> Tensor:
-    """Q_L^T matrix Q_R."""
+    """Q_L^T matrix Q_R of a matrix `[..., rows, columns]`."""
     if "basis0" in state:
         matrix = state["basis0"].mT @ matrix
     return matrix @ state["basis1"] if "basis1" in state else matrix
 
 
 def out_of(state: dict[str, Any], matrix: Tensor) -> Tensor:
-    """Q_L matrix Q_R^T."""
+    """Q_L matrix Q_R^T of a matrix `[..., rows, columns]`."""
     if "basis0" in state:
         matrix = state["basis0"] @ matrix
     return matrix @ state["basis1"].mT if "basis1" in state else matrix

@@ -29,6 +29,7 @@ def csv(sheet: Sheet) -> str:
 
 
 def markdown(sheet: Sheet) -> str:
+    """A table for people, the best of each column bold."""
     heads = [quoted(head) for head in [*sheet.heads(), "parameters", "training, s"]]
     body = _lines(sheet, quoted, lambda text: f"**{text}**", lambda text: f" *(published {text})*")
     return lines.markdown(heads, body, [quoted(note) for note in sheet.notes])

@@ -2,7 +2,7 @@
 
 A task has diverged where its rollout is not finite or off by more than ten times the true norm, or another error, such
 as that of the field, is not finite. It is counted, left out of means of errors of rollouts and kept in medians, as
-METHOD section 5 has it. A mean of other errors holds every finite one, as metrics.json does.
+docs/method.md, section 5 has it. A mean of other errors holds every finite one, as metrics.json does.
 """
 
 from __future__ import annotations
@@ -45,6 +45,7 @@ class Run:
 
     @property
     def seed(self) -> int:
+        """Of its initialisation."""
         return int(self["seed"])
 
     @property
@@ -105,6 +106,7 @@ class Results:
 
     @property
     def complete(self) -> bool:
+        """Are all runs of its yaml there, as the yaml stands?"""
         return not self.outdated and (self.planned is None or len(self.runs) >= self.planned)
 
     @property
@@ -119,6 +121,7 @@ class Results:
         return self.those(lambda run: all(run[key] == value for key, value in settings.items()))
 
     def those(self, condition: Callable[[Run], bool]) -> Results:
+        """The runs that meet a condition."""
         return Results(self.name, tuple(run for run in self.runs if condition(run)))
 
     def different(self, setting: str) -> list[str]:
@@ -216,6 +219,7 @@ def groups(results: Results, keys: Iterable[str]) -> dict[tuple[str, ...], Resul
 
 
 def is_number(text: str) -> bool:
+    """Is a text one?"""
     try:
         float(text)
     except ValueError:

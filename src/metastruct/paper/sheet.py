@@ -72,6 +72,7 @@ class Sheet:
 
     @classmethod
     def of(cls, results: Results, layout: Layout) -> Sheet:
+        """From results, as a layout says."""
         results = results.those(layout.only)
         by_row = groups(results, layout.rows)
         cells, paper = {}, {}
@@ -109,6 +110,7 @@ class Sheet:
 
     @property
     def notes(self) -> list[str]:
+        """What stands below the table."""
         fewest, most = self.seeds
         seeds = f"{most} seed{'s' * (most > 1)}" if fewest == most else f"{fewest} to {most} seeds"
         last = metric_facts(self.errors[-1])

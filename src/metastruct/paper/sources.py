@@ -48,6 +48,7 @@ class Measured:
         return self.tables[table]
 
     def has(self, name: str) -> bool:
+        """Is this table on record?"""
         return bool({"adaptation_cost": self.costs, "local_rank": self.local_ranks}.get(name, self.tables.get(name)))
 
 

@@ -42,6 +42,7 @@ class Ratio:
 
     @property
     def above(self) -> bool:
+        """Is the whole interval above one?"""
         return self.low > 1
 
     def __str__(self) -> str:

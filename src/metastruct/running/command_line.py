@@ -11,6 +11,7 @@ import sys
 import traceback
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 
 import hydra
 from hydra.core.hydra_config import HydraConfig
@@ -19,8 +20,9 @@ from hydra.types import RunMode
 from omegaconf import DictConfig
 from omegaconf.errors import OmegaConfBaseException
 
-from metastruct.config.facts import CONF, closest
-from metastruct.config.schema import ConfigError, composed, drop_unused_rank, groups, register, settle
+from metastruct.config.facts import CONF, closest, options
+from metastruct.config.folders import ROOT, search_path, without_folders
+from metastruct.config.schema import COMPONENTS, ConfigError, composed, drop_unused_rank, groups, register, settle
 
 
 class JobError(RuntimeError):
@@ -106,6 +108,11 @@ def train(words: Sequence[str]) -> None:
     """Train as Hydra's words say, and exit as `Session.run`."""
     register()
     session = Session()
+    try:
+        words = [*without_folders(words), *search_path()]
+    except ValueError as error:
+        print(f"error: {error}", file=sys.stderr)
+        raise SystemExit(2) from None
 
     @hydra.main(version_base="1.3", config_path=str(CONF), config_name="train")
     def job(cfg: DictConfig) -> None:  # not of the module, so that launchers carry the session along
@@ -113,6 +120,25 @@ def train(words: Sequence[str]) -> None:
 
     sys.argv[1:] = words
     session.run(job)
+
+
+def pieces_named(words: Sequence[str]) -> tuple[list[tuple[str, str]], Path]:
+    """Group and name of pieces, from words such as net=mlp, and the folder of the tests of their contracts.
+
+    Raises:
+        ValueError: a word names no piece.
+    """
+    pieces: list[tuple[str, str]] = []
+    testable = [*COMPONENTS, "metric"]
+    for word in words:
+        group, equals, name = word.partition("=")
+        if group not in testable or not equals:
+            raise ValueError(f"{word} must be GROUP=NAME; {closest(group, testable)}")
+        if name not in options(group):
+            raise ValueError(f"{word} is not known; {closest(name, options(group))}")
+        pieces.append((group, name))
+    installed = ROOT / "contracts"
+    return pieces, installed if installed.is_dir() else ROOT.parents[1] / "tests"
 
 
 def failed(jobs: Sequence[str]) -> str:
@@ -137,8 +163,7 @@ def explained(error: Exception) -> str:
     text = " ".join((message if cause in message else f"{message} {cause}").split())
     if match := re.search(r"Could not find '([\w/]+)/([^'/]*)'", text):
         group, option = match.groups()
-        stems = [path.stem for path in sorted(CONF.glob(f"{group.removeprefix('hydra/')}/*.yaml"))]
-        return f"{group}={option} is not known; {closest(option, stems)}"
+        return f"{group}={option} is not known; {closest(option, options(group.removeprefix('hydra/')))}"
     if match := re.search(r"Key '([^']+)' (?:is not in struct|not in '\w+')(?:.*?full_key: (\S+))?", text):
         key = match[2] or match[1]
         return f"{key} is not a setting; {closest(key, _settings())}"

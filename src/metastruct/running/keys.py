@@ -116,8 +116,10 @@ def _own_code(kept: Tree) -> dict[str, str]:
 
 
 def training_key(cfg: Tree) -> str:
+    """The key of a resolved configuration that its training is kept under."""
     return digest(training_settings(cfg))
 
 
 def evaluation_key(cfg: Tree) -> str:
+    """The key of a resolved configuration that its results are kept under."""
     return digest(evaluation_settings(cfg))

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
 
 def evaluated(run: Run, source: Source, trained: Trained) -> Evaluation:
+    """Adapt a trained model to the test members of a source, and measure it."""
     import torch
 
     from metastruct.evaluation.fitted import Learned

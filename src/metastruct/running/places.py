@@ -23,11 +23,13 @@ def family_name(cfg: Mapping[str, Any]) -> str:
 
 
 def run_folder(cfg: Mapping[str, Any], method: str) -> RunFolder:
+    """Where the results of a resolved configuration go."""
     name = readable(family_name(cfg), method, cfg["seed"], evaluation_key(cfg))
     return RunFolder(Path(cfg["outputs"]) / name)
 
 
 def training_folder(cfg: Mapping[str, Any], method: str) -> Path:
+    """Where its training is kept."""
     name = readable(family_name(cfg), method, cfg["seed"], training_key(cfg))
     return Path(cfg["outputs"]) / "training" / name
 

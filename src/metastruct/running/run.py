@@ -28,6 +28,7 @@ class Plain(yaml.SafeLoader):
     depth = 0
 
     def compose_node(self, parent: Any, index: Any) -> Any:
+        """As of the base class, without aliases and not too deep."""
         if self.check_event(yaml.AliasEvent) or self.depth > DEEPEST:
             raise yaml.YAMLError("an alias, or nested too deeply")
         self.depth += 1

@@ -39,6 +39,7 @@ def write_atomically(path: Path, content: bytes | str) -> None:
 
 
 def sum_file(path: Path) -> Path:
+    """Where the checksum of a file is kept."""
     return path.with_name(path.name + ".sha256")
 
 

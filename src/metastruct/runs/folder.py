@@ -26,18 +26,22 @@ class RunFolder:
 
     @property
     def config(self) -> Path:
+        """The resolved configuration."""
         return self.path / "config.yaml"
 
     @property
     def metrics(self) -> Path:
+        """The results; written last."""
         return self.path / "metrics.json"
 
     @property
     def records(self) -> Path:
+        """One row a value."""
         return self.path / "records.csv"
 
     @property
     def model(self) -> Path:
+        """The trained model."""
         return self.path / "model.ckpt"
 
     @property
@@ -52,10 +56,12 @@ class RunFolder:
 
     @property
     def evaluation(self) -> Path:
+        """What the figures draw."""
         return self.path / "evaluation.npz"
 
     @property
     def figures(self) -> Path:
+        """Pictures of the results."""
         return self.path / "figures"
 
     def finished(self) -> dict[str, Any] | None:
@@ -76,4 +82,5 @@ class RunFolder:
 
 
 def data_folder(outputs: str) -> Path:
+    """Where simulated trajectories are kept."""
     return Path(outputs) / "data"

@@ -35,6 +35,7 @@ def _rounded(value: Any) -> str:
 
 
 def markdown(heads: Sequence[str], body: Sequence[Sequence[str]], notes: Sequence[str]) -> str:
+    """A table of cells that are safe already."""
     table = ["| " + " | ".join(line) + " |" for line in [heads, *body]]
     table.insert(1, "|---" * len(heads) + "|")
     return "\n".join([*table, *([""] if notes else []), *notes, ""])

@@ -45,6 +45,7 @@ class Provenance:
 
     @classmethod
     def now(cls) -> Provenance:
+        """That of this process."""
         return cls(git_commit(), machine(), versions())
 
 
@@ -87,6 +88,7 @@ def named(machine: Mapping[str, Any]) -> str:
 
 
 def machine() -> dict[str, str | int]:
+    """What this machine is, as far as seconds depend on it."""
     return {
         "platform": platform.platform(),
         "cores": len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1,

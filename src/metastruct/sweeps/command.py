@@ -16,7 +16,9 @@ from omegaconf.errors import OmegaConfBaseException
 from rich.console import Console
 from rich.progress import track
 
-from metastruct.config.facts import CONF, closest
+from metastruct.config.facts import closest
+from metastruct.config.facts import options as names_of
+from metastruct.config.folders import without_folders, yaml_of
 from metastruct.config.schema import ConfigError
 from metastruct.running.assembly import component
 from metastruct.running.command_line import explained
@@ -77,11 +79,11 @@ def main(words: Sequence[str]) -> int:
         print(USAGE.format(tables=listed, launchers=", ".join(launchers()), default=Options.launcher))
         return 0
     try:
-        options = parsed(words)
+        options = parsed(without_folders(words))
         launcher = made(options)
         chosen = [read(name, options) for name in followed(options.tables)]
         return reproduce(chosen, launcher, options, shlex.join(["python", "scripts/reproduce.py", *words]))
-    except (ConfigError, HydraException, OmegaConfBaseException, OSError) as error:
+    except (ValueError, HydraException, OmegaConfBaseException, OSError) as error:
         print(f"error: {explained(error)}", file=sys.stderr)
         return 2
     except KeyboardInterrupt:
@@ -90,6 +92,7 @@ def main(words: Sequence[str]) -> int:
 
 
 def reproduce(chosen: Sequence[Table], launcher: Launcher, options: Options, command: str) -> int:
+    """Make what is missing of some tables and collect the results; returns the exit code."""
     plan = Plan.of(job for one in chosen for job in one.jobs)
     for one in chosen:
         show(one, plan)
@@ -140,6 +143,7 @@ def show(one: Table, plan: Plan) -> None:
 
 
 def parsed(words: Sequence[str]) -> Options:
+    """The options of a command line; a word that means nothing is refused."""
     options = Options(tables())
     for word in words:
         key, equals, value = word.lstrip("-").partition("=")
@@ -183,13 +187,15 @@ def _whole(key: str, text: str) -> int:
 
 
 def launchers() -> list[str]:
-    return sorted(path.stem for path in CONF.glob("launcher/*.yaml"))
+    """The names of the launchers."""
+    return [*names_of("launcher")]
 
 
 def made(options: Options) -> Launcher:
+    """The launcher that was asked for, with its settings."""
     if options.launcher not in launchers():
         raise ConfigError(f"launcher={options.launcher} is not known; {closest(options.launcher, launchers())}")
-    settings: Any = OmegaConf.load(CONF / "launcher" / f"{options.launcher}.yaml")
+    settings: Any = OmegaConf.load(yaml_of("launcher", options.launcher))
     listing = [str(key) for key in settings if key not in ("_target_", "name")]
     for key, value in options.settings.items():
         if key not in listing:
@@ -218,6 +224,7 @@ def followed(names: Sequence[str]) -> Iterable[str]:
 
 
 def read(name: str, options: Options) -> Table:
+    """A table with the changes of the command line."""
     one = table(name, options.outputs, options.extra)
     if options.seeds is None:
         return one
@@ -233,4 +240,5 @@ def _described(name: str) -> str:
 
 
 def say(text: str) -> None:
+    """Print a line."""
     print(text, flush=True)

@@ -30,6 +30,7 @@ class Estimator:
     rests: Seconds = field(default_factory=dict)
 
     def learn(self, metrics: dict[str, Any]) -> None:
+        """Take the seconds of a finished run into account."""
         like, seconds = (metrics["method"], metrics["dynamics"]), metrics["seconds"]
         if metrics["training_steps"]:
             self.steps.setdefault(like, []).append(seconds["training"] / metrics["training_steps"])
@@ -44,6 +45,7 @@ class Estimator:
         return job.outer_steps * self._typical(job, self.steps, recorded()[0], STEP)
 
     def evaluation(self, job: Planned) -> float:
+        """Seconds that all but the training of a job will take."""
         return self._typical(job, self.rests, recorded()[1], REST)
 
     def _typical(self, job: Planned, measured: Seconds, recorded: Seconds, unknown: float) -> float:

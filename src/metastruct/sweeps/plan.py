@@ -29,6 +29,7 @@ class Plan:
 
     @classmethod
     def of(cls, jobs: Iterable[Planned]) -> Plan:
+        """What is done and what is missing of some runs."""
         plan = cls({})
         for job in jobs:
             if plan.jobs.setdefault(job.folder, job) is job:
@@ -111,6 +112,7 @@ def free_again(elsewhere: Sequence[Planned], say: Say) -> list[Planned]:
 
 
 def undone(jobs: Iterable[Planned]) -> list[Planned]:
+    """Those that are not finished."""
     return [job for job in jobs if job.run.finished() is None and not job.error.exists()]
 
 
@@ -125,6 +127,7 @@ def told_of(metrics: dict[str, Any] | None) -> str:
 
 
 def duration(seconds: float) -> str:
+    """A time in words."""
     if seconds < 90:
         return f"{seconds:.0f} s"
     return f"{seconds / 60:.0f} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"

@@ -28,7 +28,8 @@ from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import ConfigAttributeError, ConfigKeyError, OmegaConfBaseException
 from yaml import YAMLError
 
-from metastruct.config.facts import CONF, basis, closest, headline_errors, in_order, metric_facts
+from metastruct.config.facts import basis, closest, headline_errors, in_order, metric_facts, options
+from metastruct.config.folders import yaml_of
 from metastruct.config.schema import (
     ConfigError,
     check_names,
@@ -104,13 +105,13 @@ class Table:
 
 def tables() -> list[str]:
     """The names of all tables, in the order in which they are worth having."""
-    places = {path.stem: described(path.stem)["order"] for path in CONF.glob("table/*.yaml")}
+    places = {name: described(name)["order"] for name in options("table")}
     return sorted(places, key=lambda name: (places[name], name))
 
 
 def described(name: str) -> dict[str, Any]:
     """The yaml of a table."""
-    content: Any = OmegaConf.to_container(OmegaConf.load(CONF / "table" / f"{name}.yaml"))
+    content: Any = OmegaConf.to_container(OmegaConf.load(yaml_of("table", name)))
     return content
 
 
@@ -146,13 +147,13 @@ def table(name: str, outputs: Path, extra: Sequence[str] = ()) -> Table:
 
 def errors() -> dict[str, Sequence[str]]:
     """The metrics that the sheet and the figures of a table show, of each that asks for some."""
-    contents = {path.stem: described(path.stem) for path in CONF.glob("table/*.yaml")}
+    contents = {name: described(name) for name in options("table")}
     return {name: content["errors"] for name, content in contents.items() if "errors" in content}
 
 
 def digests() -> dict[str, str]:
     """Of the yaml of every table."""
-    return {path.stem: digest_of(described(path.stem)) for path in CONF.glob("table/*.yaml")}
+    return {name: digest_of(described(name)) for name in options("table")}
 
 
 def digest_of(content: Mapping[str, Any]) -> str:
@@ -195,6 +196,7 @@ def with_a_rank_that_counts(cfg: DictConfig, words: Sequence[str]) -> tuple[tupl
 
 
 def without_rank(words: Sequence[str]) -> tuple[str, ...]:
+    """The words but for a rank."""
     return tuple(word for word in words if not word.startswith("rank="))
 
 

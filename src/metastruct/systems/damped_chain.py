@@ -5,7 +5,7 @@
     L canonical in (q, p), zero elsewhere;  M = sum_i gamma_i v_i v_i^T,  v_i = (0, e_i, -p_i)
 
 Starts have S = 0 and are uniform in {p^2/2 + U <= n/2, |q_i| <= pi}; the grid varies (q_1, p_1) over the section of
-that set where everything else is zero (METHOD section 5).
+that set where everything else is zero (docs/method.md, section 5).
 """
 
 from __future__ import annotations

@@ -3,7 +3,7 @@
     dq = p/m,  dp = -k sin q - gamma p,  dS = gamma p^2/(m T),  E = p^2/(2m) - k cos q + T S,  entropy S
     L = [[0, 1, 0], [-1, 0, 0], [0, 0, 0]],  M = gamma m T v v^T,  v = (0, 1, -p/(m T))
 
-Starts have S = 0 and p^2/(2m) + k (1 - cos q) <= 0.9 * 2k, so that they librate (METHOD section 5).
+Starts have S = 0 and p^2/(2m) + k (1 - cos q) <= 0.9 * 2k, so that they librate (docs/method.md, section 5).
 """
 
 from __future__ import annotations

@@ -67,5 +67,5 @@ class Duffing(System):
 
 
 def turning_point_squared(energy: Array, alpha: Array, beta: Array) -> Array:
-    """Largest root q^2 of alpha q^2/2 + beta q^4/4 = energy."""
+    """Largest root q^2 of alpha q^2/2 + beta q^4/4 = energy, of all `[...]` alike."""
     return (-alpha + np.sqrt(alpha**2 + 4 * beta * energy)) / beta

@@ -16,7 +16,7 @@ from metastruct.systems.system import CAPABILITIES, Array, System
 
 
 class MultiDomain(System):
-    """The union of families of equal dimension, structure, capabilities and coordinates (METHOD section 4, claim C7).
+    """The union of families of equal dimension, structure, capabilities and coordinates (claim C7 of docs/method.md).
 
     Task k belongs to domain k modulo the number of domains, so that domains are equally many.
 

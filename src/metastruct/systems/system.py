@@ -94,6 +94,7 @@ class System(ABC):
 
     @property
     def state_dim(self) -> int:
+        """Components of a state."""
         return len(self.state_names)
 
     @property
@@ -133,11 +134,11 @@ class System(ABC):
         return other
 
     def domain_names(self, mu: Array) -> list[str]:
-        """The family of each member."""
+        """The family of each member, of parameters `[members, parameters]`."""
         return [self.name] * len(mu)
 
     def described(self, mu: Array) -> list[str]:
-        """The parameters of each member, for people."""
+        """The parameters `[members, parameters]` of each member, for people."""
         pairs = (zip(self.parameter_names, member, strict=True) for member in mu)
         return [", ".join(f"{name} = {value:.2f}" for name, value in pair) for pair in pairs]
 

@@ -5,7 +5,7 @@
     L canonical in (q, p), zero elsewhere;  M = a v v^T,  v = (0, 0, 1/T1, -1/T2)
 
 Starts have no energy cap: q ~ U[0.6, 1.4], p ~ U[-1, 1], E1, E2 ~ U[1, 3]. The grid varies q and p, with S_i where
-E_i = 2 (METHOD section 5; the law is that of Shang and Ottinger 2020).
+E_i = 2 (docs/method.md, section 5; the law is that of Shang and Ottinger 2020).
 """
 
 from __future__ import annotations
@@ -72,7 +72,7 @@ class TwoGasContainers(System):
 
 
 def energies(x: Array) -> tuple[Array, Array]:
-    """E1 and E2 at the states x."""
+    """E1 and E2 at the states x `[..., 4]`."""
     q, s1, s2 = x[..., 0], x[..., 2], x[..., 3]
     return np.cbrt(q) ** -2 * np.exp(2 * s1 / 3), np.cbrt(2 - q) ** -2 * np.exp(2 * s2 / 3)
 

@@ -40,7 +40,7 @@ class Bracket(nn.Module, ABC):
 
     @abstractmethod
     def field(self, y: Tensor, by_energy: Tensor, by_entropy: Tensor, updates: Updates) -> Tensor:
-        """L grad E + M grad S, without forming a matrix."""
+        """L grad E + M grad S, without forming a matrix; everything is `[..., tasks, points, state]`."""
 
     @abstractmethod
     def poisson(self, y: Tensor, by_entropy: Tensor, updates: Updates) -> Tensor:

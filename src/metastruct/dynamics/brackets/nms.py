@@ -86,5 +86,5 @@ class NMS(Bracket):
 
 
 def projected(a: Tensor, v: Tensor) -> Tensor:
-    """P_v a, the part of a that is orthogonal to v."""
+    """P_v a, the part of a that is orthogonal to v, both `[..., state]`."""
     return a - v * ((a * v).sum(-1, keepdim=True) / (v * v).sum(-1, keepdim=True))

@@ -37,7 +37,7 @@ def forecast(archive: Archive) -> Figure:
 
 
 def band(axis: Axes, times: np.ndarray, observed: np.ndarray | None, path: np.ndarray, std: np.ndarray | None) -> None:
-    """One component: what was seen, its forecast, and the band."""
+    """One component, `[times]`: what was seen, its forecast, and the band."""
     if std is not None and (std > 0).any():
         low, high = path - NORMAL_95 * std, path + NORMAL_95 * std
         axis.fill_between(times, low, high, color=LEARNED, alpha=0.2, linewidth=0, label="95 %")

@@ -1,4 +1,4 @@
-"""The claims of the paper (METHOD section 4), each with its evidence and a verdict."""
+"""The claims of the paper (docs/method.md, section 4), each with its evidence and a verdict."""
 
 from metastruct.paper.claims.accuracy import ACCURACY
 from metastruct.paper.claims.claim import Claim, Finding

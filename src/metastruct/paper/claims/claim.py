@@ -134,4 +134,5 @@ def lines(ratios: Sequence[tuple[str, Ratio]], worst: int, missing: Sequence[str
 
 
 def seeds(count: int) -> str:
+    """Their number in words."""
     return "1 seed: spread over tasks alone" if count == 1 else f"{count} seeds"

@@ -69,6 +69,7 @@ def _front(results: Results, metric: str) -> str:
 
 
 def c9(measured: Measured) -> Finding:
+    """Modulation adapts with less time, memory and numbers."""
     costs, finding = measured.costs, Finding()
     for method, of_seeds in costs.items():
         durations, memory = ([getattr(cost, name) for cost in of_seeds] for name in ("seconds", "peak_bytes"))

@@ -13,6 +13,7 @@ CLAIMED: dict[str, Any] = PAPER_YAML["diverging"]
 
 
 def c8(measured: Measured) -> Finding:
+    """Reptile and ANIL diverge on the damped oscillator and modulation does not."""
     oscillators = measured["dissipative"].where(system=CLAIMED["system"])
     finding, shares = Finding(), {}
     for bracket in oscillators.different("dynamics"):

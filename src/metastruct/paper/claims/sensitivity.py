@@ -28,6 +28,7 @@ TOLERANCE = 1.1  # errors that differ by less than this factor count as equal
 
 
 def c5(measured: Measured) -> Finding:
+    """SVD(5) varies least over the weights of the locality terms."""
     finding, verdicts = Finding(), []
     table = measured["locality"]
     for system in table.different("system"):
@@ -63,6 +64,7 @@ Sweep = dict[int, np.ndarray]  # log errors [settings, tasks] of every seed for 
 
 
 def sweep(results: Results, metric: str, settings: list[tuple[str, str]]) -> Sweep:
+    """The log errors of each seed over these settings, where all of them are there."""
     runs = [logs(results.where(lambda_z=z, lambda_phi=phi), metric) for z, phi in settings]
     shared = set.intersection(*(set(part) for part in runs))
     return {seed: np.stack([part[seed] for part in runs]) for seed in sorted(shared)}
@@ -101,6 +103,8 @@ def steadier(one: Sweep, other: Sweep) -> tuple[float, float] | None:
 
 
 def c6(measured: Measured) -> Finding:
+    """A start at the mean of the codes beats one at zero."""
+
     def comparisons() -> Iterator[Comparison]:
         results = measured["initialisation"].where(codes="evolving")
         for (system, method, steps), part in groups(results, ("system", "method", "steps")).items():
@@ -114,6 +118,8 @@ def c6(measured: Measured) -> Finding:
 
 
 def c10(measured: Measured) -> Finding:
+    """Codes that evolve beat codes that are reset."""
+
     def comparisons() -> Iterator[Comparison]:
         for (system, method, steps), part in groups(measured["initialisation"], ("system", "method", "steps")).items():
             text = f"{system}, {method}, {steps} steps: evolving from the mean over reset from zero"
@@ -123,6 +129,7 @@ def c10(measured: Measured) -> Finding:
 
 
 def p31(measured: Measured) -> Finding:
+    """The error stops falling at the local rank of the family."""
     finding, verdicts = Finding(), []
     for system in measured["ranks"].different("system"):
         part = measured["ranks"].where(system=system, modulation=stem(SVD))

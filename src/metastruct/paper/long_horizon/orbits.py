@@ -56,7 +56,10 @@ def orbits_from(
 ) -> Orbits:
     """Find the periods of the learned flow within `horizon`, and integrate both flows over `count` of them.
 
-    `steps` lists the steps a period of the rollouts that are to come.
+    Args:
+        starts: `[tasks, points, state]`.
+        energy_range: of the learned energy on the evaluation box, `[tasks]`.
+        steps: those a period of the rollouts that are to come.
     """
     periods = periods_of(flow, starts, horizon)
 

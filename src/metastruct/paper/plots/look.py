@@ -67,7 +67,7 @@ def at(ax: Axes, values: list[float]) -> None:
 
 
 def legend(figure: Figure, axes: np.ndarray, columns: int = 4) -> None:
-    """One legend below for all panels."""
+    """One legend below for all panels `[rows, columns]`."""
     entries = {label: handle for ax in axes.flat for handle, label in zip(*ax.get_legend_handles_labels(), strict=True)}
     figure.legend(
         entries.values(), entries.keys(), loc="outside lower center", ncols=columns, frameon=False, fontsize=8

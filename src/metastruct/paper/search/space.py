@@ -26,6 +26,7 @@ Space = Mapping[str, Draw]  # setting -> law
 
 
 def choice(*values: Any) -> Draw:
+    """Draws one of these values, each as likely."""
     return lambda rng: values[rng.integers(len(values))]
 
 

@@ -30,6 +30,7 @@ class Job:
 
     @property
     def method(self) -> Method:
+        """The method whose settings are tried."""
         return METHODS[self.learner]
 
 

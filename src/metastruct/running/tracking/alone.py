@@ -47,9 +47,11 @@ class Alone(LightningEnvironment):
         """It is one."""
 
     def local_rank(self) -> int:
+        """Zero: it is the only process here."""
         return 0
 
     def node_rank(self) -> int:
+        """Zero: it is the only machine."""
         return 0
 
     def teardown(self) -> None:

@@ -28,6 +28,7 @@ class Checkpoints(Callback):
         self.saved = time.monotonic()
 
     def on_train_epoch_end(self, trainer: Trainer, learner: Any) -> None:
+        """Write a checkpoint if the last one is old enough."""
         if time.monotonic() - self.saved < self.seconds or not learner.finite():
             return
         self.save(trainer, learner)
@@ -38,6 +39,7 @@ class Checkpoints(Callback):
         checkpoint["training"] = self.folder.name
 
     def save(self, trainer: Trainer, learner: Any) -> None:
+        """Write a checkpoint, whole or not at all."""
         temporary = self.folder / ".writing"
         temporary.unlink(missing_ok=True)  # which may be a link
         trainer.save_checkpoint(temporary)

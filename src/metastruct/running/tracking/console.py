@@ -16,6 +16,7 @@ PLAIN_EVERY = 10.0  # seconds between two lines where no terminal shows a bar
 
 
 def note(message: str) -> None:
+    """Say something in passing."""
     console.print(message, style="dim", markup=False, soft_wrap=True)
 
 
@@ -38,10 +39,12 @@ class TrainingProgress(Callback):
         )
 
     def on_fit_start(self, trainer: Trainer, learner: Any) -> None:
+        """Show the bar."""
         self.bar.start()
         self.task = self.bar.add_task("training", total=learner.steps, completed=learner.outer_step, loss="-")
 
     def on_train_batch_end(self, trainer: Trainer, learner: Any, *_: Any) -> None:
+        """Move the bar, or print a line now and then."""
         step, loss = learner.outer_step, learner.loss
         self.bar.update(self.task, completed=step, loss=f"{loss:.2e}")
         if not console.is_terminal and time.monotonic() - self.spoken > PLAIN_EVERY:
@@ -49,7 +52,9 @@ class TrainingProgress(Callback):
             note(f"training: outer step {step} of {learner.steps}, loss {loss:.2e}")
 
     def on_fit_end(self, trainer: Trainer, learner: Any) -> None:
+        """Take the bar away."""
         self.bar.stop()
 
     def on_exception(self, trainer: Trainer, learner: Any, exception: BaseException) -> None:
+        """Take the bar away, whatever happened."""
         self.bar.stop()

@@ -98,6 +98,7 @@ def _described(group: str, option: str | None) -> Piece | None:
 
 
 def check_rank(cfg: DictConfig) -> None:
+    """Refuse a rank that the modulation does not take, or that is above the width of the net."""
     if cfg.rank is not None and not takes_rank(cfg):
         with_rank = [name for name in options("modulation") if ranked(name)]
         raise ConfigError(

@@ -44,6 +44,7 @@ def check_trained(parameters: int, replicas: int) -> None:
 
 
 def check_fits(label: str, size: float, advice: str) -> None:
+    """Refuse what needs more memory than this machine has."""
     if size > (there := memory()):
         raise ConfigError(
             f"{label} would take {size / 2**30:,.0f} GiB, this machine has {there / 2**30:,.0f} GiB; {advice}"

@@ -114,6 +114,7 @@ def has_compiler() -> bool:
 
 
 def check_machine(cfg: DictConfig) -> None:
+    """Has the machine what the settings ask of it: a GPU, a compiler, a key?"""
     if cfg.trainer.accelerator == "cuda":
         import torch
 

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from metastruct.config.folders import added
 from metastruct.runs.files import is_claimed, is_locked, write_atomically
 from metastruct.runs.folder import RunFolder
 
@@ -23,6 +24,7 @@ class Job:
     folder: Path  # the run folder, of the first seed
     training: Path | None = None  # folder of its training, which other runs may share
     siblings: tuple[Path, ...] = ()  # the run folders of the other seeds
+    conf: str = field(default_factory=added)  # the folders of yamls that its words need, wherever it runs
 
     @property
     def claim(self) -> Path:
@@ -31,10 +33,12 @@ class Job:
 
     @property
     def run(self) -> RunFolder:
+        """The folder of the first seed."""
         return RunFolder(self.folder)
 
     @property
     def folders(self) -> tuple[Path, ...]:
+        """Those of all seeds."""
         return self.folder, *self.siblings
 
     def finished(self) -> dict[str, Any] | None:

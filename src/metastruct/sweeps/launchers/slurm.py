@@ -167,12 +167,14 @@ class Element:
         pool.launch([unit for unit in left if unit], say)
 
     def checkpoint(self, units: Sequence[Unit]) -> Any:
+        """What is submitted again after the time limit."""
         from submitit.helpers import DelayedSubmission
 
         return DelayedSubmission(self, units)
 
 
 def say(outcome: Outcome) -> None:
+    """Print how a job ended."""
     how = "left to another command" if outcome.elsewhere else outcome.error or "finished"
     print(f"{outcome.job.folder.name}: {how}, {outcome.seconds:.0f} s", flush=True)
 
@@ -197,5 +199,6 @@ def begun_anew(job: Job) -> Job:
 
 
 def batches(items: Sequence[Item], size: int) -> Iterator[list[Item]]:
+    """The items in lists of this size."""
     for first in range(0, len(items), size):
         yield list(items[first : first + size])

@@ -74,6 +74,7 @@ def ticket(job: Job) -> Path:
 
 
 def number_of(job: Job) -> str | None:
+    """Under which number the cluster has a job, if it has one."""
     try:
         return ticket(job).read_text().strip()
     except OSError:

@@ -14,6 +14,7 @@ import matplotlib.pyplot  # noqa: F401
 from lightning import Trainer  # noqa: F401
 
 from metastruct.config.facts import options
+from metastruct.config.folders import VARIABLE
 from metastruct.config.pieces import class_of, target_of
 from metastruct.config.schema import COMPONENTS, composed
 from metastruct.evaluation import protocol, summary  # noqa: F401
@@ -44,7 +45,7 @@ def work(job: Job, environment: Mapping[str, str]) -> None:
     """
     Thread(target=end_with_the_sweep, daemon=True).start()
     signal.signal(signal.SIGINT, signal.SIG_DFL)  # what Lightning makes of it would be taken for a result
-    os.environ.update(environment)
+    os.environ.update({**environment, VARIABLE: job.conf})
     with claimed(job.claim) as exclusive:
         alone = not (any(map(is_locked, job.folders)) or is_locked(job.claim))  # by a train.py without a sweep
         forced = "force=true" in [word.lower() for word in job.overrides]

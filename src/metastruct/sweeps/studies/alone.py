@@ -50,7 +50,12 @@ def forecasts(field: Field, starts: Array, times: Array) -> Array:
 
 
 def misfits(field: Field, trajectories: Sequence[Trajectory], spread: Array, starts: Array | None = None) -> Array:
-    """Forecasts less what was seen, over the spread, of all trajectories one after another, large where they left."""
+    """Forecasts less what was seen, over the spread, of all trajectories one after another, large where they left.
+
+    Args:
+        spread: of each component, `[state]`.
+        starts: `[trajectories, state]`; None: the first that was seen of each.
+    """
     instants = max(map(len, trajectories))
     padded = [np.pad(one.times - one.times[0], (0, instants - len(one)), mode="edge") for one in trajectories]
     starts = np.stack([one.states[0] for one in trajectories]) if starts is None else starts

@@ -44,10 +44,12 @@ class Choice:
 
     @property
     def words(self) -> str:
+        """Its settings as on a command line."""
         return " ".join(f"{name}={value}" for name, value in self.settings.items())
 
     @property
     def values(self) -> Array:
+        """The errors of all members `[members]`."""
         return np.nan_to_num(np.array([*self.errors.values()]), nan=WORST, posinf=WORST).clip(1e-12, WORST)
 
     @property

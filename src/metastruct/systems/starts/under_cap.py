@@ -1,4 +1,4 @@
-"""Starts that are uniform in the states of a member whose energy is under its cap (METHOD section 5).
+"""Starts that are uniform in the states of a member whose energy is under its cap (docs/method.md, section 5).
 
 {x : H(x; mu) <= E_cap(mu)}, by rejection from a box that bounds it. What is drawn does not depend on how tight that box
 is, how long it takes does; a box that lies beside the set, or a cap below the lowest energy, would take for ever.
