@@ -6,7 +6,6 @@ from collections.abc import Callable
 from typing import Any
 
 import torch
-from torch import nn
 
 from metastruct.optimizers.optimizer import Group, Optimizer
 
@@ -46,7 +45,7 @@ class FusedAdam(torch.optim.Adam):
 
     step.hooked = True  # type: ignore[attr-defined]  # else torch tells its profiler of each, for as long as a step takes
 
-    def move(self, group: Group, moved: list[nn.Parameter]) -> None:
+    def move(self, group: Group, moved: list[Any]) -> None:
         """One step of some parameters of a group, which have a gradient."""
         states = [self.state[parameter] for parameter in moved]
         if fresh := [state for state in states if not state]:
