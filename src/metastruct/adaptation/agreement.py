@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
-from scipy import stats
+from scipy import special, stats
 from scipy.optimize import nnls
 from torch import Tensor
 
@@ -122,7 +122,10 @@ def agreement(residual: Residual, values: Tensor, codes: Tensor, covariance: Ten
         trust = (weight * scale[:, None].square()).sum(-1).clamp_max(INDEPENDENT) * portion
         total = weight.sum(-1)
         raw = (weight * (u - noise) / (1 - noise).clamp_min(1e-12)).sum(-1) / total.clamp_min(1e-30)
-        scale = (before * expected + trust * torch.where(total > 0, raw, 1.0).clamp_min(0.0)) / (before + trust)
+        last, raw = scale, torch.where(total > 0, raw, 1.0).clamp_min(0.0)
+        scale = (before * expected + trust * raw) / (before + trust)
+        if torch.equal(scale, last):  # and so it would be in all rounds that are left
+            break
     variance = noise + (1 - noise) * scale[:, None]
     p_value = _p_value(u, valid, noise, left, before, expected, float(prior.noise.mean()))
     chi = (valid * u / variance).sum(-1) / n
@@ -134,7 +137,7 @@ def agreement(residual: Residual, values: Tensor, codes: Tensor, covariance: Ten
     code_p = np.ones(len(codes))
     if tasks > size + 1:
         factor = tasks * (tasks - size) / (size * (tasks - 1) * (tasks + 1))
-        code_p = stats.f.sf(distance * factor, size, tasks - size)
+        code_p = special.fdtrc(size, tasks - size, distance * factor)
     return Agreement(
         scale * excess,
         inflation,
@@ -184,7 +187,7 @@ def _p_value(
     top = max(9.0, FAMILY**2 / misfit)
     edges = np.concatenate([[0.0], 2.0 ** np.arange(-3, np.ceil(np.log2(top)) + 1)])
     quantiles = before[:, None] * expected[:, None] / np.maximum(edges, 1e-30)
-    masses = np.diff(stats.chi2.sf(quantiles, before[:, None]), axis=1)
+    masses = np.diff(special.chdtrc(before[:, None], quantiles), axis=1)
     masses /= masses.sum(1, keepdims=True).clip(min=1e-300)
     total, count = np.zeros(len(u)), valid.sum(-1).clip(min=1)
     for a, part in zip(np.sqrt(np.maximum(edges[:-1], edges[1] / 4) * edges[1:]), masses.T, strict=True):
@@ -192,7 +195,7 @@ def _p_value(
         chi = (valid * u / variance).sum(-1) / count
         of_noise = (valid * noise / variance).sum(-1) / count
         spread = of_noise**2 / np.maximum(left, 1e-9) + (1 - of_noise) ** 2 / np.clip(left, 1e-9, INDEPENDENT)
-        total += part * stats.chi2.sf(chi / spread, 1 / spread)
+        total += part * special.chdtrc(1 / spread, chi / spread)
     return np.where(left < 0.5, 1.0, total)
 
 

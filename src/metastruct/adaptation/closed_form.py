@@ -9,6 +9,8 @@ is its minimum: ridge regression with the Gaussian of the training codes.
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import torch
 from torch import Tensor
 
@@ -48,7 +50,8 @@ class ClosedForm(Adaptation):
             inverse = torch.linalg.pinv(torch.where(finite[..., None], before.curvature, 0.0), hermitian=True)
             step = -(inverse @ torch.where(finite, before.gradient, 0.0)[..., None])[..., 0]
             codes = start + step
-            cost, loss = misfit(residual, residual(codes), codes, prior)
+            values = residual(codes)
+            cost, loss = misfit(residual, values, codes, prior)
             predicted = before.cost + (before.gradient * step).sum(-1) / 2
             off = (cost - predicted).abs() > AFFINE * before.cost + torch.finfo(codes.dtype).eps
             if off.any():
@@ -57,4 +60,4 @@ class ClosedForm(Adaptation):
                     "use an adaptation that takes steps"
                 )
             fit = Fit(codes, torch.stack([before.loss, loss]), converged=before.finite())
-            return judged(fit, before, residual, prior)
+            return judged(fit, replace(before, values=values), residual, prior)

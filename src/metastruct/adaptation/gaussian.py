@@ -23,6 +23,7 @@ class Quadratic:
         loss: mean over points of the squared residual, without the prior, `[tasks]`.
         residuals: how many there are, `[tasks]`.
         weighted: J / s^2, `[tasks, residuals, code]`.
+        values: r `[tasks, residuals]`.
     """
 
     cost: Tensor
@@ -31,6 +32,7 @@ class Quadratic:
     loss: Tensor
     residuals: Tensor
     weighted: Tensor
+    values: Tensor
 
     def rows(self, index: Tensor) -> Quadratic:
         """Those of the tasks `index`, which increase."""
@@ -48,7 +50,8 @@ class Quadratic:
         """The same at other codes, with the derivatives from here: no more than the residuals are asked for."""
         values = residual(codes)
         cost, loss = misfit(residual, values, codes, prior)
-        return replace(self, cost=cost, loss=loss, gradient=slope(self.weighted, values, codes, prior))
+        gradient = slope(self.weighted, values, codes, prior)
+        return replace(self, cost=cost, loss=loss, gradient=gradient, values=values)
 
     def finite(self) -> Tensor:
         """Tasks `[tasks]` without a NaN or an infinity."""
@@ -65,7 +68,7 @@ def quadratic(residual: Residual, codes: Tensor, prior: Prior | None) -> Quadrat
         curvature = curvature + prior.precision
     observations = residual.observations
     count = torch.full_like(loss, values.shape[-1] // observations.states.shape[-2]) * observations.count
-    return Quadratic(cost, slope(weighted, values, codes, prior), curvature, loss, count, weighted)
+    return Quadratic(cost, slope(weighted, values, codes, prior), curvature, loss, count, weighted, values)
 
 
 def slope(weighted: Tensor, values: Tensor, codes: Tensor, prior: Prior | None) -> Tensor:
@@ -121,9 +124,9 @@ def posterior(at: Quadratic, prior: Prior | None, inflation: Tensor | None = Non
 
 
 def judged(fit: Fit, at: Quadratic, residual: Residual, prior: Prior | None) -> Fit:
-    """The fit with its agreement, and the covariance as that says, from the linearisation at its codes or near."""
+    """The fit with its agreement, and the covariance as that says: residuals at its codes, linearised there or near."""
     covariance = posterior(at, prior)
     if prior is None or covariance is None:
         return fit
-    verdict = agreement(residual, residual(fit.codes), fit.codes, covariance, prior)
+    verdict = agreement(residual, at.values, fit.codes, covariance, prior)
     return replace(fit, covariance=posterior(at, prior, verdict.inflation), agreement=verdict, posterior=covariance)

@@ -60,7 +60,7 @@ class Rotated(torch.optim.Optimizer):
     def step(self, closure: Callable[[], float] | None = None) -> None:  # type: ignore[override]
         """One step along the gradients; parameters without one stay where they are."""
         for group in self.param_groups:
-            for alike in _stacks(group["params"]):
+            for alike in stacks(group["params"]):
                 gradient = torch.stack([parameter.grad for parameter in alike])  # type: ignore[misc]
                 matrices = gradient.dim() - 1 == group["axes"]
                 change = self._change(gradient, self.state[alike[0]], group, matrices)
@@ -101,7 +101,7 @@ class Rotated(torch.optim.Optimizer):
         return out_of(state, into(state, mean) / scale) / (1 - beta1**step)
 
 
-def _stacks(parameters: list[nn.Parameter]) -> Iterator[list[nn.Parameter]]:
+def stacks(parameters: list[nn.Parameter]) -> Iterator[list[nn.Parameter]]:
     """Parameters with a gradient, those of one shape together."""
     stacks: dict[torch.Size, list[nn.Parameter]] = {}
     for parameter in parameters:

@@ -84,11 +84,13 @@ def recorded(function: Callable[..., Values], tensors: Values, compiled: bool = 
     line = make_fx(partial(function))(*tensors)  # partial: make_fx would count the self of a method
     line = lean(line, tensors, compiled)
     if compiled:
-        on_cpu = tensors[0].device.type == "cpu"
-        return torch.compile(line, fullgraph=True, dynamic=False, options={**ON_CPU} if on_cpu else None)
+        options = ON_CPU if tensors[0].device.type == "cpu" else {}
+        with torch.no_grad():  # past dynamo, which would look at every parameter again at every call
+            program: Callable[..., Values] = torch._inductor.compile(line, [*tensors], options=options)
+        return program
     with warnings.catch_warnings(), torch.no_grad():
         warnings.simplefilter("ignore", DeprecationWarning)
-        program: Callable[..., Values] = torch.jit.trace(line, tensors, check_trace=False)
+        program = torch.jit.trace(line, tensors, check_trace=False)
 
     def replayed(*tensors: Tensor) -> Values:
         with torch._C._AutoDispatchBelowAutograd():  # which each operation would ask
