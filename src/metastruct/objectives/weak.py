@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 
 NODES = 5  # points in half a test function at which the field is asked; the data are averaged over all samples
 LONGEST = 241  # samples of a window, about
-LEARNED = 940  # numbers that a training learns from noise, about: measured on pendulums with noise of 1 and 5 %
+LEARNED = 800  # numbers that a training learns from noise, about: measured on pendulums with noise of 1 and 5 %
 
 
 class Whitened(Objective):
