@@ -1,15 +1,17 @@
 """Members that are measured as states alone: what the objectives make of them, and the Lotka-Volterra figure.
 
-    python scripts/measured.py                       every cell, three seeds; finished runs are not made again
+    python scripts/measured.py                       every cell, three seeds, then Lotka-Volterra
     python scripts/measured.py seeds=0 only=weak     some of them
     python scripts/measured.py lotka                 the Lotka-Volterra figure alone
 
-Prints errors x 1e-2 beside the bars, and keeps them in outputs/reference/measured/figures.csv.
+Settings are those of experiment=measured for every cell. A cell that is finished is kept at once, in records.csv and
+table.md of outputs/reference/measured/, and is not made again; `outputs=` says where runs go.
 """
 
 from __future__ import annotations
 
 import csv
+import io
 import itertools
 import json
 import statistics
@@ -17,42 +19,102 @@ import sys
 import time
 from pathlib import Path
 
-PLACE = Path("outputs/reference/measured")
-WORDS = ("experiment=measured", "system=pendulum", "logger=none", "evaluation.figures=false")
+ROOT = Path(__file__).resolve().parents[1]
+FOLDER = ROOT / "outputs" / "reference" / "measured"
+WORDS = (
+    "experiment=measured",
+    "system=pendulum",
+    "logger=none",
+    "evaluation.figures=false",
+    "evaluation.metrics=[field_error,trajectory_error,coverage_95]",
+)
 RATES = {"20 Hz": ("data.points=201", "shots=1005"), "5 Hz": ("data.points=51", "shots=255")}
-NOISES = (0.0, 0.01, 0.05)
+NOISES = (0.05, 0.01, 0.0)
 WAYS = {
     "weak": (),
-    "spline": ("objective=derivatives", "data.derivatives=spline"),
-    "finite": ("objective=derivatives", "data.derivatives=finite"),
+    "spline": ("objective=derivatives", "optimizer=soap", "data.derivatives=spline"),
+    "finite": ("objective=derivatives", "optimizer=soap", "data.derivatives=finite"),
 }
 BARS = {("20 Hz", 0.0): 0.5, ("20 Hz", 0.01): 1.0, ("20 Hz", 0.05): 3.0, ("5 Hz", 0.01): 2.0, ("5 Hz", 0.05): 5.0}
+ERRORS = ("trajectory_error", "field_error", "coverage_95")
+NAMES = ("rate", "noise", "objective", "seed", *ERRORS, "seconds", "commit")
+Row = dict[str, str]
 
 
-def cell(rate: str, noise: float, way: str, seed: int) -> dict[str, float]:
+def kept() -> list[Row]:
+    """The cells that are finished."""
+    path = FOLDER / "records.csv"
+    return list(csv.DictReader(io.StringIO(path.read_text()))) if path.exists() else []
+
+
+def keep(rows: list[Row], *more: Row) -> list[Row]:
+    """All of them on disk, and the table."""
+    from metastruct.runs.files import write_atomically
+
+    rows, text = [*rows, *more], io.StringIO()
+    writer = csv.DictWriter(text, NAMES, lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(rows)
+    write_atomically(FOLDER / "records.csv", text.getvalue())
+    write_atomically(FOLDER / "table.md", table(rows))
+    for row in more:
+        print(*row.values(), sep="\t", flush=True)
+    return rows
+
+
+def table(rows: list[Row]) -> str:
+    """Means over seeds x 1e-2."""
+    lines = [
+        "# Members measured as states alone",
+        "",
+        "Pendulums, 30 training members x 10 trajectories of 10 time units; 10 new members from 5 trajectories of",
+        "states alone; errors over the query trajectories, x 1e-2, means over seeds (least, most). Bars are of weak.",
+        "",
+        "| rate | noise | objective | seeds | trajectory error | bar | field error | 95 % bars hold (%) |",
+        "|---|---|---|---|---|---|---|---|",
+    ]
+    for rate, noise, way in itertools.product(RATES, NOISES, WAYS):
+        cells = [row for row in rows if (row["rate"], row["noise"], row["objective"]) == (rate, str(noise), way)]
+        if cells:
+            figures = [summary([float(row[name]) for row in cells]) for name in ERRORS]
+            bar = BARS.get((rate, noise), "") if way == "weak" else ""
+            lines.append(
+                f"| {rate} | {noise:.0%} | {way} | {len(cells)} | {figures[0]} | {bar} | {figures[1]} | {figures[2]} |"
+            )
+    lines += [
+        "",
+        *(f"- {row['rate']}, {row['objective']}: {row['trajectory_error']}" for row in rows if not row["noise"]),
+    ]
+    return "\n".join(lines).rstrip() + "\n"
+
+
+def summary(values: list[float]) -> str:
+    """Mean (least, most) x 1e-2."""
+    spread = f" ({100 * min(values):.3g}, {100 * max(values):.3g})" if len(values) > 1 else ""
+    return f"{100 * statistics.mean(values):.3g}{spread}"
+
+
+def cell(rate: str, noise: float, way: str, seed: int, outputs: str) -> Row:
     """Errors of the ten new members of a run, made where it is not finished."""
     from metastruct.config.schema import composed
     from metastruct.running.experiment import run
 
-    optimizer = () if noise or way != "weak" else ("trainer.steps=6000",)
-    words = (*WORDS, *RATES[rate], *WAYS[way], *optimizer, f"data.noise={noise}", f"seed={seed}")
+    words = (*WORDS, *RATES[rate], *WAYS[way], f"data.noise={noise}", f"seed={seed}", f"outputs={outputs}")
     metrics = json.loads((run(composed(*words)).path / "metrics.json").read_text())
-    return {name: metrics[name]["mean"] for name in ("trajectory_error", "field_error")}
+    figures = [f"{metrics[name]['mean']:.6g}" for name in ERRORS]
+    values = (rate, str(noise), way, str(seed), *figures, f"{metrics['seconds']['training']:.0f}", metrics["commit"])
+    return dict(zip(NAMES, values, strict=True))
 
 
-def pendulums(seeds: list[int], ways: list[str]) -> list[list[object]]:
-    """One row a cell."""
-    rows: list[list[object]] = []
-    for rate, noise, way in itertools.product(RATES, NOISES, ways):
-        errors = [cell(rate, noise, way, seed) for seed in seeds]
-        means = [100 * statistics.mean(one[name] for one in errors) for name in ("trajectory_error", "field_error")]
-        bar = BARS.get((rate, noise), "") if way == "weak" else ""
-        rows.append([rate, noise, way, len(seeds), *(f"{mean:.3g}" for mean in means), bar])
-        print(*rows[-1], sep="\t", flush=True)
-    return rows
+def pendulums(seeds: list[int], ways: list[str], outputs: str) -> None:
+    """One row a cell, seed by seed."""
+    rows = kept()
+    for seed, way, rate, noise in itertools.product(seeds, ways, RATES, NOISES):
+        if all([*row.values()][:4] != [rate, str(noise), way, str(seed)] for row in rows):
+            rows = keep(rows, cell(rate, noise, way, seed, outputs))
 
 
-def lotka() -> list[list[object]]:
+def lotka() -> list[Row]:
     """Mean square errors in original units of rollouts from other starts: training members, new members."""
     import numpy as np
     import torch
@@ -102,16 +164,10 @@ def lotka() -> list[list[object]]:
             paths = rollout(flow, states[:, :, 0], torch.tensor(times), component(config.integrator))
         return float((paths.exp() - states.exp()).square().mean())
 
-    rows: list[list[object]] = [
-        ["Lotka-Volterra", 0.0, "rollout", 1, f"{error(group, codes):.2g}", "", f"{bar} {name}, {seconds:.0f} s"]
-        for name, group, codes, bar in (
-            ("in domain", train, trained.codes, 1.2e-5),
-            ("new", test, fit.codes, 3e-5),
-        )
-    ]
-    for row in rows:
-        print(*row, sep="\t", flush=True)
-    return rows
+    errors = [error(train, trained.codes), error(test, fit.codes)]
+    marks = [f"{value:.2g} (bar {bar})" for value, bar in zip(errors, ("1.2e-5", "3e-5"), strict=True)]
+    said = f"mean square error {marks[0]} in domain, {marks[1]} of new members, {seconds:.0f} s of processor time"
+    return [{"rate": "Lotka-Volterra", "noise": "", "objective": "rollout", "seed": "0", "trajectory_error": said}]
 
 
 def main(words: list[str]) -> None:
@@ -119,12 +175,11 @@ def main(words: list[str]) -> None:
     settings = dict(word.partition("=")[::2] for word in words)
     seeds = [int(seed) for seed in settings.get("seeds", "0,1,2").split(",")]
     ways = settings.get("only", ",".join(WAYS)).split(",")
-    print("rate", "noise", "objective", "seeds", "trajectory", "field", "bar", sep="\t")
-    rows = [] if "lotka" in settings else pendulums(seeds, ways)
-    rows += lotka()
-    PLACE.mkdir(parents=True, exist_ok=True)
-    with (PLACE / "figures.csv").open("a", newline="") as file:
-        csv.writer(file).writerows(rows)
+    if "lotka" not in settings:
+        pendulums(seeds, ways, settings.get("outputs", str(ROOT / "outputs")))
+    rows = kept()
+    if not [row for row in rows if not row["noise"]]:
+        keep(rows, *lotka())
 
 
 if __name__ == "__main__":

@@ -10,9 +10,10 @@ import torch
 from metastruct.adaptation.adaptation import Prior
 from metastruct.adaptation.jacobian import Residual
 from metastruct.adaptation.levenberg_marquardt import LevenbergMarquardt
-from metastruct.adaptation.screening import glimpse, screened
+from metastruct.adaptation.screening import screened
 from metastruct.data.observations import Observations
 from metastruct.objectives.derivatives import Derivatives
+from metastruct.objectives.glimpse import glimpse
 from metastruct.objectives.objective import Objective
 
 CODE, LENGTHS = 3, [3, 80, 9, 17, 8, 1, 24]

@@ -35,8 +35,10 @@ class Prior:
         noise: s^2 `[components]`, variance of each component of the residual; the components of a residual
             `[tasks, residuals]` follow each other, again and again.
         codes: of the training tasks `[tasks, code]`, where a search may begin.
-        field_noise: what the noise says of dx/dt `[state]`, as a variance in units of its spread.
+        field_noise: what the noise says of dx/dt `[state]`, as a variance in units of its spread, and `field_error`.
         before: what training said, where this is the posterior of a member that was seen already.
+        field_error: the part of that which all members share, and no residual shows, `[state]`; None where nobody
+            knows.
     """
 
     mean: Tensor
@@ -45,10 +47,11 @@ class Prior:
     codes: Tensor
     field_noise: Tensor
     before: Prior | None = None
+    field_error: Tensor | None = None
 
     @classmethod
-    def of(cls, codes: Tensor, noise: Tensor, field_noise: Tensor | None = None) -> Prior:
-        """From training codes `[tasks, code]`, and a noise that is of dx/dt itself, unless that is told apart.
+    def of(cls, codes: Tensor, noise: Tensor, misfit: Tensor | None = None, field_error: Tensor | None = None) -> Prior:
+        """From training codes `[tasks, code]`, and a noise that is of dx/dt itself, unless its misfit is told apart.
 
         Their covariance is nearly singular where the code has more dimensions than the family; the share 1/tasks of it
         is spread over all directions, so that none is ruled out. One task alone says nothing: C is the identity.
@@ -59,7 +62,14 @@ class Prior:
         scatter = centred.mT @ centred / max(tasks - 1, 1)
         spread = scatter.diagonal().mean()
         covariance = torch.lerp(scatter, spread * identity, 1 / tasks) if spread > 0 else identity
-        return cls(codes.mean(0), covariance, noise, codes, noise if field_noise is None else field_noise)
+        misfit = noise if misfit is None else misfit
+        field_noise = misfit if field_error is None else misfit + field_error
+        return cls(codes.mean(0), covariance, noise, codes, field_noise, field_error=field_error)
+
+    @property
+    def misfit(self) -> Tensor:
+        """The part of the field's noise that residuals show, and that differs from member to member, `[state]`."""
+        return self.field_noise if self.field_error is None else self.field_noise - self.field_error
 
     def after(self, code: Tensor, covariance: Tensor, forgetting: float = 1.0) -> Prior:
         """What a member's posterior N(z, Sigma) says of what is seen next: a step of sequential Bayes.

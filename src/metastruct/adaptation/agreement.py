@@ -34,6 +34,8 @@ FREEDOM = 3.0  # of the misfit of training members, from place to place and from
 BETWEEN, OUTSIDE = (3.0, 0.7), (1.0, 1.0)  # m and w of codes between those of training, and outside of them
 WIDTH = 0.25  # distance from them over which w doubles, in standard deviations of the training codes
 FAMILY = 0.03  # of the spread of dx/dt: a larger misfit, and three times that of training, is none of the family
+SMALLEST = 1e-10  # misfit
+DROWNED = 0.5  # of the spread of the states: noise of such a size leaves nothing to see of a member
 ALARM = 0.01  # p-value of the residual below which a member is none of the family
 REMOTE = 0.001  # p-value of the code below which it is far from those of training
 ROUNDS = 20
@@ -127,7 +129,10 @@ def agreement(residual: Residual, values: Tensor, codes: Tensor, covariance: Ten
         if torch.equal(scale, last):  # and so it would be in all rounds that are left
             break
     variance = noise + (1 - noise) * scale[:, None]
-    p_value = _p_value(u, valid, noise, left, before, expected, float(prior.noise.mean()))
+    p_value = _p_value(u, valid, noise, left, before, expected, float(training.misfit.mean()))
+    if observations.noise is not None:
+        level = (observations.noise / residual.model.dynamics.state_std).amax((-2, -1))
+        p_value = np.where(_plain(level) > DROWNED, 0.0, p_value)
     chi = (valid * u / variance).sum(-1) / n
     excess = torch.where(torch.as_tensor(p_value).to(chi) < ALARM, chi, torch.ones_like(chi)).clamp_min(1.0)
     inflation = excess * n / (valid / variance).sum(-1)
@@ -138,8 +143,9 @@ def agreement(residual: Residual, values: Tensor, codes: Tensor, covariance: Ten
     if tasks > size + 1:
         factor = tasks * (tasks - size) / (size * (tasks - 1) * (tasks + 1))
         code_p = special.fdtrc(size, tasks - size, distance * factor)
+    alike = 1 - float(training.misfit.sum() / training.field_noise.sum().clamp_min(1e-300))
     return Agreement(
-        scale * excess,
+        (alike + (1 - alike) * scale) * excess,
         inflation,
         (before + trust).clamp_max(FREEDOM),
         share,
@@ -184,7 +190,7 @@ def _p_value(
     """P(chi^2 is as large), averaged over the law of a, `[tasks]`; one where the code took all degrees of freedom."""
     parts = map(_plain, (u, valid, noise, left, before, expected))
     u, valid, noise, left, before, expected = parts  # type: ignore[assignment]
-    top = max(9.0, FAMILY**2 / misfit)
+    top = max(9.0, FAMILY**2 / max(misfit, SMALLEST))
     edges = np.concatenate([[0.0], 2.0 ** np.arange(-3, np.ceil(np.log2(top)) + 1)])
     quantiles = before[:, None] * expected[:, None] / np.maximum(edges, 1e-30)
     masses = np.diff(special.chdtrc(before[:, None], quantiles), axis=1)

@@ -67,17 +67,17 @@ class Residual:
 
         One that is affine in the field has them from those of the field at single points.
         """
-        if self.spread is not None:
-            parts = self._parts(codes, 1 + codes.shape[-1])
-            return _joined([self.of(part)._differences(codes[part], self.spread) for part in parts])
         places = self.objective.places(self.observations)
         if places is not None:
-            field, slopes = Residual(self.model, _Field(), places).with_jacobian(codes)
+            field, slopes = Residual(self.model, _Field(), places, self.spread).with_jacobian(codes)
             columns = torch.cat([0 * field[..., None], field[..., None], slopes], -1).movedim(-1, 0)
             zero, values, *rows = self.objective.combined(
                 self.model, self.observations, columns.unflatten(-1, (places.states.shape[-2], -1))
             )
             return values, torch.stack(rows, -1) - zero[..., None]
+        if self.spread is not None:
+            parts = self._parts(codes, 1 + codes.shape[-1])
+            return _joined([self.of(part)._differences(codes[part], self.spread) for part in parts])
         if sum(self.model.modulation.sizes) > LIGHT:
             return _joined([with_jacobian(self.of(part), codes[part]) for part in self._parts(codes)])
         window, observations = self.objective.window, self.observations.apart(self.objective.window)

@@ -21,9 +21,10 @@ from torch import Tensor
 from metastruct.adaptation.adaptation import Adaptation, Fit, Prior, frozen
 from metastruct.adaptation.gaussian import Quadratic, decrement, judged, quadratic, solve
 from metastruct.adaptation.jacobian import Residual
-from metastruct.adaptation.screening import glimpse, screened
+from metastruct.adaptation.screening import screened
 from metastruct.data.observations import Observations
 from metastruct.dynamics.model import ModulatedModel
+from metastruct.objectives.glimpse import glimpse
 from metastruct.objectives.objective import Objective
 
 LARGEST_DAMPING = 1e12
@@ -80,17 +81,24 @@ class LevenbergMarquardt(Adaptation):
     ) -> Fit:
         with frozen(model), torch.no_grad():
             codes = start.detach().clone()
-            residual = Residual(model, objective, objective.renewed(model, observations, codes))
+            residual, near = Residual(model, objective, observations), False
             if prior is not None and self.starts:
                 codes = screened(residual, codes, prior, self.starts, self.screening)
+            residual = replace(residual, observations=objective.renewed(model, observations, codes))
+            if prior is not None and self.starts:
                 few, share = glimpse(residual.observations, objective.window, 2 * self.screening)
                 many = (share < MANY).nonzero()[:, 0]
+                spread = prior.covariance.diagonal().sqrt()
                 if len(many):
-                    spread = prior.covariance.diagonal().sqrt()
                     rough = replace(residual, observations=few, spread=spread).of(many)
                     codes[many] = self._fit(rough, codes[many], prior, ROUGH)[0].codes
+                near = objective.places(residual.observations) is not None
+                if near:
+                    residual = replace(residual, spread=spread)
+                    codes = self._fit(residual, codes, prior, ROUGH)[0].codes
+                    residual = replace(residual, observations=objective.renewed(model, residual.observations, codes))
             fit, at = self._fit(residual, codes, prior, self.tolerance)
-            for _ in range(ROUNDS if self.robust and prior is not None else RENEWALS):
+            for _ in range(ROUNDS if self.robust and prior is not None else 0 if near else RENEWALS):
                 renewed = replace(residual, observations=objective.renewed(model, residual.observations, fit.codes))
                 if self.robust and prior is not None:
                     renewed = replace(renewed, weights=_weights(renewed, fit.codes, prior, WEIGHTS[self.robust]))

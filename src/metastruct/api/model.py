@@ -269,7 +269,7 @@ class Model:
         prior: Prior | None = None,
     ) -> Fit:
         """All of them at once, from where the run's evaluation begins and the family's prior unless told otherwise."""
-        objective = self._objective
+        objective = self._objective.fitting(max(len(one) for member in members for one in member.trajectories))
         observations = whole(members, objective.reads, objective.window, objective.least)
         if start is None:
             start = self._trained.start(len(members), self._cfg.evaluation.start)

@@ -87,6 +87,8 @@ class Observations:
 
     def repeated(self, times: int) -> Observations:
         """All tasks, so many times one after another."""
+        if len(self) == 1:
+            return self._map(lambda values: values.expand(times, *values.shape[1:]))
         return self._map(lambda values: values.repeat(times, *[1] * (values.dim() - 1)))
 
     def _map(self, function: Callable[[Tensor], Tensor]) -> Observations:

@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 from torch import Tensor
 
+from metastruct.objectives.glimpse import glimpse
+
 if TYPE_CHECKING:
     from metastruct.data.observations import Observations, Recordings
     from metastruct.dynamics.model import ModulatedModel
@@ -76,6 +78,14 @@ class Objective(ABC):
                 f"the members are driven by inputs, which objective={name} does not read; use another objective"
             )
 
+    def fitting(self, longest: int) -> Objective:
+        """As it is laid for members whose longest trajectory has so many samples; its residuals stay what they are."""
+        return self
+
+    def glimpse(self, observations: Observations, count: int) -> tuple[Objective, Observations, Tensor]:
+        """About `count` points of each task, what to ask of them, and which share of all residuals it gives."""
+        return self, *glimpse(observations, self.window, count)
+
     @abstractmethod
     def residual(self, model: ModulatedModel, observations: Observations, codes: Tensor | None) -> Tensor:
         """r `[..., tasks, residuals]` for codes `[..., tasks, code]`; without codes that of the base net.
@@ -121,6 +131,13 @@ class Objective(ABC):
         Nothing where the residual is of something else.
         """
         return noise.new_zeros(state_dim)
+
+    def field_error(self, state_dim: int) -> Tensor | None:
+        """What a training learned of the noise of its members, as an error of every field, as of `field_noise`.
+
+        It is alike for all members, and no residual shows it. None where nobody knows.
+        """
+        return None
 
     def noise_share(self, observations: Observations, residual: Tensor) -> Tensor:
         """Share of the noise in the variance of each residual, `[tasks, residuals]`; the rest is misfit."""

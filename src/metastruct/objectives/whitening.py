@@ -39,38 +39,44 @@ class Windows:
     valid: Tensor | None
     every: int
 
-    def whitened(self, df: Tensor, misfit: Tensor) -> Tensor:
-        """A and b as `[..., nodes, (state + 1) * residuals]`, by what each node adds to each residual.
+    def whitened(self, df: Tensor, misfit: Tensor, shares: bool = False) -> Tensor:
+        """A and b as `[..., nodes, (state + 1) * residuals]`, by what each node adds to each residual; then c.
 
         Args:
             df: Df at the nodes `[..., nodes, state, state]`.
             misfit: variance of an error of the field, which test functions share in part where they overlap, `[state]`.
+            shares: add rows of c, the share of the noise in the variance of each residual.
         """
-        size, tests = df.shape[-1], self.values.shape[-2]
-        identity = torch.eye(size, dtype=df.dtype, device=df.device)
-        share = shared((self.values[..., None, None] * df[..., None, :, :, :]).flatten(-2), self.every)
-        share = share.unflatten(-1, (size, size))  # Phi Df [..., tests, samples, state, state]
-        roots = (self.slopes[..., None, None] * identity + share) * self.noise[..., None, :, None, :]
-        roots = roots.movedim(-2, -3).flatten(-2).flatten(-3, -2)
-        covariance = roots @ roots.mT + self._model_error(misfit)
-        of_field = torch.einsum("...tn,cd->...tcnd", self.values, identity).flatten(-2).flatten(-3, -2)
+        size, tests, nodes = df.shape[-1], self.values.shape[-2], self.values.shape[-1]
+        slopes, identity = self.slopes.mT[..., None, :, None], torch.eye(size).to(df)
+        share = df.mT[..., None, :] * self.values.mT[..., None, :, None]  # [..., nodes, e, tests, c]: Phi Df
+        share = shared(share.flatten(-3), self.every).unflatten(-1, (size, tests, size))
+        roots = (slopes * identity[:, None, :] + share) * self.noise[..., None, None]
+        roots = roots.flatten(-2).flatten(-3, -2)  # [..., samples * e, residuals]
+        errors = (self.states - self.smooth).flatten(-2)[..., None, :]
         shifted = self.states - self.states[..., :1, :]  # Phi' takes constants to zero
-        offset = torch.einsum("...tkce,...ke->...tc", share, self.states - self.smooth) + self.slopes @ shifted
-        columns = torch.cat([of_field, offset.flatten(-2)[..., None]], -1)
-        if self.valid is not None:
-            valid = self.valid.repeat_interleave(size, -1)
-            covariance = torch.where(valid[..., None] & valid[..., None, :], covariance, 0.0)
-            covariance = covariance + torch.diag_embed((~valid).to(df.dtype))
-            columns = torch.where(valid[..., None], columns, 0.0)
-        diagonal = covariance.diagonal(dim1=-2, dim2=-1)
-        factor, _ = torch.linalg.cholesky_ex(covariance + torch.diag_embed(ROUND_OFF * diagonal))
-        columns = torch.linalg.solve_triangular(factor, columns, upper=False)
-        nodes = df.shape[-3]
-        parts = columns.new_zeros(*columns.shape[:-2], nodes, size + 1, tests * size)
-        parts[..., :-1, :] = columns[..., :-1].mT.unflatten(-2, (nodes, size))
-        parts[..., -1, :] = columns[..., None, :, -1] / nodes
-        rows: Tensor = parts.flatten(-2)
-        return rows
+        offset = (errors @ share.flatten(-2).flatten(-3, -2))[..., 0, :] + (self.slopes @ shifted).flatten(-2)
+        noise, error = roots.mT @ roots, self._model_error(misfit)
+        valid = None if self.valid is None else self.valid.repeat_interleave(size, -1)
+        if valid is not None:
+            pairs = valid[..., None] & valid[..., None, :]
+            noise, error = torch.where(pairs, noise, 0.0), torch.where(pairs, error, 0.0)
+            offset = torch.where(valid, offset, 0.0)
+            error = error + torch.diag_embed((~valid).to(df.dtype))
+        covariance = noise + error
+        factor, _ = torch.linalg.cholesky_ex(
+            covariance + torch.diag_embed(ROUND_OFF * covariance.diagonal(dim1=-2, dim2=-1))
+        )
+        root = torch.linalg.solve_triangular(
+            factor, torch.eye(tests * size, dtype=df.dtype, device=df.device), upper=False
+        )
+        if valid is not None:
+            root = root * valid[..., None].to(root.dtype)
+        rows = [((root @ noise) * root).sum(-1)] if shares else []
+        of_field = self.values.mT @ root.mT.unflatten(-2, (tests, size)).flatten(-2)
+        rest = torch.stack([(root @ offset[..., None])[..., 0], *rows], -2) / nodes
+        rest = rest[..., None, :, :].expand(*rest.shape[:-2], nodes, -1, -1)
+        return torch.cat([of_field.unflatten(-1, (size, -1)), rest], -2).flatten(-2)
 
     def _model_error(self, misfit: Tensor) -> Tensor:
         """M `[..., residuals, residuals]`."""
@@ -85,7 +91,7 @@ def shared(at_nodes: Tensor, every: int) -> Tensor:
     """Weights of nodes `[..., nodes, n]` shared out among the samples between them, along straight lines."""
     if every == 1:
         return at_nodes
-    nodes = at_nodes.shape[-2]
-    place = torch.arange((nodes - 1) * every + 1, dtype=at_nodes.dtype, device=at_nodes.device) / every
-    number = torch.arange(nodes, dtype=at_nodes.dtype, device=at_nodes.device)
-    return (1 - (place[:, None] - number).abs()).clamp_min(0) / every @ at_nodes
+    sample = torch.arange((at_nodes.shape[-2] - 1) * every + 1, device=at_nodes.device)
+    before, share = sample // every, (sample % every).to(at_nodes.dtype)[:, None] / every
+    after = (before + 1).clamp_max(at_nodes.shape[-2] - 1)
+    return torch.lerp(at_nodes[..., before, :], at_nodes[..., after, :], share) / every

@@ -41,6 +41,17 @@ def half_width(recordings: Recordings, order: int) -> int:
     return widest
 
 
+def slope_noise(recordings: Recordings, half: int, order: int) -> Array:
+    """Variance `[state]` of the noise of a single test function's mean of dx/dt, in units of that of dx/dt."""
+    _, slopes = recordings.slopes()
+    spread = slopes.double().var(0).clamp_min(torch.finfo(torch.float64).tiny).numpy()
+    steps = [np.median(np.diff(one.times)) for each in recordings.members for one in each.trajectories if len(one) > 1]
+    times = torch.arange(2 * half + 1, dtype=torch.float64)[None] * float(np.median(steps))
+    values, rates = (part[0, 0] for part in weights(times, times[:, :1], times[:, -1:], order))
+    variance = float((rates / values.sum()).square().sum()) * np.square(recordings.noise).mean(0)
+    return np.where(spread > 1e-200, variance / spread, 0.0)
+
+
 def _kept(m: int, chosen: Sequence[tuple[Trajectory, Array]], spread: Array, order: int) -> float:
     """Share of the variance of dx/dt, the least of all components that move."""
     means, noises = [], []

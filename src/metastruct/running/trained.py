@@ -96,7 +96,8 @@ class Trained:
         size = len(self.model.dynamics.state_mean)
         kinds = self.objective.components(size)
         noise = torch.ones(kinds, dtype=self.codes.dtype) if self.noise is None else self.noise.clamp_min(least)
-        return Prior.of(self.codes, self.objective.likelihood(noise), self.objective.field_noise(noise, size))
+        misfit, error = self.objective.field_noise(noise, size), self.objective.field_error(size)
+        return Prior.of(self.codes, self.objective.likelihood(noise), misfit, error)
 
     def start(self, tasks: int, where: str) -> Tensor:
         """Codes `[tasks, code]` where adaptation begins: "mean", the z_avg of the training codes, or "zero"."""
