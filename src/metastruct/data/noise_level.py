@@ -8,8 +8,8 @@ of the signal that falls with the order, as (h omega / 2)^q of an oscillation th
 So each order bounds the variance from above, and the lowest that does not exceed another is taken, for it is the most
 certain (Hall, Kay and Titterington 1990, for one order). The relative error of the standard deviation is sqrt(v_q /
 2n), v_q = binom(4q, 2q) / binom(2q, q)^2, for n differences. Those beyond three standard deviations are outliers and
-left out, beginning with that of the median (Huber 1981): 2 % of outliers of any size move the level by a twentieth,
-where a mean of all squares is wrong by factors of ten. What is sampled so rarely that it looks like noise counts as noise.
+left out, beginning with that of the median (Huber 1981): 2 % of outliers of any size move the level by a twentieth, and
+a mean of all squares by factors of ten. What is sampled so rarely that it looks like noise counts as noise.
 """
 
 from __future__ import annotations
