@@ -174,8 +174,8 @@ def test_a_sweep_that_is_ended_leaves_no_process_behind(start, wait_until, tmp_p
 SIGNALLED = """
 import os, signal, sys
 from pathlib import Path
-from metastruct.launchers.gpu_pool import GpuPool
-from metastruct.launchers.launcher import Job
+from metastruct.sweeps.launchers.gpu_pool import GpuPool
+from metastruct.sweeps.launchers.launcher import Job
 
 def signal_all(outcome):
     print(outcome.error, flush=True)

@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from metastruct.adaptation.adaptation import Prior
-from metastruct.adaptation.agreement import hull
+from metastruct.adaptation.agreement import _code_p_value, hull
 from metastruct.adaptation.error_bars import error_bar
 from metastruct.adaptation.gradient import GradientDescent
 from metastruct.adaptation.levenberg_marquardt import LevenbergMarquardt
@@ -137,6 +137,28 @@ def test_hull_distance_is_nothing_between_the_codes_and_that_to_a_face_outside()
     prior = Prior(torch.zeros(2, dtype=torch.float64), 4 * unit, MISFIT, corners, MISFIT)
     places = torch.tensor([[0.3, -0.9], [3.0, 0.5], [2.0, 2.0]], dtype=torch.float64)
     np.testing.assert_allclose(hull(places, prior), [0.0, 1.0, 0.5**0.5], atol=1e-5)
+
+
+def test_codes_outside_of_those_of_training_are_told_and_those_between_are_not(model):
+    generator = torch.Generator().manual_seed(0)
+    known, fresh = (2 * torch.rand(n, CODE, dtype=torch.float64, generator=generator) - 1 for n in (70, 400))
+    prior = Prior.of(known, MISFIT)
+    p_values = _code_p_value(hull(fresh, prior), prior)
+    assert (p_values < 0.02).mean() <= 0.05
+    assert (_code_p_value(hull(2.5 * torch.sign(fresh), prior), prior) < 0.02).mean() > 0.95
+    few = Prior.of(known[: CODE + 1], MISFIT)
+    assert (_code_p_value(hull(2.5 * fresh, few), few) == 1).all()
+
+
+def test_a_base_that_was_trained_on_noise_errs_normally(model, prior):
+    observations, _ = members(model, 0.0, tasks=8)
+    start = prior.mean.expand(8, -1)
+    exact, noisy = (
+        LevenbergMarquardt(30).fit(model, Derivatives().learned(numbers, MISFIT), observations, start, prior)
+        for numbers in ({}, {"noise_0": 0.05, "noise_1": 0.05})
+    )
+    assert (noisy.agreement.freedom > exact.agreement.freedom).all()
+    assert (noisy.agreement.core > exact.agreement.core).all()
 
 
 @pytest.mark.parametrize("robust", ["huber", "student"])

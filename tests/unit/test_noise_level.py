@@ -7,7 +7,7 @@ import pytest
 from scipy.interpolate import make_smoothing_spline
 
 from metastruct.data.crude_law import sensitivities
-from metastruct.data.noise_level import differences, noise_levels
+from metastruct.data.noise_level import differences, noise_level, noise_levels
 from metastruct.data.smoothing import smoothed
 from metastruct.data.trajectory import Member, Trajectory
 
@@ -30,6 +30,33 @@ def member(kind: str, noise: np.ndarray, trajectories: int = 5, count: int = 150
 def test_the_level_is_that_of_the_noise_and_nothing_without_it(kind):
     np.testing.assert_allclose(noise_levels([member(kind, SIGMA)])[0], SIGMA, rtol=0.1)
     assert (noise_levels([member(kind, 0 * SIGMA)])[0] < 1e-5).all()
+
+
+@pytest.mark.parametrize("std", [0.001, 0.01, 0.2])
+@pytest.mark.parametrize("kind", ["even", "uneven"])
+def test_the_level_of_any_size_is_that_of_the_noise(std, kind):
+    np.testing.assert_allclose(noise_level(member(kind, std, 10).trajectories), std, rtol=0.15)
+
+
+@pytest.mark.parametrize("kind", ["even", "uneven"])
+@pytest.mark.parametrize("size", [1.0, 100.0])
+def test_outliers_of_any_size_do_not_move_the_level(kind, size):
+    outlying = member(kind, SIGMA, 10)
+    for one in outlying.trajectories:
+        one.states[::40] += size
+    np.testing.assert_allclose(noise_levels([outlying])[0], SIGMA, rtol=0.15)
+    np.testing.assert_allclose(noise_level(outlying.trajectories), SIGMA, rtol=0.15)
+
+
+def test_a_component_that_never_moves_has_no_noise():
+    still = member("even", SIGMA)
+    for one in still.trajectories:
+        one.states[:, 1] = 3.0
+    np.testing.assert_allclose(noise_level(still.trajectories), SIGMA * [1, 0], rtol=0.1)
+
+
+def test_too_few_samples_tell_nothing():
+    assert np.isnan(noise_level(member("even", SIGMA, 1, 4).trajectories)).all()
 
 
 def test_the_level_has_the_units_of_the_states_and_ignores_those_of_time():

@@ -16,10 +16,11 @@ from contextlib import contextmanager
 from dataclasses import dataclass, fields, replace
 from functools import cached_property
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 
-from metastruct.adaptation.agreement import Agreement
+from metastruct.adaptation.agreement import Agreement, left_out
 from metastruct.data.observations import Observations
 from metastruct.dynamics.model import ModulatedModel
 from metastruct.objectives.objective import Objective
@@ -103,6 +104,11 @@ class Prior:
             order.append(nearest.argmax())
             nearest = torch.minimum(nearest, self._distances(self.codes[order[-1]]))
         return self.codes[torch.stack(order)]
+
+    @cached_property
+    def outlying(self) -> np.ndarray:
+        """Distances of training codes from the hull of the others, as of `agreement.left_out`."""
+        return left_out(self)
 
     def _distances(self, centre: Tensor) -> Tensor:
         offset = self.codes - centre

@@ -11,12 +11,15 @@ distance to that. Misfits of neighbours are alike, and count as `INDEPENDENT` at
     a = (m w + k a_ML) / (m + k),     k = min(sum ((1 - c) a / v)^2, INDEPENDENT) (n - p)/n,
 
 with m + k degrees of freedom. The p-value is that of chi^2 = sum u^2 / v(a), averaged over the law of a up to misfits
-of the size `FAMILY`. The code's is Hotelling's, of its distance from the training codes.
+of the size `FAMILY`. The code's is that of its distance d from the hull of the training codes, beside those d_k that
+training codes have from the hull of the others,
+
+    P(d) = (share of d_k > 0) exp(-d / mean of these)   (peaks over a threshold, Pickands 1975).
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -30,23 +33,25 @@ if TYPE_CHECKING:
     from metastruct.adaptation.jacobian import Residual
 
 INDEPENDENT = 6.0  # misfits of one member, at most
-FREEDOM = 3.0  # of the misfit of training members, from place to place and from member to member
+FREEDOM, CORE = 3.0, 0.5  # of a misfit's t, and the square of its scale, in units of its mean square: tails add to that
+NORMAL = 1.0  # the same of a base that erred by the noise that it was trained on: normal from place to place
 BETWEEN, OUTSIDE = (3.0, 0.7), (1.0, 1.0)  # m and w of codes between those of training, and outside of them
 WIDTH = 0.25  # distance from them over which w doubles, in standard deviations of the training codes
 FAMILY = 0.03  # of the spread of dx/dt: a larger misfit, and three times that of training, is none of the family
 SMALLEST = 1e-10  # misfit
 DROWNED = 0.5  # of the spread of the states: noise of such a size leaves nothing to see of a member
 ALARM = 0.01  # p-value of the residual below which a member is none of the family
-REMOTE = 0.001  # p-value of the code below which it is far from those of training
+REMOTE = 0.02  # p-value of the code below which it is far from those of training
 ROUNDS = 20
 HULL = 1e-3  # distance up to which a code is between those of training
+SEEN = 200  # training codes, at most, of which it is asked how far they are from the others
 STRICT = 1e3  # how much the sum of the weights of a hull counts
 
 STRANGE = (
     "the observations are not explained: this member is not of the family, its units are others, or its noise is "
     "larger than said; its error bars are wider for that"
 )
-FAR = "the code is far outside of those of training: the member is extrapolated, and its error bars may be too narrow"
+FAR = "the code is outside of those of training: the member is extrapolated, and its error bars may be too narrow"
 
 
 @dataclass(frozen=True)
@@ -57,14 +62,16 @@ class Agreement:
         scale: a, variance of what no code explains relative to that of training members, `[tasks]`.
         inflation: what the variances of the whitened residuals are on average, `[tasks]`.
         freedom: degrees of freedom of an error that is made of misfit, `[tasks]`.
+        core: square of the scale of its t, relative to its mean square, `[tasks]`.
         share: of it in the variance of the residuals, `[tasks]`.
         p_value: of the residual under what is said of noise and misfit, `[tasks]`.
-        code_p_value: of the code under the Gaussian of the training codes, `[tasks]`.
+        code_p_value: of the code among the training codes, `[tasks]`.
     """
 
     scale: Tensor
     inflation: Tensor
     freedom: Tensor
+    core: Tensor
     share: Tensor
     p_value: Tensor
     code_p_value: Tensor
@@ -115,7 +122,8 @@ def agreement(residual: Residual, values: Tensor, codes: Tensor, covariance: Ten
     u = torch.where(u.isfinite(), u, torch.finfo(u.dtype).max ** 0.25) * (n / left.clamp_min(0.5))[:, None]
     scale = ((u * valid).sum(-1) / n).clamp_min(1.0)
     training = prior.before or prior
-    before, expected = _law(torch.as_tensor(hull(codes, training)).to(u))
+    outside = hull(codes, training)
+    before, expected = _law(torch.as_tensor(outside).to(u))
     portion = left / n
     for _ in range(ROUNDS):
         variance = noise + (1 - noise) * scale[:, None]
@@ -136,21 +144,17 @@ def agreement(residual: Residual, values: Tensor, codes: Tensor, covariance: Ten
     chi = (valid * u / variance).sum(-1) / n
     excess = torch.where(torch.as_tensor(p_value).to(chi) < ALARM, chi, torch.ones_like(chi)).clamp_min(1.0)
     inflation = excess * n / (valid / variance).sum(-1)
-    size, tasks = codes.shape[-1], len(training.codes)
-    offset = codes - training.mean
-    distance = _plain((offset @ training.precision * offset).sum(-1))
-    code_p = np.ones(len(codes))
-    if tasks > size + 1:
-        factor = tasks * (tasks - size) / (size * (tasks - 1) * (tasks + 1))
-        code_p = special.fdtrc(size, tasks - size, distance * factor)
     alike = 1 - float(training.misfit.sum() / training.field_noise.sum().clamp_min(1e-300))
+    normal = bool(np.any(objective.level("noise", observations.states.shape[-1])))
+    freedom = before + trust
     return Agreement(
         (alike + (1 - alike) * scale) * excess,
         inflation,
-        (before + trust).clamp_max(FREEDOM),
+        freedom if normal else freedom.clamp_max(FREEDOM),
+        torch.full_like(freedom, NORMAL if normal else CORE),
         share,
         torch.as_tensor(p_value).to(codes),
-        torch.as_tensor(code_p).to(codes),
+        torch.as_tensor(_code_p_value(outside, training)).to(codes),
     )
 
 
@@ -182,6 +186,24 @@ def hull(codes: Tensor, prior: Prior) -> np.ndarray:
         weights, _ = nnls(matrix, np.append(place, STRICT), maxiter=30 * len(corners))
         distances.append(float(np.linalg.norm(weights @ corners - place)))
     return np.array(distances)
+
+
+def _code_p_value(distances: np.ndarray, training: Prior) -> np.ndarray:
+    """P(d) `[tasks]`; one where there are too few training codes to tell."""
+    if len(training.codes) <= training.codes.shape[-1] + 1:
+        return np.ones(len(distances))
+    others = training.outlying
+    out = others[others > HULL]
+    if not len(out):
+        return np.ones(len(distances))
+    return np.where(distances > HULL, len(out) / len(others) * np.exp(-distances / out.mean()), 1.0)
+
+
+def left_out(prior: Prior) -> np.ndarray:
+    """Distance of training codes from the hull of the others, of the first `SEEN` of them, `[tasks]`."""
+    codes, number = prior.codes, torch.arange(len(prior.codes))
+    each = (replace(prior, codes=codes[number != k]) for k in range(min(len(codes), SEEN)))
+    return np.concatenate([hull(codes[k : k + 1], rest) for k, rest in enumerate(each)])
 
 
 def _p_value(

@@ -10,6 +10,8 @@ data's.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from torch import Tensor
 
 from metastruct.adaptation.adaptation import Fit, Prior
@@ -18,7 +20,6 @@ from metastruct.adaptation.jacobian import with_jacobian
 from metastruct.dynamics.model import ModulatedModel
 
 ONE_SIGMA = 0.6826894921370859
-CENTRAL = 0.5  # square of the scale of a misfit's t, in units of its mean square, which tails add to
 
 
 def variance(jacobian: Tensor, covariance: Tensor) -> Tensor:
@@ -36,8 +37,17 @@ def error_bar(
         level: how often it does; one standard deviation of a Gaussian by default.
         inputs: u `[tasks, points, input]` at x, where the members are driven.
     """
+    field, (half,) = error_bars(model, x, fit, prior, (level,), inputs)
+    return field, half
+
+
+def error_bars(
+    model: ModulatedModel, x: Tensor, fit: Fit, prior: Prior, levels: Sequence[float], inputs: Tensor | None = None
+) -> tuple[Tensor, list[Tensor]]:
+    """The same for bars of several levels."""
     field, jacobian = with_jacobian(lambda z: model.vector_field(x, z, inputs), fit.codes)
-    return field, _bar(jacobian, fit, prior.field_noise * model.dynamics.derivative_std.square(), level)
+    unexplained = prior.field_noise * model.dynamics.derivative_std.square()
+    return field, [_bar(jacobian, fit, unexplained, level) for level in levels]
 
 
 def _bar(jacobian: Tensor, fit: Fit, unexplained: Tensor, level: float) -> Tensor:
@@ -45,11 +55,12 @@ def _bar(jacobian: Tensor, fit: Fit, unexplained: Tensor, level: float) -> Tenso
     assert fit.covariance is not None
     if fit.agreement is None:
         return (variance(jacobian, fit.covariance) + unexplained).sqrt() * gaussian(level)
-    scale, freedom, share = (
-        part[:, None, None] for part in (fit.agreement.scale, fit.agreement.freedom, fit.agreement.share)
+    verdict = fit.agreement
+    scale, freedom, core, share = (
+        part[:, None, None] for part in (verdict.scale, verdict.freedom, verdict.core, verdict.share)
     )
     of_code, of_misfit = variance(jacobian, fit.covariance), scale * unexplained
-    certain, estimated = (1 - share) * of_code, share * of_code + CENTRAL * of_misfit
+    certain, estimated = (1 - share) * of_code, share * of_code + core * of_misfit
     return (certain * gaussian(level) ** 2 + estimated * reach(level, freedom).square()).sqrt()
 
 

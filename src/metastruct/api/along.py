@@ -10,7 +10,7 @@ import numpy as np
 from metastruct.api.member import Member
 from metastruct.api.members import Members
 from metastruct.data.family import Family
-from metastruct.data.noise_estimate import noise_level
+from metastruct.data.noise_level import noise_level
 from metastruct.data.trajectory import Array, Trajectory
 from metastruct.evaluation.figures.along import Along
 

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import numpy as np
 
 from metastruct.data.family import Family
-from metastruct.data.noise_estimate import noise_level
+from metastruct.data.noise_level import noise_level
 from metastruct.data.tables.trajectories import of_pieces
 from metastruct.data.trajectory import PARTS
 from metastruct.data.units import spread_of

@@ -7,8 +7,9 @@ of the signal that falls with the order, as (h omega / 2)^q of an oscillation th
 
 So each order bounds the variance from above, and the lowest that does not exceed another is taken, for it is the most
 certain (Hall, Kay and Titterington 1990, for one order). The relative error of the standard deviation is sqrt(v_q /
-2n), v_q = binom(4q, 2q) / binom(2q, q)^2, for n differences. What is sampled so rarely that it looks like noise counts
-as noise.
+2n), v_q = binom(4q, 2q) / binom(2q, q)^2, for n differences. Those beyond three standard deviations are outliers and
+left out, beginning with that of the median (Huber 1981): 2 % of outliers of any size move the level by a twentieth, and
+a mean of all squares by factors of ten. What is sampled so rarely that it looks like noise counts as noise.
 """
 
 from __future__ import annotations
@@ -17,12 +18,21 @@ from collections.abc import Sequence
 from math import comb
 
 import numpy as np
+from scipy.stats import chi2
 
-from metastruct.data.trajectory import Array, Member
+from metastruct.data.trajectory import Array, Member, Trajectory
 
 ORDERS = (2, 3, 4, 6, 8, 10, 12)
 FEWEST = 8.0  # differences, as many as independent ones, from which a variance is worth something
 CERTAIN = 2.0  # standard errors by which a higher order must be lower to be taken
+NORMAL = 0.6745  # median of |x| of a standard normal x
+TRIM, ROUNDS = 3.0, 5  # standard deviations from which a difference is an outlier, and how often they are renewed
+KEPT = chi2.cdf(TRIM**2, 3) / chi2.cdf(TRIM**2, 1)  # mean square of what is left of a standard normal x
+
+
+def noise_level(trajectories: Sequence[Trajectory]) -> Array:
+    """Standard deviation of the errors of each component `[state]`; NaN where there are too few samples to tell."""
+    return _chosen(_differences(trajectories, "states"), trajectories[0].states.shape[1], np.nan)
 
 
 def noise_levels(members: Sequence[Member], part: str = "states") -> Array:
@@ -35,21 +45,24 @@ def noise_levels(members: Sequence[Member], part: str = "states") -> Array:
     """
     given_as = {"states": "noise"}.get(part, "derivative_noise")
     size = members[0].trajectories[0].states.shape[1]
-    sums, counts = np.zeros((2, len(members), len(ORDERS), size))
-    for number, member in enumerate(members):
-        for one in member.trajectories:
-            for place, order in enumerate(ORDERS):
-                if len(one) > order and getattr(one, given_as) is None:
-                    squares = differences(one.times, getattr(one, part), order) ** 2
-                    sums[number, place] += squares.sum(0)
-                    counts[number, place] += len(squares) / excess(order)
-    pooled = _chosen(sums.sum(0), counts.sum(0))
-    levels = np.stack([_chosen(*pair, pooled) for pair in zip(sums, counts, strict=True)])
+    each = [
+        _differences([one for one in member.trajectories if getattr(one, given_as) is None], part) for member in members
+    ]
+    pooled = _chosen([[part for one in each for part in one[k]] for k in range(len(ORDERS))], size, 0.0)
+    levels = np.stack([_chosen(one, size, pooled) for one in each])
     for number, member in enumerate(members):
         explicit = [level for one in member.trajectories if (level := getattr(one, given_as)) is not None]
         if explicit:
             levels[number] = np.sqrt(np.mean(np.square(explicit), axis=0))
     return levels
+
+
+def _differences(trajectories: Sequence[Trajectory], part: str) -> list[list[Array]]:
+    """Of each order, those of each trajectory that is long enough, `[instants - order, state]`."""
+    return [
+        [differences(one.times, getattr(one, part), order) for one in trajectories if len(one) > order]
+        for order in ORDERS
+    ]
 
 
 def differences(times: Array, states: Array, order: int) -> Array:
@@ -70,17 +83,29 @@ def excess(order: int) -> float:
     return comb(4 * order, 2 * order) / comb(2 * order, order) ** 2
 
 
-def _chosen(sums: Array, counts: Array, otherwise: Array | None = None) -> Array:
-    """Root of the mean square of the lowest order that none of the others contradicts, from `[orders, state]`.
+def _chosen(differences_by_order: Sequence[Sequence[Array]], size: int, otherwise: Array | float) -> Array:
+    """Root of the mean square `[state]` of the lowest order that none of the others contradicts.
 
     Args:
-        counts: of independent differences.
         otherwise: where they are too few.
     """
-    actual = counts * np.array([excess(order) for order in ORDERS])[:, None]
-    enough = counts >= FEWEST
-    means = np.where(enough, sums / np.maximum(actual, 1), np.inf)
-    bound = (means * (1 + CERTAIN * np.sqrt(2 / np.maximum(counts, FEWEST)))).min(0)
-    level = np.sqrt(np.take_along_axis(means, (means <= bound).argmax(0)[None], 0)[0])
-    fallback = np.zeros(len(level)) if otherwise is None else otherwise
-    return np.where(np.isfinite(level), level, fallback)
+    means, bounds = np.full((2, len(ORDERS), size), np.inf)
+    for place, (order, parts) in enumerate(zip(ORDERS, differences_by_order, strict=True)):
+        count = sum(map(len, parts)) / excess(order)
+        if count >= FEWEST:
+            means[place] = _mean_square(np.concatenate(parts))
+            bounds[place] = means[place] * (1 + CERTAIN * np.sqrt(2 / count))
+    lowest = (means <= bounds.min(0)).argmax(0)
+    level = np.sqrt(np.take_along_axis(means, lowest[None], 0)[0])
+    return np.where(np.isfinite(level), level, otherwise)
+
+
+def _mean_square(values: Array) -> Array:
+    """Of each column `[state]` without its outliers, as it would be of all if they were normal."""
+    squares = values**2
+    level: Array = np.median(squares, axis=0) / NORMAL**2
+    level = np.where(level > 0, level, squares.mean(0))  # most are alike to the last digit
+    for _ in range(ROUNDS):
+        inside = squares <= TRIM**2 * level
+        level = (squares * inside).sum(0) / np.maximum(inside.sum(0), 1) / KEPT
+    return level

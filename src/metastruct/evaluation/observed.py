@@ -12,7 +12,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from metastruct.data.noise_estimate import noise_level
+from metastruct.data.noise_level import noise_level
 from metastruct.dynamics.folded import folded
 from metastruct.evaluation.fitted import Array
 from metastruct.evaluation.forecast import spread

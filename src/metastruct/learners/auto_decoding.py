@@ -19,7 +19,7 @@ from torch import Tensor, nn
 from torch.optim import Optimizer
 
 from metastruct.data.batches import Batches
-from metastruct.learners.calibration import calibrated
+from metastruct.learners.calibration import calibrated, parted
 from metastruct.learners.learner import Learner, own_gradients
 from metastruct.optimizers.residuals import Residuals
 from metastruct.recording.recorded import Recorded
@@ -50,9 +50,12 @@ class AutoDecoding(Learner):
         point_batch: int,
         **frame: Any,
     ):
-        super().__init__(**frame)
         objective, recordings = frame["objective"], frame["recordings"]
-        self.noisy = (objective, recordings) if objective.noisy(recordings) else None
+        noisy = objective.noisy(recordings)
+        if noisy:
+            frame["recordings"], judges = parted(recordings)
+        super().__init__(**frame)
+        self.noisy = (objective, frame["recordings"], judges) if noisy else None
         self.joint, self.reset = schedule == "joint", codes == "reset"
         self.inner_steps = inner_steps
         self.task_batch = min(task_batch, self.tasks)
@@ -82,7 +85,7 @@ class AutoDecoding(Learner):
         self.optimizer.anneal(self.rules, step, self.steps)
         batch = self.batches[step]
         tasks, points = batch.tasks.to(self.device), batch.points.to(self.device)
-        if self.optimizer.by_residuals(step, self.steps):
+        if self.noisy is None and self.optimizer.by_residuals(step, self.steps):  # else it would solve for the noise
             return self.optimizer.solve(self.rules, self._residuals(tasks, points[0]), step, self.steps)
         if self.joint:
             return self._update(tasks, points[0], base=True, code=True)

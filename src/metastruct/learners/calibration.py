@@ -1,67 +1,99 @@
 """What codes leave of the training members beside the noise of what was observed.
 
-A training on noisy observations ends with codes that follow its last batches, and with residuals that are mostly noise.
-So each training member is adapted to, as a new one would be, from some observations of half of its trajectories, and
-judged by the other half. Whitened residuals u with the share c of noise have E u^2 = c + (1 - c) a, so
+A training on noisy observations ends with codes that follow its last batches, and with residuals that are nearly all
+noise: their mean square says little of a misfit that is a hundredth of it. Where it was trained, a model errs towards
+the noise that it saw there, and seems better than it is. So some trajectories are kept from the training, and each
+training member is adapted to, as a new one would be, and judged there. Errors of observations are independent, and
+misfits of neighbours along a trajectory alike: of whitened residuals u with the share c of noise, g^2 = 1 - c, only
+products of different ones in a block count,
 
-    a = sum (1 - c) (u^2 - c) / sum (1 - c)^2
+    E u_i u_j = g_i g_j a,   a = sum_blocks ((sum g u)^2 - sum (g u)^2) / sum_blocks ((sum g^2)^2 - sum g^4),
 
-is how much larger the misfit is than it was taken to be, over all members and observations.
+which is how much larger the misfit is than it was taken to be. It does not ask how large the noise is.
 """
 
 from __future__ import annotations
 
 import copy
-from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
 import torch
+from torch import Tensor
 
 from metastruct.adaptation.adaptation import Prior
 from metastruct.adaptation.levenberg_marquardt import LevenbergMarquardt
-from metastruct.data.observations import Recordings, support
-from metastruct.data.trajectory import Member
+from metastruct.data.observations import Recordings, support, whole
 from metastruct.dynamics.model import ModulatedModel
 from metastruct.objectives.objective import Objective
 
-SHOTS, JUDGED, STEPS = 200, 1_000, 20
-ROUNDS = 2
+SHOTS, STEPS, ROUNDS = 1_000, 20, 3
+TASKS = 5  # that are looked at together, so that memory has a bound
+JUDGED = 5  # every so many trajectories of a member that has as many are kept from the training
+BLOCK = 20  # neighbours that are taken to err alike
 LEAST = 1e-3  # share of the noise that is misfit at least: less cannot be told from none
+
+
+def parted(recordings: Recordings) -> tuple[Recordings, Recordings]:
+    """What is trained on, and what judges it: all of a member that has too few trajectories for both."""
+    parts = []
+    for judging in (False, True):
+        members = []
+        for member in recordings.members:
+            every = member.trajectories
+            some = tuple(one for k, one in enumerate(every) if (k % JUDGED == JUDGED - 1) is judging)
+            members.append(replace(member, trajectories=some or every))
+        parts.append(Recordings(members, recordings.dtype, recordings.lawful))
+    return parts[0], parts[1]
 
 
 @torch.no_grad()
 def calibrated(
-    result: dict[str, Any], model: ModulatedModel, objective: Objective, recordings: Recordings
+    result: dict[str, Any], model: ModulatedModel, objective: Objective, recordings: Recordings, judges: Recordings
 ) -> dict[str, Any]:
     """The result of a training with codes that were fitted to each member, and the variance that they leave."""
     model = _with_weights(model, result["model"])
     codes, noise = result["codes"].double(), result["noise"].double()
-    fitted, judged = (_halves(recordings.members, half) for half in (0, 1))
     shape = objective.reads, objective.window, objective.least
-    fitted_points = support(fitted, SHOTS, 0, *shape)
-    judged_points = support(judged, JUDGED, 1, *shape)
+    fitted_points, every = support(recordings.members, SHOTS, 0, *shape), whole(judges.members, *shape)
+    blocks = _blocks(judges.lengths, objective.window, every.states.shape[-2]).to(codes.device)
     levels = torch.as_tensor(recordings.derivative_noise).square().mean(0) / model.dynamics.derivative_std.square()
     misfit = (noise - levels).clamp_min(LEAST * noise)
-    freedom = 1 + codes.shape[-1] / (fitted_points.states.shape[-2] * len(noise))
+    learned = objective.learned(result["objective"], misfit)
+    prior = Prior.of(codes, learned.likelihood(misfit))
+    codes = LevenbergMarquardt(STEPS).fit(model, learned, fitted_points, codes, prior).codes
     for _ in range(ROUNDS):
-        learned = objective.learned(result["objective"], misfit)
-        prior = Prior.of(codes, learned.likelihood(misfit))
-        codes = LevenbergMarquardt(STEPS).fit(model, learned, fitted_points, codes, prior).codes
-        renewed = learned.renewed(model, judged_points, codes)
-        for _ in range(2):  # the states of points that were not fitted
-            renewed = learned.renewed(model, renewed, codes)
-        values = learned.residual(model, renewed, codes)
-        squares = (values * prior.weight(values)).square() / freedom
-        share = 1 - learned.noise_share(renewed, values)
-        scale = (share * (squares - 1 + share)).sum() / share.square().sum()
-        misfit = (misfit * scale).clamp_min(LEAST * noise)
+        learned, pairs = objective.learned(result["objective"], misfit), torch.zeros(2, len(misfit), dtype=misfit.dtype)
+        for tasks in torch.arange(len(codes)).split(TASKS):
+            renewed = every.of(tasks)
+            for _ in range(3):  # the states of points that were not fitted
+                renewed = learned.renewed(model, renewed, codes[tasks])
+            values = learned.residual(model, renewed, codes[tasks])
+            gain = (1 - learned.noise_share(renewed, values)) * (values != 0)  # what is masked is zero
+            u = values * learned.likelihood(misfit).rsqrt().repeat(values.shape[-1] // len(misfit))
+            pairs += torch.stack([_pairs(gain.sqrt() * u, blocks[tasks]), _pairs(gain, blocks[tasks])])
+        misfit = (misfit * pairs[0] / pairs[1]).clamp_min(LEAST * noise)
     return result | {"codes": codes.to(result["codes"]), "noise": misfit.to(result["noise"])}
 
 
-def _halves(members: Sequence[Member], half: int) -> list[Member]:
-    """Every other trajectory of each member, or what it has."""
-    return [replace(one, trajectories=one.trajectories[half::2] or one.trajectories) for one in members]
+def _blocks(lengths: list[list[int]], window: int, points: int) -> Tensor:
+    """The number of the block that each point of each member is in `[tasks, points]`, none in two trajectories."""
+    numbers = torch.zeros(len(lengths), points, dtype=torch.int64)
+    for task, each in enumerate(lengths):
+        first = row = 0
+        for samples in each:
+            places = torch.arange(samples) // max(BLOCK, window)
+            numbers[task, row : row + samples] = first + places
+            first, row = first + int(places[-1]) + 1, row + samples
+    return numbers
+
+
+def _pairs(values: Tensor, blocks: Tensor) -> Tensor:
+    """Sums `[components]` of the products of different ones in a block, of residuals `[tasks, residuals]`."""
+    values = values.unflatten(-1, (blocks.shape[-1], -1))
+    index = blocks[..., None].expand(values.shape)
+    sums = values.new_zeros(len(values), int(blocks.max()) + 1, values.shape[-1]).scatter_add(1, index, values)
+    return sums.square().sum((0, 1)) - values.square().sum((0, 1))
 
 
 def _with_weights(model: ModulatedModel, weights: dict[str, Any]) -> ModulatedModel:

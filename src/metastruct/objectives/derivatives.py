@@ -127,9 +127,10 @@ class Derivatives(Objective):
         root = misfit.sqrt()
         of_noise, axes = torch.linalg.eigh((covariance - torch.diag_embed(misfit)) / root / root[:, None])
         of_noise = of_noise.clamp_min(0.0)
-        whitening = ((of_noise + 1).rsqrt()[..., None, :] * axes).mT / root
+        # Symmetric: in the components of the state, so that neighbours along a trajectory can be compared.
+        whitening = ((of_noise + 1).rsqrt()[..., None, :] * axes) @ axes.mT / root
         whitening = self.misfit.clamp_min(LEAST).sqrt()[:, None] * whitening
-        share = of_noise / (of_noise + 1)
+        share = (axes.square() @ (of_noise / (of_noise + 1))[..., None])[..., 0]
         operator = torch.cat([whitening, whitening @ offset[..., None], share[..., None]], -1)
         return replace(observations, smooth=states, operator=operator.flatten(-2))
 
