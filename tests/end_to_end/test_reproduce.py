@@ -39,7 +39,8 @@ def reproduce(tiny_words, tmp_path, monkeypatch):
         )  # which a sweep says by itself
         blocks = [{"seeds": [*seeds], "cross": [[small], [*settings]]}]
         OmegaConf.save({"title": "a table", "order": 1, "blocks": blocks}, folder / "own.yaml")
-        monkeypatch.setattr(tables, "CONF", tmp_path / "conf")
+        monkeypatch.setattr(tables, "options", lambda _: ["own"])
+        monkeypatch.setattr(tables, "yaml_of", lambda group, name: tmp_path / "conf" / group / f"{name}.yaml")
         return main(["slots=2", *words])
 
     return run

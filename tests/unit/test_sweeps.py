@@ -40,7 +40,8 @@ def own_table(tmp_path, monkeypatch):
         folder.mkdir(parents=True, exist_ok=True)
         content = {"title": "a table", "order": 1, "blocks": [*blocks], **settings}
         OmegaConf.save(content, folder / "own.yaml")
-        monkeypatch.setattr(module, "CONF", tmp_path / "conf")
+        monkeypatch.setattr(module, "options", lambda _: ["own"])
+        monkeypatch.setattr(module, "yaml_of", lambda group, name: tmp_path / "conf" / group / f"{name}.yaml")
 
     return made
 
