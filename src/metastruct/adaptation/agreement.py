@@ -44,7 +44,7 @@ ALARM = 0.01  # p-value of the residual below which a member is none of the fami
 REMOTE = 0.02  # p-value of the code below which it is far from those of training
 ROUNDS = 20
 HULL = 1e-3  # distance up to which a code is between those of training
-SEEN = 200  # training codes, at most, of which it is asked how far they are from the others
+JUDGED = 200  # training codes, at most, of which it is asked how far they are from the others
 STRICT = 1e3  # how much the sum of the weights of a hull counts
 
 STRANGE = (
@@ -192,17 +192,17 @@ def _code_p_value(distances: np.ndarray, training: Prior) -> np.ndarray:
     """P(d) `[tasks]`; one where there are too few training codes to tell."""
     if len(training.codes) <= training.codes.shape[-1] + 1:
         return np.ones(len(distances))
-    others = training.outlying
-    out = others[others > HULL]
+    usual = training.outlying
+    out = usual[usual > HULL]
     if not len(out):
         return np.ones(len(distances))
-    return np.where(distances > HULL, len(out) / len(others) * np.exp(-distances / out.mean()), 1.0)
+    return np.where(distances > HULL, len(out) / len(usual) * np.exp(-distances / out.mean()), 1.0)
 
 
 def left_out(prior: Prior) -> np.ndarray:
-    """Distance of training codes from the hull of the others, of the first `SEEN` of them, `[tasks]`."""
+    """Distance of training codes from the hull of the others, of the first `JUDGED` of them, `[tasks]`."""
     codes, number = prior.codes, torch.arange(len(prior.codes))
-    each = (replace(prior, codes=codes[number != k]) for k in range(min(len(codes), SEEN)))
+    each = (replace(prior, codes=codes[number != k]) for k in range(min(len(codes), JUDGED)))
     return np.concatenate([hull(codes[k : k + 1], rest) for k, rest in enumerate(each)])
 
 

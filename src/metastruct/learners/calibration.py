@@ -41,8 +41,8 @@ def parted(recordings: Recordings) -> tuple[Recordings, Recordings]:
         members = []
         for member in recordings.members:
             every = member.trajectories
-            some = tuple(one for k, one in enumerate(every) if (k % JUDGED == JUDGED - 1) is judging)
-            members.append(replace(member, trajectories=some or every))
+            chosen = tuple(one for k, one in enumerate(every) if (k % JUDGED == JUDGED - 1) is judging)
+            members.append(replace(member, trajectories=chosen or every))
         parts.append(Recordings(members, recordings.dtype, recordings.lawful))
     return parts[0], parts[1]
 
