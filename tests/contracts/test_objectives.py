@@ -9,7 +9,10 @@ import pytest
 import torch
 from torch import Tensor
 
-from metastruct.adaptation.jacobian import with_jacobian
+from metastruct.adaptation.adaptation import Prior
+from metastruct.adaptation.gaussian import decrement, quadratic
+from metastruct.adaptation.jacobian import Residual, with_jacobian
+from metastruct.adaptation.levenberg_marquardt import LevenbergMarquardt
 from metastruct.data.observations import ESTIMATED, PARTS, Observations, Recordings, support
 from metastruct.data.trajectory import Member, Trajectory
 from metastruct.dynamics.model import ModulatedModel
@@ -224,3 +227,20 @@ def test_without_codes_it_is_that_of_the_base(objective, small, random_model, ob
     base, changed = (objective.residual(model, observations, z) for z in (None, zero))
     torch.testing.assert_close(base, changed)
     assert not torch.allclose(base, objective.residual(model, observations, zero + 0.1))
+
+
+def test_an_adaptation_ends_at_the_code_that_made_the_data_and_at_a_minimum(objective, model, members, codes):
+    generator = torch.Generator().manual_seed(4)
+    several = torch.cat([codes, torch.randn(20, model.code_dim, dtype=torch.float64, generator=generator)])
+    noise = torch.full((objective.components(2),), 1e-6, dtype=torch.float64)
+    objective = objective.learned(objective.numbers, noise)
+    prior, observations = Prior.of(several, objective.likelihood(noise)), drawn(objective, members, 10**6)
+    fit = LevenbergMarquardt(20).fit(model, objective, observations, prior.mean.expand(TASKS, -1), prior)
+    assert fit.converged.all()
+    off = fit.codes - codes
+    assert ((off[:, None] @ torch.linalg.inv(fit.covariance) @ off[..., None]).sqrt() < 2).all()
+    exact = Residual(model, objective, objective.renewed(model, observations, fit.codes))
+    _, distance = decrement(quadratic(exact, fit.codes, prior), prior)
+    assert (distance < 0.2).all()
+    _, away = decrement(quadratic(exact, fit.codes + 0.1, prior), prior)
+    assert (away > 1).all()

@@ -161,6 +161,27 @@ def test_a_base_that_was_trained_on_noise_errs_normally(model, prior):
     assert (noisy.agreement.core > exact.agreement.core).all()
 
 
+def test_members_that_drown_in_noise_are_told(model, prior):
+    observations, _ = members(model, 1.0)
+    for share, told in ((0.2, False), (0.6, True)):
+        loud = share * model.dynamics.state_std.expand_as(observations.states)
+        states = observations.states + loud * draws(*observations.states.shape, seed=9)
+        fit = fitted(model, replace(observations, states=states, noise=loud), prior)
+        assert (fit.agreement.strange.double().mean() > 0.95) == told
+
+
+def test_an_error_that_all_members_share_is_not_scaled_by_what_one_of_them_leaves(model, prior):
+    observations, _ = members(model, 0.0)
+    with torch.no_grad():
+        misfit = 3 * MISFIT.sqrt() * model.dynamics.derivative_std * draws(*observations.states.shape, seed=5)
+    observations = replace(observations, derivatives=observations.derivatives + misfit)
+    alike = Prior.of(prior.codes, MISFIT, MISFIT, 99 * MISFIT)
+    torch.testing.assert_close(alike.misfit, MISFIT)
+    alone, shared = (fitted(model, observations, each).agreement.scale for each in (prior, alike))
+    assert alone.median() > 3
+    torch.testing.assert_close(shared, 0.99 + 0.01 * alone)
+
+
 @pytest.mark.parametrize("robust", ["huber", "student"])
 def test_outliers_lose_their_weight(model, prior, robust):
     observations, codes = members(model, 0.0)

@@ -7,7 +7,7 @@ import pytest
 import torch
 from scipy.integrate import solve_ivp
 
-from metastruct.data.observations import Recordings, whole
+from metastruct.data.observations import Observations, Recordings, whole
 from metastruct.data.trajectory import Member, Trajectory
 from metastruct.objectives.test_functions import weights
 from metastruct.objectives.weak import Weak
@@ -123,3 +123,66 @@ def test_a_trajectory_shorter_than_a_test_function_is_told():
     short = Trajectory(short.times[:8], short.states[:8], noise=SIGMA)
     with pytest.raises(ValueError, match=r"at least the .* samples of a window, got 8"):
         whole([Member((short,))], objective.reads, objective.window, objective.least)
+
+
+def test_df_by_differences_is_that_of_the_law():
+    x = torch.tensor([[[0.3, -0.2], [1.1, 0.4], [-0.8, 0.0]]], dtype=torch.float64)
+    objective = Weak(1, 6, 1e-6)
+    (df,) = objective._slopes(Law(), Observations(x), None).flatten(0, 1)
+    force = -4 * torch.cos(2 * x[0, :, 0])
+    torch.testing.assert_close(df[:, 0], torch.tensor([0.0, 1.0]).double().expand(3, -1), rtol=0, atol=1e-9)
+    torch.testing.assert_close(df[:, 1, 0], force, rtol=1e-8, atol=1e-9)
+
+
+def test_windows_that_fit_shorter_trajectories_leave_the_same_residuals():
+    settled = Weak(None, 6, 1e-6).settled(Recordings(members(SIGMA, tasks=1), torch.float64))
+    seen = members(SIGMA, tasks=2, count=61, span=3.0)
+    values = []
+    for objective in (settled, settled.fitting(61)):
+        observations = whole(seen, objective.reads, objective.window, objective.least)
+        residuals = objective.residual(Law(), objective.renewed(Law(), observations, None), None)
+        values.append(residuals[residuals != 0])
+    assert settled.fitting(61).window < settled.window
+    torch.testing.assert_close(*values, rtol=1e-8, atol=1e-8)
+    assert settled.fitting(10**6) is settled
+
+
+def test_a_glimpse_is_of_single_test_functions_within_the_trajectories():
+    objective = Weak(None, 6, 1e-6).settled(Recordings(members(SIGMA, tasks=1), torch.float64))
+    short = members(SIGMA, tasks=1, count=101)[0].part(slice(1))
+    seen = [members(SIGMA, tasks=1)[0], short]
+    observations = whole(seen, objective.reads, objective.window, objective.least)
+    single, few, share = objective.glimpse(observations, 8)
+    assert (single.tests, single.window) == (1, objective.support)
+    assert few.states.shape[1] % single.window == 0
+    times = few.times.unflatten(1, (-1, single.window))[..., 0]
+    assert (times[few.mask.unflatten(1, (-1, single.window)).all(-1)].diff(dim=-1) > 0).any()
+    assert share[0] < share[1] < 1
+    last = times[1][few.mask[1].unflatten(0, (-1, single.window)).all(-1)].max()
+    assert last <= short.trajectories[0].times[-1]
+    squares = single.residual(Law(), single.renewed(Law(), few, None), None).square()
+    assert 0.2 < squares[squares != 0].mean() < 3
+
+
+def test_the_share_of_noise_is_all_where_the_misfit_is_none_and_nothing_without_noise():
+    shares = []
+    for noise, misfit in ((SIGMA, 1e-6), (SIGMA, 0.1), (0 * SIGMA, 0.1)):
+        objective = Weak(None, 6, misfit).settled(Recordings(members(SIGMA), torch.float64))
+        observations = whole(members(noise), objective.reads, objective.window, objective.least)
+        renewed = objective.renewed(Law(), observations, None)
+        residuals = objective.residual(Law(), renewed, None)
+        shares.append(objective.noise_share(renewed, residuals)[residuals != 0])
+    assert shares[0].min() > 0.9
+    assert 0.01 < shares[1].mean() < 0.99
+    assert shares[2].abs().max() == 0
+
+
+def test_what_a_training_learns_from_noise_falls_with_the_observations_and_is_none_without():
+    def error(noise, tasks):
+        objective = Weak(10, 6, 1e-6).settled(Recordings(members(noise, tasks=tasks), torch.float64))
+        return objective.learned(objective.numbers, None).field_error(2)
+
+    one, loud, many = error(SIGMA, 4), error(2 * SIGMA, 4), error(SIGMA, 8)
+    torch.testing.assert_close(loud / one, torch.full((2,), 4.0).double(), rtol=0.2, atol=0)
+    torch.testing.assert_close(one / many, torch.full((2,), 2.0).double(), rtol=0.2, atol=0)
+    assert error(0 * SIGMA, 4) is None
