@@ -9,7 +9,7 @@ from metastruct.data.observations import Recordings
 from metastruct.data.trajectory import Member, Trajectory
 from metastruct.learners.calibration import BLOCK, JUDGED, _blocks, _pairs, parted
 
-TASKS, LENGTHS, SIZE = 40, [90, 57, 103], 2
+TASKS, LENGTHS, SIZE = 400, [90, 57, 103], 2
 
 
 @pytest.mark.parametrize("told", [1.0, 0.5, 2.0])

@@ -27,10 +27,10 @@ from metastruct.data.observations import Recordings, support, whole
 from metastruct.dynamics.model import ModulatedModel
 from metastruct.objectives.objective import Objective
 
-SHOTS, STEPS, ROUNDS = 1_000, 20, 3
+SHOTS, STEPS, ROUNDS = 500, 20, 2
 TASKS = 5  # that are looked at together, so that memory has a bound
 JUDGED = 5  # every so many trajectories of a member that has as many are kept from the training
-BLOCK = 20  # neighbours that are taken to err alike
+BLOCK = 5  # neighbours that are taken to err alike; of twenty they share half of their misfit, at 20 samples a second
 LEAST = 1e-3  # share of the noise that is misfit at least: less cannot be told from none
 
 
