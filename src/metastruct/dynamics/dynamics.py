@@ -74,13 +74,6 @@ class Scales:
         return cls(centre, std(states), std(derivatives), drift, linear, *driving)
 
 
-def driving_scale(scales: Scales) -> Tensor:
-    """The root mean square of inputs `[input]`: where zero means none, they have a size and no centre."""
-    assert scales.input_mean is not None
-    assert scales.input_std is not None
-    return (scales.input_mean.square() + scales.input_std.square()).sqrt()
-
-
 class Dynamics(nn.Module, ABC):
     """dx/dt = f(x) built from nets whose sites a modulation may change.
 

@@ -24,12 +24,11 @@ from torch import Tensor
 
 from metastruct.data.units import Units
 from metastruct.dynamics.chart import Chart
-from metastruct.dynamics.dynamics import Dynamics, MakeNet, Scales, driving_scale
+from metastruct.dynamics.dynamics import MakeNet, Scales
+from metastruct.dynamics.ports import Ports
 from metastruct.dynamics.triangular import Triangular, solved, times
-from metastruct.nets.net import Linearised, Net
-from metastruct.nets.site import Site, Updates, under
-
-CONSTANT = {"mass": "constant", "friction": "viscous", "drive": "constant"}  # the form that no position changes
+from metastruct.nets.net import Linearised
+from metastruct.nets.site import Updates, under
 
 
 class Place(NamedTuple):
@@ -40,7 +39,7 @@ class Place(NamedTuple):
     features: Tensor
 
 
-class Mechanical(Dynamics):
+class Mechanical(Ports):
     """f(q, v) = (v, M^-1 (B u - grad V - C v - D v)), for what has positions and is seen with its velocities.
 
     The nets see y = (q - mean)/s and w = T v/s with s the spread of each position, one for an angle, and one time T:
@@ -58,7 +57,8 @@ class Mechanical(Dynamics):
         ValueError: the state has no even size, or a word is not one of these.
     """
 
-    takes_inputs = True
+    scalar = "potential"
+    constant = {"mass": "constant", "friction": "viscous", "drive": "constant"}
     spread: Tensor  # s [coordinate]
     clock: Tensor  # T
     strength: Tensor  # of all forces, that of the data where masses are about one
@@ -77,23 +77,15 @@ class Mechanical(Dynamics):
         size = len(scales.state_mean)
         if size % 2:
             raise ValueError(f"mechanical dynamics needs a state (q, v) of even size, got {size}")
-        if strange := set(shared) - {"potential", *CONSTANT}:
-            raise ValueError(
-                f"dynamics.shared must hold some of potential, {', '.join(CONSTANT)}, got {sorted(strange)}"
-            )
-        self.forms = {"mass": mass, "friction": friction, "drive": drive}
-        self.coordinates, self.shared = size // 2, tuple(shared)
-        self.inputs = 0 if scales.input_mean is None else len(scales.input_mean)
+        self.coordinates = self.rows = size // 2
         chart = Chart(self.coordinates, angles)
-        self.features = chart.features
         factors = {
             "mass": Triangular(self.coordinates, diagonal=mass == "diagonal", definite=True),
             "friction": Triangular(self.coordinates),
         }
-        self.entries = {"drive": self.coordinates * self.inputs} | {part: k.entries for part, k in factors.items()}
-        super().__init__(net, scales)
+        self.features, self.entries = chart.features, {part: factor.entries for part, factor in factors.items()}
+        super().__init__(net, scales, {"mass": mass, "friction": friction, "drive": drive}, shared)
         self.chart, self.factors = chart, torch.nn.ModuleDict(factors)
-        self.conserves = friction == "none" and not self.inputs
         position, velocity = scales.state_std.chunk(2)
         turns = torch.tensor([i in angles for i in range(self.coordinates)], device=position.device)
         spread = torch.where(turns, torch.ones_like(position), position)
@@ -102,8 +94,6 @@ class Mechanical(Dynamics):
         self.register_buffer("clock", clock)
         acceleration = scales.derivative_std.chunk(2)[1] * clock.square() / spread
         self.register_buffer("strength", acceleration.log().mean().exp())
-        if self.inputs:
-            self.register_buffer("input_scale", driving_scale(scales))
 
     @classmethod
     def commensurate(cls, units: Units, **settings: Any) -> Units:
@@ -111,26 +101,8 @@ class Mechanical(Dynamics):
         (centre, _), (spread, _) = np.split(units.centre, 2), np.split(units.spread, 2)
         spread = spread.copy()
         spread[list(settings.get("angles", ()))] = 1.0
-        return replace(
-            units,
-            centre=np.concatenate([centre, 0 * centre]),
-            spread=np.concatenate([spread, spread / units.time]),
-            input_centre=None if units.input_centre is None else 0 * units.input_centre,
-        )
-
-    def make_nets(self, net: MakeNet, state_dim: int) -> dict[str, Net]:
-        nets = {"potential": net(self.features, 1, True)}
-        for part, form in self.forms.items():
-            if form != "none" and self.entries[part]:
-                nets[part] = net(1 if form == CONSTANT[part] else self.features, self.entries[part], False)
-        return nets
-
-    @property
-    def sites(self) -> list[Site]:
-        return [
-            replace(site, tag=part) if (part := site.name.partition(".")[0]) in self.shared else site
-            for site in super().sites
-        ]
+        centre, spread = np.concatenate([centre, 0 * centre]), np.concatenate([spread, spread / units.time])
+        return replace(super().commensurate(units), centre=centre, spread=spread)
 
     def vector_field(self, x: Tensor, updates: Updates, inputs: Tensor | None = None) -> Tensor:
         place = self._place(x)
@@ -139,8 +111,8 @@ class Mechanical(Dynamics):
             resistance = self._factor("friction", place, updates)
             force = force - self.strength * times(resistance, times(resistance.mT, place.w))
         if self.inputs:
-            force = force + self.strength * self._driven(place, updates, inputs)
-        mass = self._of("mass", place, updates)
+            force = force + self.strength * self.driven(place.features, updates, inputs)
+        mass = self.numbers("mass", place.features, updates)
         triangular = self._triangular("mass")
         if self.forms["mass"] != "constant":
             force = force - self._coriolis(place, mass, triangular)
@@ -150,7 +122,7 @@ class Mechanical(Dynamics):
     def energy(self, x: Tensor, updates: Updates) -> Tensor:
         place = self._place(x)
         kinetic = times(self._factor("mass", place, updates).mT, place.w).square().sum(-1) / 2
-        potential = self._net("potential")(place.features, under(updates, "potential"))
+        potential = self.net_of("potential")(place.features, under(updates, "potential"))
         return kinetic + self.strength * potential.squeeze(-1)
 
     def powers(self, x: Tensor, updates: Updates, inputs: Tensor | None = None) -> tuple[Tensor, Tensor]:
@@ -159,7 +131,7 @@ class Mechanical(Dynamics):
         if "friction" in self.nets:
             dissipated = scale * times(self._factor("friction", place, updates).mT, place.w).square().sum(-1)
         if self.inputs:
-            supplied = scale * (place.w * self._driven(place, updates, inputs)).sum(-1)
+            supplied = scale * (place.w * self.driven(place.features, updates, inputs)).sum(-1)
         return dissipated, supplied
 
     def mass(self, x: Tensor, updates: Updates) -> Tensor:
@@ -174,25 +146,11 @@ class Mechanical(Dynamics):
 
     def _slope(self, place: Place, updates: Updates) -> Tensor:
         """grad V over its strength."""
-        slope = self._net("potential").gradient(place.features, under(updates, "potential"))
+        slope = self.net_of("potential").gradient(place.features, under(updates, "potential"))
         return self.chart.back(place.y, slope)
 
-    def _of(self, part: str, place: Place, updates: Updates) -> Linearised:
-        """The numbers of a part: at one point for all where it is constant."""
-        features = place.features
-        if self.forms[part] == CONSTANT[part]:
-            features = features.new_ones(*features.shape[:-2], 1, 1)
-        return self._net(part).linearised(features, under(updates, part))
-
     def _factor(self, part: str, place: Place, updates: Updates) -> Tensor:
-        return self._triangular(part)(self._of(part, place, updates).value)
-
-    def _driven(self, place: Place, updates: Updates, inputs: Tensor | None) -> Tensor:
-        """B u over the strength of forces."""
-        if inputs is None:
-            raise ValueError(f"this model is driven by {self.inputs} inputs, got none; give them beside the states")
-        matrix = self._of("drive", place, updates).value.unflatten(-1, (self.coordinates, self.inputs))
-        return times(matrix, inputs / self.input_scale)
+        return self._triangular(part)(self.numbers(part, place.features, updates).value)
 
     def _coriolis(self, place: Place, mass: Linearised, triangular: Triangular) -> Tensor:
         """C v: how the momentum turns with the mass along the motion, less the slope of the kinetic energy."""
@@ -201,11 +159,6 @@ class Mechanical(Dynamics):
         u = times(factor.mT, w)
         slope = self.chart.back(place.y, mass.back(triangular.back(mass.value, w, u)))
         return times(turning, u) + times(factor, times(turning.mT, w)) - slope
-
-    def _net(self, part: str) -> Net:
-        net = self.nets[part]
-        assert isinstance(net, Net)
-        return net
 
     def _triangular(self, part: str) -> Triangular:
         triangular = self.factors[part]
