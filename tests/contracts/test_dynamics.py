@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pytest
 import torch
 
-from metastruct.config.facts import facts_of
+from metastruct.config.needs import Piece
 from metastruct.config.pieces import class_of, factory, target_of
 from metastruct.config.schema import groups
 from metastruct.data.observations import Observations
+from metastruct.data.units import Units
 from metastruct.dynamics.dynamics import Dynamics, Scales
 from metastruct.dynamics.model import ModulatedModel
 from metastruct.objectives.derivatives import Derivatives
-from metastruct.running.assembly import build_model
+from metastruct.running.assembly import build_model, commensurate
 
 TASKS, POINTS = 3, 5
 
@@ -44,10 +46,11 @@ def test_every_dynamics_and_every_net_can_be_used(every_arrangement):
 
 @pytest.mark.parametrize("name", groups()["dynamics"])
 def test_a_yaml_provides_what_its_class_has(name):
-    provided, kind = facts_of("dynamics", name).provides, class_of(target_of("dynamics", name))
+    piece, kind = Piece.as_described("dynamics", name), class_of(target_of("dynamics", name))
     there = {"energy": kind.conserves, "entropy": kind.dissipates, "inputs": kind.takes_inputs}
-    there |= {word: getattr(kind, word) is not getattr(Dynamics, word) for word in ("degeneracies", "energy_slopes")}
-    assert {word: provided.get(word, False) for word in there} == there
+    methods = {"degeneracies": "degeneracies", "energy_slopes": "energy_slopes", "balance": "powers"}
+    there |= {word: getattr(kind, method) is not getattr(Dynamics, method) for word, method in methods.items()}
+    assert {word: piece.provided(word) for word in there} == there
 
 
 def test_vector_field_has_the_shape_of_the_states(model, data):
@@ -73,9 +76,9 @@ def test_vector_field_at_a_point_does_not_depend_on_the_other_points(model, data
     )
 
 
-def test_dynamics_that_conserve_have_an_energy_and_the_others_say_that_they_have_none(model, data):
+def test_dynamics_that_conserve_or_balance_have_an_energy_and_the_others_say_that_they_have_none(model, data):
     x, codes = data
-    if model.dynamics.conserves:
+    if model.dynamics.conserves or balances(model):
         assert model.energy(x, codes).shape == (TASKS, POINTS)
     else:
         with pytest.raises(TypeError, match="use dynamics="):
@@ -89,6 +92,26 @@ def test_dynamics_that_dissipate_have_an_entropy_and_the_others_say_that_they_ha
     else:
         with pytest.raises(TypeError, match="has no entropy; use dynamics="):
             model.entropy(x, codes)
+
+
+def balances(model: ModulatedModel) -> bool:
+    return type(model.dynamics).powers is not Dynamics.powers
+
+
+def test_energy_changes_by_what_friction_takes_and_the_others_say_that_they_have_no_balance(model, data):
+    x, codes = data
+    updates = model.modulation(codes)
+    if not balances(model):
+        with pytest.raises(TypeError, match="has no balance of power; use dynamics="):
+            model.dynamics.powers(x, updates)
+        return
+    x = x.clone().requires_grad_()
+    (gradient,) = torch.autograd.grad(model.energy(x, codes).sum(), x)
+    parts = gradient * model.vector_field(x, codes)
+    taken, supplied = model.dynamics.powers(x, updates)
+    assert (taken >= 0).all()
+    assert (supplied == 0).all()
+    assert ((parts.sum(-1) + taken).abs() / (parts.abs().sum(-1) + taken)).max() < 1e-12
 
 
 def test_identities_that_hold_by_construction_hold(model, data):
@@ -113,7 +136,8 @@ def test_energy_that_is_conserved_does_not_change_along_the_field(model, data):
 def test_a_change_of_units_of_the_data_changes_the_units_of_the_field(cfg, model, data):
     """Constants of the data enter such that the nets see no units."""
     x, codes = data
-    units = torch.tensor([3.0, 0.2, 7.0, 0.5, 2.0, 0.1], dtype=torch.float64)[: x.shape[-1]]
+    spread = np.array([3.0, 0.2, 7.0, 0.5, 2.0, 0.1])[: x.shape[-1]]
+    units = torch.from_numpy(commensurate(cfg)(Units(0 * spread, spread)).spread)
     own = model.dynamics
     scales = Scales(own.state_mean * units, own.state_std * units, own.derivative_std * units)
     other = build_model(cfg, scales).double()

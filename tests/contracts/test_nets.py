@@ -158,6 +158,17 @@ def test_gradient_and_its_derivatives_are_those_of_nested_autograd(potential, x,
         torch.testing.assert_close(a, b, rtol=1e-9, atol=1e-12)
 
 
+@pytest.mark.parametrize("own", [True, False], ids=["own_formula", "no_formula"])
+def test_a_net_about_a_state_is_the_net_and_its_derivatives(field, x, own):
+    updates = full_updates(field)
+    about = field.linearised(x, updates) if own else Net.linearised(field, x, updates)
+    tangent, cotangent = torch.randn(2, *x.shape, dtype=torch.float64, generator=torch.Generator().manual_seed(3))
+    value, along = torch.func.jvp(lambda x: field(x, updates), (x,), (tangent,))
+    torch.testing.assert_close(about.value, value)
+    torch.testing.assert_close(about.along(tangent), along)
+    torch.testing.assert_close(about.back(cotangent), torch.func.vjp(lambda x: field(x, updates), x)[1](cotangent)[0])
+
+
 def as_function(net: Net, x: torch.Tensor):
     """The gradient as a function of x, of every parameter and of every number of the updates, and its arguments."""
     updates = full_updates(net, tasks=len(x))

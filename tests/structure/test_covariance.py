@@ -6,11 +6,11 @@ import numpy as np
 import pytest
 import torch
 
-from metastruct.config.pieces import class_of
 from metastruct.data.units import Units
 from metastruct.integrators.flow import Flow
 from metastruct.integrators.rk4 import RK4
 from metastruct.integrators.rollout import rollout
+from metastruct.running.assembly import commensurate as nearest
 from metastruct.running.assembly import model_outside
 
 LEAST = {"generic": 3}  # components that a dynamics has at least
@@ -19,9 +19,8 @@ LEAST = {"generic": 3}  # components that a dynamics has at least
 def units_for(cfg, size: int, commensurate: bool = True) -> Units:
     rng = np.random.default_rng(0)
     spread = 10.0 ** rng.uniform(-6, 6, size)
-    if commensurate:
-        spread = class_of(cfg.dynamics["_target_"]).commensurate(spread)
-    return Units(rng.normal(size=size) * spread, spread, 1e-9)
+    units = Units(rng.normal(size=size) * spread, spread, 1e-9)
+    return nearest(cfg)(units) if commensurate else units
 
 
 def difference(cfg, model, units: Units) -> float:
@@ -52,14 +51,18 @@ def test_units_that_are_not_commensurate_change_a_hamiltonian_law(small, random_
 
 
 def test_commensurate_units_have_one_action_and_are_those_asked_for_where_there_is_one_pair(small):
-    kind = class_of(small("dynamics=hamiltonian").dynamics["_target_"])
+    cfg = small("dynamics=hamiltonian")
+
+    def commensurate(spread: np.ndarray) -> np.ndarray:
+        return nearest(cfg)(Units(0 * spread, spread)).spread
+
     spread = np.array([1e-6, 3.0, 1e3, 2.0, 5.0, 1e5])
-    q, p = np.split(kind.commensurate(spread), 2)
+    q, p = np.split(commensurate(spread), 2)
     np.testing.assert_allclose(q * p, (q * p)[0], rtol=1e-12)
     np.testing.assert_allclose(q / p, spread[:3] / spread[3:], rtol=1e-12)
-    np.testing.assert_allclose(kind.commensurate(np.array([1e-6, 1e5])), [1e-6, 1e5], rtol=1e-12)
-    doubled = kind.commensurate(spread * 2.0**20)
-    assert np.array_equal(doubled, kind.commensurate(spread) * 2.0**20), "the same bits"
+    np.testing.assert_allclose(commensurate(np.array([1e-6, 1e5])), [1e-6, 1e5], rtol=1e-12)
+    doubled = commensurate(spread * 2.0**20)
+    assert np.array_equal(doubled, commensurate(spread) * 2.0**20), "the same bits"
 
 
 @pytest.mark.parametrize("time", [1.0, 1e-9, 86_400.0])

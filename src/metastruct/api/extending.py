@@ -13,11 +13,10 @@ import torch
 
 from metastruct.api.model import Model
 from metastruct.config.facts import providing
-from metastruct.config.pieces import class_of
 from metastruct.data.family import Family
 from metastruct.data.observations import Recordings
 from metastruct.data.units import Units
-from metastruct.running.assembly import build_learner
+from metastruct.running.assembly import build_learner, commensurate
 from metastruct.running.trained import Trained
 
 STEPS = 60
@@ -45,7 +44,7 @@ def extend(model: Model, family: Family, steps: int = STEPS) -> Model:
     again = {"warm_start": 0.0} if "warm_start" in config.optimizer else {}  # it is at the end that we go on
     config = replace(config, optimizer={**config.optimizer, **again}, trainer=replace(config.trainer, steps=steps))
     recordings = Recordings(family.members, torch.float32, lawful=False)
-    inside, units = recordings.in_units(class_of(config.dynamics["_target_"]).commensurate)
+    inside, units = recordings.in_units(commensurate(config))
     scales = before.model.dynamics.scales
     learner = build_learner(config, inside, replace(scales.outside(inverse(units)), time=scales.time / units.time))
     learner.float()

@@ -194,7 +194,7 @@ class Recordings:
         places, slopes = (torch.as_tensor(part, dtype=states.dtype) for part in parts)
         return places, slopes
 
-    def in_units(self, commensurate: Callable[[Array], Array]) -> tuple[Recordings, Units]:
+    def in_units(self, commensurate: Callable[[Units], Units]) -> tuple[Recordings, Units]:
         """The same in units of their own, and these; errors as of `slopes`."""
         _, slopes = Recordings(self.members, torch.float64).slopes()
         units = Units.of(self.members, slopes.numpy(), commensurate)

@@ -35,12 +35,12 @@ class Units:
     input_spread: Array | None = None
 
     @classmethod
-    def of(cls, members: Sequence[Member], slopes: Array, commensurate: Callable[[Array], Array]) -> Units:
+    def of(cls, members: Sequence[Member], slopes: Array, commensurate: Callable[[Units], Units]) -> Units:
         """Those of some members.
 
         Args:
             slopes: dx/dt of the data `[rows, state]`, which say how fast they move.
-            commensurate: the spreads nearest to some that change no form of the dynamics.
+            commensurate: the units nearest to some that change no form of the dynamics.
         """
         every = [one for member in members for one in member.trajectories]
         centre, spread = spread_of(np.concatenate([one.states for one in every]))
@@ -54,7 +54,7 @@ class Units:
             else max(one.times[-1] - one.times[0] for one in every)
         )
         driving = [one.inputs for one in every if one.inputs is not None]
-        return cls(centre, commensurate(spread), time or 1.0, *(spread_of(np.concatenate(driving)) if driving else ()))
+        return commensurate(cls(centre, spread, time or 1.0, *(spread_of(np.concatenate(driving)) if driving else ())))
 
     def inside(self, member: Member) -> Member:
         """A member in these units."""

@@ -114,9 +114,13 @@ class Dynamics(nn.Module, ABC):
         return Scales(**{name: getattr(self, name, None) for name in names}, time=self.time_scale)  # type: ignore[arg-type]
 
     @classmethod
-    def commensurate(cls, spread: Array) -> Array:
-        """The units of the components `[state]`, nearest to these, in which the law has the same form."""
-        return spread
+    def commensurate(cls, units: Units, **settings: Any) -> Units:
+        """The units nearest to these in which the law has the same form.
+
+        Args:
+            settings: of the dynamics.
+        """
+        return units
 
     @abstractmethod
     def make_nets(self, net: MakeNet, state_dim: int) -> dict[str, Net]:
@@ -141,6 +145,14 @@ class Dynamics(nn.Module, ABC):
             TypeError: this dynamics has none.
         """
         raise self._lacks("has no entropy", "entropy")
+
+    def powers(self, x: Tensor, updates: Updates, inputs: Tensor | None = None) -> tuple[Tensor, Tensor]:
+        """What friction takes and what inputs give, both `[..., tasks, points]`: dE/dt is the second less the first.
+
+        Raises:
+            TypeError: this dynamics has no such balance.
+        """
+        raise self._lacks("has no balance of power", "balance")
 
     def degeneracies(self, x: Tensor, updates: Updates) -> dict[str, Tensor]:
         """How far identities that hold by construction are from zero, relative, each `[..., tasks, points]`."""

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from typing import Any
+
 import numpy as np
 import torch
 from torch import Tensor
 
 from metastruct.data.trajectory import Array
+from metastruct.data.units import Units
 from metastruct.dynamics.dynamics import Dynamics, MakeNet, Scales
 from metastruct.nets.net import Net
 from metastruct.nets.site import Updates, under
@@ -31,8 +35,12 @@ class Hamiltonian(Dynamics):
         self.register_buffer("to_field", self.energy_scale / self.state_std[:, None] * poisson.to(natural))
 
     @classmethod
-    def commensurate(cls, spread: Array) -> Array:
+    def commensurate(cls, units: Units, **settings: Any) -> Units:
         """Units of q_i and p_i whose product, that of an action, is the same for all i: such a change is canonical."""
+        return replace(units, spread=cls.of_one_action(units.spread))
+
+    @staticmethod
+    def of_one_action(spread: Array) -> Array:
         q, p = np.split(spread, 2) if len(spread) % 2 == 0 else (spread, spread)
         action = (q * p) / (q * p)[0]
         stretch = np.sqrt(np.exp(np.log(action).mean()) / action)

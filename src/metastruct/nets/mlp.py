@@ -14,7 +14,7 @@ import torch
 from torch import Tensor, nn
 
 from metastruct.nets.activation import ACTIVATIONS
-from metastruct.nets.net import Net
+from metastruct.nets.net import Linearised, Net
 from metastruct.nets.product import by_task, plus_offset, to_rows
 from metastruct.nets.site import PLAIN, Site, Updates
 
@@ -80,3 +80,24 @@ class MLP(Net):
         for site, slope in zip(reversed(hidden), reversed(slopes), strict=True):
             g = updates.get(site.name, PLAIN).transpose(slope * g, self.weights[site.name])
         return by_task(g, x.shape[-3])
+
+    def linearised(self, x: Tensor, updates: Updates) -> Linearised:
+        h, slopes, tasks = to_rows(x), list[Tensor](), x.shape[-3]
+        *hidden, output = self.sites
+        for site in hidden:
+            h, slope = self.activation(self._affine(site, h, updates))
+            slopes.append(slope)
+
+        def along(t: Tensor) -> Tensor:
+            t = to_rows(t)
+            for site, slope in zip(hidden, slopes, strict=True):
+                t = slope * updates.get(site.name, PLAIN).linear(t, self.weights[site.name])
+            return by_task(updates.get(output.name, PLAIN).linear(t, self.weights[output.name]), tasks)
+
+        def back(g: Tensor) -> Tensor:
+            g = updates.get(output.name, PLAIN).transpose(to_rows(g), self.weights[output.name])
+            for site, slope in zip(reversed(hidden), reversed(slopes), strict=True):
+                g = updates.get(site.name, PLAIN).transpose(slope * g, self.weights[site.name])
+            return by_task(g, tasks)
+
+        return Linearised(by_task(self._affine(output, h, updates), tasks), along, back)

@@ -4,11 +4,27 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
 
 from metastruct.nets.site import Site, Updates
+
+
+@dataclass(frozen=True)
+class Linearised:
+    """A net about states x `[..., tasks, points, in]`, with J = d net/dx there.
+
+    Args:
+        value: `[..., tasks, points, out]`.
+        along: J t of tangents t, as x.
+        back: J^T g of cotangents g, as the value.
+    """
+
+    value: Tensor
+    along: Callable[[Tensor], Tensor]
+    back: Callable[[Tensor], Tensor]
 
 
 class Net(nn.Module, ABC):
@@ -40,6 +56,15 @@ class Net(nn.Module, ABC):
         """d net / dx of a potential, `[..., tasks, points, in]`; nets with an explicit formula override this."""
         gradient: Tensor = torch.func.grad(lambda x: self(x, updates).sum())(x)
         return gradient
+
+    def linearised(self, x: Tensor, updates: Updates) -> Linearised:
+        """The net about the states x; nets with an explicit formula override this."""
+
+        def function(x: Tensor) -> Tensor:
+            return self(x, updates)
+
+        value, back, *_ = torch.func.vjp(function, x)
+        return Linearised(value, lambda t: torch.func.jvp(function, (x,), (t,))[1], lambda g: back(g)[0])
 
 
 MakeNet = Callable[..., Net]  # (in_features, out_features, potential) -> Net

@@ -56,6 +56,12 @@ def build_model(cfg: Config, scales: Scales) -> ModulatedModel:
         raise ConfigError(str(error)) from error
 
 
+def commensurate(cfg: Config) -> Callable[[Units], Units]:
+    """The units, nearest to some, in which the dynamics of a configuration has the same form."""
+    dynamics: Any = factory(cfg.dynamics)
+    return partial(dynamics.func.commensurate, **dynamics.keywords)
+
+
 def model_outside(cfg: Config, model: ModulatedModel, units: Units) -> ModulatedModel:
     """A model that was trained in units of its own as the same model in the units of the data."""
     outside = build_model(cfg, model.dynamics.scales.outside(units))
@@ -146,7 +152,7 @@ def build_learner(cfg: Config, recordings: Recordings, scales: Scales | None = N
         objective.check(recordings.parts)
         if scales is None:
             if not recordings.lawful:
-                recordings, units = recordings.in_units(class_of(cfg.dynamics["_target_"]).commensurate)
+                recordings, units = recordings.in_units(commensurate(cfg))
             scales = Scales.of(*recordings.slopes(), recordings.parts.get("inputs"))
             objective = objective.settled(recordings)
     except ValueError as error:

@@ -1,0 +1,166 @@
+"""Mechanics in coordinates that people measure, positions and velocities (deep Lagrangian nets, Lutter et al. 2019).
+
+    dq/dt = v,   M(q) dv/dt = B(q) u - grad V(q) - C(q, v) v - D(q) v
+    M = K K^T,   D = N N^T,   (C v)_i = sum_jk (d_k M_ij - d_i M_jk/2) v_j v_k
+    E = v^T M v/2 + V,   dE/dt = -v^T D v + v^T B u
+
+the equation of Euler and Lagrange of v^T M v/2 - V with friction and input; its balance is exact whatever the weights
+and the codes are. M, V, D and B are known up to one common factor: energies are relative. With w = K^T v,
+
+    C v = dK/dt w + K (dK/dt)^T v - grad_q |K^T v|^2/2
+
+takes one tangent and one cotangent of the net of K, whatever the number of coordinates.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any, NamedTuple
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from metastruct.data.units import Units
+from metastruct.dynamics.chart import Chart
+from metastruct.dynamics.dynamics import MakeNet, Scales
+from metastruct.dynamics.ports import Ports
+from metastruct.dynamics.triangular import Triangular, solved, times
+from metastruct.nets.net import Linearised
+from metastruct.nets.site import Updates, under
+
+
+class Place(NamedTuple):
+    """States in units of the nets, `[..., tasks, points, coordinate]`, and what the nets see `[..., features]`."""
+
+    y: Tensor
+    w: Tensor
+    features: Tensor
+
+
+class Mechanical(Ports):
+    """f(q, v) = (v, M^-1 (B u - grad V - C v - D v)), for what has positions and is seen with its velocities.
+
+    The nets see y = (q - mean)/s and w = T v/s with s the spread of each position, one for an angle, and one time T:
+    velocities share the scales of their positions, so that dq/dt = v on both sides.
+
+    Args:
+        mass: "full" K(q), "diagonal" K(q), or "constant" K.
+        friction: "none", "viscous" N, or "rayleigh" N(q).
+        drive: "constant" B, or "state" B(q); idle where there are no inputs.
+        angles: coordinates that are angles, numbers from 0: radians, of which the nets see sine and cosine.
+        shared: of mass, potential, friction and drive those whose sites have that word as their tag: they are shared by
+            all tasks unless the modulation takes the tag.
+
+    Raises:
+        ValueError: the state has no even size, or a word is not one of these.
+    """
+
+    scalar = "potential"
+    constant = {"mass": "constant", "friction": "viscous", "drive": "constant"}
+    spread: Tensor  # s [coordinate]
+    clock: Tensor  # T
+    strength: Tensor  # of all forces, that of the data where masses are about one
+    input_scale: Tensor
+
+    def __init__(
+        self,
+        net: MakeNet,
+        scales: Scales,
+        mass: str = "full",
+        friction: str = "viscous",
+        drive: str = "constant",
+        angles: Sequence[int] = (),
+        shared: Sequence[str] = (),
+    ):
+        size = len(scales.state_mean)
+        if size % 2:
+            raise ValueError(f"mechanical dynamics needs a state (q, v) of even size, got {size}")
+        self.coordinates = self.rows = size // 2
+        chart = Chart(self.coordinates, angles)
+        factors = {
+            "mass": Triangular(self.coordinates, diagonal=mass == "diagonal", definite=True),
+            "friction": Triangular(self.coordinates),
+        }
+        self.features, self.entries = chart.features, {part: factor.entries for part, factor in factors.items()}
+        super().__init__(net, scales, {"mass": mass, "friction": friction, "drive": drive}, shared)
+        self.chart, self.factors = chart, torch.nn.ModuleDict(factors)
+        position, velocity = scales.state_std.chunk(2)
+        turns = torch.tensor([i in angles for i in range(self.coordinates)], device=position.device)
+        spread = torch.where(turns, torch.ones_like(position), position)
+        clock = (spread / velocity).log().mean().exp()
+        self.register_buffer("spread", spread)
+        self.register_buffer("clock", clock)
+        acceleration = scales.derivative_std.chunk(2)[1] * clock.square() / spread
+        self.register_buffer("strength", acceleration.log().mean().exp())
+
+    @classmethod
+    def commensurate(cls, units: Units, **settings: Any) -> Units:
+        """Those of velocities follow from those of positions; rest stays rest, and no input no input; radians stay."""
+        (centre, _), (spread, _) = np.split(units.centre, 2), np.split(units.spread, 2)
+        spread = spread.copy()
+        spread[list(settings.get("angles", ()))] = 1.0
+        centre, spread = np.concatenate([centre, 0 * centre]), np.concatenate([spread, spread / units.time])
+        return replace(super().commensurate(units), centre=centre, spread=spread)
+
+    def vector_field(self, x: Tensor, updates: Updates, inputs: Tensor | None = None) -> Tensor:
+        place = self._place(x)
+        force = -self.strength * self._slope(place, updates)
+        if "friction" in self.nets:
+            resistance = self._factor("friction", place, updates)
+            force = force - self.strength * times(resistance, times(resistance.mT, place.w))
+        if self.inputs:
+            force = force + self.strength * self.driven(place.features, updates, inputs)
+        mass = self.numbers("mass", place.features, updates)
+        triangular = self._triangular("mass")
+        if self.forms["mass"] != "constant":
+            force = force - self._coriolis(place, mass, triangular)
+        acceleration = solved(triangular(mass.value), force) * self.spread / self.clock.square()
+        return torch.cat([x[..., self.coordinates :], acceleration], dim=-1)
+
+    def energy(self, x: Tensor, updates: Updates) -> Tensor:
+        place = self._place(x)
+        kinetic = times(self._factor("mass", place, updates).mT, place.w).square().sum(-1) / 2
+        potential = self.net_of("potential")(place.features, under(updates, "potential"))
+        return kinetic + self.strength * potential.squeeze(-1)
+
+    def powers(self, x: Tensor, updates: Updates, inputs: Tensor | None = None) -> tuple[Tensor, Tensor]:
+        place, scale = self._place(x), self.strength / self.clock
+        dissipated = supplied = torch.zeros_like(place.w[..., 0])
+        if "friction" in self.nets:
+            dissipated = scale * times(self._factor("friction", place, updates).mT, place.w).square().sum(-1)
+        if self.inputs:
+            supplied = scale * (place.w * self.driven(place.features, updates, inputs)).sum(-1)
+        return dissipated, supplied
+
+    def mass(self, x: Tensor, updates: Updates) -> Tensor:
+        """M `[..., tasks, points or 1, coordinate, coordinate]` in the units of the energy and of the velocities."""
+        factor = self._factor("mass", self._place(x), updates) * (self.clock / self.spread)[:, None]
+        return factor @ factor.mT
+
+    def _place(self, x: Tensor) -> Place:
+        q, v = x.split(self.coordinates, dim=-1)
+        y = (q - self.state_mean[: self.coordinates]) / self.spread
+        return Place(y, v * (self.clock / self.spread), self.chart(y))
+
+    def _slope(self, place: Place, updates: Updates) -> Tensor:
+        """grad V over its strength."""
+        slope = self.net_of("potential").gradient(place.features, under(updates, "potential"))
+        return self.chart.back(place.y, slope)
+
+    def _factor(self, part: str, place: Place, updates: Updates) -> Tensor:
+        return self._triangular(part)(self.numbers(part, place.features, updates).value)
+
+    def _coriolis(self, place: Place, mass: Linearised, triangular: Triangular) -> Tensor:
+        """C v: how the momentum turns with the mass along the motion, less the slope of the kinetic energy."""
+        factor, w = triangular(mass.value), place.w
+        turning = triangular.along(mass.value, mass.along(self.chart.along(place.y, w)))
+        u = times(factor.mT, w)
+        slope = self.chart.back(place.y, mass.back(triangular.back(mass.value, w, u)))
+        return times(turning, u) + times(factor, times(turning.mT, w)) - slope
+
+    def _triangular(self, part: str) -> Triangular:
+        triangular = self.factors[part]
+        assert isinstance(triangular, Triangular)
+        return triangular

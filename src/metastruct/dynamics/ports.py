@@ -1,0 +1,96 @@
+"""What mechanical and port-Hamiltonian dynamics share: an energy, and parts that friction and inputs act through.
+
+A part is a matrix whose numbers are those of a net, of the state or the same at all states: then the net sees a one
+instead, and is modulated as any other. The power that inputs give and friction takes is all that changes the energy.
+"""
+
+from __future__ import annotations
+
+from abc import ABC
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+
+from torch import Tensor
+
+from metastruct.data.units import Units
+from metastruct.dynamics.dynamics import Dynamics, MakeNet, Scales
+from metastruct.dynamics.triangular import times
+from metastruct.nets.net import Linearised, Net
+from metastruct.nets.site import Site, Updates, under
+
+
+class Ports(Dynamics, ABC):
+    """Dynamics whose energy changes by what goes through its ports.
+
+    A sub-class sets `features` and `entries` before this constructor runs.
+
+    Args:
+        forms: of each part, such as {"friction": "none", "drive": "constant"}.
+        shared: parts, or the energy, whose sites carry that word as their tag: they are shared by all tasks unless the
+            modulation takes the tag.
+
+    Raises:
+        ValueError: what is shared is no part.
+    """
+
+    takes_inputs = True
+    scalar: str  # the net of the energy
+    constant: Mapping[str, str]  # the form of each part that no state changes
+    features: int  # what nets see of a state
+    entries: dict[str, int]  # numbers of each part, but for that of inputs
+    rows: int  # of the matrix that inputs act through
+    input_scale: Tensor
+
+    def __init__(self, net: MakeNet, scales: Scales, forms: Mapping[str, str], shared: Sequence[str]):
+        if strange := set(shared) - {self.scalar, *forms}:
+            parts = ", ".join([self.scalar, *forms])
+            raise ValueError(f"dynamics.shared must hold some of {parts}, got {sorted(strange)}")
+        self.forms, self.shared = dict(forms), tuple(shared)
+        self.inputs = 0 if scales.input_mean is None else len(scales.input_mean)
+        self.entries = self.entries | {"drive": self.rows * self.inputs}
+        super().__init__(net, scales)
+        self.conserves = forms["friction"] == "none" and not self.inputs
+        if scales.input_mean is not None and scales.input_std is not None:  # where zero means none, no centre is taken
+            self.register_buffer("input_scale", (scales.input_mean.square() + scales.input_std.square()).sqrt())
+
+    @classmethod
+    def commensurate(cls, units: Units, **settings: Any) -> Units:
+        """No input stays no input."""
+        return units if units.input_centre is None else replace(units, input_centre=0 * units.input_centre)
+
+    def make_nets(self, net: MakeNet, state_dim: int) -> dict[str, Net]:
+        nets = {self.scalar: net(self.features, 1, True)}
+        for part, form in self.forms.items():
+            if self.entries.get(part) and form != "none":
+                nets[part] = net(1 if form == self.constant[part] else self.features, self.entries[part], False)
+        return nets
+
+    @property
+    def sites(self) -> list[Site]:
+        return [
+            replace(site, tag=part) if (part := site.name.partition(".")[0]) in self.shared else site
+            for site in super().sites
+        ]
+
+    def numbers(self, part: str, features: Tensor, updates: Updates) -> Linearised:
+        """Of a part, `[..., tasks, points, entries]`; one point stands for all where it is constant."""
+        if self.forms[part] == self.constant[part]:
+            features = features.new_ones(*features.shape[:-2], 1, 1)
+        return self.net_of(part).linearised(features, under(updates, part))
+
+    def driven(self, features: Tensor, updates: Updates, inputs: Tensor | None) -> Tensor:
+        """The matrix of the inputs times these, `[..., tasks, points, rows]`.
+
+        Raises:
+            ValueError: there are none.
+        """
+        if inputs is None:
+            raise ValueError(f"this model is driven by {self.inputs} inputs, got none; give them beside the states")
+        matrix = self.numbers("drive", features, updates).value.unflatten(-1, (self.rows, self.inputs))
+        return times(matrix, inputs / self.input_scale)
+
+    def net_of(self, part: str) -> Net:
+        net = self.nets[part]
+        assert isinstance(net, Net)
+        return net

@@ -1,0 +1,87 @@
+"""Lower triangular matrices from the numbers that a net gives for them: factors of masses and of frictions.
+
+With K such a matrix, K K^T is never negative, whatever the numbers are; with a diagonal above zero it has an inverse.
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+from torch.nn.functional import softplus
+
+UNIT = 0.5413248546129181  # softplus of it is one
+LEAST = 1e-2  # of a diagonal that must stay above zero
+
+
+class Triangular(torch.nn.Module):
+    """K `[..., size, size]` from numbers `[..., entries]`, the diagonal first.
+
+    Args:
+        size: of the matrix.
+        diagonal: is it zero everywhere else?
+        definite: is its diagonal softplus of the numbers, above zero and about one? Else it is the numbers.
+    """
+
+    place: Tensor  # [entries, size * size], where each number stands
+
+    def __init__(self, size: int, diagonal: bool = False, definite: bool = False):
+        super().__init__()
+        self.size, self.diagonal, self.definite = size, diagonal, definite
+        rows, columns = torch.tril_indices(size, size, -1)
+        both = torch.arange(size)
+        if not diagonal:
+            rows, columns = torch.cat([both, rows]), torch.cat([both, columns])
+        else:
+            rows = columns = both
+        self.entries = len(rows)
+        place = torch.zeros(self.entries, size * size)
+        place[torch.arange(self.entries), rows * size + columns] = 1.0
+        self.register_buffer("place", place)
+
+    def forward(self, numbers: Tensor) -> Tensor:
+        """K."""
+        if not self.definite:
+            return self._square(numbers)
+        diagonal, rest = numbers.split([self.size, self.entries - self.size], dim=-1)
+        return self._square(torch.cat([softplus(diagonal + UNIT) + LEAST, rest], dim=-1))
+
+    def along(self, numbers: Tensor, change: Tensor) -> Tensor:
+        """The change of K with that of its numbers."""
+        return self._square(self._sloped(numbers, change))
+
+    def back(self, numbers: Tensor, left: Tensor, right: Tensor) -> Tensor:
+        """d(left^T K right)/d numbers `[..., entries]`, of vectors `[..., size]`."""
+        product = (left[..., :, None] * right[..., None, :]).flatten(-2)
+        return self._sloped(numbers, product @ self.place.mT)
+
+    def _sloped(self, numbers: Tensor, change: Tensor) -> Tensor:
+        """A change of the numbers times the slope of the entries."""
+        if not self.definite:
+            return change
+        parts = self.size, self.entries - self.size
+        (diagonal, _), (first, rest) = numbers.split(parts, dim=-1), change.split(parts, dim=-1)
+        return torch.cat([torch.sigmoid(diagonal + UNIT) * first, rest], dim=-1)
+
+    def _square(self, numbers: Tensor) -> Tensor:
+        return (numbers @ self.place).unflatten(-1, (self.size, self.size))
+
+
+def times(matrix: Tensor, vector: Tensor) -> Tensor:
+    """The product `[..., rows]`."""
+    return (matrix * vector[..., None, :]).sum(-1)
+
+
+def solved(factor: Tensor, right: Tensor) -> Tensor:
+    """(K K^T)^-1 right `[..., size]` by substitution forth and back, column by column.
+
+    The matrices are small and many: a routine of LAPACK would be called once for each.
+    """
+    size, rest, parts = right.shape[-1], right, list[Tensor]()
+    for j in range(size):
+        parts.append(rest[..., :1] / factor[..., j, j, None])
+        rest = rest[..., 1:] - factor[..., j + 1 :, j] * parts[-1]
+    rest, solution = torch.cat(parts, dim=-1), list[Tensor]()
+    for j in reversed(range(size)):
+        solution.append(rest[..., -1:] / factor[..., j, j, None])
+        rest = rest[..., :-1] - factor[..., j, :j] * solution[-1]
+    return torch.cat(solution[::-1], dim=-1)
