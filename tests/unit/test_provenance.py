@@ -22,5 +22,8 @@ def test_a_commit_is_dirty_where_tracked_code_differs_and_not_for_the_results_of
         (tmp_path / name).write_text("1")
     git("add", ".")
     git("commit", "--quiet", "--message", "first")
+    (tmp_path / "environment").mkdir()
+    (tmp_path / "environment" / "installed").touch()
+    assert git_commit(tmp_path / "environment") == "unknown"
     (tmp_path / changed).write_text("2")
     assert git_commit(tmp_path / "src") == git("rev-parse", "HEAD") + ("-dirty" if dirty else "")

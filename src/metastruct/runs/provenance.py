@@ -52,6 +52,7 @@ class Provenance:
 def git_commit(root: Path = ROOT) -> str:
     """The commit of the source tree, with "-dirty" where tracked files differ from it; "unknown" outside a checkout.
 
+    A package that is installed inside of somebody else's checkout is of none of its commits.
     Results of record may differ: the command that writes them is no change of the code.
     """
 
@@ -61,6 +62,8 @@ def git_commit(root: Path = ROOT) -> str:
         ).stdout.strip()
 
     try:
+        if not git("ls-files", "."):
+            return "unknown"
         return git("rev-parse", "HEAD") + ("-dirty" if git(*CHANGES) else "")
     except (OSError, subprocess.CalledProcessError):
         return "unknown"
