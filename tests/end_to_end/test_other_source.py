@@ -7,7 +7,6 @@ length, with derivatives or without.
 from __future__ import annotations
 
 import json
-import shutil
 import sys
 from pathlib import Path
 from types import SimpleNamespace
@@ -16,8 +15,7 @@ import numpy as np
 import pytest
 
 import metastruct
-from metastruct.config import facts, pieces
-from metastruct.config import schema as config
+from metastruct.config.folders import VARIABLE
 from metastruct.config.schema import ConfigError, composed
 from metastruct.data.outline import Outline
 from metastruct.evaluation.archive import Archive
@@ -95,31 +93,24 @@ class Chords(Objective):
             residual = residual * observations.mask.unflatten(-1, (-1, 2))[..., :1]
         return residual.flatten(-2)
 '''
-CACHED = (facts.options, facts.in_order, facts.described, facts.facts_of, facts.brings, facts.by_default)
 TINY = ("net.width=6", "modulation.code_dim=2", "trainer.steps=20", "trainer.steps_per_epoch=10", "shots=20")
 
 
 @pytest.fixture(scope="module")
 def extended(tmp_path_factory):
-    """conf/ with a source and an objective more, whose classes lie beside it."""
+    """A source and an objective more, in a folder of yamls whose classes lie beside it."""
     folder = tmp_path_factory.mktemp("extended")
-    shutil.copytree(facts.CONF, folder / "conf")
+    for group in ("data", "objective"):
+        (folder / "conf" / group).mkdir(parents=True)
     (folder / "conf" / "data" / "measured.yaml").write_text(YAML)
     (folder / "conf" / "objective" / "chords.yaml").write_text("_target_: chords_objective.Chords\nname: chords\n")
     (folder / "measured_source.py").write_text(SOURCE)
     (folder / "chords_objective.py").write_text(OBJECTIVE)
 
-    def forget() -> None:
-        for cached in (*CACHED, pieces.targets, pieces.target_of):
-            cached.cache_clear()
-
     with pytest.MonkeyPatch.context() as patch:
-        for module in (facts, pieces, config):
-            patch.setattr(module, "CONF", folder / "conf")
+        patch.setenv(VARIABLE, str(folder / "conf"))
         patch.syspath_prepend(str(folder))
-        forget()
         yield
-    forget()
     for module in ("measured_source", "chords_objective"):
         sys.modules.pop(module, None)
 
