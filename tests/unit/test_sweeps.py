@@ -165,7 +165,7 @@ def test_a_dry_run_lists_what_is_done_missing_and_failed_and_writes_nothing(own_
     failed.folder.mkdir()
     failed.error.write_text("the loss is not finite\n")
     before = sorted(tmp_path.rglob("*"))
-    assert main(["--dry-run", "slots=1"]) == 0
+    assert main(["table=own", "--dry-run", "slots=1"]) == 0
     said = capsys.readouterr().out.splitlines()
     assert said[:-1] == [
         "own: a table",
