@@ -2,7 +2,7 @@
 
 import sys
 
-from metastruct.running.command_line import train
+from metastruct.commands import main
 
 if __name__ == "__main__":
-    train(sys.argv[1:])
+    main(["train", *sys.argv[1:]])

@@ -15,6 +15,7 @@ from threading import Thread
 import pytest
 from omegaconf import OmegaConf
 
+from metastruct.config.folders import VARIABLE
 from metastruct.runs.folder import RunFolder
 from metastruct.runs.tables import as_csv
 from metastruct.sweeps import table as tables
@@ -39,9 +40,8 @@ def reproduce(tiny_words, tmp_path, monkeypatch):
         )  # which a sweep says by itself
         blocks = [{"seeds": [*seeds], "cross": [[small], [*settings]]}]
         OmegaConf.save({"title": "a table", "order": 1, "blocks": blocks}, folder / "own.yaml")
-        monkeypatch.setattr(tables, "options", lambda _: ["own"])
-        monkeypatch.setattr(tables, "yaml_of", lambda group, name: tmp_path / "conf" / group / f"{name}.yaml")
-        return main(["slots=2", *words])
+        monkeypatch.setenv(VARIABLE, str(tmp_path / "conf"))
+        return main(["table=own", "slots=2", *words])
 
     return run
 

@@ -12,12 +12,12 @@ import pytest
 from omegaconf import OmegaConf
 
 from metastruct.config.facts import basis, headline_errors
+from metastruct.config.folders import VARIABLE
 from metastruct.config.schema import ConfigError, composed, method_name
 from metastruct.running.assembly import component
 from metastruct.running.places import run_folder, training_folder
 from metastruct.running.validation import validate
 from metastruct.runs.files import claimed, is_claimed, locked
-from metastruct.sweeps import table as module
 from metastruct.sweeps.bundle import units
 from metastruct.sweeps.command import main, parsed
 from metastruct.sweeps.launchers.launcher import Launcher, Outcome
@@ -33,15 +33,14 @@ def every_table(tmp_path_factory) -> dict[str, Table]:
 
 @pytest.fixture
 def own_table(tmp_path, monkeypatch):
-    """Makes a table of these blocks the only one."""
+    """Makes a table of these blocks, in a folder of yamls of the user's."""
 
     def made(*blocks: dict[str, object], **settings: object) -> None:
         folder = tmp_path / "conf" / "table"
         folder.mkdir(parents=True, exist_ok=True)
         content = {"title": "a table", "order": 1, "blocks": [*blocks], **settings}
         OmegaConf.save(content, folder / "own.yaml")
-        monkeypatch.setattr(module, "options", lambda _: ["own"])
-        monkeypatch.setattr(module, "yaml_of", lambda group, name: tmp_path / "conf" / group / f"{name}.yaml")
+        monkeypatch.setenv(VARIABLE, str(tmp_path / "conf"))
 
     return made
 
@@ -166,7 +165,7 @@ def test_a_dry_run_lists_what_is_done_missing_and_failed_and_writes_nothing(own_
     failed.folder.mkdir()
     failed.error.write_text("the loss is not finite\n")
     before = sorted(tmp_path.rglob("*"))
-    assert main(["--dry-run", "slots=1"]) == 0
+    assert main(["table=own", "--dry-run", "slots=1"]) == 0
     said = capsys.readouterr().out.splitlines()
     assert said[:-1] == [
         "own: a table",

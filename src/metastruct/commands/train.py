@@ -9,9 +9,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from metastruct.running.command_line import train
+from metastruct.running.usage import asked, usage
 
 
 def run(words: Sequence[str]) -> None:
     """Train as the words of train.py say."""
+    if asked(words):
+        print(usage(words))
+        return
+    from metastruct.running.command_line import train
+
     train(words)

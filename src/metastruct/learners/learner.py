@@ -235,9 +235,8 @@ class Learner(LightningModule):
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         """What a checkpoint holds beside the weights."""
-        courses = [asdict(course) for course in self.courses]
-        progress = {"outer_step": self.outer_step, "steps": self.steps, "seconds": self.seconds, "courses": courses}
-        checkpoint["learner"] = progress | {"layout": LAYOUT}
+        progress = {"outer_step": self.outer_step, "steps": self.steps, "seconds": self.seconds, "layout": LAYOUT}
+        checkpoint["learner"] = progress | {"courses": [asdict(course) for course in self.courses]}
 
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         """Go on from what a checkpoint holds."""
