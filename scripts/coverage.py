@@ -47,7 +47,7 @@ WORDS = (
 )
 NOISY = ("optimizer=soap", "trainer.steps=4000")  # Gauss-Newton solves its batches for their noise
 NAMES = ["trained", "noise", "shots", *(f"{word}_{level}" for level in LEVELS for word in ("coverage", "p"))]
-NAMES += ["width", "strange", "flagged", "wrong"]
+NAMES += ["width", "strange", "flagged", "wrong", "members"]
 TITLE = "How often error bars hold the true field"
 
 
@@ -158,7 +158,7 @@ def cells(
         assert fit.agreement is not None
         error, bar = (np.sqrt((part**2).mean((1, 2))) for part in (field - truth, halves[-1]))
         row += [ratio, float(fit.agreement.strange.double().mean()), float(fit.agreement.flagged.double().mean())]
-        row += [float((error > 2 * bar).mean())]
+        row += [float((error > 2 * bar).mean()), len(error)]
         print(" ".join(f"{value:.3g}" for value in row), flush=True)
         yield row
 
@@ -178,22 +178,24 @@ def system_of(model: Model) -> System:
     return system
 
 
-def table(rows: Sequence[Sequence[float]], members: int) -> str:
+def table(rows: Sequence[Sequence[float]]) -> str:
     """In Markdown, with Holm's decisions over all cells."""
     p_values = np.array([p for row in rows for p in row[4:9:2]], dtype=float)
     adjusted = holm(p_values).reshape(len(rows), -1)
     lines = [
         f"# {TITLE}",
         "",
-        f"{members} new members a cell; noise of the training and of the support.",
+        "Noise of the training and of the support.",
         "",
-        "| trained | observed | shots | 50 % | 80 % | 95 % | width / oracle | flagged |",
-        "|---|---|---|---|---|---|---|---|",
+        "| trained | observed | shots | members | 50 % | 80 % | 95 % | width / oracle | flagged |",
+        "|" + "---|" * 9,
     ]
     for row, p in zip(rows, adjusted, strict=True):
         shares = " | ".join(f"{100 * row[3 + 2 * k]:.1f}{'*' if p[k] < 0.05 else ''}" for k in range(len(LEVELS)))
         width = f"{row[9]:.2f}" if np.isfinite(row[9]) else "-"
-        lines.append(f"| {row[0]:.0%} | {row[1]:.0%} | {row[2]:.0f} | {shares} | {width} | {row[11]:.1%} |")
+        lines.append(
+            f"| {row[0]:.0%} | {row[1]:.0%} | {row[2]:.0f} | {row[-1]:.0f} | {shares} | {width} | {row[11]:.1%} |"
+        )
     pooled = [100 * np.mean([row[3 + 2 * k] for row in rows]) for k in range(len(LEVELS))]
     return "\n".join(lines) + (
         f"\n\nPooled {' / '.join(f'{value:.1f}' for value in pooled)}; * rejected by Holm at 5 %: "
@@ -217,7 +219,8 @@ def main() -> None:
     simulation = None
     for trained_with in options.trained:
         wanted = [(noise, shots) for shots in options.shots for noise in NOISES]
-        missing = [cell for cell in wanted if not any(row[:3] == [trained_with, *cell] for row in rows)]
+        kept = {(*row[:3], row[-1]) for row in rows}
+        missing = [cell for cell in wanted if (trained_with, *cell, options.members) not in kept]
         if not missing:
             continue
         with torch.enable_grad():
@@ -227,7 +230,7 @@ def main() -> None:
             rows = sorted([*rows, row])
             text = [",".join(NAMES), *(",".join(f"{value:.6g}" for value in each) for each in rows)]
             write_atomically(place, "\n".join(text) + "\n")
-    write_atomically(options.folder / "table.md", table(rows, options.members))
+    write_atomically(options.folder / "table.md", table(rows))
     sign(options.folder, ["scripts/coverage.py", *sys.argv[1:]])
     print((options.folder / "table.md").read_text())
 
