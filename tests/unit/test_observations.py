@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from metastruct.data.observations import Observations, Recordings, support
+from metastruct.data.observations import Observations, Recordings, support, whole
 from metastruct.data.trajectory import Member, Queries, Trajectory
 
 READS = ("states", "derivatives", "inputs", "times")
@@ -228,6 +228,12 @@ def test_support_in_windows_holds_whole_windows_that_do_not_leave_their_trajecto
 
 
 # Choosing
+
+
+def test_a_last_task_of_fewer_and_shorter_trajectories_is_filled_up_by_what_it_has():
+    filled = whole(members_of([[6, 6], [4]]), READS, 6, 2)
+    assert filled.mask.sum(-1).tolist() == [12, 4]
+    assert filled.states[1, :, 2].tolist() == 2 * [0, 1, 2, 3, 3, 3]
 
 
 def test_observations_of_tasks_at_points_and_repeated_keep_their_parts_together():

@@ -316,7 +316,8 @@ def _gathered(
     most = max(map(len, firsts))
     padded = np.stack([np.pad(rows, (0, most - len(rows)), mode="edge") for rows in firsts])
     held = np.stack([np.pad(lengths, (0, most - len(lengths))) for lengths in sizes])
-    steps = np.minimum(np.arange(window), held.clip(min=1)[..., None] - 1)
+    repeated = np.stack([np.pad(lengths, (0, most - len(lengths)), mode="edge") for lengths in sizes])
+    steps = np.minimum(np.arange(window), repeated[..., None] - 1)
     rows = torch.from_numpy(padded[..., None] + steps).flatten(1)
     parts = {name: part[rows] for name, part in recordings.read(reads).items()}
     valid = torch.from_numpy(np.arange(window) < held[..., None]).flatten(1)
