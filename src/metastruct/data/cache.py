@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from metastruct.data import simulate as simulation_module
-from metastruct.data.simulate import Simulation, drawn, instants, simulate
+from metastruct.data.simulate import Simulation, drawn, instants, law_along, simulate
 from metastruct.runs.arrays import read_arrays
 from metastruct.runs.digest import digest
 from metastruct.runs.files import locked, read_checked, write_checked
@@ -22,6 +22,7 @@ from metastruct.systems.system import System
 SPLITS = {"train": 0, "test": 1}
 FOREIGN = ("abc", "builtins", "typing")  # modules of bases that decide nothing
 FIELDS = ("times", "states", "derivatives", "parameters")
+DRIVEN = (*FIELDS, "inputs")
 
 
 def cached_simulation(
@@ -54,7 +55,7 @@ def cached_simulation(
         note(f"simulating {settings['tasks']} {split} tasks of {system.name}")
         simulation = simulate(system, SPLITS[split], **settings)
         buffer = io.BytesIO()
-        np.savez(buffer, **{name: getattr(simulation, name) for name in FIELDS})
+        np.savez(buffer, **{name: getattr(simulation, name) for name in fields_of(system)})
         write_checked(path, buffer.getvalue())
         return simulation
 
@@ -62,24 +63,30 @@ def cached_simulation(
 def read(content: bytes, system: System, split: int, settings: Mapping[str, Any]) -> Simulation | None:
     """The simulation of these bytes; None where they are not that of these members of the system, from these starts."""
     arrays = read_arrays(content)
-    if arrays is None or {*arrays} != {*FIELDS}:
+    names = fields_of(system)
+    if arrays is None or {*arrays} != {*names}:
         return None
-    simulation = Simulation(*(arrays[name] for name in FIELDS))
+    simulation = Simulation(*(arrays[name] for name in names))
     states = settings["tasks"], settings["trajectories"], settings["points"], system.state_dim
-    shapes = (settings["points"],), states, states, (settings["tasks"], len(system.parameter_names))
-    parts = [getattr(simulation, name) for name in FIELDS]
+    driving = *states[:-1], len(system.input_names)
+    shapes = ((settings["points"],), states, states, (settings["tasks"], len(system.parameter_names)), driving)
+    parts = [getattr(simulation, name) for name in names]
     whole = all(
         part.shape == shape and part.dtype == np.float64 and np.isfinite(part).all()
-        for part, shape in zip(parts, shapes, strict=True)
+        for part, shape in zip(parts, shapes, strict=False)
     )
     if not whole or not np.array_equal(simulation.times, instants(**settings)):
         return None
     parameters, starts = drawn(system, split, **settings)
     if not (np.array_equal(simulation.parameters, parameters) and np.array_equal(simulation.states[:, :, 0], starts)):
         return None
-    flat = simulation.states.reshape(settings["tasks"], -1, system.state_dim)
-    law = system.vector_field(flat, simulation.parameters).reshape(simulation.states.shape)
+    law = law_along(system, simulation.states, simulation.parameters, simulation.inputs)
     return simulation if np.allclose(law, simulation.derivatives, rtol=1e-6, atol=1e-9) else None
+
+
+def fields_of(system: System) -> tuple[str, ...]:
+    """What a file holds of a simulation."""
+    return DRIVEN if system.input_names else FIELDS
 
 
 def source_of(laws: Sequence[type]) -> str:

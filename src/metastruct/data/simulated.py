@@ -86,6 +86,8 @@ class Simulated(Source):
             test=with_derivatives(splits[1], derivatives),
             support_trajectories=support_trajectories,
             law=system,
+            input_names=system.input_names,
+            held_inputs=system.held_inputs,
             parameter_names=system.parameter_names,
         )
 
@@ -102,6 +104,7 @@ class Simulated(Source):
         tasks = system.families * (settings["train_tasks"] + settings["test_tasks"])
         return Outline(
             states=system.state_dim,
+            inputs=len(system.input_names),
             derivatives=settings.get("observed") is None or settings.get("derivatives") is not None,
             trajectories=trajectories,
             longest=points,
@@ -109,7 +112,7 @@ class Simulated(Source):
             support=support * points,
             training=system.families * settings["train_tasks"],
             tasks=tasks,
-            numbers=tasks * trajectories * points * system.state_dim,
+            numbers=tasks * trajectories * points * (system.state_dim + len(system.input_names)),
             settings={
                 "support": "the support set's data.support_trajectories * data.points",
                 "numbers": "data.train_tasks, data.trajectories or data.points",

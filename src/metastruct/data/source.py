@@ -55,8 +55,9 @@ class Source:
         self.state_names, self.input_names = tuple(state_names), tuple(input_names)
         self.train, self.test, self.law = tuple(train), tuple(test), law
         self.support_trajectories = support_trajectories
-        if law is not None and self.input_names:
-            raise ValueError(f"a law takes no inputs, got {', '.join(self.input_names)}; leave the law out")
+        if law is not None and self.input_names != law.input_names:
+            expected, names = (", ".join(names) or "none" for names in (law.input_names, self.input_names))
+            raise ValueError(f"the law of {law.name} takes the inputs {expected}, got {names}; leave the law out")
         if support_trajectories < 1:
             raise ValueError(f"support_trajectories must be at least 1, got {support_trajectories}")
         if not self.train:

@@ -38,7 +38,9 @@ class Adapted(Observed):
 
     @cached_property
     def learned_field(self) -> Array:
-        """dx/dt of the adapted members, as `grid`."""
+        """dx/dt of the adapted members, as `grid`; without input."""
+        if self.source.input_names:
+            return self.field(self.grid_points, self.no_input(self.grid_points)).reshape(self.grid.shape)
         with torch.no_grad():
             return self.flow.vector_field(self._tensor(points_of(self.grid))).cpu().numpy().reshape(self.grid.shape)
 

@@ -150,6 +150,11 @@ class Fitted:
         """True dx/dt at states x `[tasks, points, state]`."""
         return self.system.vector_field(x, self.parameters)
 
+    def no_input(self, x: Array) -> Array | None:
+        """Zero `[tasks, points, input]` at states x, for laws of the state alone; None where nothing drives them."""
+        inputs = len(self.source.input_names)
+        return np.zeros((*x.shape[:-1], inputs)) if inputs else None
+
     def field(self, x: Array, inputs: Array | None = None) -> Array:
         """dx/dt of the adapted members at x, driven by inputs `[tasks, points, input]` there, as x."""
         driving = None if inputs is None else self._tensor(inputs)

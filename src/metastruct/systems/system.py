@@ -61,6 +61,8 @@ class System(ABC):
 
     name: str
     state_names: tuple[str, ...]
+    input_names: tuple[str, ...] = ()  # of the signals u(t) that drive the members
+    held_inputs: bool = False  # does an input stay as it is from one instant to the next? Else it goes along a line
     parameter_names: tuple[str, ...]
     positive: tuple[str, ...] = ()  # the parameters that must be above zero
     not_negative: tuple[str, ...] = ()  # those that may be zero as well, such as a friction
@@ -152,6 +154,14 @@ class System(ABC):
     @abstractmethod
     def vector_field(self, x: Array, mu: Array) -> Array:
         """dx/dt, `[tasks, points, state]`, at the states x of the members mu."""
+
+    def driven_field(self, x: Array, mu: Array, inputs: Array) -> Array:
+        """dx/dt under inputs `[tasks, points, input]`; the same where there are none."""
+        return self.vector_field(x, mu)
+
+    def sample_inputs(self, generator: np.random.Generator, times: Array) -> Array:
+        """u `[times, input]` of one trajectory, drawn at its instants."""
+        return np.zeros((len(times), 0))
 
     def energy(self, x: Array, mu: Array) -> Array:
         """Total energy, `[tasks, points]`.

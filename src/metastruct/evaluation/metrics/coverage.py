@@ -22,7 +22,7 @@ class Coverage(Metric):
 
     def measure(self, adapted: Adapted) -> dict[str, Array]:
         states = adapted.grid_points if self.grid else adapted.query_points
-        return {"": coverage(*adapted.error_bars(states, LEVEL), adapted.law(states))}
+        return {"": coverage(*adapted.error_bars(states, LEVEL, adapted.no_input(states)), adapted.law(states))}
 
 
 def coverage(mean: Array, half: Array, true: Array) -> Array:
