@@ -44,7 +44,7 @@ def error_bar(
 def error_bars(
     model: ModulatedModel, x: Tensor, fit: Fit, prior: Prior, levels: Sequence[float], inputs: Tensor | None = None
 ) -> tuple[Tensor, list[Tensor]]:
-    """The same for bars of several levels."""
+    """Of several levels at states x `[tasks, points, state]`: the field, and half the width of each bar, as x."""
     field, jacobian = with_jacobian(lambda z: model.vector_field(x, z, inputs), fit.codes)
     unexplained = prior.field_noise * model.dynamics.derivative_std.square()
     return field, [_bar(jacobian, fit, unexplained, level) for level in levels]

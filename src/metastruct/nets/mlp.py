@@ -82,6 +82,7 @@ class MLP(Net):
         return by_task(g, x.shape[-3])
 
     def linearised(self, x: Tensor, updates: Updates) -> Linearised:
+        """At x `[tasks, points, inputs]`."""
         h, slopes, tasks = to_rows(x), list[Tensor](), x.shape[-3]
         *hidden, output = self.sites
         for site in hidden:
