@@ -20,12 +20,12 @@ from typing import Any
 
 import numpy as np
 import torch
-from metastruct.evaluation.long_horizon import exact
 
 from metastruct.config.schema import composed
 from metastruct.evaluation.archive import Archive
 from metastruct.integrators.rk4 import RK4
 from metastruct.integrators.rollout import rollout
+from metastruct.paper.long_horizon.orbits import exact
 from metastruct.running.assembly import build_system
 from metastruct.running.experiment import run
 from metastruct.running.run import Run
