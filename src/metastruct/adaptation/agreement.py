@@ -143,7 +143,7 @@ def agreement(residual: Residual, values: Tensor, codes: Tensor, covariance: Ten
     return Agreement(
         (alike + (1 - alike) * scale) * excess,
         inflation,
-        (before + trust).clamp_max(FREEDOM),
+        alike * FREEDOM + (1 - alike) * (before + trust).clamp_max(FREEDOM),
         share,
         torch.as_tensor(p_value).to(codes),
         torch.as_tensor(code_p).to(codes),
