@@ -150,7 +150,7 @@ def agreement(residual: Residual, values: Tensor, codes: Tensor, covariance: Ten
     return Agreement(
         (alike + (1 - alike) * scale) * excess,
         inflation,
-        freedom if normal else freedom.clamp_max(FREEDOM),
+        alike * FREEDOM + (1 - alike) * (freedom if normal else freedom.clamp_max(FREEDOM)),
         torch.full_like(freedom, NORMAL if normal else CORE),
         share,
         torch.as_tensor(p_value).to(codes),
