@@ -185,6 +185,18 @@ def test_a_driven_member_is_adapted_and_rolled_out_from_python(tmp_path):
     assert (std > 0).all()
     assert not np.allclose(field, member.vector_field(x, inputs=[-0.3])), "the input does nothing"
     path = member.rollout(x[0], t, inputs=force)
+    np.testing.assert_array_equal(member.rollout(x[0], t, inputs=(t, force)), path)
+    between = np.sort(np.concatenate([t, (t[1:] + t[:-1]) / 2]))
+    finer = between, np.interp(between, t, force[:, 0])[:, None]
+    np.testing.assert_allclose(member.rollout(x[0], t, inputs=finer), path, rtol=1e-3, atol=1e-3)
+    held = member.rollout(x[0], t, inputs=(t, force), held=True)
+    constant = member.rollout(x[0], t, inputs=np.broadcast_to(force[:1], force.shape))
+    np.testing.assert_allclose(held[1], constant[1], rtol=1e-9)
+    assert not np.allclose(held, path)
+    for std in (False, True):
+        assert np.shape(member.forecast(x[0], t, std, inputs=finer, held=True)[-1])[-1] == x.shape[-1]
+    with pytest.raises(ValueError, match=r"inputs must have the shape"):
+        member.rollout(x[0], t, inputs=(t[:-1], force))
     assert path.shape == x.shape
     assert np.isfinite(path).all()
     for call in (lambda: model.adapt(x, dxdt), lambda: member.vector_field(x), lambda: member.rollout(x[0], t)):

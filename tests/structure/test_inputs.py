@@ -239,7 +239,7 @@ def test_unstructured_dynamics_is_driven_and_its_units_are_those_of_the_data(mak
 )
 def test_dynamics_that_nothing_may_drive_refuse_inputs_in_one_line(make_model, words):
     with pytest.raises(
-        ValueError, match=r"dynamics takes no inputs, got 1; leave them out or use dynamics=unstr"
+        ValueError, match=r"dynamics takes no inputs, got 1; leave them out or use dynamics=mechanical or port"
     ) as no:
         make_model(*words)
     assert "\n" not in str(no.value)

@@ -18,7 +18,8 @@ def test_a_simulation_has_the_size_and_the_times_asked_for():
     np.testing.assert_array_equal(simulation.times, np.linspace(0, 5, 21))
     assert simulation.states.shape == simulation.derivatives.shape == (3, 4, 21, 2)
     assert simulation.parameters.shape == (3, 3)
-    assert all(array.dtype == np.float64 for array in astuple(simulation))
+    assert simulation.inputs is None
+    assert all(array.dtype == np.float64 for array in astuple(simulation)[:-1])
 
 
 def test_members_hold_the_numbers_of_the_simulation():

@@ -106,9 +106,8 @@ class Fields:
                 f"{providing('adaptation', 'posterior')}"
             )
 
-    def rollout(self, x: Tensor, times: Tensor, inputs: Tensor | None = None) -> Tensor:
-        """`[members, points, times, state]`, driven by inputs `[times, input]` that are joined by straight lines."""
-        signal = None if inputs is None else Signal(times, inputs)
+    def rollout(self, x: Tensor, times: Tensor, signal: Signal | None = None) -> Tensor:
+        """`[members, points, times, state]`, driven by a signal where there is one."""
         return rollout(self.trained.model.dynamics.flow(self.updates(x.shape[-2]), signal), x, times, self.integrator)
 
     def in_parts(self, function: Callable[..., Tensor | tuple[Tensor, ...]], *points: Tensor) -> tuple[Tensor, ...]:

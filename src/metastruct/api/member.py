@@ -14,7 +14,7 @@ from torch import Tensor
 
 from metastruct.api import export
 from metastruct.api.fields import Fields
-from metastruct.api.numbers import Array, floats, instants_of, states_of
+from metastruct.api.numbers import Array, Inputs, floats, instants_of, states_of
 from metastruct.api.portable import write
 from metastruct.evaluation.forecast import spread
 from metastruct.evaluation.probe import Estimate
@@ -122,21 +122,23 @@ class Member:
         mean, deviation = (values.numpy().reshape(shape[:-1]) for values in difference)
         return mean, deviation
 
-    def rollout(self, x0: ArrayLike, times: ArrayLike, inputs: ArrayLike | None = None) -> Array:
+    def rollout(self, x0: ArrayLike, times: ArrayLike, inputs: Inputs | None = None, held: bool = False) -> Array:
         """States `[..., times, state]` at the increasing times `[times]`, from x0 `[..., state]` at times[0].
 
         The steps between two times are never longer than the `step_size` of the run's integrator, in units of the time
         that the training took where no law gave one.
 
         Args:
-            inputs: what drives the member at these times `[times, input]`, joined by straight lines.
+            inputs: what drives the member, `[times, input]` at these times or a pair (t, u) of its own instants
+                `[instants]` and values `[instants, input]`; before and after them it stays as it is.
+            held: does an input stay as it is from one instant to the next? Else it goes along a straight line.
 
         Raises:
             ValueError: a shape is wrong, a number is not finite, or the times do not increase.
         """
         points, shape = self._points(x0, "x0")
         instants = instants_of(times)
-        path = self.fields.rollout(points, torch.from_numpy(instants), self._driving(inputs, len(instants)))
+        path = self.fields.rollout(points, torch.from_numpy(instants), self._signal(inputs, instants, held))
         return path.numpy().reshape(*shape[:-1], len(instants), shape[-1])
 
     @overload
@@ -146,7 +148,8 @@ class Member:
         times: ArrayLike,
         std: Literal[False] = ...,
         *,
-        inputs: ArrayLike | None = ...,
+        inputs: Inputs | None = ...,
+        held: bool = ...,
         start_std: ArrayLike | None = ...,
     ) -> Array: ...
     @overload
@@ -156,7 +159,8 @@ class Member:
         times: ArrayLike,
         std: Literal[True],
         *,
-        inputs: ArrayLike | None = ...,
+        inputs: Inputs | None = ...,
+        held: bool = ...,
         start_std: ArrayLike | None = ...,
     ) -> tuple[Array, Array]: ...
     def forecast(
@@ -165,7 +169,8 @@ class Member:
         times: ArrayLike,
         std: bool = False,
         *,
-        inputs: ArrayLike | None = None,
+        inputs: Inputs | None = None,
+        held: bool = False,
         start_std: ArrayLike | None = None,
     ) -> Array | tuple[Array, Array]:
         """States `[..., times, state]` as of `rollout`; with `std` also the standard deviation of their errors.
@@ -174,13 +179,15 @@ class Member:
         the error of the start, to first order along the trajectory.
 
         Args:
-            inputs: what drives the member at these times `[times, input]`, joined by straight lines.
+            inputs: what drives the member, `[times, input]` at these times or a pair (t, u) of its own instants
+                `[instants]` and values `[instants, input]`; before and after them it stays as it is.
+            held: does an input stay as it is from one instant to the next? Else it goes along a straight line.
             start_std: standard deviations of the errors of x0 `[state]`; left out: x0 is exact.
 
         Raises:
             ValueError: a shape is wrong, a number is not finite, the times do not increase, or there is no posterior.
         """
-        path = self.rollout(x0, times, inputs)
+        path = self.rollout(x0, times, inputs, held)
         if not std:
             return path
         (points, _), fields = self._points(x0, "x0"), self.fields
@@ -189,9 +196,7 @@ class Member:
             error = torch.from_numpy(np.ascontiguousarray(states_of(start_std, "start_std", self._size)))
             if error.dim() != 1 or (error < 0).any():
                 raise ValueError(f"start_std must be {self._size} numbers of at least 0, got {start_std}")
-        driving = self._driving(inputs, len(instants))
-        clock = torch.from_numpy(instants)
-        signal = None if driving is None else Signal(clock, driving)
+        clock, signal = torch.from_numpy(instants), self._signal(inputs, instants, held)
         fitted = fields.trained.model, replace(fields.fit, covariance=fields.covariance), fields.prior
         deviation = spread(*fitted, points, clock, fields.integrator.step_size, signal, error)
         return path, deviation.numpy().reshape(path.shape)
@@ -291,3 +296,9 @@ class Member:
         if values.shape != (*instants, size):
             raise ValueError(f"inputs must have the shape {[*instants, size]}, got {list(values.shape)}")
         return torch.from_numpy(np.ascontiguousarray(values))
+
+    def _signal(self, inputs: Inputs | None, times: Array, held: bool) -> Signal | None:
+        """u(t), at these times unless it has instants of its own."""
+        instants, values = (instants_of(inputs[0]), inputs[1]) if isinstance(inputs, tuple) else (times, inputs)
+        driving = self._driving(values, len(instants))
+        return None if driving is None else Signal(torch.from_numpy(instants), driving, held)

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 Array = np.ndarray
+Inputs = ArrayLike | tuple[ArrayLike, ArrayLike]  # at the times that are asked for, or (t, u)
 
 
 def states_of(values: ArrayLike, name: str, size: int) -> Array:

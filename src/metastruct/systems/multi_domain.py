@@ -35,6 +35,11 @@ class MultiDomain(System):
         if len(set(names)) != len(names) or len(names) < 2:
             raise ValueError(f"multi_domain needs two or more different domains, got {names}")
         self.domains = [members[name] for name in names]
+        if driven := [domain.name for domain in self.domains if domain.input_names]:
+            raise ValueError(
+                f"multi_domain needs domains that nothing drives, got {', '.join(driven)}; name others in "
+                "system.domains"
+            )
         first = self.domains[0]
         for other in self.domains[1:]:
             for (word, value), rival in zip(_common(first).items(), _common(other).values(), strict=True):
@@ -44,7 +49,7 @@ class MultiDomain(System):
                         f"with {rival}; name others in system.domains"
                     )
         self.state_names, self.structure, self.canonical = first.state_names, first.structure, first.canonical
-        self.grid_axes = first.grid_axes
+        self.grid_axes, self.mechanical, self.storing = first.grid_axes, first.mechanical, first.storing
         self.width = max(len(domain.parameter_names) for domain in self.domains)
         self.parameter_names = ("domain", *(f"mu{i + 1}" for i in range(self.width)))
         corners = self.corners()
