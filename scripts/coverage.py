@@ -26,7 +26,8 @@ from metastruct.adaptation.error_bars import error_bars
 from metastruct.api.model import Model
 from metastruct.config.schema import composed
 from metastruct.data.noise import noisy, spread
-from metastruct.data.observations import Observations, support
+from metastruct.data.observations import Observations
+from metastruct.data.shots import support
 from metastruct.data.simulate import Simulation, simulate
 from metastruct.data.simulated import seen
 from metastruct.running.experiment import run

@@ -120,7 +120,7 @@ def lotka() -> list[Row]:
     import torch
 
     from metastruct.config.schema import composed
-    from metastruct.data.observations import whole
+    from metastruct.data.shots import whole
     from metastruct.data.simulate import integrate
     from metastruct.data.source import Source
     from metastruct.data.trajectory import Member, Trajectory

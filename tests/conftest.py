@@ -27,7 +27,7 @@ from metastruct.sweeps.table import configured
 if TYPE_CHECKING:
     from _pytest.mark import ParameterSet
 
-    from metastruct.data.observations import Recordings
+    from metastruct.data.recordings import Recordings
 
 SMALL = {"net.width": 6, "net.depth": 3, "modulation.code_dim": 3}
 
@@ -57,7 +57,7 @@ def oscillators() -> Callable[..., Recordings]:
     """
     import torch
 
-    from metastruct.data.observations import Recordings
+    from metastruct.data.recordings import Recordings
     from metastruct.data.trajectory import Member, Trajectory
 
     def observed(tasks: int, points: int, size: int = 2) -> Recordings:

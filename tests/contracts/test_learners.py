@@ -10,7 +10,7 @@ import pytest
 import torch
 
 from metastruct.config.schema import Trainer
-from metastruct.data.observations import Recordings
+from metastruct.data.recordings import Recordings
 from metastruct.dynamics.dynamics import Scales
 from metastruct.learners.learner import Diverged, Learner
 from metastruct.objectives.derivatives import Derivatives

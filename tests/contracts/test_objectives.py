@@ -13,7 +13,9 @@ from metastruct.adaptation.adaptation import Prior
 from metastruct.adaptation.gaussian import decrement, quadratic
 from metastruct.adaptation.jacobian import Residual, with_jacobian
 from metastruct.adaptation.levenberg_marquardt import LevenbergMarquardt
-from metastruct.data.observations import ESTIMATED, PARTS, Observations, Recordings, support
+from metastruct.data.observations import ESTIMATED, PARTS, Observations
+from metastruct.data.recordings import Recordings
+from metastruct.data.shots import support
 from metastruct.data.trajectory import Member, Trajectory
 from metastruct.dynamics.model import ModulatedModel
 from metastruct.integrators.gauss_legendre import GaussLegendre

@@ -18,7 +18,7 @@ from scipy.integrate import solve_ivp
 
 import metastruct
 from metastruct.adaptation.adaptation import Fit
-from metastruct.data.observations import whole
+from metastruct.data.shots import whole
 from metastruct.objectives.objective import Objective
 from metastruct.running.assembly import component
 from metastruct.running.experiment import run

@@ -12,7 +12,7 @@ import torch
 from reference import NET
 from torch import Tensor, nn
 
-from metastruct.data.observations import Recordings
+from metastruct.data.recordings import Recordings
 from metastruct.dynamics.dynamics import Scales
 from metastruct.learners.initialisation import Initialisation
 from metastruct.objectives.derivatives import Derivatives

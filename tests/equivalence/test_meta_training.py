@@ -9,7 +9,8 @@ import pytest
 import torch
 from reference import LazyAdam, Reference, norm_of, numbers_of
 
-from metastruct.data.observations import Observations, Recordings
+from metastruct.data.observations import Observations
+from metastruct.data.recordings import Recordings
 from metastruct.dynamics.dynamics import Scales
 from metastruct.learners.auto_decoding import AutoDecoding
 from metastruct.objectives.derivatives import Derivatives

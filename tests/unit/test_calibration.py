@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 import torch
 
-from metastruct.data.observations import Recordings
+from metastruct.data.recordings import Recordings
 from metastruct.data.trajectory import Member, Trajectory
 from metastruct.learners.calibration import BLOCK, JUDGED, _blocks, _pairs, parted
 

@@ -6,7 +6,9 @@ import numpy as np
 import pytest
 import torch
 
-from metastruct.data.observations import Observations, Recordings, support, whole
+from metastruct.data.observations import Observations
+from metastruct.data.recordings import Recordings
+from metastruct.data.shots import support, whole
 from metastruct.data.trajectory import Member, Queries, Trajectory
 
 READS = ("states", "derivatives", "inputs", "times")

@@ -15,7 +15,7 @@ from metastruct.adaptation.levenberg_marquardt import LevenbergMarquardt
 from metastruct.config.facts import in_order, metric_facts
 from metastruct.config.needs import Piece
 from metastruct.config.schema import CONF
-from metastruct.data.observations import Recordings
+from metastruct.data.recordings import Recordings
 from metastruct.data.source import Source
 from metastruct.data.trajectory import Member, Trajectory
 from metastruct.dynamics.dynamics import Scales

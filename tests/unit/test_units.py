@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import torch
 
-from metastruct.data.observations import Recordings
+from metastruct.data.recordings import Recordings
 from metastruct.data.trajectory import Member, Trajectory
 from metastruct.data.units import Units, spread_of
 from metastruct.running.assembly import build_learner

@@ -7,7 +7,9 @@ import pytest
 import torch
 from scipy.integrate import solve_ivp
 
-from metastruct.data.observations import Observations, Recordings, whole
+from metastruct.data.observations import Observations
+from metastruct.data.recordings import Recordings
+from metastruct.data.shots import whole
 from metastruct.data.trajectory import Member, Trajectory
 from metastruct.objectives.test_functions import weights
 from metastruct.objectives.weak import Weak

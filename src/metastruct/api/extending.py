@@ -14,7 +14,7 @@ import torch
 from metastruct.api.model import Model
 from metastruct.config.facts import providing
 from metastruct.data.family import Family
-from metastruct.data.observations import Recordings
+from metastruct.data.recordings import Recordings
 from metastruct.data.units import Units
 from metastruct.running.assembly import build_learner, commensurate
 from metastruct.running.trained import Trained

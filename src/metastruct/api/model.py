@@ -21,7 +21,8 @@ from metastruct.api.member import Member
 from metastruct.api.members import Members
 from metastruct.api.numbers import floats, pieces_of
 from metastruct.data.family import Family
-from metastruct.data.observations import ESTIMATED, whole
+from metastruct.data.observations import ESTIMATED
+from metastruct.data.shots import whole
 from metastruct.data.tables.layout import Layout
 from metastruct.data.trajectory import Member as Observed
 from metastruct.data.trajectory import Trajectory

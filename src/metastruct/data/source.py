@@ -11,7 +11,8 @@ from metastruct.data.outline import Outline
 from metastruct.data.trajectory import Array, Member, Queries
 
 if TYPE_CHECKING:  # validation asks a source for its outline, and answers at once
-    from metastruct.data.observations import Observations, Recordings
+    from metastruct.data.observations import Observations
+    from metastruct.data.recordings import Recordings
     from metastruct.systems.system import System
 
 
@@ -130,7 +131,7 @@ class Source:
         """Everything that is seen of the training members."""
         import torch
 
-        from metastruct.data.observations import Recordings
+        from metastruct.data.recordings import Recordings
 
         return Recordings(self.train, torch.float32, lawful=self.law is not None)
 
@@ -138,7 +139,7 @@ class Source:
         self, shots: int, seed: int, reads: Sequence[str], window: int = 1, least: int | None = None
     ) -> Observations:
         """Of each test member at most so many observations of its support trajectories, in float64."""
-        from metastruct.data.observations import support
+        from metastruct.data.shots import support
 
         members = [member.part(slice(self.support_trajectories)) for member in self.test]
         return support(members, shots, seed, reads, window, least)

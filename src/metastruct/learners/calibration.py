@@ -23,7 +23,8 @@ from torch import Tensor
 
 from metastruct.adaptation.adaptation import Prior
 from metastruct.adaptation.levenberg_marquardt import LevenbergMarquardt
-from metastruct.data.observations import Recordings, support, whole
+from metastruct.data.recordings import Recordings
+from metastruct.data.shots import support, whole
 from metastruct.dynamics.model import ModulatedModel
 from metastruct.objectives.objective import Objective
 

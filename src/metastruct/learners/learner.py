@@ -23,7 +23,8 @@ from lightning import LightningModule
 from torch import Tensor
 
 from metastruct.data.batches import Batches
-from metastruct.data.observations import Observations, Recordings
+from metastruct.data.observations import Observations
+from metastruct.data.recordings import Recordings
 from metastruct.data.units import Units
 from metastruct.dynamics.model import ModulatedModel
 from metastruct.objectives.objective import Objective

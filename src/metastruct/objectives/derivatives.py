@@ -26,7 +26,8 @@ from torch import Tensor
 from metastruct.objectives.objective import Objective
 
 if TYPE_CHECKING:
-    from metastruct.data.observations import Observations, Recordings
+    from metastruct.data.observations import Observations
+    from metastruct.data.recordings import Recordings
     from metastruct.dynamics.model import ModulatedModel
 
 LEAST = torch.finfo(torch.float32).eps ** 2  # of a misfit's variance

@@ -12,7 +12,8 @@ from torch import Tensor
 from metastruct.objectives.glimpse import glimpse
 
 if TYPE_CHECKING:
-    from metastruct.data.observations import Observations, Recordings
+    from metastruct.data.observations import Observations
+    from metastruct.data.recordings import Recordings
     from metastruct.dynamics.model import ModulatedModel
 
 

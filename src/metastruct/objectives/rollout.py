@@ -27,7 +27,8 @@ from torch import Tensor
 from metastruct.objectives.objective import Objective, of_noise
 
 if TYPE_CHECKING:
-    from metastruct.data.observations import Observations, Recordings
+    from metastruct.data.observations import Observations
+    from metastruct.data.recordings import Recordings
     from metastruct.dynamics.model import ModulatedModel
 
 STEP = 0.5  # of the integration, in units of the fastest rate of change

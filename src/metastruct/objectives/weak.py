@@ -28,7 +28,8 @@ from metastruct.objectives.whitening import Windows
 from metastruct.objectives.width import half_width, slope_noise
 
 if TYPE_CHECKING:
-    from metastruct.data.observations import Observations, Recordings
+    from metastruct.data.observations import Observations
+    from metastruct.data.recordings import Recordings
     from metastruct.dynamics.model import ModulatedModel
 
 NODES = 5  # points in half a test function at which the field is asked; the data are averaged over all samples
@@ -175,7 +176,7 @@ class Weak(Objective):
 
     def whitened_recordings(self, recordings: Recordings) -> tuple[dict[str, Tensor], Tensor, np.ndarray]:
         """Nodes of all windows with their operators, the first of each window, and windows of each task."""
-        from metastruct.data.observations import whole
+        from metastruct.data.shots import whole
 
         observed = whole(recordings.members, (*self.reads, "crude_law"), self.window, self.least)
         _, slopes = recordings.slopes()

@@ -18,7 +18,7 @@ from metastruct.data.trajectory import Array, Trajectory
 from metastruct.objectives.test_functions import weights
 
 if TYPE_CHECKING:
-    from metastruct.data.observations import Recordings
+    from metastruct.data.recordings import Recordings
 
 NARROWEST = 5  # samples: below them the quadrature counts
 KEPT = 0.85  # of the variance of dx/dt

@@ -15,8 +15,8 @@ from metastruct.config.schema import COMPONENTS, Config, ConfigError
 from metastruct.runs.folder import data_folder
 
 if TYPE_CHECKING:
-    from metastruct.data.observations import Recordings
     from metastruct.data.outline import Outline
+    from metastruct.data.recordings import Recordings
     from metastruct.data.source import Source
     from metastruct.data.units import Units
     from metastruct.dynamics.dynamics import Scales

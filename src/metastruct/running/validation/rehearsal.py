@@ -15,8 +15,8 @@ from metastruct.running.assembly import build_learner, build_system, component, 
 from metastruct.running.validation.size import check_trained
 
 if TYPE_CHECKING:
-    from metastruct.data.observations import Recordings
     from metastruct.data.outline import Outline
+    from metastruct.data.recordings import Recordings
     from metastruct.learners.learner import Learner
 
 
@@ -70,7 +70,7 @@ def resting(outline: Outline, samples: int) -> Recordings:
     import numpy as np
     import torch
 
-    from metastruct.data.observations import Recordings
+    from metastruct.data.recordings import Recordings
     from metastruct.data.trajectory import Member, Trajectory
 
     still = np.zeros((samples, outline.states))

@@ -1,0 +1,107 @@
+"""Observations that are chosen of members: so many shots, or all."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import torch
+
+from metastruct.data.observations import Observations
+from metastruct.data.recordings import Recordings
+from metastruct.data.trajectory import Array, Member
+
+
+def support(
+    members: Sequence[Member], shots: int, seed: int, reads: Sequence[str], window: int, least: int | None = None
+) -> Observations:
+    """At most `shots` observations of each member in float64, drawn at random without repetition.
+
+    Fewer shots are the first of more, so that curves over shots are of nested sets. Where an objective asks for windows
+    there are as many as hold the shots, one at least. A member that has fewer is filled up, and masked.
+
+    Args:
+        members: support trajectories of each.
+        reads: which parts of the observations are wanted.
+        window: consecutive samples that are drawn together.
+        least: of them that will do, where windows need not be full; then no sample is in two of them.
+
+    Raises:
+        ValueError: a trajectory is shorter than what will do.
+    """
+    recordings = Recordings(members, torch.float64)
+    if least is None:
+        starts, counts = recordings.windows(window)
+        places = [(rows.numpy(), np.full(len(rows), window)) for rows in starts.split(counts.tolist())]
+    else:
+        places = _tiles(recordings, window, least)
+    firsts, sizes = [], []
+    for task, (rows, lengths) in enumerate(places):
+        enough = shots // window if least is None or shots < lengths.sum() else len(rows)
+        picks = np.random.default_rng([seed, 1, task]).permutation(len(rows))[: max(1, enough)]
+        firsts.append(rows[picks])
+        sizes.append(lengths[picks] if least is None else lengths[picks].clip(max=max(least, shots)))
+    return _gathered(recordings, firsts, sizes, reads, window)
+
+
+def whole(members: Sequence[Member], reads: Sequence[str], window: int, least: int | None = None) -> Observations:
+    """All observations of each member in float64, filled up and masked where others have more.
+
+    Where an objective asks for windows, every trajectory is covered by as few as hold it, which overlap where its
+    length is no multiple of theirs, unless they need not be full.
+
+    Args:
+        reads: which parts of the observations are wanted.
+        least: as of `support`.
+
+    Raises:
+        ValueError: a trajectory is shorter than a window, or than what will do.
+    """
+    recordings = Recordings(members, torch.float64)
+    places = _tiles(recordings, window, least)
+    firsts, sizes = zip(*places, strict=True)
+    return _gathered(recordings, firsts, sizes, reads, window)
+
+
+def _tiles(recordings: Recordings, window: int, least: int | None) -> list[tuple[Array, Array]]:
+    """The first rows of the windows of each task, and how many samples they have.
+
+    Raises:
+        ValueError: a trajectory is too short.
+    """
+    row, places = 0, []
+    for lengths in recordings.lengths:
+        starts, sizes = [], []
+        for samples in lengths:
+            if samples < (least or window):
+                raise ValueError(
+                    f"a trajectory must have at least the {least or window} samples of a window, got {samples}; leave "
+                    "it out, or use an objective that looks at fewer"
+                )
+            number = -(-samples // window)
+            if least is not None and samples // number >= least:
+                ends = np.linspace(0, samples, number + 1).round().astype(int)
+                starts.append(row + ends[:-1])
+                sizes.append(np.diff(ends))
+            else:
+                number = number if least is None else samples // window
+                starts.append(row + np.linspace(0, samples - window, number).round().astype(int))
+                sizes.append(np.full(number, window))
+            row += samples
+        places.append((np.concatenate(starts), np.concatenate(sizes)))
+    return places
+
+
+def _gathered(
+    recordings: Recordings, firsts: Sequence[Array], sizes: Sequence[Array], reads: Sequence[str], window: int
+) -> Observations:
+    """The windows of each task that begin at the rows `firsts` and have so many samples, filled up and masked."""
+    most = max(map(len, firsts))
+    padded = np.stack([np.pad(rows, (0, most - len(rows)), mode="edge") for rows in firsts])
+    held = np.stack([np.pad(lengths, (0, most - len(lengths))) for lengths in sizes])
+    repeated = np.stack([np.pad(lengths, (0, most - len(lengths)), mode="edge") for lengths in sizes])
+    steps = np.minimum(np.arange(window), repeated[..., None] - 1)
+    rows = torch.from_numpy(padded[..., None] + steps).flatten(1)
+    parts = {name: part[rows] for name, part in recordings.read(reads).items()}
+    valid = torch.from_numpy(np.arange(window) < held[..., None]).flatten(1)
+    return Observations(**parts, mask=None if bool(valid.all()) else valid)
