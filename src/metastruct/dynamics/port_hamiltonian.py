@@ -33,14 +33,14 @@ class PortHamiltonian(Ports):
         skew: "canonical" for states (q, p), or "constant" J.
         friction: "none", "constant" N, or "state" N(x).
         drive: "constant" G, or "state" G(x); idle where there are no inputs.
-        shared: of hamiltonian, skew, friction and drive those whose sites have that word as their tag: they are shared
+        shared: of storage, skew, friction and drive those whose sites have that word as their tag: they are shared
             by all tasks unless the modulation takes the tag.
 
     Raises:
         ValueError: J is canonical and the state has no even size.
     """
 
-    scalar = "hamiltonian"
+    scalar = "storage"
     constant = {"skew": "constant", "friction": "constant", "drive": "constant"}
     energy_scale: Tensor  # c
     rate: Tensor  # of the data, at which J and R of order one move states
@@ -112,8 +112,8 @@ class PortHamiltonian(Ports):
         return field
 
     def energy(self, x: Tensor, updates: Updates) -> Tensor:
-        net = self.net_of("hamiltonian")
-        return self.energy_scale * net(self.standardise(x), under(updates, "hamiltonian")).squeeze(-1)
+        net = self.net_of("storage")
+        return self.energy_scale * net(self.standardise(x), under(updates, "storage")).squeeze(-1)
 
     def powers(self, x: Tensor, updates: Updates, inputs: Tensor | None = None) -> tuple[Tensor, Tensor]:
         y = self.standardise(x)
@@ -128,7 +128,7 @@ class PortHamiltonian(Ports):
 
     def _slope(self, y: Tensor, updates: Updates) -> Tensor:
         """grad H over c, in units of spread one."""
-        return self.net_of("hamiltonian").gradient(y, under(updates, "hamiltonian"))
+        return self.net_of("storage").gradient(y, under(updates, "storage"))
 
     def _factor(self, y: Tensor, updates: Updates) -> Tensor:
         matrix: Tensor = self.factor(self.numbers("friction", y, updates).value)

@@ -2,7 +2,7 @@
 
     M = [[(m1 + m2) l1^2, c], [c, m2 l2^2]],  c = m2 l1 l2 cos(q1 - q2),  V = -(m1 + m2) g l1 cos q1 - m2 g l2 cos q2
 
-Starts are at rest, both angles uniform in +-2.5 rad.
+Starts are at rest, both angles uniform in +-2.5 rad; the grid varies both at velocities of 2.
 """
 
 from __future__ import annotations
@@ -22,8 +22,7 @@ class DoublePendulum(Mechanism):
     parameter_names = ("m1", "m2", "l1", "l2")
     positive = parameter_names
     structure = "conservative"
-    start = InBox([[-2.5, 2.5], [-2.5, 2.5], [0, 0], [0, 0]], [[-2.5, 2.5], [-2.5, 2.5], [-5, 5], [-5, 5]])
-    grid_axes = (0, 2)
+    start = InBox([[-2.5, 2.5], [-2.5, 2.5], [0, 0], [0, 0]], [[-2.5, 2.5], [-2.5, 2.5], [0, 4], [0, 4]])
     drive = np.zeros((2, 0))
 
     def energy(self, x: Array, mu: Array) -> Array:
