@@ -82,7 +82,9 @@ def test_results_on_record_outlive_their_run_folders_but_not_their_place_in_the_
     assert collect(tables.table("own", tmp_path / "outputs"), {}, reference, "again") == 2
     assert [rows(reference / name) for name in ("records.csv", "runs.csv")] == before
     assert (told := json.loads((reference / "provenance.json").read_text()))["runs"] == 2
-    assert told["command"] == "python scripts/reproduce.py slots=2"  # the same results come from where they came from
+    assert (
+        told["command"] == "python scripts/reproduce.py table=own slots=2"
+    )  # the same results come from where they came from
 
     of_an_older_version = [{name: row[name] for name in row if name != "noise"} for row in before[1]]
     (reference / "runs.csv").write_text(as_csv(of_an_older_version))
