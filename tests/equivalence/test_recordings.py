@@ -197,6 +197,17 @@ def test_a_recording_does_nothing_twice_and_nothing_idle():
     assert operations(function, torch.ones(3, 2)) == ["exp", "add_"]
 
 
+def test_looks_at_what_is_done_several_times_are_looks_at_the_first():
+    """The parts of a split, one of them as large as the whole, of a result that is computed three times."""
+
+    def function(x):
+        first, second, third = (x.exp().split([0, 2], -1)[1] for _ in range(3))
+        return (first.cos() + second.sin() + third.cos() * third.sin(),)
+
+    assert {"exp", "cos", "sin"} <= {*(names := operations(function, torch.ones(3, 2)))}
+    assert [names.count(name) for name in ("exp", "cos", "sin")] == [1, 1, 1]
+
+
 def test_a_recording_reads_again_what_was_written_into():
     def function(x):
         y = x.exp()

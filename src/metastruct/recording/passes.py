@@ -136,7 +136,8 @@ def once(line: GraphModule) -> None:
         if same is node and node.op == "call_function" and unwritten and not _looks(node):
             same = first.setdefault((node.target, str(node.args), str(node.kwargs)), node)
         if same is not node:
-            same_memory |= zip(_memories(node), _memories(same), strict=True)
+            pairs = zip(_memories(node), _memories(same), strict=True)
+            same_memory |= {memory: same_memory.get(other, other) for memory, other in pairs}
             node.replace_all_uses_with(same)
             line.graph.erase_node(node)
 
