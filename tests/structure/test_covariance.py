@@ -13,7 +13,7 @@ from metastruct.integrators.rollout import rollout
 from metastruct.running.assembly import commensurate as nearest
 from metastruct.running.assembly import model_outside
 
-LEAST = {"generic": 3}  # components that a dynamics has at least
+LEAST = {"generic": 3, "mechanical": 4}  # components that a dynamics has at least, or has with the angles of its system
 
 
 def units_for(cfg, size: int, commensurate: bool = True) -> Units:
