@@ -101,9 +101,9 @@ class Recordings:
         Raises:
             ValueError: no trajectory has two instants.
         """
-        states = self.parts["states"]
-        if "derivatives" in self.parts:
-            return states, self.parts["derivatives"]
+        states, derivatives = self.parts["states"], self.parts.get("derivatives")
+        if derivatives is not None:
+            return states, derivatives
         every = [one for member in self.members for one in member.trajectories]
         longer = [(one, x) for one, x in zip(every, self.smooth, strict=True) if len(one) > 1]
         if not longer:

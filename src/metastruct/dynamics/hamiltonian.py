@@ -41,6 +41,7 @@ class Hamiltonian(Dynamics):
 
     @staticmethod
     def of_one_action(spread: Array) -> Array:
+        """Spreads `[state]` whose products of a coordinate and its momentum are one number."""
         q, p = np.split(spread, 2) if len(spread) % 2 == 0 else (spread, spread)
         action = (q * p) / (q * p)[0]
         stretch = np.sqrt(np.exp(np.log(action).mean()) / action)

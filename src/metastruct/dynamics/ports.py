@@ -91,6 +91,7 @@ class Ports(Dynamics, ABC):
         return times(matrix, inputs / self.input_scale)
 
     def net_of(self, part: str) -> Net:
+        """The net of a part."""
         net = self.nets[part]
         assert isinstance(net, Net)
         return net

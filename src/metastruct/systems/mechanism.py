@@ -24,6 +24,7 @@ class Mechanism(Driven):
 
     @property
     def coordinates(self) -> int:
+        """How many q there are."""
         return self.state_dim // 2
 
     @abstractmethod
@@ -36,10 +37,10 @@ class Mechanism(Driven):
 
     @abstractmethod
     def slope(self, q: Array, mu: Array) -> Array:
-        """grad V, as q."""
+        """grad V at q `[tasks, points, coordinate]`, as q."""
 
     def coriolis(self, q: Array, v: Array, mu: Array) -> Array:
-        """C v, as q; zero where the mass is the same everywhere."""
+        """C v at q and v `[tasks, points, coordinate]`, as q; zero where the mass is the same everywhere."""
         return np.zeros_like(v)
 
     def damping(self, mu: Array) -> Array:

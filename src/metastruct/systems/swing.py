@@ -47,7 +47,7 @@ class Swing(System):
         return box
 
     def solution(self, x0: Array, mu: Array, times: Array) -> Array:
-        """As of `Pendulum`."""
+        """As of `Pendulum`, from x0 `[tasks, points, state]`."""
         path = self.pendulum.solution(self._in_momenta(x0, mu), mu, times)
         path[..., 1] /= self._inertia(mu)[..., None]
         return path
