@@ -16,9 +16,12 @@ from metastruct.running.experiment import run
 from metastruct.systems.system import System
 
 
+def law(name: str) -> type[System]:
+    return resolve_name(str(target_of("system", name)))
+
+
 def without_energy(name: str) -> bool:
-    law = resolve_name(str(target_of("system", name)))
-    return getattr(law, "energy", System.energy) is System.energy
+    return getattr(law(name), "energy", System.energy) is System.energy
 
 
 GENERAL = [name for name in groups()["system"] if without_energy(name)]
@@ -28,7 +31,14 @@ def test_there_are_families_without_an_energy():
     assert {"van_der_pol", "lorenz"} <= set(GENERAL)
 
 
-@pytest.mark.parametrize("name", [*GENERAL, "pendulum"])
+def families() -> list:
+    """Those that nothing drives, and the first that something does; the others are torture."""
+    plain = [name for name in GENERAL if not law(name).input_names]
+    first, *others = [name for name in GENERAL if law(name).input_names]
+    return [*plain, "pendulum", first, *(pytest.param(name, marks=pytest.mark.torture) for name in others)]
+
+
+@pytest.mark.parametrize("name", families())
 def test_a_family_runs_and_is_measured_by_what_it_has(tiny, tmp_path, name):
     cfg = tiny(tmp_path, f"system={name}", "evaluation.figures=true")
     folder, system = run(cfg), build_system(cfg)

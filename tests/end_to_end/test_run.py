@@ -360,7 +360,17 @@ ROWS = [
 ]
 
 
-@pytest.mark.parametrize("options", ROWS, ids=" ".join)
+def rows() -> list:
+    """Those that hold nothing but a system are torture: the contracts of systems simulate them all."""
+    return [
+        pytest.param(
+            row, id=" ".join(row), marks=pytest.mark.torture if row[0].startswith("system=") and not row[1:] else ()
+        )
+        for row in ROWS
+    ]
+
+
+@pytest.mark.parametrize("options", rows())
 def test_every_option_runs(tiny, shared, accepted, options):
     """Those of a row in one run where they go together, else each in its own with what it needs."""
 
