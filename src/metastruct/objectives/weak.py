@@ -215,7 +215,7 @@ class Weak(Objective):
         return values, slopes
 
     def samples(self, observations: Observations, values: Tensor, slopes: Tensor) -> Windows:
-        """Those of all windows, with the test functions Phi and Phi' as `test_functions` has them."""
+        """Those of all windows, with Phi `[..., tests, nodes]` and Phi' `[..., tests, samples]`."""
         valid = None
         if observations.mask is not None:  # a test function needs the samples up to the end of its support
             valid = self.windows(observations.mask[..., None])[..., self.support - 1 :: self.stride, 0]
