@@ -346,12 +346,12 @@ def test_borders_and_times_of_trajectories_reach_an_objective_that_reads_them(li
     """Every window is one of a single trajectory, and none is left out; joined ones, the control, have one more."""
     times = [np.linspace(0, 0.2, 6), 5 + np.cumsum(np.full(7, 0.03))]
     paths = [np.random.default_rng(k).normal(size=(len(t), 2)) for k, t in enumerate(times)]
-    monkeypatch.setattr(lively, "_objective", Middle())
+    monkeypatch.setattr(lively, "_trained", replace(lively._trained, objective=Middle()))
     since = [t - t[0] for t in times]
     inside = {(*t[i : i + 3].tolist(),) for t in since for i in range(len(t) - 2)}
 
     def windows(*given: np.ndarray) -> set[tuple[float, ...]]:
-        asked = lively._observed([paths, np.concatenate(paths)][len(given) == 1], times=[*given])
+        asked = lively._reading.member([paths, np.concatenate(paths)][len(given) == 1], times=[*given])
         seen = whole([asked], Middle.reads, 3).times[0, :, 0].unflatten(0, (-1, 3))
         return {(*window.tolist(),) for window in seen}
 

@@ -11,10 +11,11 @@ r being the whitened residual of the objective, and its curvature at the minimum
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, fields, replace
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 import torch
@@ -144,6 +145,20 @@ class Fit:
     converged: Tensor | None = None
     agreement: Agreement | None = None
     posterior: Tensor | None = None
+
+    @classmethod
+    def joined(cls, fits: Sequence[Fit], order: Sequence[int]) -> Fit:
+        """Fits one after another, of the tasks `order`, as one fit of the tasks in their own order."""
+        back = torch.tensor(order).argsort()
+
+        def gathered(name: str, axis: int = 0) -> Any:
+            parts = [getattr(fit, name) for fit in fits]
+            return None if parts[0] is None else torch.cat(parts, axis).index_select(axis, back)
+
+        agreements = [fit.agreement for fit in fits if fit.agreement is not None]
+        agreement = Agreement.joined(agreements).of(back) if agreements else None
+        parts = gathered("codes"), gathered("trace", 1), gathered("covariance"), gathered("converged")
+        return cls(*parts, agreement, gathered("posterior"))
 
 
 class Adaptation(ABC):

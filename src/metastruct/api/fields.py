@@ -11,9 +11,11 @@ from torch import Tensor
 
 from metastruct.adaptation.adaptation import Fit, Prior, frozen
 from metastruct.adaptation.error_bars import ONE_SIGMA, energy_difference, error_bar
+from metastruct.api.space import Space
 from metastruct.config.facts import providing
 from metastruct.dynamics.dynamics import Updates
 from metastruct.dynamics.folded import folded
+from metastruct.evaluation.forecast import spread
 from metastruct.integrators.integrator import Integrator
 from metastruct.integrators.rollout import rollout
 from metastruct.integrators.signal import Signal
@@ -44,6 +46,16 @@ class Fields:
         posterior = None if fit.posterior is None else fit.posterior[members]
         part = Fit(fit.codes[members], fit.trace[:, members], covariance, converged, agreement, posterior)
         return replace(self, fit=part)
+
+    @property
+    def flags(self) -> dict[str, Tensor]:
+        """What may be wrong, in words, and with which members `[members]`."""
+        return {} if self.fit.agreement is None else self.fit.agreement.flags
+
+    @property
+    def space(self) -> Space:
+        """Where they are asked."""
+        return Space.of(self.trained.model.dynamics)
 
     @cached_property
     def _factored(self) -> Updates:
@@ -109,6 +121,13 @@ class Fields:
     def rollout(self, x: Tensor, times: Tensor, signal: Signal | None = None) -> Tensor:
         """`[members, points, times, state]`, driven by a signal where there is one."""
         return rollout(self.trained.model.dynamics.flow(self.updates(x.shape[-2]), signal), x, times, self.integrator)
+
+    def forecast_error(
+        self, x: Tensor, times: Tensor, signal: Signal | None = None, start_std: Tensor | None = None
+    ) -> Tensor:
+        """Standard deviation of the states of a rollout, as `spread` has it; errors as of `covariance`."""
+        fit = replace(self.fit, covariance=self.covariance)
+        return spread(self.trained.model, fit, self.prior, x, times, self.integrator.step_size, signal, start_std)
 
     def in_parts(self, function: Callable[..., Tensor | tuple[Tensor, ...]], *points: Tensor) -> tuple[Tensor, ...]:
         """function(fields, *points) of some members at a time, so that memory has a bound."""

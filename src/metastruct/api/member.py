@@ -3,28 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, overload
 
-import numpy as np
 import torch
 from numpy.typing import ArrayLike
-from torch import Tensor
 
 from metastruct.api import export
 from metastruct.api.fields import Fields
-from metastruct.api.numbers import Array, Inputs, floats, instants_of, states_of
-from metastruct.api.portable import write
-from metastruct.evaluation.forecast import spread
+from metastruct.api.function import function_of
+from metastruct.api.numbers import Array, Inputs, instants_of
+from metastruct.api.portable import Portable
 from metastruct.evaluation.probe import Estimate
-from metastruct.integrators.signal import Signal
 
 if TYPE_CHECKING:
     from metastruct.api.model import Model
 
 
-class Member:
+class Member(Portable):
     """An adapted member: a vector field, its energy, its entropy and its trajectories.
 
     Attributes:
@@ -37,15 +33,14 @@ class Member:
     """
 
     def __init__(self, fields: Fields, model: Model):
-        fit = fields.fit
-        self.model, self.fields, self._size = model, fields, len(fields.trained.model.dynamics.state_mean)
+        super().__init__(fields, model)
+        self._space, fit = fields.space, fields.fit
         self.code, self.losses = fit.codes[0].numpy(), fit.trace[:, 0].numpy()
         self.covariance = None if fit.covariance is None else fit.covariance[0].numpy()
         self.converged = None if fit.converged is None else bool(fit.converged[0])
         agreement = fit.agreement
         self.p_value = None if agreement is None else float(agreement.p_value[0])
-        flags = {} if agreement is None else agreement.flags
-        self.flags = tuple(flag for flag, which in flags.items() if which[0])
+        self.flags = tuple(flag for flag, which in fields.flags.items() if which[0])
 
     @overload
     def vector_field(self, x: ArrayLike, std: Literal[False] = ..., inputs: ArrayLike | None = ...) -> Array: ...
@@ -66,7 +61,7 @@ class Member:
         Raises:
             ValueError: the last axis of x is not the state, a number is not finite, or there is no posterior.
         """
-        (points, shape), driving = self._points(x), self._driving(inputs)
+        (points, shape), driving = self._space.points(x), self._space.driving(inputs)
         if std:
             mean, deviation = (values.numpy().reshape(shape) for values in self.fields.error_bar(points, driving))
             return mean, deviation
@@ -80,7 +75,7 @@ class Member:
         """
         if not 0 < level < 1:
             raise ValueError(f"level must be between 0 and 1, got {level}")
-        (points, shape), driving = self._points(x), self._driving(inputs)
+        (points, shape), driving = self._space.points(x), self._space.driving(inputs)
         mean, half = (part.numpy().reshape(shape) for part in self.fields.error_bar(points, driving, level))
         return mean - half, mean + half
 
@@ -91,7 +86,7 @@ class Member:
             ValueError: the last axis of x is not the state, or a number is not finite.
             TypeError: the dynamics has no energy.
         """
-        points, shape = self._points(x)
+        points, shape = self._space.points(x)
         return self.fields.energy(points).numpy().reshape(shape[:-1])
 
     def entropy(self, x: ArrayLike) -> Array:
@@ -103,7 +98,7 @@ class Member:
             ValueError: the last axis of x is not the state, or a number is not finite.
             TypeError: the dynamics has no entropy.
         """
-        points, shape = self._points(x)
+        points, shape = self._space.points(x)
         return self.fields.entropy(points).numpy().reshape(shape[:-1])
 
     def energy_difference(self, x: ArrayLike, y: ArrayLike) -> tuple[Array, Array]:
@@ -116,8 +111,7 @@ class Member:
             ValueError: a shape is wrong, a number is not finite, or there is no posterior.
             TypeError: the dynamics has no energy.
         """
-        ends = np.broadcast_arrays(states_of(x, "x", self._size), states_of(y, "y", self._size))
-        (first, shape), (second, _) = self._points(ends[0]), self._points(ends[1], "y")
+        first, second, shape = self._space.pairs(x, y)
         difference = self.fields.energy_difference(first, second)
         mean, deviation = (values.numpy().reshape(shape[:-1]) for values in difference)
         return mean, deviation
@@ -136,9 +130,9 @@ class Member:
         Raises:
             ValueError: a shape is wrong, a number is not finite, or the times do not increase.
         """
-        points, shape = self._points(x0, "x0")
+        points, shape = self._space.points(x0, "x0")
         instants = instants_of(times)
-        path = self.fields.rollout(points, torch.from_numpy(instants), self._signal(inputs, instants, held))
+        path = self.fields.rollout(points, torch.from_numpy(instants), self._space.signal(inputs, instants, held))
         return path.numpy().reshape(*shape[:-1], len(instants), shape[-1])
 
     @overload
@@ -179,9 +173,7 @@ class Member:
         the error of the start, to first order along the trajectory.
 
         Args:
-            inputs: what drives the member, `[times, input]` at these times or a pair (t, u) of its own instants
-                `[instants]` and values `[instants, input]`; before and after them it stays as it is.
-            held: does an input stay as it is from one instant to the next? Else it goes along a straight line.
+            inputs, held: as of `rollout`.
             start_std: standard deviations of the errors of x0 `[state]`; left out: x0 is exact.
 
         Raises:
@@ -190,15 +182,10 @@ class Member:
         path = self.rollout(x0, times, inputs, held)
         if not std:
             return path
-        (points, _), fields = self._points(x0, "x0"), self.fields
-        instants, error = instants_of(times), None
-        if start_std is not None:
-            error = torch.from_numpy(np.ascontiguousarray(states_of(start_std, "start_std", self._size)))
-            if error.dim() != 1 or (error < 0).any():
-                raise ValueError(f"start_std must be {self._size} numbers of at least 0, got {start_std}")
-        clock, signal = torch.from_numpy(instants), self._signal(inputs, instants, held)
-        fitted = fields.trained.model, replace(fields.fit, covariance=fields.covariance), fields.prior
-        deviation = spread(*fitted, points, clock, fields.integrator.step_size, signal, error)
+        (points, _), instants = self._space.points(x0, "x0"), instants_of(times)
+        error = None if start_std is None else self._space.errors(start_std, "start_std")
+        signal = self._space.signal(inputs, instants, held)
+        deviation = self.fields.forecast_error(points, torch.from_numpy(instants), signal, error)
         return path, deviation.numpy().reshape(path.shape)
 
     def update(
@@ -239,14 +226,6 @@ class Member:
         """
         return {name: probe.estimate(self.code, self.covariance) for name, probe in self.model.probes.items()}
 
-    def save(self, path: str | Path) -> Path:
-        """Write the member into a file NAME.safetensors that needs no run; `metastruct.load_member` reads it anywhere.
-
-        Raises:
-            ValueError: the name has another suffix.
-        """
-        return write(self, path)
-
     def export(self, path: str | Path, step: bool = False) -> Path:
         """Write dx/dt, x `[points, state]` -> `[points, state]`, for other programs; returns the path.
 
@@ -267,38 +246,4 @@ class Member:
 
         `solve_ivp(member.as_function(), (0, 10), x0, vectorized=True)`. Of a member that nothing drives.
         """
-        dynamics, updates, size = self.fields.trained.model.dynamics, self.fields.updates(1), self._size
-        self._driving(None)
-
-        def field(_: float, y: Array) -> Array:
-            plain = type(y) is np.ndarray and y.dtype == np.float64
-            array = y if plain else floats(y, f"y must be numbers of shape [{size}] or [{size}, n]")
-            if array.ndim not in (1, 2) or len(array) != size:
-                raise ValueError(f"y must have the shape [{size}] or [{size}, n], got {list(array.shape)}")
-            x = torch.from_numpy(np.ascontiguousarray(array))
-            with torch.inference_mode():
-                return dynamics.vector_field(x.reshape(size, -1).mT[None], updates)[0].mT.reshape(x.shape).numpy()
-
-        return field
-
-    def _points(self, x: ArrayLike, name: str = "x") -> tuple[Tensor, tuple[int, ...]]:
-        array = states_of(x, name, self._size)
-        return torch.from_numpy(np.ascontiguousarray(array).reshape(1, -1, self._size)), array.shape
-
-    def _driving(self, inputs: ArrayLike | None, *instants: int) -> Tensor | None:
-        """Inputs `[input]`, or one row an instant."""
-        size = len(getattr(self.fields.trained.model.dynamics, "input_mean", ()))
-        if inputs is None or not size:
-            if size or inputs is not None:
-                raise ValueError(f"this member is driven by {size} inputs, got {'some' if not size else 'none'}")
-            return None
-        values = states_of(inputs, "inputs", size)
-        if values.shape != (*instants, size):
-            raise ValueError(f"inputs must have the shape {[*instants, size]}, got {list(values.shape)}")
-        return torch.from_numpy(np.ascontiguousarray(values))
-
-    def _signal(self, inputs: Inputs | None, times: Array, held: bool) -> Signal | None:
-        """u(t), at these times unless it has instants of its own."""
-        instants, values = (instants_of(inputs[0]), inputs[1]) if isinstance(inputs, tuple) else (times, inputs)
-        driving = self._driving(values, len(instants))
-        return None if driving is None else Signal(torch.from_numpy(instants), driving, held)
+        return function_of(self.fields)

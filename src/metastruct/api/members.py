@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING, Literal, overload
 
 import numpy as np
@@ -14,13 +13,13 @@ from torch import Tensor
 from metastruct.api.fields import Fields
 from metastruct.api.member import Member
 from metastruct.api.numbers import Array, instants_of, states_of
-from metastruct.api.portable import write
+from metastruct.api.portable import Portable
 
 if TYPE_CHECKING:
     from metastruct.api.model import Model
 
 
-class Members(Sequence[Member]):
+class Members(Portable, Sequence[Member]):
     """Adapted members, each as `adapt` makes it: `members[i]` is one, and all of them answer together.
 
     Attributes:
@@ -33,23 +32,14 @@ class Members(Sequence[Member]):
     """
 
     def __init__(self, fields: Fields, model: Model):
-        fit = fields.fit
-        self.model, self.fields, self._size = model, fields, len(fields.trained.model.dynamics.state_mean)
+        super().__init__(fields, model)
+        self._size, fit = fields.space.state_dim, fields.fit
         self.codes, self.losses = fit.codes.numpy(), fit.trace.mT.numpy()
         self.covariances = None if fit.covariance is None else fit.covariance.numpy()
         self.converged = None if fit.converged is None else fit.converged.numpy()
         agreement = fit.agreement
         self.p_values = None if agreement is None else agreement.p_value.numpy()
-        flags = {} if agreement is None else agreement.flags
-        self.flags = {flag: which.numpy() for flag, which in flags.items()}
-
-    def save(self, path: str | Path) -> Path:
-        """Write them into a file NAME.safetensors that needs no run; `metastruct.load_members` reads it anywhere.
-
-        Raises:
-            ValueError: the name has another suffix.
-        """
-        return write(self, path)
+        self.flags = {flag: which.numpy() for flag, which in fields.flags.items()}
 
     def __len__(self) -> int:
         return len(self.codes)

@@ -9,23 +9,19 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import torch
 from numpy.typing import ArrayLike
 from omegaconf import DictConfig, OmegaConf
 from torch import Tensor
 
 from metastruct.adaptation.adaptation import Adaptation, Fit, Prior
-from metastruct.adaptation.agreement import Agreement
 from metastruct.api.fields import Fields
 from metastruct.api.member import Member
 from metastruct.api.members import Members
-from metastruct.api.numbers import floats, pieces_of
+from metastruct.api.reading import Reading, named
 from metastruct.data.family import Family
-from metastruct.data.observations import ESTIMATED
 from metastruct.data.shots import whole
 from metastruct.data.tables.layout import Layout
 from metastruct.data.trajectory import Member as Observed
-from metastruct.data.trajectory import Trajectory
 from metastruct.evaluation.probe import Probe
 from metastruct.running.assembly import component
 from metastruct.running.run import Run
@@ -33,8 +29,6 @@ from metastruct.running.trained import Trained
 from metastruct.running.validation import adapted_by, best_adaptation
 
 TOGETHER = 16_384  # points of a batched fit: its memory stays below a few hundred megabytes
-NAMES = {"derivatives": "dxdt", "times": "times", "inputs": "inputs"}  # of the parts that an objective reads
-PARTS = ("states", *NAMES.values(), "noise", "dxdt_noise")
 SHOWN = 5  # members that a warning names
 
 
@@ -51,8 +45,7 @@ class Model:
         self._cfg, self._trained = cfg, trained
         self.system: str = (cfg.system or cfg.data).name
         self.state_dim = len(trained.model.dynamics.state_mean)
-        self._input_dim = len(getattr(trained.model.dynamics, "input_mean", ()))
-        self._objective, self._integrator = trained.objective, component(cfg.integrator)
+        self._integrator = component(cfg.integrator)
         self._prior, self._best = trained.prior(), best_adaptation(cfg)
         self._adaptations: dict[str, Adaptation] = {}
 
@@ -85,7 +78,7 @@ class Model:
             ValueError: a shape is wrong, a number is not finite, there is no observation, or a setting or an
                 adaptation is unknown or does not go with the model.
         """
-        observed = self._observed(states, dxdt, times, inputs, noise, dxdt_noise)
+        observed = self._reading.member(states, dxdt, times, inputs, noise, dxdt_noise)
         member = Members(self._fields([observed], self._adaptation(adaptation, settings)), self)[0]
         for flag in member.flags:
             warnings.warn(flag, stacklevel=2)
@@ -110,7 +103,7 @@ class Model:
         chosen, members = self._adaptation(adaptation, settings), []
         for number, one in enumerate(observations):
             try:
-                members.append(self._observed(**_named(one)))
+                members.append(self._reading.member(**named(one)))
             except ValueError as error:
                 raise ValueError(f"member {number}: {error}") from None
         if not members:
@@ -127,7 +120,7 @@ class Model:
         fit, chosen = member.fields.fit, self._adaptation(adaptation, {})
         posterior = member.fields.covariance if fit.posterior is None else fit.posterior
         prior = self._prior.after(fit.codes, posterior, forgetting)
-        more = self._fit([self._observed(**observed)], chosen, prior.mean[None], prior)
+        more = self._fit([self._reading.member(**observed)], chosen, prior.mean[None], prior)
         return Members(self.fields(more), self)[0]
 
     @cached_property
@@ -160,13 +153,7 @@ class Model:
 
     def observations(self, family: Family) -> list[dict[str, Any]]:
         """What `adapt_many` takes of the members of a family."""
-        parts = {"states": "states"} | {label: part for part, label in NAMES.items()}
-        needs = {"states", "times", *(part for part in self._objective.reads if part in family.parts)}
-        needs |= {"inputs"} & {*family.parts} if self._input_dim else set()
-        return [
-            {name: [getattr(one, part) for one in member.trajectories] for name, part in parts.items() if part in needs}
-            for member in family.members
-        ]
+        return self._reading.family(family)
 
     @property
     def trained(self) -> Trained:
@@ -187,6 +174,10 @@ class Model:
         """Those of members that were fitted."""
         return Fields(self._trained, self._prior, self._integrator, fit)
 
+    @property
+    def _reading(self) -> Reading:
+        return Reading(self._trained, self._cfg.objective.name)
+
     def _adaptation(self, name: str | None, settings: Mapping[str, Any]) -> Adaptation:
         """The adaptation with these settings, which is settled once."""
         name = self._best if name is None else name
@@ -201,52 +192,6 @@ class Model:
             self._adaptations[key] = component(adapted_by(self._cfg, name, plain).adaptation)
         return self._adaptations[key]
 
-    def _observed(
-        self,
-        states: Any,
-        dxdt: Any = None,
-        times: Any = None,
-        inputs: Any = None,
-        noise: Any = None,
-        dxdt_noise: Any = None,
-    ) -> Observed:
-        """Observations of one member as trajectories, whose borders the objective keeps."""
-        arrays = {"states": states, "dxdt": dxdt, "times": times, "inputs": inputs}
-        for part in self._objective.reads:
-            if part in ESTIMATED:
-                continue
-            if arrays.get(NAMES.get(part, part)) is None and (part != "inputs" or self._input_dim):
-                label = NAMES.get(part, part)
-                raise ValueError(f"objective={self._cfg.objective.name} reads {label}, got none; give {label}=...")
-        if inputs is not None and not self._input_dim:
-            raise ValueError("inputs are for a model that was trained with inputs, which this one was not")
-        sizes = {"states": (self.state_dim,), "dxdt": (self.state_dim,), "times": (), "inputs": (self._input_dim,)}
-        parts = {name: pieces_of(values, name, *sizes[name]) for name, values in arrays.items() if values is not None}
-        counts = [len(piece) for piece in parts["states"]]
-        for name, pieces in parts.items():
-            if [len(piece) for piece in pieces] != counts:
-                other = [len(piece) for piece in pieces]
-                raise ValueError(f"states and {name} must have as many points, got {counts} and {other}")
-        levels = [
-            self._level(value, name, label, times is None)
-            for value, name, label in ((noise, "noise", "noise"), (dxdt_noise, "derivative_noise", "dxdt_noise"))
-        ]
-        parts.setdefault("times", [np.arange(count, dtype=float) for count in counts])
-        columns = [parts.get(name, [None] * len(counts)) for name in ("times", "states", "dxdt", "inputs")]
-        every: list[tuple[Any, ...]] = [*zip(*columns, strict=True)]
-        return Observed(tuple(Trajectory(*one, *levels) for one in every if len(one[0])))
-
-    def _level(self, value: Any, name: str, label: str, scattered: bool) -> np.ndarray | None:
-        """Noise of each component, or None where a trajectory tells of it; points without an order tell nothing."""
-        if value is None:
-            return self._objective.level(name, self.state_dim) if scattered else None
-        levels = floats(value, f"{label} must be one number or {self.state_dim} numbers")
-        if levels.shape not in ((), (1,), (self.state_dim,)) or not np.isfinite(levels).all() or (levels < 0).any():
-            raise ValueError(
-                f"{label} must be one or {self.state_dim} standard deviations, finite and not negative, got {value}"
-            )
-        return np.broadcast_to(levels, (self.state_dim,)).astype(float)
-
     def _fields(self, members: Sequence[Observed], adaptation: Adaptation) -> Fields:
         """All of them adapted, those of about the same size together; none depends on the others."""
         sizes = [sum(map(len, member.trajectories)) for member in members]
@@ -260,7 +205,7 @@ class Model:
                 batch = []
         if batch:
             fits.append(self._fit([members[one] for one in batch], adaptation))
-        return self.fields(joined(fits, order))
+        return self.fields(Fit.joined(fits, order))
 
     def _fit(
         self,
@@ -270,33 +215,8 @@ class Model:
         prior: Prior | None = None,
     ) -> Fit:
         """All of them at once, from where the run's evaluation begins and the family's prior unless told otherwise."""
-        objective = self._objective.fitting(max(len(one) for member in members for one in member.trajectories))
+        objective = self._trained.objective.fitting(max(len(one) for member in members for one in member.trajectories))
         observations = whole(members, objective.reads, objective.window, objective.least)
         if start is None:
             start = self._trained.start(len(members), self._cfg.evaluation.start)
         return adaptation.fit(self._trained.model, objective, observations, start, prior or self._prior)
-
-
-def _named(one: Sequence[Any] | Mapping[str, Any]) -> dict[str, Any]:
-    """The parts of an observation by name."""
-    parts = dict(one) if isinstance(one, Mapping) else dict(zip(PARTS, one, strict=False))
-    if "states" not in parts or set(parts) - set(PARTS) or (not isinstance(one, Mapping) and len(one) > 2):
-        raise ValueError(
-            f"observations must be (states, dxdt) or a mapping of {', '.join(PARTS)}, got "
-            f"{', '.join(map(str, parts)) if isinstance(one, Mapping) else f'{len(one)} parts'}"
-        )
-    return parts
-
-
-def joined(fits: Sequence[Fit], order: Sequence[int]) -> Fit:
-    """Fits one after another, of the tasks `order`, as one fit of the tasks in their own order."""
-    back = torch.tensor(order).argsort()
-
-    def gathered(name: str, axis: int = 0) -> Any:
-        parts = [getattr(fit, name) for fit in fits]
-        return None if parts[0] is None else torch.cat(parts, axis).index_select(axis, back)
-
-    agreements = [fit.agreement for fit in fits if fit.agreement is not None]
-    agreement = Agreement.joined(agreements).of(back) if agreements else None
-    parts = gathered("codes"), gathered("trace", 1), gathered("covariance"), gathered("converged")
-    return Fit(*parts, agreement, gathered("posterior"))

@@ -28,8 +28,8 @@ if TYPE_CHECKING:
     import torch
     from omegaconf import DictConfig
 
-    from metastruct.api.member import Member
-    from metastruct.api.members import Members
+    from metastruct.api.fields import Fields
+    from metastruct.api.model import Model
 
 FORMAT = "metastruct members 1"
 AGREEMENT = tuple(part.name for part in fields(Agreement))
@@ -37,7 +37,29 @@ SUFFIX = ".safetensors"
 Tensors = dict[str, "torch.Tensor"]
 
 
-def write(members: Members | Member, path: str | Path) -> Path:
+class Portable:
+    """Adapted members, one or several, that go into a file.
+
+    Args:
+        fields: what they answer with.
+        model: what adapted them.
+    """
+
+    def __init__(self, fields: Fields, model: Model):
+        self.fields, self.model = fields, model
+
+    def save(self, path: str | Path) -> Path:
+        """Write it into a file NAME.safetensors that needs no run; returns its path.
+
+        `metastruct.load_member` reads it anywhere, of several members `metastruct.load_members`.
+
+        Raises:
+            ValueError: the name has another suffix.
+        """
+        return write(self, path)
+
+
+def write(members: Portable, path: str | Path) -> Path:
     """Write members to a file NAME.safetensors, whole or not at all; returns its path.
 
     Raises:

@@ -91,8 +91,7 @@ class Learner(LightningModule):
         self.register_buffer("first", torch.from_numpy(self.counts.cumsum() - self.counts), persistent=False)
         self.steps, self.steps_per_epoch, self.seed = steps, steps_per_epoch, seed
         self.optimizer, self.locality, self.may_diverge = optimizer, locality, may_diverge
-        self.outer_step = 0
-        self.seconds = 0.0
+        self.outer_step, self.seconds = 0, 0.0
         self.courses = [Course()]
         self.recordings: dict[Any, Recorded] = {}
         self.units: Units | None = None  # in which the model is trained, where they are not those of the data

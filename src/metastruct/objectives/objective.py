@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Collection, Mapping
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from torch import Tensor
@@ -156,3 +156,9 @@ def of_noise(observations: Observations, residual: Tensor) -> Tensor:
     if noise is None:
         return residual.new_zeros(residual.shape)
     return (noise.flatten(-2).amax(-1, keepdim=True) > 0).to(residual).expand_as(residual)
+
+
+def required(part: Tensor | None) -> Any:
+    """A part of observations `[..., tasks, points, n]` that an objective requires."""
+    assert part is not None
+    return part

@@ -18,13 +18,13 @@ import copy
 import math
 from collections.abc import Mapping
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from metastruct.objectives.objective import Objective, of_noise
+from metastruct.objectives.objective import Objective, of_noise, required
 
 if TYPE_CHECKING:
     from metastruct.data.observations import Observations
@@ -89,7 +89,7 @@ class Rollout(Objective):
         """With the sensitivities at these codes, which the starts are fitted by."""
         if not self.fitted:
             return observations
-        starts = self._windows(_there(observations.smooth))[..., 0, :]
+        starts = self._windows(required(observations.smooth))[..., 0, :]
         sensitivity = self._sensitivity(model, observations, codes, starts)
         return replace(observations, operator=sensitivity.flatten(-2).flatten(-3, -2))
 
@@ -101,16 +101,16 @@ class Rollout(Objective):
         """What is left of the squares without the noise, relative to the spread of the states."""
         residual, _ = self._errors(model, observations, codes)
         share = 1 - 1 / self.window if self.fitted else 1.0
-        noise = self._windows(_there(observations.noise)).square()
+        noise = self._windows(required(observations.noise)).square()
         return ((residual.double().square() / share - noise) / model.dynamics.state_std.square()).flatten(-3)
 
     def _errors(self, model: ModulatedModel, observations: Observations, codes: Tensor | None) -> tuple[Tensor, Tensor]:
         """What is left of e, and s, both `[..., windows, samples, state]`."""
-        states, noise = self._windows(observations.states), self._windows(_there(observations.noise))
+        states, noise = self._windows(observations.states), self._windows(required(observations.noise))
         spread = model.dynamics.state_std
         share = self.least_misfit**2 if self.misfit is None else self.least_misfit**2 + self.misfit
         scale = (noise.square() + share * spread.square()).sqrt()
-        starts = self._windows(_there(observations.smooth))[..., 0, :].detach()
+        starts = self._windows(required(observations.smooth))[..., 0, :].detach()
         errors = (states - self._path(model, observations, codes, starts)) / scale
         there = torch.ones_like(errors[..., :1])
         if observations.mask is not None:
@@ -146,7 +146,7 @@ class Rollout(Objective):
 
     def _path(self, model: ModulatedModel, observations: Observations, codes: Tensor | None, starts: Tensor) -> Tensor:
         """States `[..., windows, samples, state]` of the model at the times of the samples."""
-        times = self._windows(_there(observations.times))
+        times = self._windows(required(observations.times))
         inputs = None if observations.inputs is None else self._windows(observations.inputs)
         x, path = starts, [starts]
         for sample in range(self.window - 1):
@@ -171,8 +171,3 @@ class Rollout(Objective):
     def _windows(self, values: Tensor) -> Tensor:
         windows: Tensor = values.unflatten(-2, (-1, self.window))
         return windows
-
-
-def _there(part: Tensor | None) -> Any:
-    assert part is not None
-    return part

@@ -15,15 +15,16 @@ from __future__ import annotations
 import copy
 from collections.abc import Mapping
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
 from torch import Tensor
 
 from metastruct.objectives.glimpse import spread_out
-from metastruct.objectives.objective import Objective
+from metastruct.objectives.objective import Objective, required
 from metastruct.objectives.test_functions import weights
+from metastruct.objectives.whitened import Whitened, applied
 from metastruct.objectives.whitening import Windows
 from metastruct.objectives.width import half_width, slope_noise
 
@@ -35,45 +36,6 @@ if TYPE_CHECKING:
 NODES = 5  # points in half a test function at which the field is asked; the data are averaged over all samples
 LONGEST = 241  # samples of a window, about
 LEARNED = 800  # numbers that a training learns from noise, about: measured on pendulums with noise of 1 and 5 %
-
-
-class Whitened(Objective):
-    """r = A f(x~; z) + b, with A and b that are parts of the observations; what a training by the weak form asks for.
-
-    Args:
-        tests: residuals of a component in a window.
-        nodes: points of a window.
-    """
-
-    reads = ("states", "inputs", "operator")
-    requires = ("states", "operator")
-
-    def __init__(self, weak: Weak):
-        self.weak, self.window = weak, weak.nodes
-
-    def laid(self, recordings: Recordings) -> tuple[dict[str, Tensor], Tensor, np.ndarray]:
-        return self.weak.whitened_recordings(recordings)
-
-    def rows(self, state_dim: int) -> int:
-        return self.weak.tests * state_dim
-
-    def residual(self, model: ModulatedModel, observations: Observations, codes: Tensor | None) -> Tensor:
-        field = model.vector_field(observations.states, codes, observations.inputs)
-        return applied(observations, field, self.window)
-
-    def unexplained(self, model: ModulatedModel, observations: Observations, codes: Tensor) -> Tensor:
-        """What noise does not explain of the squares, over what an error of dx/dt of its own spread would leave."""
-        squares = self.residual(model, observations, codes).double().square()
-        error = model.dynamics.derivative_std.expand(observations.states.shape)
-        size = error.shape[-1]
-        operator = _there(observations.operator).unflatten(-1, (size + 1, -1)).clone()
-        operator[..., -1, :] = 0.0
-        bare = applied(replace(observations, operator=operator.flatten(-2)), error, self.window)
-        excess, level = (
-            (part.unflatten(-1, (-1, size)).mean((-2, -1), keepdim=True)) for part in (squares - 1, bare**2)
-        )
-        share: Tensor = (excess / level).expand(*squares.shape[:-1], squares.shape[-1] // size, size).flatten(-2)
-        return share
 
 
 class Weak(Objective):
@@ -174,34 +136,13 @@ class Weak(Objective):
     def noise_share(self, observations: Observations, residual: Tensor) -> Tensor:
         return self._operator(observations)[..., -1, :].sum(-2).flatten(-2)
 
-    def whitened_recordings(self, recordings: Recordings) -> tuple[dict[str, Tensor], Tensor, np.ndarray]:
-        """Nodes of all windows with their operators, the first of each window, and windows of each task."""
-        from metastruct.data.shots import whole
-
-        observed = whole(recordings.members, (*self.reads, "crude_law"), self.window, self.least)
-        _, slopes = recordings.slopes()
-        size = slopes.shape[-1]
-        nodes, parts = slice(None, None, self.every), {}
-        df = self._windows(_there(observed.crude_law))[..., nodes, :].unflatten(-1, (size, size))
-        operator = self._samples(observed, *self._tests(observed)).whitened(
-            df, self.least_misfit**2 * slopes.double().var(0)
-        )
-        real = torch.ones(operator.shape[:2], dtype=torch.bool)
-        if observed.mask is not None:
-            real = self._windows(observed.mask[..., None])[..., 0, 0]
-        for name, part in {"states": observed.smooth, "inputs": observed.inputs}.items():
-            if part is not None:
-                parts[name] = self._windows(part)[..., nodes, :][real].flatten(0, 1).to(recordings.dtype)
-        parts["operator"] = operator[real].flatten(0, 1).to(recordings.dtype)
-        return parts, torch.arange(0, len(parts["states"]), self.nodes), real.sum(-1).numpy()
-
     # The residual
 
     def places(self, observations: Observations) -> Observations:
         nodes, parts = slice(None, None, self.every), {}
         for name in ("smooth", "inputs"):
             if (values := getattr(observations, name)) is not None:
-                parts[name] = self._windows(values)[..., nodes, :].flatten(-3, -2)
+                parts[name] = self.windows(values)[..., nodes, :].flatten(-3, -2)
         return type(observations)(states=parts["smooth"], inputs=parts.get("inputs"))
 
     def residual(self, model: ModulatedModel, observations: Observations, codes: Tensor | None) -> Tensor:
@@ -214,15 +155,15 @@ class Weak(Objective):
         operator = self._operator(observations)[..., :-1, :].flatten(-2).flatten(-3, -2)
         mask = None
         if observations.mask is not None:
-            mask = self._windows(observations.mask[..., None])[..., :: self.every, 0].flatten(-2)
+            mask = self.windows(observations.mask[..., None])[..., :: self.every, 0].flatten(-2)
         return applied(replace(observations, operator=operator, mask=mask), field, self.nodes)
 
     @torch.no_grad()
     def renewed(self, model: ModulatedModel, observations: Observations, codes: Tensor | None) -> Observations:
         df = self._slopes(model, self.places(observations), codes)
         share = self.least_misfit**2 if self.misfit is None else self.least_misfit**2 + self.misfit
-        values, slopes = self._tests(observations)
-        windows = self._samples(observations, values, slopes)
+        values, slopes = self.test_functions(observations)
+        windows = self.samples(observations, values, slopes)
         at_nodes = windows.whitened(df, share * model.dynamics.derivative_std.square(), shares=True)
         tests = slopes.mT.new_zeros(*slopes.mT.shape[:-1], 2 * self.tests)  # kept for the next time
         tests[..., self.tests :] = slopes.mT
@@ -248,20 +189,21 @@ class Weak(Objective):
     def _operator(self, observations: Observations) -> Tensor:
         """A, b and c `[..., windows, nodes, state + 2, residuals]`."""
         size = observations.states.shape[-1]
-        rows = self._windows(_there(observations.operator))[..., :: self.every, : (size + 2) * self.tests * size]
+        rows = self.windows(required(observations.operator))[..., :: self.every, : (size + 2) * self.tests * size]
         operator: Tensor = rows.unflatten(-1, (size + 2, -1))
         return operator
 
-    def _windows(self, values: Tensor, length: int | None = None) -> Tensor:
-        windows: Tensor = values.unflatten(-2, (-1, length or self.window))
+    def windows(self, values: Tensor) -> Tensor:
+        """Of values `[..., points, n]`, `[..., windows, samples, n]`."""
+        windows: Tensor = values.unflatten(-2, (-1, self.window))
         return windows
 
-    def _tests(self, observations: Observations) -> tuple[Tensor, Tensor]:
+    def test_functions(self, observations: Observations) -> tuple[Tensor, Tensor]:
         """Phi `[..., tests, nodes]` and Phi' `[..., tests, samples]`."""
         if observations.operator is not None:
-            values, slopes = self._windows(observations.operator)[..., -2 * self.tests :].mT.split(self.tests, -2)
+            values, slopes = self.windows(observations.operator)[..., -2 * self.tests :].mT.split(self.tests, -2)
             return values[..., :: self.every], slopes
-        times = self._windows(_there(observations.times))[..., 0]
+        times = self.windows(required(observations.times))[..., 0]
         times = times - times[..., :1]
         begin, end = (times[..., k :: self.stride][..., : self.tests] for k in (0, self.support - 1))
         _, slopes = weights(times, begin, end, self.order)
@@ -272,27 +214,12 @@ class Weak(Objective):
         )  # exact where f rests
         return values, slopes
 
-    def _samples(self, observations: Observations, values: Tensor, slopes: Tensor) -> Windows:
+    def samples(self, observations: Observations, values: Tensor, slopes: Tensor) -> Windows:
+        """Those of all windows, with Phi `[..., tests, nodes]` and Phi' `[..., tests, samples]`."""
         valid = None
         if observations.mask is not None:  # a test function needs the samples up to the end of its support
-            valid = self._windows(observations.mask[..., None])[..., self.support - 1 :: self.stride, 0]
+            valid = self.windows(observations.mask[..., None])[..., self.support - 1 :: self.stride, 0]
         states, smooth, noise = (
-            self._windows(_there(part)) for part in (observations.states, observations.smooth, observations.noise)
+            self.windows(required(part)) for part in (observations.states, observations.smooth, observations.noise)
         )
         return Windows(values, slopes, states, smooth, noise, valid, self.every)
-
-
-def applied(observations: Observations, field: Tensor, window: int) -> Tensor:
-    """A f + b `[..., tasks, residuals]` for a field `[..., tasks, points, state]`, zero in windows that are masked."""
-    operator = _there(observations.operator).unflatten(-2, (-1, window)).unflatten(-1, (field.shape[-1] + 1, -1))
-    of_field, offset = operator[..., :-1, :].flatten(-3, -2), operator[..., -1, :].sum(-2)
-    residual = (field.unflatten(-2, (-1, window)).flatten(-2)[..., None, :] @ of_field)[..., 0, :] + offset
-    if observations.mask is not None:
-        residual = residual * observations.mask.unflatten(-1, (-1, window))[..., :1]
-    rows: Tensor = residual.flatten(-2)
-    return rows
-
-
-def _there(part: Tensor | None) -> Any:
-    assert part is not None
-    return part

@@ -1,0 +1,32 @@
+"""The field of a member as a function that scipy calls."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+import torch
+
+from metastruct.api.fields import Fields
+from metastruct.api.numbers import Array, floats
+
+
+def function_of(fields: Fields) -> Callable[[float, Array], Array]:
+    """f(t, y) = dx/dt, y `[state]` or `[state, n]`, of the fields of one member that nothing drives.
+
+    Raises:
+        ValueError: the member is driven; the function: y has another shape.
+    """
+    dynamics, updates, size = fields.trained.model.dynamics, fields.updates(1), fields.space.state_dim
+    fields.space.driving(None)
+
+    def field(_: float, y: Array) -> Array:
+        plain = type(y) is np.ndarray and y.dtype == np.float64
+        array = y if plain else floats(y, f"y must be numbers of shape [{size}] or [{size}, n]")
+        if array.ndim not in (1, 2) or len(array) != size:
+            raise ValueError(f"y must have the shape [{size}] or [{size}, n], got {list(array.shape)}")
+        x = torch.from_numpy(np.ascontiguousarray(array))
+        with torch.inference_mode():
+            return dynamics.vector_field(x.reshape(size, -1).mT[None], updates)[0].mT.reshape(x.shape).numpy()
+
+    return field
