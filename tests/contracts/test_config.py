@@ -89,6 +89,7 @@ MISTAKES = {
     "net.width=null": r"net\.width must be an integer",
     "net.activation=3": r"net\.activation must be a word",
     "modulation.tags=hidden": r"modulation\.tags must be a list",
+    "system=cart_pole dynamics.angles=1": r"dynamics\.angles must be a list",
     "modulation.scale=large": r"modulation\.scale must be a number",
     "modulation.nonnegative=1": r"modulation\.nonnegative must be true or false",
     "modulation.rank=many": r"modulation\.rank must be an integer",
@@ -360,6 +361,13 @@ VALUES = ("shots=7", "data.noise=1e-3", "net.activation=tanh", "force=true", "ra
 @pytest.mark.parametrize("command", VALUES)
 def test_a_value_that_is_set_without_hydra_is_what_hydra_makes_of_it(command):
     assert configured(*command.split(maxsplit=1)) == composed(*command.split(maxsplit=1))
+
+
+def test_a_list_that_a_system_prefers_may_be_replaced(composed):
+    assert composed("system=cart_pole").dynamics.angles == [1]
+    for angles in ([], [0], [0, 1]):
+        validate(cfg := composed("system=cart_pole", f"dynamics.angles={angles}"))
+        assert cfg.dynamics.angles == angles
 
 
 def test_near_matches_are_suggested_and_otherwise_all_there_is():

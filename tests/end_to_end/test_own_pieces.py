@@ -104,6 +104,17 @@ def test_a_yaml_in_the_place_of_another_is_refused(own, tmp_path):
         metastruct.add_conf(tmp_path)
 
 
+def test_a_yaml_that_cannot_be_read_is_told_in_a_line(tmp_path):
+    (tmp_path / "net").mkdir()
+    (tmp_path / "net" / "mine.yaml").write_text("width: [")
+    command = [sys.executable, str(CONF.parent / "train.py"), "net=mine", "--config-dir", str(tmp_path)]
+    told = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True)
+    assert told.returncode == 2
+    assert told.stderr.startswith("error: ")
+    assert told.stderr.count("\n") == 1
+    assert "net/mine.yaml" in told.stderr
+
+
 def test_a_class_that_cannot_be_imported_is_told_in_a_line(own, tmp_path):
     (tmp_path / "system").mkdir()
     (tmp_path / "system" / "lost.yaml").write_text("_target_: no_such_package.lost.Lost\nname: lost\n")

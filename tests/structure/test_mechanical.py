@@ -217,7 +217,11 @@ def test_factors_and_their_solutions_are_those_of_dense_algebra(size, diagonal):
     [
         (("dynamics.angles=[3]",), "angles must name coordinates by their numbers, 0 to 2"),
         (("dynamics.angles=[1,1]",), "once each, got"),
+        (("dynamics.angles=[1.0]",), "once each, got"),
+        (("dynamics.angles=[true]",), "once each, got"),
+        (("dynamics.angles=[[1]]",), "once each, got"),
         (("dynamics.shared=[mess]",), "shared must hold some of potential, mass"),
+        (("dynamics.shared=[[mass]]",), "shared must hold some of potential, mass"),
     ],
 )
 def test_what_makes_no_sense_is_refused_in_one_line(small, words, message):

@@ -23,7 +23,7 @@ class Chart(nn.Module):
     place: Tensor  # of each coordinate in that order
 
     def __init__(self, size: int, angles: Sequence[int]):
-        if len(set(angles)) != len(angles) or not set(angles) <= set(range(size)):
+        if any(type(angle) is not int for angle in angles) or len({*angles} & {*range(size)}) != len(angles):
             raise ValueError(
                 f"dynamics.angles must name coordinates by their numbers, 0 to {size - 1}, once each, got {[*angles]}"
             )

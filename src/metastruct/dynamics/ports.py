@@ -43,9 +43,9 @@ class Ports(Dynamics, ABC):
     input_scale: Tensor
 
     def __init__(self, net: MakeNet, scales: Scales, forms: Mapping[str, str], shared: Sequence[str]):
-        if strange := set(shared) - {self.scalar, *forms}:
-            parts = ", ".join([self.scalar, *forms])
-            raise ValueError(f"dynamics.shared must hold some of {parts}, got {sorted(strange)}")
+        parts = [self.scalar, *forms]
+        if strange := [part for part in shared if part not in parts]:
+            raise ValueError(f"dynamics.shared must hold some of {', '.join(parts)}, got {strange}")
         self.forms, self.shared = dict(forms), tuple(shared)
         self.inputs = 0 if scales.input_mean is None else len(scales.input_mean)
         self.entries = self.entries | {"drive": self.rows * self.inputs}

@@ -19,6 +19,7 @@ from hydra.errors import HydraException
 from hydra.types import RunMode
 from omegaconf import DictConfig
 from omegaconf.errors import OmegaConfBaseException
+from yaml import YAMLError
 
 from metastruct.config.facts import CONF, closest, options
 from metastruct.config.folders import ROOT, search_path, without_folders
@@ -90,7 +91,7 @@ class Session:
         sys.argv[1:] = sorted(sys.argv[1:], key=lambda word: word not in ("-m", "--multirun"))  # Hydra wants it first
         try:
             main()
-        except (HydraException, OmegaConfBaseException, ValueError) as error:
+        except (HydraException, OmegaConfBaseException, YAMLError, ValueError) as error:
             print(f"error: {explained(error)}", file=sys.stderr)
             raise SystemExit(2) from None
         except JobError as error:

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import fields
 from typing import Any
 
-from omegaconf import DictConfig, OmegaConf
+from omegaconf import DictConfig, ListConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from metastruct.config.facts import closest, options, settings_of
@@ -58,7 +58,8 @@ def _check_types(cfg: DictConfig, group: str, shadow: Any) -> None:
             value = OmegaConf.select(cfg, key)
         except OmegaConfBaseException:  # there is something else on the way to it
             value = None
-        fits = type(value) in ((int, float) if isinstance(default, float) else (type(default),))
+        lists = isinstance(default, (list, ListConfig)) and isinstance(value, (list, ListConfig))
+        fits = lists or type(value) in ((int, float) if isinstance(default, float) else (type(default),))
         if default is not None and not fits:
             kind = KINDS.get(type(default), "a list")
             raise ConfigError(f"{key} must be {kind} such as {default}, got {value!r}")

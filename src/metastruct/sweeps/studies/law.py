@@ -42,8 +42,10 @@ class KnownLaw(Alone):
             ValueError: there is no such function.
         """
         path, _, name = place.rpartition(":")
-        if not name or not Path(path).is_file():
+        if not name or not path:
             raise ValueError(f"a law is written as FILE.py:FUNCTION, got {place!r}")
+        if not Path(path).is_file():
+            raise ValueError(f"{path} must be a file with the function {name}(x, mu), got no such file")
         module = importlib.util.module_from_spec(spec := importlib.util.spec_from_file_location("law", path))  # type: ignore[arg-type]
         assert spec is not None
         assert spec.loader is not None
