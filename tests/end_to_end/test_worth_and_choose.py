@@ -78,6 +78,7 @@ def test_a_mistake_is_told_in_one_line(trained, capsys, words, told):
     assert told in error
 
 
+@pytest.mark.torture
 def test_settings_are_compared_on_every_member_once(tmp_path, capsys, monkeypatch):
     monkeypatch.chdir(tmp_path)
     small = ["optimizer=adam", "trainer.steps=5", "net.width=6", "integrator.step_size=0.1", "trainer.accelerator=cpu"]

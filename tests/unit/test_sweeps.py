@@ -31,6 +31,13 @@ def every_table(tmp_path_factory) -> dict[str, Table]:
     return {name: table(name, outputs) for name in tables()}
 
 
+@pytest.fixture(scope="module")
+def some_tables(tmp_path_factory) -> dict[str, Table]:
+    """Three that share pieces: Hydra composes those of all for a while."""
+    outputs = tmp_path_factory.mktemp("outputs")
+    return {name: table(name, outputs) for name in ("shots", "ranks", "parameters")}
+
+
 @pytest.fixture
 def own_table(tmp_path, monkeypatch):
     """Makes a table of these blocks, in a folder of yamls of the user's."""
@@ -53,6 +60,7 @@ def finish(job, **metrics: object) -> None:
     (job.folder / "metrics.json").write_text(json.dumps(content | {"seconds": seconds}))
 
 
+@pytest.mark.torture
 def test_no_table_holds_a_run_twice(every_table):
     for one in every_table.values():
         assert len({job.folder for job in one.jobs}) == len(one.jobs) > 0
@@ -65,9 +73,9 @@ def test_a_modulation_without_a_rank_appears_once_in_a_cross_with_ranks(own_tabl
     assert labels == ["modulation=shift", *(f"modulation=svd rank={rank}" for rank in (1, 2, 3))]
 
 
-def test_a_table_keeps_the_errors_that_it_shows(own_table, every_table, tmp_path):
+def test_a_table_keeps_the_errors_that_it_shows(own_table, some_tables, tmp_path):
     shown = errors()
-    assert all({*shown.get(name, headline_errors())} <= set(one.metrics) for name, one in every_table.items())
+    assert all({*shown.get(name, headline_errors())} <= set(one.metrics) for name, one in some_tables.items())
     block = {"seeds": [0], "cross": [["modulation=shift"]]}
     own_table(block, errors=["field_error", "ssim"])
     assert {"field_error", "ssim"} <= set(table("own", tmp_path).metrics)
@@ -77,12 +85,14 @@ def test_a_table_keeps_the_errors_that_it_shows(own_table, every_table, tmp_path
         table("own", tmp_path)
 
 
+@pytest.mark.torture
 def test_every_study_of_a_table_can_be_built(every_table):
     studies = [component(OmegaConf.create({**one.study})) for one in every_table.values() if one.study is not None]
     assert studies
     assert all(callable(study.study) for study in studies)
 
 
+@pytest.mark.torture
 def test_every_word_of_every_table_makes_sense(every_table):
     """In the first run that says it."""
     said: set[str] = set()
@@ -100,6 +110,7 @@ def test_every_setting_of_every_table_makes_sense(every_table):
             validate(settings)
 
 
+@pytest.mark.torture
 def test_a_run_has_the_folder_that_train_py_gives_to_its_words(every_table):
     """A sample, for Hydra takes its time: the last run of each table and another."""
     draw = random.Random(0)
@@ -111,8 +122,8 @@ def test_a_run_has_the_folder_that_train_py_gives_to_its_words(every_table):
             assert training_folder(settings, method_name(cfg)) == job.training
 
 
-def test_another_number_of_observations_or_adaptation_steps_needs_no_training_of_its_own(every_table):
-    jobs = every_table["shots"].jobs
+def test_another_number_of_observations_or_adaptation_steps_needs_no_training_of_its_own(some_tables):
+    jobs = some_tables["shots"].jobs
     trained = {(job.settings.system.name, job.method, job.seed): job.training for job in jobs}
     assert {job.training for job in jobs} == {*trained.values()}
     assert len(jobs) > 10 * len(trained)
@@ -189,8 +200,8 @@ def test_the_time_is_estimated_from_finished_runs_of_the_method(own_table, tmp_p
     assert plan.seconds(others, 100) == pytest.approx(52)  # a training and its runs are one piece
 
 
-def test_runs_that_share_a_training_are_one_unit(every_table):
-    jobs = every_table["shots"].jobs
+def test_runs_that_share_a_training_are_one_unit(some_tables):
+    jobs = some_tables["shots"].jobs
     found = units(jobs)
     assert sum(map(len, found)) == len(jobs)
     assert len(found) == len({job.training for job in jobs})
@@ -232,11 +243,11 @@ def test_a_job_of_several_seeds_has_failed_where_it_left_no_result(own_table, tm
     assert bundle.job.finished() is not None
 
 
-def test_runs_of_several_tables_are_planned_once(every_table):
-    both = [*every_table["ranks"].jobs, *every_table["parameters"].jobs]
+def test_runs_of_several_tables_are_planned_once(some_tables):
+    both = [*some_tables["ranks"].jobs, *some_tables["parameters"].jobs]
     plan = Plan.of(both)
     assert len(plan.jobs) < len(both)
-    assert sum(job.table == "ranks" for job in plan.jobs.values()) == len(every_table["ranks"].jobs)
+    assert sum(job.table == "ranks" for job in plan.jobs.values()) == len(some_tables["ranks"].jobs)
 
 
 def test_a_claim_is_exclusive_never_waits_and_ends_with_its_holder(tmp_path):
