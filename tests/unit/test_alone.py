@@ -66,7 +66,7 @@ def test_a_law_that_makes_no_sense_is_refused(law, told):
     ("place", "told"),
     [
         ("law.py", "FILE.py:FUNCTION"),
-        ("nix.py:law", "FILE.py:FUNCTION"),
+        ("nix.py:law", "nix.py"),
         ("HERE:other", "must have the function other"),
     ],
 )
