@@ -6,7 +6,7 @@ must be told whose error exceeds twice its bar of 95 %.
 From two observations a damped pendulum may be another pendulum of the family. So beside it stands the share that the
 best test would tell with 5 % of false alarms, the likelihood ratio of one who knows both laws and the range of their
 parameters (Neyman and Pearson 1933).
-Writes flags.csv and flags.md into outputs/reference/coverage/.
+Writes records.csv and table.md into outputs/reference/flags/.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from typing import Any
 
 import numpy as np
 import torch
-from coverage import EVERY, FOLDER, ROOT, SHOTS, STEP, SUPPORT, bars, family, fitted, observed, system_of, trained
+from coverage import EVERY, ROOT, SHOTS, STEP, SUPPORT, bars, family, fitted, observed, system_of, trained
 from scipy.optimize import least_squares
 from scipy.special import logsumexp
 
@@ -31,6 +31,7 @@ from metastruct.runs.files import write_atomically
 from metastruct.runs.provenance import sign
 from metastruct.systems.system import Array, System
 
+FOLDER = ROOT / "outputs" / "reference" / "flags"
 TRIALS, MEMBERS, FEW = 100, 200, 2  # members: those of the family; few: shots of the best test
 FALSE, DRAWS, STARTS = 0.05, 5_000, 4
 SPLIT, OUTSIDE = 13, 6
@@ -164,10 +165,10 @@ def main() -> None:
         lines.append(f"| {row[0]:.0%} | {row[1]:.0%} | {row[2]} | {row[3]} | {row[4]} | {row[5]:.0%} | {best} |")
     names = "trained,noise,shots,what,count,told,best_test"
     text = "\n".join([names, *(",".join(f'"{v}"' if isinstance(v, str) and v else f"{v}" for v in r) for r in rows)])
-    write_atomically(options.folder / "flags.csv", text + "\n")
-    write_atomically(options.folder / "flags.md", "\n".join(lines) + "\n")
+    write_atomically(options.folder / "records.csv", text + "\n")
+    write_atomically(options.folder / "table.md", "\n".join(lines) + "\n")
     sign(options.folder, ["scripts/flags.py", *sys.argv[1:]])
-    print((options.folder / "flags.md").read_text())
+    print((options.folder / "table.md").read_text())
 
 
 if __name__ == "__main__":
