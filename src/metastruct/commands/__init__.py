@@ -18,8 +18,7 @@ from pathlib import Path
 
 from metastruct.config.folders import without_folders
 from metastruct.data.tables.malformed import nearest
-
-HELP = ("-h", "--help", "help")
+from metastruct.running.usage import HELP as HELP
 
 
 def main(words: Sequence[str] | None = None) -> None:
