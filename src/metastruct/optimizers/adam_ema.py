@@ -1,4 +1,4 @@
-"""Adam with an exponential average of its iterates (Polyak and Juditsky 1992; Morales-Brogan et al. 2024).
+"""Adam with an exponential average of its iterates (Polyak and Juditsky 1992; Morales-Brotons et al. 2024).
 
     mean <- d mean + (1 - d) x,  d = min(decay, (1 + n)/(10 + n)) after n steps
 
