@@ -62,7 +62,6 @@ class Mechanical(Ports):
     spread: Tensor  # s [coordinate]
     clock: Tensor  # T
     strength: Tensor  # of all forces, that of the data where masses are about one
-    input_scale: Tensor
 
     def __init__(
         self,
