@@ -4,17 +4,18 @@ from __future__ import annotations
 
 import pytest
 import torch
+from driven import assert_every_parameter_counts, doubled, given, imbalance, scales
 from pairs import crossed
 from torch import Tensor
 
 from metastruct.config.schema import groups
-from metastruct.dynamics.dynamics import Scales
 from metastruct.dynamics.mechanical import Mechanical
 from metastruct.dynamics.model import ModulatedModel
 from metastruct.dynamics.triangular import Triangular, solved, times
 from metastruct.running.assembly import build_model
 
 TASKS, POINTS, COORDINATES, INPUTS = 3, 6, 3, 2
+SIZES = TASKS, POINTS, INPUTS
 SHAPES = {
     "rayleigh": ("mass=full", "friction=rayleigh", "drive=state", "angles=[2,0]"),
     "constant": ("mass=constant", "friction=viscous", "drive=constant", "angles=[]"),
@@ -22,24 +23,11 @@ SHAPES = {
 }
 
 
-def scales(size: int = 2 * COORDINATES, inputs: int = INPUTS) -> Scales:
-    generator = torch.Generator().manual_seed(3)
-    mean, std, slope = torch.rand(3, size, generator=generator, dtype=torch.float64) + 0.5
-    if not inputs:
-        return Scales(mean, std, slope)
-    centre, spread = torch.rand(2, inputs, generator=generator, dtype=torch.float64) + 0.5
-    return Scales(mean, std, slope, input_mean=centre, input_std=spread)
-
-
 def made(small, dynamics: str, modulation: str, shape: str = "rayleigh", inputs: int = INPUTS) -> ModulatedModel:
     torch.manual_seed(0)
     words = [f"dynamics.{word}" for word in SHAPES[shape]] if dynamics == "mechanical" else []
     cfg = small(f"dynamics={dynamics}", f"modulation={modulation}", *words, net__width=8, modulation__rank=3)
-    model = build_model(cfg, scales(inputs=inputs)).double()
-    with torch.no_grad():
-        for parameter in model.dynamics.parameters():
-            parameter.mul_(2.0)
-    return model
+    return doubled(build_model(cfg, scales(2 * COORDINATES, inputs)))
 
 
 @pytest.fixture(scope="module", params=crossed(groups()["modulation"], "svd", [*SHAPES], "rayleigh"), ids="-".join)
@@ -48,60 +36,40 @@ def model(request, small) -> ModulatedModel:
     return made(small, "mechanical", modulation, shape)
 
 
-def given(model: ModulatedModel, inputs: int = INPUTS) -> tuple[Tensor, Tensor, Tensor]:
-    """States, codes and inputs."""
-    generator = torch.Generator().manual_seed(1)
-    x = torch.randn(TASKS, POINTS, 2 * COORDINATES, generator=generator, dtype=torch.float64)
-    codes = torch.randn(TASKS, model.code_dim, generator=generator, dtype=torch.float64)
-    u = torch.randn(TASKS, POINTS, inputs, generator=generator, dtype=torch.float64)
-    return x, codes * min(1.0, 2 / model.code_dim**0.5), u
-
-
-def imbalance(model: ModulatedModel, field: Tensor, x: Tensor, codes: Tensor, u: Tensor) -> Tensor:
-    """|dE/dt + v^T D v - v^T B u| over the sum of the sizes of its terms."""
-    x = x.clone().requires_grad_()
-    (gradient,) = torch.autograd.grad(model.energy(x, codes).sum(), x)
-    parts, (taken, supplied) = gradient * field, model.dynamics.powers(x, model.modulation(codes), u)
-    assert (taken >= 0).all()
-    assert taken.max() > 1e-3
-    assert supplied.abs().max() > 1e-3
-    return (parts.sum(-1) + taken - supplied).abs() / (parts.abs().sum(-1) + taken + supplied.abs())
-
-
 def test_energy_changes_by_what_friction_takes_and_inputs_give(model):
-    x, codes, u = given(model)
+    x, codes, u = given(model, *SIZES)
     assert imbalance(model, model.vector_field(x, codes, u), x, codes, u).max() < 1e-12
 
 
 def test_it_does_not_where_the_slope_of_the_kinetic_energy_counts_twice(small, monkeypatch):
     """The control: Coriolis terms without their factor of one half."""
     model = made(small, "mechanical", "svd")
-    x, codes, u = given(model)
+    x, codes, u = given(model, *SIZES)
     right = Mechanical._coriolis
 
-    def doubled(self, place, mass, triangular):
+    def twice(self, place, mass, triangular):
         w = place.w
         back = triangular.back(mass.value, w, times(triangular(mass.value).mT, w))
         return right(self, place, mass, triangular) - self.chart.back(place.y, mass.back(back))
 
-    monkeypatch.setattr(Mechanical, "_coriolis", doubled)
+    monkeypatch.setattr(Mechanical, "_coriolis", twice)
     assert imbalance(model, model.vector_field(x, codes, u), x, codes, u).max() > 1e-2
 
 
 def test_it_does_not_along_the_unstructured_field(small):
     model, other = (made(small, dynamics, "svd") for dynamics in ("mechanical", "unstructured"))
-    x, codes, u = given(model)
-    assert imbalance(model, other.vector_field(x, given(other)[1], u), x, codes, u).max() > 0.1
+    x, codes, u = given(model, *SIZES)
+    assert imbalance(model, other.vector_field(x, given(other, *SIZES)[1], u), x, codes, u).max() > 0.1
 
 
 def test_positions_change_by_the_velocities_themselves(model):
-    x, codes, u = given(model)
+    x, codes, u = given(model, *SIZES)
     assert torch.equal(model.vector_field(x, codes, u)[..., :COORDINATES], x[..., COORDINATES:])
 
 
 def test_equations_are_those_of_euler_and_lagrange_by_automatic_differentiation(model):
     """d/dt dL/dv - dL/dq = F with L = 2 T - E and the generalised forces of friction and input from their powers."""
-    x, codes, u = given(model)
+    x, codes, u = given(model, *SIZES)
     dynamics, updates = model.dynamics, model.modulation(codes)
     acceleration = model.vector_field(x, codes, u)[..., COORDINATES:]
 
@@ -130,8 +98,8 @@ def test_it_is_hamiltons_law_of_the_same_mechanism_in_momenta(small):
     """p = M v: dq/dt = dH/dp and dp/dt = -dH/dq with H = p^T M^-1 p/2 + V, where D = B = 0."""
     torch.manual_seed(0)
     cfg = small("dynamics=mechanical", "dynamics.friction=none", "modulation=svd", net__width=8)
-    model = build_model(cfg, scales(inputs=0)).double()
-    x, codes, _ = given(model)
+    model = build_model(cfg, scales(2 * COORDINATES, 0)).double()
+    x, codes, _ = given(model, *SIZES)
     updates, dynamics = model.modulation(codes), model.dynamics
     assert dynamics.conserves
     v = x[..., COORDINATES:]
@@ -156,7 +124,7 @@ def test_it_is_hamiltons_law_of_the_same_mechanism_in_momenta(small):
 
 def test_an_angle_that_is_wound_up_changes_nothing_and_another_position_does(small):
     model = made(small, "mechanical", "svd")  # the angles are 0 and 2
-    x, codes, u = given(model)
+    x, codes, u = given(model, *SIZES)
     turns = 2 * torch.pi * torch.tensor([3.0, 0.0, -2.0, 0, 0, 0], dtype=torch.float64)
     field = model.vector_field(x, codes, u)
     torch.testing.assert_close(model.vector_field(x + turns, codes, u), field, rtol=1e-9, atol=1e-9)
@@ -167,7 +135,7 @@ def test_an_angle_that_is_wound_up_changes_nothing_and_another_position_does(sma
 def test_rest_without_input_is_rest_at_the_bottom_whatever_the_means_of_the_data_are(small):
     """Means of velocities and of inputs shift nothing: B u is zero with u, and friction with v."""
     model = made(small, "mechanical", "svd")
-    x, codes, u = given(model)
+    x, codes, u = given(model, *SIZES)
     still = torch.cat([x[..., :COORDINATES], 0 * x[..., COORDINATES:]], -1)
     taken, supplied = model.dynamics.powers(still, model.modulation(codes), u)
     assert (taken == 0).all()
@@ -180,7 +148,8 @@ def test_rest_without_input_is_rest_at_the_bottom_whatever_the_means_of_the_data
 def test_parts_that_are_shared_have_sites_of_their_own_tag(small, part):
     words = ("dynamics=mechanical", f"dynamics.shared=[{part}]", "modulation=full_weight")
     free, taken = (
-        build_model(small(*words, *more), scales()).modulation for more in ((), (f"modulation.tags=[{part}]",))
+        build_model(small(*words, *more), scales(2 * COORDINATES, INPUTS)).modulation
+        for more in ((), (f"modulation.tags=[{part}]",))
     )
     assert not any(site.name.startswith(f"{part}.") for site in free.sites)
     assert all(site.name.startswith(f"{part}.") for site in taken.matrix_sites)
@@ -188,11 +157,7 @@ def test_parts_that_are_shared_have_sites_of_their_own_tag(small, part):
 
 
 def test_every_parameter_receives_a_gradient(model):
-    x, codes, u = given(model)
-    loss = model.vector_field(x, codes, u).square().sum()
-    named = dict(model.named_parameters())
-    for name, gradient in zip(named, torch.autograd.grad(loss, [*named.values()]), strict=True):
-        assert gradient.abs().max() > 0, name
+    assert_every_parameter_counts(model, *given(model, *SIZES))
 
 
 @pytest.mark.parametrize("diagonal", [False, True])
@@ -226,5 +191,5 @@ def test_factors_and_their_solutions_are_those_of_dense_algebra(size, diagonal):
 )
 def test_what_makes_no_sense_is_refused_in_one_line(small, words, message):
     with pytest.raises(ValueError, match=message) as refused:
-        build_model(small("dynamics=mechanical", *words), scales())
+        build_model(small("dynamics=mechanical", *words), scales(2 * COORDINATES, INPUTS))
     assert "\n" not in str(refused.value)

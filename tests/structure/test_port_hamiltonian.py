@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 import torch
+from driven import assert_every_parameter_counts, doubled, given, imbalance, scales
 from pairs import crossed
 from torch import Tensor
 
@@ -18,30 +19,18 @@ from metastruct.nets.net import Net
 from metastruct.running.assembly import build_model
 
 TASKS, POINTS, SIZE, INPUTS = 3, 5, 4, 2
+SIZES = TASKS, POINTS, INPUTS
 SHAPES = {
     "state": ("skew=canonical", "friction=state", "drive=state"),
     "constant": ("skew=constant", "friction=constant", "drive=constant"),
 }
 
 
-def scales(inputs: int = INPUTS) -> Scales:
-    generator = torch.Generator().manual_seed(3)
-    mean, std, slope = torch.rand(3, SIZE, generator=generator, dtype=torch.float64) + 0.5
-    if not inputs:
-        return Scales(mean, std, slope)
-    centre, spread = torch.rand(2, inputs, generator=generator, dtype=torch.float64) + 0.5
-    return Scales(mean, std, slope, input_mean=centre, input_std=spread)
-
-
 def made(small, modulation: str, *words: str, inputs: int = INPUTS) -> ModulatedModel:
     torch.manual_seed(0)
     words = tuple(f"dynamics.{word}" for word in words)
     cfg = small("dynamics=port_hamiltonian", f"modulation={modulation}", *words, net__width=8, modulation__rank=3)
-    model = build_model(cfg, scales(inputs)).double()
-    with torch.no_grad():
-        for parameter in model.dynamics.parameters():
-            parameter.mul_(2.0)
-    return model
+    return doubled(build_model(cfg, scales(SIZE, inputs)))
 
 
 @pytest.fixture(scope="module", params=crossed(groups()["modulation"], "svd", [*SHAPES], "state"), ids="-".join)
@@ -50,35 +39,15 @@ def model(request, small) -> ModulatedModel:
     return made(small, modulation, *SHAPES[shape])
 
 
-def given(model: ModulatedModel) -> tuple[Tensor, Tensor, Tensor]:
-    """States, codes and inputs."""
-    generator = torch.Generator().manual_seed(1)
-    x = torch.randn(TASKS, POINTS, SIZE, generator=generator, dtype=torch.float64)
-    codes = torch.randn(TASKS, model.code_dim, generator=generator, dtype=torch.float64)
-    u = torch.randn(TASKS, POINTS, INPUTS, generator=generator, dtype=torch.float64)
-    return x, codes * min(1.0, 2 / model.code_dim**0.5), u
-
-
-def imbalance(model: ModulatedModel, field: Tensor, x: Tensor, codes: Tensor, u: Tensor) -> Tensor:
-    """|dH/dt + grad H^T R grad H - y^T u| over the sum of the sizes of its terms."""
-    x = x.clone().requires_grad_()
-    (gradient,) = torch.autograd.grad(model.energy(x, codes).sum(), x)
-    parts, (taken, supplied) = gradient * field, model.dynamics.powers(x, model.modulation(codes), u)
-    assert (taken >= 0).all()
-    assert taken.max() > 1e-3
-    assert supplied.abs().max() > 1e-3
-    return (parts.sum(-1) + taken - supplied).abs() / (parts.abs().sum(-1) + taken + supplied.abs())
-
-
 def test_stored_energy_changes_by_what_friction_takes_and_inputs_give(model):
-    x, codes, u = given(model)
+    x, codes, u = given(model, *SIZES)
     assert imbalance(model, model.vector_field(x, codes, u), x, codes, u).max() < 1e-12
 
 
 def test_it_does_not_where_the_matrix_of_the_energy_is_not_skew(small):
     """The control: a part of J that is symmetric."""
     model = made(small, "svd", *SHAPES["state"])
-    x, codes, u = given(model)
+    x, codes, u = given(model, *SIZES)
     poisson = model.dynamics.poisson
     poisson.add_(0.3 * poisson.abs())
     assert imbalance(model, model.vector_field(x, codes, u), x, codes, u).max() > 1e-2
@@ -86,7 +55,7 @@ def test_it_does_not_where_the_matrix_of_the_energy_is_not_skew(small):
 
 def test_the_supply_is_that_of_the_outputs_by_differences_from_outside(model):
     """y = G^T grad H, with G the change of the field with the inputs."""
-    x, codes, u = given(model)
+    x, codes, u = given(model, *SIZES)
     x = x.clone().requires_grad_()
     (gradient,) = torch.autograd.grad(model.energy(x, codes).sum(), x)
     zero = torch.zeros_like(u)
@@ -97,22 +66,18 @@ def test_the_supply_is_that_of_the_outputs_by_differences_from_outside(model):
 
 
 def test_every_parameter_receives_a_gradient(model):
-    x, codes, u = given(model)
-    loss = model.vector_field(x, codes, u).square().sum()
-    named = dict(model.named_parameters())
-    for name, gradient in zip(named, torch.autograd.grad(loss, [*named.values()]), strict=True):
-        assert gradient.abs().max() > 0, name
+    assert_every_parameter_counts(model, *given(model, *SIZES))
 
 
 def test_it_is_hamiltons_law_where_nothing_is_lost_or_supplied(small):
     model = made(small, "svd", "skew=canonical", "friction=none", inputs=0)
     torch.manual_seed(0)
     cfg = small("dynamics=hamiltonian", "modulation=svd", net__width=8, modulation__rank=3)
-    hamiltonian = build_model(cfg, scales(0)).double()
+    hamiltonian = build_model(cfg, scales(SIZE, 0)).double()
     renamed = {name.replace("storage", "hamiltonian"): values for name, values in model.named_parameters()}
     missing = hamiltonian.load_state_dict(renamed, strict=False).missing_keys
     assert not {*missing} & {name for name, _ in hamiltonian.named_parameters()}
-    x, codes, _ = given(model)
+    x, codes, _ = given(model, *SIZES)
     assert model.dynamics.conserves
     torch.testing.assert_close(model.vector_field(x, codes), hamiltonian.vector_field(x, codes), rtol=1e-12, atol=1e-13)
 
@@ -135,8 +100,10 @@ def test_it_is_mechanics_under_p_is_mass_times_v(damped):
     """The energy, friction and input of a mechanism with random nets as H, R and G in momenta; not with half of R."""
     torch.manual_seed(0)
     n = SIZE // 2
-    mechanism = Mechanical(lambda *sizes: MLP(*sizes, width=8), scales(), "full", "rayleigh", "state", [1]).double()
-    x, _, u = given_states()
+    mechanism = Mechanical(
+        lambda *sizes: MLP(*sizes, width=8), scales(SIZE, INPUTS), "full", "rayleigh", "state", [1]
+    ).double()
+    x, u = states_and_inputs()
     mean = torch.zeros(SIZE, dtype=torch.float64)
     unit = Scales(mean, mean + 1, mean + 1, input_mean=mean[:INPUTS], input_std=mean[:INPUTS] + 1)
 
@@ -179,10 +146,10 @@ def test_it_is_mechanics_under_p_is_mass_times_v(damped):
     assert error < 1e-9 if damped else error > 1e-2
 
 
-def given_states() -> tuple[Tensor, None, Tensor]:
+def states_and_inputs() -> tuple[Tensor, Tensor]:
     generator = torch.Generator().manual_seed(1)
     x = torch.randn(1, POINTS, SIZE, generator=generator, dtype=torch.float64)
-    return x, None, torch.randn(1, POINTS, INPUTS, generator=generator, dtype=torch.float64)
+    return x, torch.randn(1, POINTS, INPUTS, generator=generator, dtype=torch.float64)
 
 
 def test_a_canonical_matrix_for_states_that_are_not_pairs_is_refused_in_one_line(small):
