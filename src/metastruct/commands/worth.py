@@ -34,13 +34,13 @@ def run(words: Sequence[str]) -> None:
         raise ValueError("--law and --start go together, got one of them; give both, or none")
     output = destination("--output", Path(flags.get("--output", FLAGS["--output"])), flags)
     start = numbers("--start", flags["--start"]) if "--start" in flags else []
+    from metastruct.evaluation.rivals.law import KnownLaw
+    from metastruct.evaluation.rivals.rival import Rival
+    from metastruct.evaluation.rivals.sindy import Sindy
     from metastruct.running.tracking.console import note
-    from metastruct.sweeps.studies.alone import Alone
-    from metastruct.sweeps.studies.law import KnownLaw
-    from metastruct.sweeps.studies.sindy import Sindy
     from metastruct.sweeps.studies.worth import COLUMNS, rows, written
 
-    rivals: dict[str, Alone] = {} if "sindy" in without else {"weak SINDy": Sindy()}
+    rivals: dict[str, Rival] = {} if "sindy" in without else {"weak SINDy": Sindy()}
     if "--law" in flags:
         rivals["the law, its parameters fitted"] = KnownLaw.read(flags["--law"], start)
     every, members = rows(Path(folder), rivals, note, without)
