@@ -13,18 +13,16 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from metastruct.commands import HELP, destination, numbers, parsed
+from metastruct.commands import destination, numbers, parsed
 
+PLACES = ("RUN",)
 FLAGS = {"--law": "law.py:field", "--start": "1.0,1.0", "--without": "sindy", "--output": "worth.csv", "force": "true"}
 OPTIONAL = ("sindy", "structureless", "alone")
 
 
-def run(words: Sequence[str]) -> None:
+def main(words: Sequence[str]) -> None:
     """Compare, print and write."""
-    if not words or {*HELP} & {*words}:
-        print(__doc__)
-        return
-    (folder,), flags = parsed(words, "worth", FLAGS, ("RUN",))
+    (folder,), flags = parsed(words, "worth", FLAGS, PLACES)
     if not Path(folder).is_dir():
         raise ValueError(f"{folder} must be the folder of a finished run, got none")
     without = flags["--without"].split(",") if "--without" in flags else []

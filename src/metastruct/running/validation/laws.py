@@ -16,6 +16,7 @@ from metastruct.config.facts import facts_of
 from metastruct.config.schema import COMPONENTS, Config, ConfigError
 
 Law = str | Sequence[str]
+LARGEST = 1e18
 
 
 def laws(cfg: DictConfig) -> Iterator[tuple[str, Law]]:
@@ -38,8 +39,8 @@ def _of_schema(schema: type, path: str) -> Iterator[tuple[str, Law]]:
 
 
 def check_laws(cfg: DictConfig) -> None:
-    """Refuse the first value that breaks its law; the first law is that machines hold all integers."""
-    _check_integers("", OmegaConf.to_container(cfg, resolve=True))
+    """Refuse the first value that breaks its law; the first law is that machines hold all numbers."""
+    _check_numbers("", OmegaConf.to_container(cfg, resolve=True))
     for key, law in laws(cfg):
         value = OmegaConf.select(cfg, key)
         if value is None:
@@ -60,13 +61,15 @@ def _check_bounds(cfg: DictConfig, key: str, value: Any, law: str) -> None:
         raise ConfigError(f"{key} must be {law}{limits}, got {value}")
 
 
-def _check_integers(place: str, value: Any) -> None:
-    """Refuse an integer of more than 64 bits."""
+def _check_numbers(place: str, value: Any) -> None:
+    """Refuse an integer of more than 64 bits, and a number that single precision does not hold with its square."""
     if isinstance(value, dict | list):
         for key, inner in value.items() if isinstance(value, dict) else enumerate(value):
-            _check_integers(f"{place}.{key}" if place else str(key), inner)
+            _check_numbers(f"{place}.{key}" if place else str(key), inner)
     elif isinstance(value, int) and not -(2**63) <= value < 2**63:
         raise ConfigError(f"{place} must be an integer of at most 64 bits, got one of {value.bit_length()}")
+    elif isinstance(value, float) and LARGEST < abs(value) < math.inf:  # what is not finite breaks its own law
+        raise ConfigError(f"{place} must be a number of at most {LARGEST:g}, got {value}")
 
 
 def bounds(law: str, numbers: Mapping[str, float] | None = None) -> list[Callable[[Any], bool]]:
