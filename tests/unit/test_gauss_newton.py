@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from types import SimpleNamespace
 
+import numpy as np
 import pytest
 import torch
 from torch import Tensor, nn
 
 from metastruct.config.schema import ConfigError
+from metastruct.data.recordings import Recordings
+from metastruct.data.trajectory import Member
 from metastruct.learners.auto_decoding import AutoDecoding
 from metastruct.learners.learner import Learner
 from metastruct.learners.replicas import together
@@ -307,3 +310,16 @@ def test_a_learner_without_one_sum_of_squares_is_refused_in_one_line(composed, w
     with pytest.raises(ConfigError, match="sum of squares") as refusal:
         validate(composed(*words, "optimizer=gauss_newton"))
     assert "\n" not in str(refusal.value)
+
+
+def test_observations_with_noise_are_refused_wherever_they_come_from(small, oscillators):
+    """Files tell of it themselves, or not at all, when they are read."""
+    exact, cfg = oscillators(TASKS, 30), small("optimizer=gauss_newton")
+    build_learner(cfg, exact)
+    level = np.full(2, 0.01)
+    noisy = [
+        Member(tuple(replace(one, noise=level, derivative_noise=level) for one in member.trajectories)) for member in exact.members
+    ]
+    with pytest.raises(ConfigError, match="gauss_newton needs exact observations, .* use optimizer=soap"):
+        build_learner(cfg, Recordings(noisy, torch.float64))
+    build_learner(small("optimizer=soap"), Recordings(noisy, torch.float64))

@@ -140,14 +140,15 @@ def build_learner(cfg: Config, recordings: Recordings, scales: Scales | None = N
         scales: of the model, instead of those of the recordings.
 
     Raises:
-        ConfigError: a class refuses its settings, or the data lack what the objective asks of them.
+        ConfigError: a class refuses its settings, the data lack what the objective asks of them, or they have noise
+            that the optimizer would solve for.
     """
     import torch
 
     from metastruct.dynamics.dynamics import Scales
 
     torch.manual_seed(cfg.seed)
-    objective, units = component(cfg.objective), None
+    objective, optimizer, units = component(cfg.objective), component(cfg.optimizer), None
     try:
         objective.check(recordings.parts)
         if scales is None:
@@ -157,6 +158,11 @@ def build_learner(cfg: Config, recordings: Recordings, scales: Scales | None = N
             objective = objective.settled(recordings)
     except ValueError as error:
         raise ConfigError(str(error)) from error
+    if optimizer.share_by_residuals and objective.noisy(recordings):
+        raise ConfigError(
+            f"optimizer={cfg.optimizer['name']} needs exact observations, for it would solve batches for their noise, "
+            "got some with noise; use optimizer=soap trainer.steps=4000"
+        )
     learner: Learner = component(
         cfg.learner,
         model=build_model(cfg, scales),
@@ -165,7 +171,7 @@ def build_learner(cfg: Config, recordings: Recordings, scales: Scales | None = N
         steps=cfg.trainer.steps or 0,  # a time decides, once the speed is known
         steps_per_epoch=cfg.trainer.steps_per_epoch,
         seed=cfg.seed,
-        optimizer=component(cfg.optimizer),
+        optimizer=optimizer,
         locality={"lambda_z": cfg.locality.lambda_z, "lambda_phi": cfg.locality.lambda_phi},
     )
     learner.units = units
