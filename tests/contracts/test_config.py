@@ -116,7 +116,7 @@ MISTAKES = {
     "data.noise=-0.1": r"data\.noise must be 0 or more and at most 10, got -0\.1",
     "data.noise=nan": r"data\.noise must be 0 or more",
     "data.noise=inf": r"data\.noise must be 0 or more",
-    "data.noise=0.05": "gauss_newton needs exact observations, .*got data=simulated .noisy.; use optimizer=adam or .* soap$",
+    "data.noise=0.05": "gauss_newton needs exact observations, .* use optimizer=adam or .*soap$",
     "objective=weak optimizer=gauss_newton data.noise=0.01": "gauss_newton needs exact observations",
     # finite and endless
     "data.noise=11": r"data\.noise must be 0 or more and at most 10, got 11",
@@ -328,7 +328,8 @@ def test_a_learner_of_initialisations_chooses_what_belongs_to_it_and_names_the_m
 
 ALLOWED = (
     *("data.trajectories=2 data.support_trajectories=1 shots=200", "shots=1000", "seed=7", "data.tolerance=1"),
-    *("integrator.step_size=2.1e-5", "optimizer.least_damping=1e-3", "trainer.threads=1024", "optimizer=soap data.noise=10"),
+    *("integrator.step_size=2.1e-5", "optimizer.least_damping=1e-3", "trainer.threads=1024"),
+    "optimizer=soap data.noise=10",
 )
 
 
@@ -356,8 +357,10 @@ def test_the_schema_refuses_wrong_types_and_names_that_are_not_settings(override
     assert override.split("=")[0].split(".")[-1] in f"{refused.value} {refused.value.__cause__}"
 
 
-VALUES = ("shots=7", "data.tolerance=1e-3", "net.activation=tanh", "force=true", "rank=null", "modulation.tags=[hidden]",
-          "start=in_box start.box=[[-1,1.5],[-2,2]]", "system.parameters.m=[1,2]", "tag=other", "seed=0")  # fmt: skip
+VALUES = (
+    *("shots=7", "data.tolerance=1e-3", "net.activation=tanh", "force=true", "rank=null", "modulation.tags=[hidden]"),
+    *("start=in_box start.box=[[-1,1.5],[-2,2]]", "system.parameters.m=[1,2]", "tag=other", "seed=0"),
+)
 
 
 @pytest.mark.parametrize("command", VALUES)

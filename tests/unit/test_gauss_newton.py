@@ -317,9 +317,8 @@ def test_observations_with_noise_are_refused_wherever_they_come_from(small, osci
     exact, cfg = oscillators(TASKS, 30), small("optimizer=gauss_newton")
     build_learner(cfg, exact)
     level = np.full(2, 0.01)
-    noisy = [
-        Member(tuple(replace(one, noise=level, derivative_noise=level) for one in member.trajectories)) for member in exact.members
-    ]
-    with pytest.raises(ConfigError, match="gauss_newton needs exact observations, .* use optimizer=soap"):
+    levels = {"noise": level, "derivative_noise": level}
+    noisy = [Member(tuple(replace(one, **levels) for one in member.trajectories)) for member in exact.members]
+    with pytest.raises(ConfigError, match=r"gauss_newton needs exact observations, .* use optimizer=adam or .*soap"):
         build_learner(cfg, Recordings(noisy, torch.float64))
     build_learner(small("optimizer=soap"), Recordings(noisy, torch.float64))

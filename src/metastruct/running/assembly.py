@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from omegaconf import DictConfig
 
-from metastruct.config.facts import facts_of, in_order, settings_of
+from metastruct.config.facts import facts_of, in_order, options, settings_of
 from metastruct.config.needs import chosen
 from metastruct.config.pieces import class_of, factory, plain
 from metastruct.config.schema import COMPONENTS, Config, ConfigError
@@ -159,9 +159,10 @@ def build_learner(cfg: Config, recordings: Recordings, scales: Scales | None = N
     except ValueError as error:
         raise ConfigError(str(error)) from error
     if optimizer.share_by_residuals and objective.noisy(recordings):
+        others = " or ".join(name for name in options("optimizer") if "data" not in facts_of("optimizer", name).needs)
         raise ConfigError(
             f"optimizer={cfg.optimizer['name']} needs exact observations, for it would solve batches for their noise, "
-            "got some with noise; use optimizer=soap trainer.steps=4000"
+            f"got some with noise; use optimizer={others}"
         )
     learner: Learner = component(
         cfg.learner,
