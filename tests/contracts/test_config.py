@@ -43,6 +43,7 @@ def numbers_in(node, path=()):
     return [*here, *(leaf for key, value in pairs for leaf in numbers_in(value, (*path, key)))]
 
 
+@pytest.mark.few(2)
 @pytest.mark.parametrize(("group", "option"), [("modulation", "svd"), *(c for c in CHOICES if c[0] == "optimizer")])
 def test_an_integer_that_no_machine_holds_is_refused_in_every_place(composed, accepted, group, option):
     whole = OmegaConf.to_container(composed(*accepted(group, option)), resolve=True)
@@ -363,6 +364,7 @@ VALUES = (
 )
 
 
+@pytest.mark.few(8)
 @pytest.mark.parametrize("command", VALUES)
 def test_a_value_that_is_set_without_hydra_is_what_hydra_makes_of_it(command):
     assert configured(*command.split(maxsplit=1)) == composed(*command.split(maxsplit=1))

@@ -68,6 +68,7 @@ def updates_by_site(model: ModulatedModel, codes: torch.Tensor) -> list:
     return [(site, updates[site.name]) for site in model.dynamics.sites if site.name in updates]
 
 
+@pytest.mark.few(30)
 def test_updates_apply_as_their_dense_form_says(model, data):
     generator = torch.Generator().manual_seed(2)
     for site, update in updates_by_site(model, data[2]):
@@ -137,6 +138,7 @@ def test_vector_field_is_the_same_with_and_without_autograd(model, data):
     torch.testing.assert_close(silent, model.vector_field(x, codes), rtol=1e-12, atol=1e-13)
 
 
+@pytest.mark.few(20)
 def test_loss_passes_gradcheck_for_codes_and_parameters(model, data):
     x, dxdt, codes = data
     x, dxdt, codes = x[:2, :2], dxdt[:2, :2], codes[:2].clone().requires_grad_()
