@@ -62,6 +62,7 @@ def test_a_module_of_numpy_is_the_member(fields, tmp_path):
     agrees(export.write(fields, tmp_path / "member.py", False), fields, states(fields))
 
 
+@pytest.mark.few(3)
 @pytest.mark.parametrize("activation", ACTIVATIONS)
 def test_with_every_activation(small, random_model, tmp_path, activation):
     fields = fields_of(random_model(small(f"net.activation={activation}"), gain=2.0))

@@ -85,6 +85,7 @@ def test_updates_apply_as_their_dense_form_says(model, data):
         assert all(torch.equal(a, b) for a, b in zip(given, (weight, h, g), strict=True))
 
 
+@pytest.mark.few(30)
 def test_an_offset_is_one_for_each_task_where_something_is_generated(model, data):
     generator = torch.Generator().manual_seed(3)
     for site, update in updates_by_site(model, data[2]):
@@ -112,6 +113,7 @@ def test_tags_that_no_site_carries_are_refused(small, random_model, any_modulati
         random_model(cfg)
 
 
+@pytest.mark.few(10)
 def test_a_rank_above_the_width_is_clipped(small, random_model, any_modulation):
     cfg = small(f"modulation={any_modulation}", "net=mlp", net__width=2, modulation__rank=5)
     if cfg.modulation.get("rank") is None:

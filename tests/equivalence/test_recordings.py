@@ -85,7 +85,7 @@ def assert_recorded_as_plain(monkeypatch, make) -> None:
     assert any(each.programs for each in learner.recordings.values())
 
 
-@pytest.mark.few(3)
+@pytest.mark.few(2)
 def test_every_learner_takes_the_same_steps_from_a_recording(monkeypatch, make, any_learner):
     if not facts_of("learner", any_learner).trains:
         pytest.skip("trains nothing")

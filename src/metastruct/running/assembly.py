@@ -159,10 +159,12 @@ def build_learner(cfg: Config, recordings: Recordings, scales: Scales | None = N
     except ValueError as error:
         raise ConfigError(str(error)) from error
     if optimizer.share_by_residuals and objective.noisy(recordings):
-        others = " or ".join(name for name in options("optimizer") if "data" not in facts_of("optimizer", name).needs)
+        alternatives = " or ".join(
+            name for name in options("optimizer") if "data" not in facts_of("optimizer", name).needs
+        )
         raise ConfigError(
             f"optimizer={cfg.optimizer['name']} needs exact observations, for it would solve batches for their noise, "
-            f"got some with noise; use optimizer={others}"
+            f"got some with noise; use optimizer={alternatives}"
         )
     learner: Learner = component(
         cfg.learner,

@@ -51,8 +51,10 @@ def _ways(pieces: Pieces, need: Unmet) -> Iterator[str]:
         ways = []
         for group, kept in (need.key, need.key[::-1]):
             present = pieces.get(group)
-            given = group == STUDIED or (group == "data" and need.piece is not present)  # what is studied, as it is
-            alternatives = [name for name in options(group) if not given and (present is None or name != present.name)]
+            studied = group == STUDIED or (group == "data" and need.piece is not present)
+            alternatives = [
+                name for name in options(group) if not studied and (present is None or name != present.name)
+            ]
             names = [
                 name
                 for name in sorted(alternatives, key=lambda name: _rank_of(group, name))
