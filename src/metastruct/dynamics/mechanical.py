@@ -50,7 +50,7 @@ class Mechanical(Ports):
         friction: "none", "viscous" N, or "rayleigh" N(q).
         drive: "constant" B, or "state" B(q); idle where there are no inputs.
         angles: coordinates that are angles, numbers from 0: radians, of which the nets see sine and cosine.
-        shared: of mass, potential, friction and drive those whose sites have that word as their tag: they are shared by
+        shared: of potential, mass, friction and drive those whose sites have that word as their tag: they are shared by
             all tasks unless the modulation takes the tag.
 
     Raises:

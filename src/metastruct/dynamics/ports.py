@@ -31,7 +31,8 @@ class Ports(Dynamics, ABC):
             modulation takes the tag.
 
     Raises:
-        ValueError: what is shared is no part.
+        ValueError: what is shared is not there, or not once and in the order of the parts; or how inputs act depends on
+            the state and there are none.
     """
 
     takes_inputs = True
@@ -43,12 +44,19 @@ class Ports(Dynamics, ABC):
     input_scale: Tensor
 
     def __init__(self, net: MakeNet, scales: Scales, forms: Mapping[str, str], shared: Sequence[str]):
-        parts = [self.scalar, *forms]
-        if strange := [part for part in shared if part not in parts]:
-            raise ValueError(f"dynamics.shared must hold some of {', '.join(parts)}, got {strange}")
-        self.forms, self.shared = dict(forms), tuple(shared)
         self.inputs = 0 if scales.input_mean is None else len(scales.input_mean)
         self.entries = self.entries | {"drive": self.rows * self.inputs}
+        parts = [self.scalar, *(part for part, form in forms.items() if self.entries[part] and form != "none")]
+        if [*shared] != (ordered := [part for part in parts if part in shared]):
+            raise ValueError(
+                f"dynamics.shared must hold some of {', '.join(parts)}, once each and in this order, got {[*shared]}; "
+                f"use {ordered}"
+            )
+        if not self.inputs and forms["drive"] != self.constant["drive"]:
+            raise ValueError(
+                f"dynamics.drive={forms['drive']} has no meaning where no inputs drive the members; leave it out"
+            )
+        self.forms, self.shared = dict(forms), tuple(shared)
         super().__init__(net, scales)
         self.conserves = forms["friction"] == "none" and not self.inputs
         if scales.input_mean is not None and scales.input_std is not None:  # where zero means none, no centre is taken
@@ -62,7 +70,7 @@ class Ports(Dynamics, ABC):
     def make_nets(self, net: MakeNet, state_dim: int) -> dict[str, Net]:
         nets = {self.scalar: net(self.features, 1, True)}
         for part, form in self.forms.items():
-            if self.entries.get(part) and form != "none":
+            if self.entries[part] and form != "none":
                 nets[part] = net(1 if form == self.constant[part] else self.features, self.entries[part], False)
         return nets
 
