@@ -19,6 +19,8 @@ from metastruct.dynamics.triangular import times
 from metastruct.nets.net import Linearised, Net
 from metastruct.nets.site import Site, Updates, under
 
+NO_NET = ("none", "known")  # forms of parts that no net gives
+
 
 class Ports(Dynamics, ABC):
     """Dynamics whose energy changes by what goes through its ports.
@@ -45,8 +47,9 @@ class Ports(Dynamics, ABC):
 
     def __init__(self, net: MakeNet, scales: Scales, forms: Mapping[str, str], shared: Sequence[str]):
         self.inputs = 0 if scales.input_mean is None else len(scales.input_mean)
-        self.entries = self.entries | {"drive": self.rows * self.inputs}
-        parts = [self.scalar, *(part for part, form in forms.items() if self.entries[part] and form != "none")]
+        self.entries = self.entries | {self.scalar: 1, "drive": self.rows * self.inputs}
+        forms = {self.scalar: "state"} | dict(forms)
+        parts = [part for part, form in forms.items() if self.entries[part] and form not in NO_NET]
         if [*shared] != (ordered := [part for part in parts if part in shared]):
             raise ValueError(
                 f"dynamics.shared must hold some of {', '.join(parts)}, once each and in this order, got {[*shared]}; "
@@ -56,7 +59,7 @@ class Ports(Dynamics, ABC):
             raise ValueError(
                 f"dynamics.drive={forms['drive']} has no meaning where no inputs drive the members; leave it out"
             )
-        self.forms, self.shared = dict(forms), tuple(shared)
+        self.forms, self.shared = forms, tuple(shared)
         super().__init__(net, scales)
         self.conserves = forms["friction"] == "none" and not self.inputs
         if scales.input_mean is not None and scales.input_std is not None:  # where zero means none, no centre is taken
@@ -68,11 +71,11 @@ class Ports(Dynamics, ABC):
         return units if units.input_centre is None else replace(units, input_centre=0 * units.input_centre)
 
     def make_nets(self, net: MakeNet, state_dim: int) -> dict[str, Net]:
-        nets = {self.scalar: net(self.features, 1, True)}
-        for part, form in self.forms.items():
-            if self.entries[part] and form != "none":
-                nets[part] = net(1 if form == self.constant[part] else self.features, self.entries[part], False)
-        return nets
+        there = {part: form for part, form in self.forms.items() if self.entries[part] and form not in NO_NET}
+        return {
+            part: net(1 if form == self.constant.get(part) else self.features, self.entries[part], part == self.scalar)
+            for part, form in there.items()
+        }
 
     @property
     def sites(self) -> list[Site]:
@@ -93,10 +96,18 @@ class Ports(Dynamics, ABC):
         Raises:
             ValueError: there are none.
         """
+        matrix = self.numbers("drive", features, updates).value.unflatten(-1, (self.rows, self.inputs))
+        return times(matrix, self.checked(inputs) / self.input_scale)
+
+    def checked(self, inputs: Tensor | None) -> Tensor:
+        """The inputs, as they are `[..., tasks, points, input]`.
+
+        Raises:
+            ValueError: there are none.
+        """
         if inputs is None:
             raise ValueError(f"this model is driven by {self.inputs} inputs, got none; give them beside the states")
-        matrix = self.numbers("drive", features, updates).value.unflatten(-1, (self.rows, self.inputs))
-        return times(matrix, inputs / self.input_scale)
+        return inputs
 
     def net_of(self, part: str) -> Net:
         """The net of a part."""
