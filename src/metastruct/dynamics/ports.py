@@ -1,7 +1,8 @@
 """What mechanical and port-Hamiltonian dynamics share: an energy, and parts that friction and inputs act through.
 
-A part is a matrix whose numbers are those of a net, of the state or the same at all states: then the net sees a one
-instead, and is modulated as any other. The power that inputs give and friction takes is all that changes the energy.
+A part is a matrix whose numbers are those of a net of the state; one that is the same at all states has a small net
+that sees a one instead, and is modulated as any other. The power that inputs give and friction takes is all that changes
+the energy.
 """
 
 from __future__ import annotations
@@ -16,10 +17,12 @@ from torch import Tensor
 from metastruct.data.units import Units
 from metastruct.dynamics.dynamics import Dynamics, MakeNet, Scales
 from metastruct.dynamics.triangular import times
+from metastruct.nets.mlp import MLP
 from metastruct.nets.net import Linearised, Net
 from metastruct.nets.site import Site, Updates, under
 
 NO_NET = ("none", "known")  # forms of parts that no net gives
+WIDTH, DEPTH = 8, 2  # of the net of a part that no state changes: a few numbers are no field
 
 
 class Ports(Dynamics, ABC):
@@ -71,11 +74,14 @@ class Ports(Dynamics, ABC):
         return units if units.input_centre is None else replace(units, input_centre=0 * units.input_centre)
 
     def make_nets(self, net: MakeNet, state_dim: int) -> dict[str, Net]:
-        there = {part: form for part, form in self.forms.items() if self.entries[part] and form not in NO_NET}
-        return {
-            part: net(1 if form == self.constant.get(part) else self.features, self.entries[part], part == self.scalar)
-            for part, form in there.items()
-        }
+        nets = dict[str, Net]()
+        for part, form in self.forms.items():
+            if self.entries[part] and form not in NO_NET:
+                if form == self.constant.get(part):
+                    nets[part] = MLP(1, self.entries[part], False, WIDTH, DEPTH)
+                else:
+                    nets[part] = net(self.features, self.entries[part], part == self.scalar)
+        return nets
 
     @property
     def sites(self) -> list[Site]:
