@@ -90,6 +90,7 @@ class Dynamics(nn.Module, ABC):
     time_scale: float = 1.0  # in which the steps of integrators are counted
     takes_inputs: bool = False  # may u(t) drive it?
     conserves: bool = False  # has it an energy that its flow keeps?
+    kinematic: int = 0  # first components whose rate no weight changes, such as dq/dt = v
     dissipates: bool = False  # has it an entropy that its flow never lowers?
 
     def __init__(self, net: MakeNet, scales: Scales):

@@ -83,7 +83,7 @@ class Mechanical(Ports):
         size = len(scales.state_mean)
         if size % 2:
             raise ValueError(f"mechanical dynamics needs a state (q, v) of even size, got {size}")
-        self.coordinates = self.rows = size // 2
+        self.coordinates = self.rows = self.kinematic = size // 2
         chart = Chart(self.coordinates, angles)
         factors = {
             "mass": Triangular(self.coordinates, diagonal=mass == "diagonal", definite=True),
