@@ -191,7 +191,8 @@ def example(group: str, option: str) -> tuple[str, ...]:
     """The settings without which a piece makes no sense, as the words of its example; files lie in the repository."""
     settings = facts_of(group, option).example if group in COMPONENTS else {}
     root = f"{config.CONF.parent}/"
-    words = {name: f"{root}{value}" if name == "path" else f"[{','.join(value)}]" for name, value in settings.items()}
+    lists = {name: re.sub("[' ]", "", str([*value])) for name, value in settings.items()}
+    words = {name: f"{root}{value}" if name == "path" else lists[name] for name, value in settings.items()}
     return tuple(f"{group}.{name}={word}" for name, word in words.items())
 
 

@@ -185,7 +185,9 @@ def test_factors_and_their_solutions_are_those_of_dense_algebra(size, diagonal):
         (("dynamics.angles=[1.0]",), "once each, got"),
         (("dynamics.angles=[true]",), "once each, got"),
         (("dynamics.angles=[[1]]",), "once each, got"),
-        (("dynamics.shared=[mess]",), "shared must hold some of potential, mass"),
+        (("dynamics.shared=[mess]",), r"shared must hold some of potential, mass.*; use \[\]"),
+        (("dynamics.shared=[mass,mass]",), r"once each and in this order.*; use \['mass'\]"),
+        (("dynamics.shared=[mass,potential]",), r"in this order.*; use \['potential', 'mass'\]"),
         (("dynamics.shared=[[mass]]",), "shared must hold some of potential, mass"),
     ],
 )

@@ -91,6 +91,12 @@ def test_weak_sindy_finds_a_law_that_its_library_holds():
         Sindy().fit([seen(1)[0].part(slice(5))], SPREAD)
 
 
+def test_weak_sindy_has_windows_for_few_samples_at_instants_of_their_own():
+    pytest.importorskip("pysindy")
+    field = Sindy().fit([one.part(slice(12)) for one in seen(irregular=True)], SPREAD)
+    assert np.isfinite(field(np.zeros((4, 2)))).all()
+
+
 @pytest.mark.parametrize("library", LIBRARIES)
 def test_terms_are_those_of_pysindy(library):
     pysindy = pytest.importorskip("pysindy")

@@ -92,9 +92,29 @@ def test_rows_are_the_derivatives_of_every_residual(make, arrangement):
     lines = [torch.autograd.grad(value, wanted, retain_graph=True, materialize_grads=True) for value in values]
     theirs = torch.stack([torch.cat([part.flatten() for part in line]) for line in lines])
     problem, data = residuals.linearised()
-    torch.testing.assert_close(problem.values[:data], values.detach())
-    torch.testing.assert_close(dense(problem, [*base])[:data], theirs)
+    moving = (theirs != 0).any(-1)
+    torch.testing.assert_close(problem.values[:data], values.detach()[moving])
+    torch.testing.assert_close(dense(problem, [*base])[:data], theirs[moving])
+    torch.testing.assert_close(problem.rest, values.detach()[~moving].square().sum())
     assert (theirs != 0).any(0).sum() > 0.5 * theirs.shape[-1]
+
+
+def test_residuals_that_nothing_moves_take_no_rows_and_stand_in_the_loss(make):
+    """dq/dt = v holds whatever the weights are; a law is learned from data that say something else all the same."""
+    learner = make("system=swing", "modulation=svd")
+    residuals = residuals_of(learner)
+    problem, data = residuals.linearised()
+    assert data == residuals.observations.states[..., 0].numel()
+    assert residuals.at_most(10).observations.states[..., 0].numel() == 10
+    assert problem.rest == 0
+    wrong = residuals.observations.derivatives + torch.tensor([1.0, 0.0])
+    residuals = replace(residuals, observations=replace(residuals.observations, derivatives=wrong))
+    problem, _ = residuals.linearised()
+    assert problem.rest > 0.1
+    torch.testing.assert_close(problem.values[:data].square().sum() + problem.rest, residuals.loss())
+    learner.observations[:, 2] += 1.0
+    losses = walk(learner, 0, 12)
+    assert losses[-1] - problem.rest < 0.1 * (losses[0] - problem.rest)
 
 
 @pytest.mark.parametrize("weight", [0.0, 0.05])

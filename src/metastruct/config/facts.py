@@ -33,9 +33,16 @@ from difflib import get_close_matches
 from typing import Any
 
 from omegaconf import DictConfig, OmegaConf
+from omegaconf.errors import OmegaConfBaseException
+from yaml import YAMLError
 
 from metastruct.config.folders import CONF as CONF
 from metastruct.config.folders import cached, folders, yaml_of
+
+
+class ConfigError(ValueError):
+    """A user's mistake, in one line: what was expected, what came, what to do."""
+
 
 LAST = 1_000  # the place of what says none
 
@@ -110,7 +117,9 @@ class MetricFacts(Facts):
 @cached
 def options(group: str) -> tuple[str, ...]:
     """The names of a group, those of its yamls."""
-    return tuple(sorted(path.stem for folder in folders() for path in (folder / group).glob("*.yaml")))
+    return tuple(
+        sorted(path.stem for folder in folders() for path in (folder / group).glob("*.yaml") if path.is_file())
+    )
 
 
 @cached
@@ -124,12 +133,18 @@ def described(group: str, name: str) -> Mapping[str, Any]:
     """The whole yaml, nothing resolved.
 
     Raises:
-        ValueError: there is no such yaml in the group.
+        ConfigError: there is no such yaml in the group, or it cannot be read.
     """
     if name not in options(group):
-        raise ValueError(f"{group}={name} is not known; {closest(name, options(group))}")
-    content: Any = OmegaConf.to_container(OmegaConf.load(yaml_of(group, name)))
-    return content or {}
+        raise ConfigError(f"{group}={name} is not known; {closest(name, options(group))}")
+    path = yaml_of(group, name)
+    try:
+        content: Any = OmegaConf.to_container(OmegaConf.load(path))
+    except (YAMLError, OmegaConfBaseException, UnicodeError, OSError) as error:
+        raise ConfigError(f"{path} must be a yaml of settings; {' '.join(str(error).split())}") from None
+    if not isinstance(content, dict):
+        raise ConfigError(f"{path} must be a yaml of settings such as width: 64, got a list")
+    return content
 
 
 @cached
@@ -137,17 +152,20 @@ def facts_of(group: str, name: str) -> Facts:
     """Of this piece.
 
     Raises:
-        ValueError: its yaml has a fact that means nothing, or lacks one that the others of its group have.
+        ConfigError: its yaml has a fact that means nothing, or lacks one that the others of its group have.
     """
     kind = MetricFacts if group == "metric" else Facts
     content, names = described(group, name).get("facts", {}), [fact.name for fact in fields(kind)]
+    if not isinstance(content, Mapping):
+        raise ConfigError(f"{yaml_of(group, name)} must have facts such as label: {name}, got {content!r}")
     if strangers := [fact for fact in content if fact not in names]:
-        raise ValueError(
-            f"conf/{group}/{name}.yaml has the fact {strangers[0]}, which is not known; there is {', '.join(names)}"
+        raise ConfigError(
+            f"{yaml_of(group, name)} has the fact {strangers[0]}, which is not known; there is {', '.join(names)}"
         )
     required = [fact.name for fact in fields(kind) if fact.default is fact.default_factory is MISSING]
     if missing := [fact for fact in required if fact not in content]:
-        raise ValueError(f"conf/{group}/{name}.yaml must have the facts {', '.join(missing)}; those beside it show how")
+        path = yaml_of(group, name)
+        raise ConfigError(f"{path} must have the facts {', '.join(missing)}; those beside it show how")
     return kind(**content)
 
 

@@ -18,15 +18,12 @@ from hydra.core.global_hydra import GlobalHydra
 from omegaconf import MISSING, DictConfig, OmegaConf, open_dict
 
 from metastruct.config.facts import CONF, brings, described, facts_of, options, ranked, settings_of
+from metastruct.config.facts import ConfigError as ConfigError
 from metastruct.config.folders import search_path
 from metastruct.config.needs import Piece, unmet
 from metastruct.config.resolvers import register_resolvers
 
 SEED = "0 or more and below 2^63"
-
-
-class ConfigError(ValueError):
-    """A user's mistake, in one line: what was expected, what came, what to do."""
 
 
 def lawful(law: str | tuple[str, ...], default: Any = MISSING, **metadata: str) -> Any:
@@ -90,6 +87,7 @@ class Config:
     net: Any = MISSING
     bracket: Any = None
     dynamics: Any = MISSING
+    known: Any = None
     integrator: Any = MISSING
     learner: Any = MISSING
     adaptation: Any = MISSING

@@ -32,7 +32,7 @@ class Scales:
     Where inputs drive the members, also their mean and spread, each `[input]`. `time` is the unit of the steps of
     integrators, in the time of the data. The mean derivative, the drift, and the
     matrix of the linear law nearest to the data, `[state, state]`, only say where a training starts; a model that is
-    loaded needs none.
+    loaded needs none. `units` are those of a training that has its own; None where they are those of the data.
     """
 
     state_mean: Tensor
@@ -43,6 +43,7 @@ class Scales:
     input_mean: Tensor | None = None
     input_std: Tensor | None = None
     time: float = 1.0
+    units: Units | None = None
 
     def outside(self, units: Units) -> Scales:
         """The same constants in the units of the data, in float64, for a model that was trained in units of its own."""
@@ -89,6 +90,7 @@ class Dynamics(nn.Module, ABC):
     time_scale: float = 1.0  # in which the steps of integrators are counted
     takes_inputs: bool = False  # may u(t) drive it?
     conserves: bool = False  # has it an energy that its flow keeps?
+    kinematic: int = 0  # first components whose rate no weight changes, such as dq/dt = v
     dissipates: bool = False  # has it an entropy that its flow never lowers?
 
     def __init__(self, net: MakeNet, scales: Scales):

@@ -102,6 +102,10 @@ class Objective(ABC):
         """Residuals of a window."""
         return self.window * self.components(state_dim)
 
+    def moving(self, model: ModulatedModel) -> list[int]:
+        """Which residuals of a window depend on the weights or on the codes of the model."""
+        return [*range(self.rows(len(model.dynamics.state_mean)))]
+
     def renewed(self, model: ModulatedModel, observations: Observations, codes: Tensor) -> Observations:
         """The observations with what whitens the residual at these codes `[..., tasks, code]`, and near them."""
         return observations

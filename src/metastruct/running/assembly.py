@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -47,10 +48,11 @@ def build_model(cfg: Config, scales: Scales) -> ModulatedModel:
     """
     from metastruct.dynamics.model import ModulatedModel
 
-    bracket = {} if cfg.bracket is None else {"bracket": factory(cfg.bracket)}
+    optional = {"bracket": cfg.bracket, "knowledge": cfg.known}
+    beside = {name: factory(piece) for name, piece in optional.items() if piece is not None}
     try:
         return ModulatedModel(
-            partial(factory(cfg.dynamics), **bracket), factory(cfg.modulation), factory(cfg.net), scales
+            partial(factory(cfg.dynamics), **beside), factory(cfg.modulation), factory(cfg.net), scales
         )
     except ValueError as error:
         raise ConfigError(str(error)) from error
@@ -154,7 +156,7 @@ def build_learner(cfg: Config, recordings: Recordings, scales: Scales | None = N
         if scales is None:
             if not recordings.lawful:
                 recordings, units = recordings.in_units(commensurate(cfg))
-            scales = Scales.of(*recordings.slopes(), recordings.parts.get("inputs"))
+            scales = replace(Scales.of(*recordings.slopes(), recordings.parts.get("inputs")), units=units)
             objective = objective.settled(recordings)
     except ValueError as error:
         raise ConfigError(str(error)) from error

@@ -21,9 +21,10 @@ from omegaconf import DictConfig
 from omegaconf.errors import OmegaConfBaseException
 from yaml import YAMLError
 
+from metastruct.config.added import CLASSED, check_added, check_class
 from metastruct.config.facts import CONF, closest, options
 from metastruct.config.folders import ROOT, search_path, without_folders
-from metastruct.config.schema import COMPONENTS, ConfigError, composed, drop_unused_rank, groups, register, settle
+from metastruct.config.schema import ConfigError, composed, drop_unused_rank, groups, register, settle
 
 
 class JobError(RuntimeError):
@@ -111,6 +112,7 @@ def train(words: Sequence[str]) -> None:
     session = Session()
     try:
         words = [*without_folders(words), *search_path()]
+        check_added()
     except ValueError as error:
         print(f"error: {error}", file=sys.stderr)
         raise SystemExit(2) from None
@@ -127,17 +129,19 @@ def pieces_named(words: Sequence[str]) -> tuple[list[tuple[str, str]], Path]:
     """Group and name of pieces, from words such as net=mlp, and the folder of the tests of their contracts.
 
     Raises:
-        ValueError: a word names no piece.
+        ValueError: a word names no piece, or one whose class is none of its group.
     """
     pieces: list[tuple[str, str]] = []
-    testable = [*COMPONENTS, "metric"]
     for word in words:
         group, equals, name = word.partition("=")
-        if group not in testable or not equals:
-            raise ValueError(f"{word} must be GROUP=NAME; {closest(group, testable)}")
-        if name not in options(group):
-            raise ValueError(f"{word} is not known; {closest(name, options(group))}")
+        if group not in CLASSED:
+            raise ValueError(f"{word} must be GROUP=NAME; {closest(group, CLASSED)}")
+        if not equals or name not in options(group):
+            raise ValueError(f"{word} must be {group}=NAME; {closest(name, options(group))}")
         pieces.append((group, name))
+    check_added()
+    for piece in pieces:
+        check_class(*piece)
     installed = ROOT / "contracts"
     return pieces, installed if installed.is_dir() else ROOT.parents[1] / "tests"
 

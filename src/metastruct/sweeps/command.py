@@ -16,6 +16,7 @@ from omegaconf.errors import OmegaConfBaseException
 from rich.console import Console
 from rich.progress import track
 
+from metastruct.config.added import check_added
 from metastruct.config.facts import closest
 from metastruct.config.facts import options as names_of
 from metastruct.config.folders import without_folders, yaml_of
@@ -79,7 +80,9 @@ def main(words: Sequence[str]) -> int:
         print(USAGE.format(tables=listed, launchers=", ".join(launchers()), default=Options.launcher))
         return 0
     try:
-        options = parsed(without_folders(words))
+        rest = without_folders(words)
+        check_added()
+        options = parsed(rest)
         launcher = made(options)
         chosen = [read(name, options) for name in followed(options.tables)]
         return reproduce(chosen, launcher, options, shlex.join(["python", "scripts/reproduce.py", *words]))

@@ -9,6 +9,7 @@ from typing import Any
 from omegaconf import DictConfig, ListConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
+from metastruct.config.added import check_class
 from metastruct.config.facts import closest, options, settings_of
 from metastruct.config.schema import ConfigError, check_names
 
@@ -23,6 +24,7 @@ def check_component(cfg: DictConfig, group: str) -> None:
     if name not in options(group):
         raise ConfigError(f"{group}.name must be the name of its yaml, got {name!r}; leave it alone")
     check_names(cfg, {group: name})
+    check_class(group, name)
 
 
 def check_fields(cfg: DictConfig, group: str) -> None:

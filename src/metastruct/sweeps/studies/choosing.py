@@ -6,8 +6,6 @@ where the mean over members of log(error / error of the best) is within two of i
 
 from __future__ import annotations
 
-import csv
-import io
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import product
@@ -20,6 +18,7 @@ from metastruct.config.schema import ConfigError, composed
 from metastruct.running.experiment import run
 from metastruct.running.validation import validate
 from metastruct.runs.files import write_atomically
+from metastruct.runs.tables import as_csv
 
 Array = np.ndarray
 METRIC = "forecast_error"
@@ -156,10 +155,9 @@ def best_of(every: Sequence[Choice]) -> tuple[Choice, list[Choice]]:
 
 def written(every: Sequence[Choice], path: Path) -> None:
     """Errors of every choice and member, as CSV."""
-    text = io.StringIO()
-    table = csv.writer(text, lineterminator="\n")
-    table.writerow([*every[0].settings, "member", METRIC])
-    for choice in every:
-        for member, value in choice.errors.items():
-            table.writerow([*choice.settings.values(), member, f"{value:.6g}"])
-    write_atomically(path, text.getvalue())
+    lines = [
+        {**choice.settings, "member": member, METRIC: f"{value:.6g}"}
+        for choice in every
+        for member, value in choice.errors.items()
+    ]
+    write_atomically(path, as_csv(lines))

@@ -23,7 +23,9 @@ from metastruct.evaluation.archive import Archive
 from metastruct.running.assembly import build_source
 from metastruct.running.experiment import run
 from metastruct.running.run import Run, configuration_of, typed
+from metastruct.runs.files import write_atomically
 from metastruct.runs.folder import RunFolder
+from metastruct.runs.tables import as_csv
 from metastruct.sweeps.studies.alone import Alone, forecasts
 from metastruct.sweeps.studies.choosing import METRIC
 
@@ -163,16 +165,10 @@ def errors(paths: Array, source: Source) -> dict[str, Array]:
 
 def written(every: list[Row], members: list[str], path: Path) -> None:
     """Errors of every way and member, as CSV."""
-    import csv
-    import io
-
-    from metastruct.runs.files import write_atomically
-
-    text = io.StringIO()
-    table = csv.writer(text, lineterminator="\n")
-    table.writerow(["way", "member", *HORIZONS, "seconds", "training_seconds"])
+    lines = []
     for row in every:
+        seconds = {"seconds": f"{row.seconds:.4g}", "training_seconds": f"{row.training:.4g}"}
         for number, name in enumerate(members if row.errors else ()):
-            values = [f"{each[number]:.6g}" for each in row.errors.values()]
-            table.writerow([row.way, name, *values, f"{row.seconds:.4g}", f"{row.training:.4g}"])
-    write_atomically(path, text.getvalue())
+            errors = {horizon: f"{values[number]:.6g}" for horizon, values in row.errors.items()}
+            lines.append({"way": row.way, "member": name, **errors, **seconds})
+    write_atomically(path, as_csv(lines))
