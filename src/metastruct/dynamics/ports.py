@@ -1,8 +1,8 @@
 """What mechanical and port-Hamiltonian dynamics share: an energy, and parts that friction and inputs act through.
 
 A part is a matrix whose numbers are those of a net of the state; one that is the same at all states has a small net
-that sees a one instead, and is modulated as any other. The power that inputs give and friction takes is all that changes
-the energy.
+that sees a one instead, and is modulated as any other. The power that inputs give and friction takes is all that
+changes the energy.
 """
 
 from __future__ import annotations
