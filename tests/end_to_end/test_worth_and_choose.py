@@ -55,7 +55,7 @@ def test_what_has_no_numbers_says_why(trained, tmp_path, capsys, monkeypatch):
     [
         (["worth"], ""),
         (["worth", "nowhere"], "nowhere must be the folder of a finished run"),
-        (["worth", "RUN", "--without", "law"], "--without takes sindy, structureless, alone, got law"),
+        (["worth", "RUN", "--without", "law"], "--without takes sindy, structureless, alone, got 'law'"),
         (["worth", "RUN", "--law", "x.py:f"], "--law and --start go together"),
         (["worth", "RUN", "--law", "x.py", "--start", "1"], "a law is written as FILE.py:FUNCTION"),
         (["worth", "RUN", "--law", "x.py:f", "--start", "1"], "x.py must be a file with the function f(x, mu)"),

@@ -25,6 +25,7 @@ from metastruct.config.added import CLASSED, check_added, check_class
 from metastruct.config.facts import CONF, closest, options
 from metastruct.config.folders import ROOT, search_path, without_folders
 from metastruct.config.schema import ConfigError, composed, drop_unused_rank, groups, register, settle
+from metastruct.runs.files import in_words
 
 
 class JobError(RuntimeError):
@@ -158,6 +159,8 @@ def expected(error: Exception) -> bool:
 
 def one_line(error: Exception) -> str:
     """The message of an error as one line."""
+    if isinstance(error, OSError):
+        return in_words(error)
     text = str(error) if expected(error) else f"{type(error).__name__}: {error}"
     return " ".join(text.split())
 

@@ -20,10 +20,35 @@ from pathlib import Path
 from typing import BinaryIO
 
 LOCK, CLAIM = ".lock", ".claim"
+FIXES = {
+    errno.ENOSPC: "make room, and the same command goes on",
+    errno.EDQUOT: "make room, and the same command goes on",
+    errno.ENOENT: "check how it is written",
+}
+
+
+def in_words(error: OSError) -> str:
+    """What the system refused, in one line: where, why, what to do."""
+    place = error.filename if error.filename2 is None else error.filename2
+    if place is None or error.strerror is None:
+        return " ".join(str(error).split())
+    reason = error.strerror[:1].lower() + error.strerror[1:]
+    return f"{place} cannot be used: {reason}; {FIXES.get(error.errno or 0, 'name another place')}"
 
 
 def write_atomically(path: Path, content: bytes | str) -> None:
-    """Write the file so that a reader sees the old content or the new one, whenever this process is killed."""
+    """Write the file so that a reader sees the old content or the new one, whenever this process is killed.
+
+    Raises:
+        OSError: names the file, and not the temporary one.
+    """
+    try:
+        _write(path, content)
+    except OSError as error:
+        raise OSError(error.errno, error.strerror, str(path)) from error
+
+
+def _write(path: Path, content: bytes | str) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
     try:

@@ -5,13 +5,14 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import fields, is_dataclass
+from difflib import get_close_matches
 from functools import partial
 from operator import ge, gt, le, lt
 from typing import Any, get_type_hints
 
 from omegaconf import DictConfig, OmegaConf
 
-from metastruct.config.facts import closest, facts_of
+from metastruct.config.facts import facts_of
 from metastruct.config.schema import COMPONENTS, Config, ConfigError
 
 Law = str | Sequence[str]
@@ -49,7 +50,8 @@ def check_laws(cfg: DictConfig) -> None:
         if isinstance(law, str):
             _check_bounds(key, value, law, beside if inner else {})
         elif value not in law:
-            raise ConfigError(f"{key} must be one of {', '.join(law)}, got {value!r}; {closest(str(value), [*law])}")
+            near = get_close_matches(str(value), law, n=1, cutoff=0.5)
+            raise ConfigError(f"{key} must be one of {', '.join(law)}, got {value!r}; write {(near or [law[0]])[0]}")
 
 
 def _check_bounds(key: str, value: Any, law: str, beside: Mapping[str, Any]) -> None:

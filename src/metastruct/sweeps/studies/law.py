@@ -7,7 +7,7 @@ First over short pieces of the trajectories from their observed starts, which ha
 
 from __future__ import annotations
 
-import importlib.util
+import runpy
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
@@ -46,14 +46,11 @@ class KnownLaw(Alone):
             raise ValueError(f"a law is written as FILE.py:FUNCTION, got {place!r}")
         if not Path(path).is_file():
             raise ValueError(f"{path} must be a file with the function {name}(x, mu), got no such file")
-        module = importlib.util.module_from_spec(spec := importlib.util.spec_from_file_location("law", path))  # type: ignore[arg-type]
-        assert spec is not None
-        assert spec.loader is not None
         try:
-            spec.loader.exec_module(module)
-        except Exception as error:
+            law = runpy.run_path(path).get(name)
+        except (Exception, SystemExit) as error:
             raise ValueError(f"{path} cannot be run: {type(error).__name__}: {error}") from None
-        if not callable(law := getattr(module, name, None)):
+        if not callable(law):
             raise ValueError(f"{path} must have the function {name}(x, mu), got none")
         return cls(law, start)
 
