@@ -77,7 +77,7 @@ class Residuals:
         return LeastSquares([*data, *norms], rest), sum(rows.values.shape[-1] for rows in data)
 
     def _data(self) -> tuple[list[Rows], Tensor]:
-        """The rows of all windows, for each residual of a window, and the squares of those that nothing moves, summed."""
+        """The rows of all windows, for each residual of a window; the sum of squares of those that nothing moves."""
         observations, codes, window = self.observations, self.codes, self.objective.window
         *lead, tasks, points, _ = observations.states.shape
         count, each = tasks * points // window, points // window
