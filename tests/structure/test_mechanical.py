@@ -47,10 +47,10 @@ def test_it_does_not_where_the_slope_of_the_kinetic_energy_counts_twice(small, m
     x, codes, u = given(model, *SIZES)
     right = Mechanical._coriolis
 
-    def twice(self, place, mass, triangular):
+    def twice(self, place, mass, factor):
         w = place.w
-        back = triangular.back(mass.value, w, times(triangular(mass.value).mT, w))
-        return right(self, place, mass, triangular) - self.chart.back(place.y, mass.back(back))
+        back = self.factors["mass"].back(mass.value, w, times(factor.mT, w))
+        return right(self, place, mass, factor) - self.chart.back(place.y, mass.back(back))
 
     monkeypatch.setattr(Mechanical, "_coriolis", twice)
     assert imbalance(model, model.vector_field(x, codes, u), x, codes, u).max() > 1e-2

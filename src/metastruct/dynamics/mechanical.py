@@ -211,10 +211,10 @@ class Mechanical(Ports):
         """K with M = K K^T, and C v."""
         factor, bending = None, 0 * place.w
         if "mass" in self.nets:
-            mass, triangular = self.numbers("mass", place.features, updates), self._triangular("mass")
-            factor = triangular(mass.value)
+            mass = self.numbers("mass", place.features, updates)
+            factor = self._triangular("mass")(mass.value)
             if self.forms["mass"] != "constant":
-                bending = self._coriolis(place, mass, triangular)
+                bending = self._coriolis(place, mass, factor)
         if self._knows("mass"):
             total = self._inner.mass(place.y)
             factor = factor_of(total if factor is None else total + factor @ factor.mT)
@@ -225,9 +225,9 @@ class Mechanical(Ports):
     def _factor(self, part: str, place: Place, updates: Updates) -> Tensor:
         return self._triangular(part)(self.numbers(part, place.features, updates).value)
 
-    def _coriolis(self, place: Place, mass: Linearised, triangular: Triangular) -> Tensor:
+    def _coriolis(self, place: Place, mass: Linearised, factor: Tensor) -> Tensor:
         """C v: how the momentum turns with the mass along the motion, less the slope of the kinetic energy."""
-        factor, w = triangular(mass.value), place.w
+        triangular, w = self._triangular("mass"), place.w
         turning = triangular.along(mass.value, mass.along(self.chart.along(place.y, w)))
         u = times(factor.mT, w)
         slope = self.chart.back(place.y, mass.back(triangular.back(mass.value, w, u)))

@@ -1,8 +1,8 @@
 """What mechanical and port-Hamiltonian dynamics share: an energy, and parts that friction and inputs act through.
 
 A part is a matrix whose numbers are those of a net of the state; one that is the same at all states has a small net
-that sees a one instead, and is modulated as any other. The power that inputs give and friction takes is all that
-changes the energy.
+that sees a one instead, and is modulated as any other. What inputs give and friction takes is all that changes the
+energy.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ class Ports(Dynamics, ABC):
             the state and there are none.
     """
 
-    takes_inputs = True
+    takes_inputs = balances = True
     scalar: str  # the net of the energy
     constant: Mapping[str, str]  # the form of each part that no state changes
     features: int  # what nets see of a state
