@@ -199,6 +199,7 @@ def test_an_exact_member_has_the_perfect_value_and_a_broken_one_has_not(scene, e
     assert min(off(metric_facts(name), scene.metrics[name].measure(broken)[""])) > 100 * ROUND_OFF
 
 
+@pytest.mark.few(7)
 @pytest.mark.parametrize("name", NAMES)
 def test_tasks_in_another_order_have_their_values_in_that_order(scene, name):
     codes, order = torch.from_numpy(scene.data.parameters).clone(), [2, 0, 1]

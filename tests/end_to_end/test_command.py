@@ -99,6 +99,7 @@ def typed(tmp_path, monkeypatch, capfd):
     assert list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.few(10)
 @pytest.mark.parametrize("command", MISTAKES)
 def test_a_mistake_is_told_in_one_line_and_nothing_is_written(typed, command):
     code, printed, complaint = typed(*command.split())

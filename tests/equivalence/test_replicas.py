@@ -99,20 +99,24 @@ def assert_same_training(make: MakeLearner) -> None:
     assert not torch.allclose(losses[-1, 0], losses[-1, 1], rtol=1e-6)
 
 
+@pytest.mark.few(3)
 def test_every_learner_trains_several_seeds_as_it_trains_one(make, any_learner):
     if not facts_of("learner", any_learner).trains:
         pytest.skip("trains nothing")
     assert_same_training(make(f"learner={any_learner}"))
 
 
+@pytest.mark.few(4)
 def test_every_modulation_trains_several_seeds_as_it_trains_one(make, accepted, any_modulation):
     assert_same_training(make(*accepted("modulation", any_modulation)))
 
 
+@pytest.mark.few(3)
 def test_every_arrangement_trains_several_seeds_as_it_trains_one(make, arrangement):
     assert_same_training(make(*arrangement.overrides, "modulation=svd"))
 
 
+@pytest.mark.few(3)
 @pytest.mark.parametrize("words", PROTOCOLS.values(), ids=PROTOCOLS)
 def test_every_protocol_trains_several_seeds_as_it_trains_one(make, words):
     assert_same_training(make(*words))

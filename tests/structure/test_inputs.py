@@ -34,9 +34,7 @@ def step_size(integrator: Integrator, size: float) -> Integrator:
 
 
 def integrators() -> dict[str, Path]:
-    """Those that need no energy, for a driven flow keeps none."""
-    paths = sorted((CONF / "integrator").glob("*.yaml"))
-    return {path.stem: path for path in paths if path.stem != "energy_projection"}
+    return {path.stem: path for path in sorted((CONF / "integrator").glob("*.yaml"))}
 
 
 @pytest.fixture(params=integrators())
@@ -52,7 +50,18 @@ def field(x: Tensor, u: Tensor, damping: float = 0.0) -> Tensor:
 
 
 def driven(held: bool) -> Flow:
-    return Flow(lambda x, u: field(x, u.expand(*x.shape[:-1], 1)), inputs=Signal(INSTANTS, VALUES, held))
+    return flow_under(Signal(INSTANTS, VALUES, held))
+
+
+def flow_under(signal: Signal | None = None, constant: float = 0.0) -> Flow:
+    """Of the oscillator under a signal or a constant force, with its energy and the power of the force."""
+    force = torch.full((1,), constant, dtype=torch.float64)
+    return Flow(
+        lambda x, u=force: field(x, u.expand(*x.shape[:-1], 1)),
+        lambda x: (x[..., 1].square() + STIFFNESS * x[..., 0].square()) / 2,
+        signal,
+        power=lambda x, u=force: x[..., 1] * u[..., 0],
+    )
 
 
 def exact(held: bool) -> Tensor:
@@ -142,7 +151,7 @@ def test_the_order_is_lost_where_a_stage_sees_the_value_after_a_jump(make):
             return self.values[..., piece, :]
 
     def integrate(size: float) -> Tensor:
-        flow = Flow(lambda x, u: field(x, u.expand(*x.shape[:-1], 1)), inputs=Ahead(INSTANTS, VALUES, True))
+        flow = flow_under(Ahead(INSTANTS, VALUES, True))
         return rollout(flow, STARTS, TIMES, make(size))
 
     order = observed_order(integrate, exact(True))
@@ -172,7 +181,7 @@ def test_the_order_is_lost_where_steps_do_not_end_at_a_jump(make):
 
 
 def test_a_flow_that_nothing_drives_never_asks_for_a_time_and_rolls_out_as_it_ever_did(make):
-    flow = Flow(lambda x: field(x, torch.zeros(1, dtype=torch.float64)))
+    flow = flow_under()
     assert flow.during(TIMES[0], TIMES[1]) is flow
     scheme, x, states = make(0.05), STARTS, [STARTS]
     for interval in TIMES.diff():
@@ -184,8 +193,7 @@ def test_a_flow_that_nothing_drives_never_asks_for_a_time_and_rolls_out_as_it_ev
 
 
 def test_a_constant_signal_rolls_out_as_the_law_with_that_constant(make):
-    constant = Flow(lambda x, u: field(x, u), inputs=Signal(INSTANTS[:1], VALUES[:1]))
-    plain = Flow(lambda x: field(x, VALUES[0]))
+    constant, plain = flow_under(Signal(INSTANTS[:1], VALUES[:1])), flow_under(constant=float(VALUES[0]))
     torch.testing.assert_close(
         rollout(constant, STARTS, TIMES, make(0.05)), rollout(plain, STARTS, TIMES, make(0.05)), rtol=1e-12, atol=1e-12
     )
@@ -198,7 +206,7 @@ def test_a_driven_flow_that_is_not_told_its_step_is_refused():
 
 def test_a_driven_flow_keeps_no_energy(make_model):
     flow = make_model().dynamics.flow({}, Signal(INSTANTS, VALUES))
-    with pytest.raises(TypeError, match="the flow keeps none"):
+    with pytest.raises(TypeError, match="the flow has none"):
         flow.energy(STARTS)
 
 

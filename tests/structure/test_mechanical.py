@@ -47,10 +47,10 @@ def test_it_does_not_where_the_slope_of_the_kinetic_energy_counts_twice(small, m
     x, codes, u = given(model, *SIZES)
     right = Mechanical._coriolis
 
-    def twice(self, place, mass, triangular):
+    def twice(self, place, mass, factor):
         w = place.w
-        back = triangular.back(mass.value, w, times(triangular(mass.value).mT, w))
-        return right(self, place, mass, triangular) - self.chart.back(place.y, mass.back(back))
+        back = self.factors["mass"].back(mass.value, w, times(factor.mT, w))
+        return right(self, place, mass, factor) - self.chart.back(place.y, mass.back(back))
 
     monkeypatch.setattr(Mechanical, "_coriolis", twice)
     assert imbalance(model, model.vector_field(x, codes, u), x, codes, u).max() > 1e-2
@@ -185,7 +185,9 @@ def test_factors_and_their_solutions_are_those_of_dense_algebra(size, diagonal):
         (("dynamics.angles=[1.0]",), "once each, got"),
         (("dynamics.angles=[true]",), "once each, got"),
         (("dynamics.angles=[[1]]",), "once each, got"),
-        (("dynamics.shared=[mess]",), "shared must hold some of potential, mass"),
+        (("dynamics.shared=[mess]",), r"shared must hold some of potential, mass.*; use \[\]"),
+        (("dynamics.shared=[mass,mass]",), r"once each and in this order.*; use \['mass'\]"),
+        (("dynamics.shared=[mass,potential]",), r"in this order.*; use \['potential', 'mass'\]"),
         (("dynamics.shared=[[mass]]",), "shared must hold some of potential, mass"),
     ],
 )

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from types import SimpleNamespace
 
+import numpy as np
 import pytest
 import torch
 from torch import Tensor, nn
 
 from metastruct.config.schema import ConfigError
+from metastruct.data.recordings import Recordings
+from metastruct.data.trajectory import Member
 from metastruct.learners.auto_decoding import AutoDecoding
 from metastruct.learners.learner import Learner
 from metastruct.learners.replicas import together
@@ -77,6 +80,7 @@ def walk(learner: Learner, first: int, last: int) -> Tensor:
 # The derivatives
 
 
+@pytest.mark.few(4)
 def test_rows_are_the_derivatives_of_every_residual(make, arrangement):
     learner = make(*arrangement.overrides, "modulation=svd")
     residuals = residuals_of(learner)
@@ -88,9 +92,29 @@ def test_rows_are_the_derivatives_of_every_residual(make, arrangement):
     lines = [torch.autograd.grad(value, wanted, retain_graph=True, materialize_grads=True) for value in values]
     theirs = torch.stack([torch.cat([part.flatten() for part in line]) for line in lines])
     problem, data = residuals.linearised()
-    torch.testing.assert_close(problem.values[:data], values.detach())
-    torch.testing.assert_close(dense(problem, [*base])[:data], theirs)
+    moving = (theirs != 0).any(-1)
+    torch.testing.assert_close(problem.values[:data], values.detach()[moving])
+    torch.testing.assert_close(dense(problem, [*base])[:data], theirs[moving])
+    torch.testing.assert_close(problem.rest, values.detach()[~moving].square().sum())
     assert (theirs != 0).any(0).sum() > 0.5 * theirs.shape[-1]
+
+
+def test_residuals_that_nothing_moves_take_no_rows_and_stand_in_the_loss(make):
+    """dq/dt = v holds whatever the weights are; a law is learned from data that say something else all the same."""
+    learner = make("system=swing", "modulation=svd")
+    residuals = residuals_of(learner)
+    problem, data = residuals.linearised()
+    assert data == residuals.observations.states[..., 0].numel()
+    assert residuals.at_most(10).observations.states[..., 0].numel() == 10
+    assert problem.rest == 0
+    wrong = residuals.observations.derivatives + torch.tensor([1.0, 0.0])
+    residuals = replace(residuals, observations=replace(residuals.observations, derivatives=wrong))
+    problem, _ = residuals.linearised()
+    assert problem.rest > 0.1
+    torch.testing.assert_close(problem.values[:data].square().sum() + problem.rest, residuals.loss())
+    learner.observations[:, 2] += 1.0
+    losses = walk(learner, 0, 12)
+    assert losses[-1] - problem.rest < 0.1 * (losses[0] - problem.rest)
 
 
 @pytest.mark.parametrize("weight", [0.0, 0.05])
@@ -307,3 +331,15 @@ def test_a_learner_without_one_sum_of_squares_is_refused_in_one_line(composed, w
     with pytest.raises(ConfigError, match="sum of squares") as refusal:
         validate(composed(*words, "optimizer=gauss_newton"))
     assert "\n" not in str(refusal.value)
+
+
+def test_observations_with_noise_are_refused_wherever_they_come_from(small, oscillators):
+    """Files tell of it themselves, or not at all, when they are read."""
+    exact, cfg = oscillators(TASKS, 30), small("optimizer=gauss_newton")
+    build_learner(cfg, exact)
+    level = np.full(2, 0.01)
+    levels = {"noise": level, "derivative_noise": level}
+    noisy = [Member(tuple(replace(one, **levels) for one in member.trajectories)) for member in exact.members]
+    with pytest.raises(ConfigError, match=r"gauss_newton needs exact observations, .* use optimizer=adam or .*soap"):
+        build_learner(cfg, Recordings(noisy, torch.float64))
+    build_learner(small("optimizer=soap"), Recordings(noisy, torch.float64))

@@ -87,6 +87,7 @@ class Config:
     net: Any = MISSING
     bracket: Any = None
     dynamics: Any = MISSING
+    known: Any = None
     integrator: Any = MISSING
     learner: Any = MISSING
     adaptation: Any = MISSING

@@ -107,4 +107,6 @@ class Files(Source):
         layout = Layout.of(**{name: settings[name] for name in COLUMNS})
         names = ("test_fraction", "folds", "fold", "seed", "support_trajectories")
         HoldOut(settings["hold_out"], settings["test_names"], *(settings[name] for name in names))
+        if settings["held_inputs"] and not layout.inputs:
+            raise ValueError("data.held_inputs has no meaning without data.inputs; name their columns or leave it out")
         return Outline(len(layout.states), len(layout.inputs))

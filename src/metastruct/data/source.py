@@ -114,8 +114,15 @@ class Source:
 
     @property
     def provides(self) -> dict[str, bool]:
-        """What metrics may need of it, by the words of their yamls."""
-        return {"measured": self.law is None, "observed_field": self.law is None and "derivatives" in self.parts}
+        """What pieces may need of it, by the words of their yamls."""
+        levels = [
+            level for member in self.train for one in member.trajectories for level in (one.noise, one.derivative_noise)
+        ]
+        return {
+            "measured": self.law is None,
+            "observed_field": self.law is None and "derivatives" in self.parts,
+            "noisy": any(level is not None and level.any() for level in levels),
+        }
 
     def check_windows(self, length: int) -> None:
         """Has each member a trajectory as long as a window, a test member one of support?

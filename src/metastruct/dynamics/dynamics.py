@@ -32,7 +32,7 @@ class Scales:
     Where inputs drive the members, also their mean and spread, each `[input]`. `time` is the unit of the steps of
     integrators, in the time of the data. The mean derivative, the drift, and the
     matrix of the linear law nearest to the data, `[state, state]`, only say where a training starts; a model that is
-    loaded needs none.
+    loaded needs none. `units` are those of a training that has its own; None where they are those of the data.
     """
 
     state_mean: Tensor
@@ -43,6 +43,7 @@ class Scales:
     input_mean: Tensor | None = None
     input_std: Tensor | None = None
     time: float = 1.0
+    units: Units | None = None
 
     def outside(self, units: Units) -> Scales:
         """The same constants in the units of the data, in float64, for a model that was trained in units of its own."""
@@ -88,7 +89,9 @@ class Dynamics(nn.Module, ABC):
     nets: nn.ModuleDict
     time_scale: float = 1.0  # in which the steps of integrators are counted
     takes_inputs: bool = False  # may u(t) drive it?
+    balances: bool = False  # has it an energy and powers that change it?
     conserves: bool = False  # has it an energy that its flow keeps?
+    kinematic: int = 0  # first components whose rate no weight changes, such as dq/dt = v
     dissipates: bool = False  # has it an entropy that its flow never lowers?
 
     def __init__(self, net: MakeNet, scales: Scales):
@@ -182,8 +185,19 @@ class Dynamics(nn.Module, ABC):
             return self.vector_field(x, updates, None if u is None else u.expand(*x.shape[:-1], -1))
 
         replayed = Recorded(lambda *states: (field(*states),))
-        energy = partial(self.energy, updates=updates) if self.conserves and inputs is None else None
-        return Flow((lambda *states: replayed(*states)[0]) if recorded else field, energy, inputs, self.time_scale)
+
+        def power(x: Tensor, u: Tensor | None = None) -> Tensor:
+            dissipated, supplied = self.powers(x, updates, None if u is None else u.expand(*x.shape[:-1], -1))
+            return supplied - dissipated
+
+        keeps = self.conserves and inputs is None
+        return Flow(
+            (lambda *states: replayed(*states)[0]) if recorded else field,
+            partial(self.energy, updates=updates) if keeps or self.balances else None,
+            inputs,
+            self.time_scale,
+            None if keeps or not self.balances else power,
+        )
 
     @property
     def sites(self) -> list[Site]:

@@ -5,16 +5,17 @@
     E = v^T M v/2 + V,   dE/dt = -v^T D v + v^T B u
 
 the equation of Euler and Lagrange of v^T M v/2 - V with friction and input; its balance is exact whatever the weights
-and the codes are. M, V, D and B are known up to one common factor: energies are relative. With w = K^T v,
+and the codes are. Where nothing is known M, V, D and B have one common factor: energies are relative. With w = K^T v,
 
     C v = dK/dt w + K (dK/dt)^T v - grad_q |K^T v|^2/2
 
-takes one tangent and one cotangent of the net of K, whatever the number of coordinates.
+takes one tangent and one cotangent of the net of K, whatever the number of coordinates. What is known of M, V, D and B
+is added to what nets give.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Any, NamedTuple
 
@@ -25,8 +26,10 @@ from torch import Tensor
 from metastruct.data.units import Units
 from metastruct.dynamics.chart import Chart
 from metastruct.dynamics.dynamics import MakeNet, Scales
+from metastruct.dynamics.known.inside import Inside
+from metastruct.dynamics.known.known import Known
 from metastruct.dynamics.ports import Ports
-from metastruct.dynamics.triangular import Triangular, solved, times
+from metastruct.dynamics.triangular import Triangular, factor_of, solved, times
 from metastruct.nets.net import Linearised
 from metastruct.nets.site import Updates, under
 
@@ -46,15 +49,17 @@ class Mechanical(Ports):
     velocities share the scales of their positions, so that dq/dt = v on both sides.
 
     Args:
-        mass: "full" K(q), "diagonal" K(q), or "constant" K.
-        friction: "none", "viscous" N, or "rayleigh" N(q).
-        drive: "constant" B, or "state" B(q); idle where there are no inputs.
+        mass: "full" K(q), "diagonal" K(q), "constant" K, or "known": what is known alone.
+        friction: "none", "viscous" N, "rayleigh" N(q), or "known".
+        drive: "constant" B, "state" B(q), or "known"; idle where there are no inputs.
+        potential: "state" V(q), or "known".
+        knowledge: makes what is known of M, V, D and B in the units of the data, to which nets add.
         angles: coordinates that are angles, numbers from 0: radians, of which the nets see sine and cosine.
-        shared: of mass, potential, friction and drive those whose sites have that word as their tag: they are shared by
+        shared: of potential, mass, friction and drive those whose sites have that word as their tag: they are shared by
             all tasks unless the modulation takes the tag.
 
     Raises:
-        ValueError: the state has no even size, or a word is not one of these.
+        ValueError: the state has no even size, a word is not one of these, or it does not go with what is known.
     """
 
     scalar = "potential"
@@ -70,20 +75,23 @@ class Mechanical(Ports):
         mass: str = "full",
         friction: str = "viscous",
         drive: str = "constant",
+        potential: str = "state",
         angles: Sequence[int] = (),
         shared: Sequence[str] = (),
+        knowledge: Callable[[], Known] | None = None,
     ):
         size = len(scales.state_mean)
         if size % 2:
             raise ValueError(f"mechanical dynamics needs a state (q, v) of even size, got {size}")
-        self.coordinates = self.rows = size // 2
+        self.coordinates = self.rows = self.kinematic = size // 2
         chart = Chart(self.coordinates, angles)
         factors = {
             "mass": Triangular(self.coordinates, diagonal=mass == "diagonal", definite=True),
             "friction": Triangular(self.coordinates),
         }
         self.features, self.entries = chart.features, {part: factor.entries for part, factor in factors.items()}
-        super().__init__(net, scales, {"mass": mass, "friction": friction, "drive": drive}, shared)
+        forms = {"potential": potential, "mass": mass, "friction": friction, "drive": drive}
+        super().__init__(net, scales, forms, shared)
         self.chart, self.factors = chart, torch.nn.ModuleDict(factors)
         position, velocity = scales.state_std.chunk(2)
         turns = torch.tensor([i in angles for i in range(self.coordinates)], device=position.device)
@@ -93,6 +101,37 @@ class Mechanical(Ports):
         self.register_buffer("clock", clock)
         acceleration = scales.derivative_std.chunk(2)[1] * clock.square() / spread
         self.register_buffer("strength", acceleration.log().mean().exp())
+        self.knowledge = None if knowledge is None else self._inside(knowledge(), scales)
+        for part, form in forms.items():
+            if form == ("none" if self._knows(part) else "known"):
+                there = ", ".join(self.knowledge.parts) if self.knowledge is not None else "none"
+                raise ValueError(f"dynamics.{part}={form} does not go with known parts {there}; choose another word")
+        if mass == "known" and not (torch.linalg.eigvalsh(self._inner.mass(0 * spread)) > 0).all():
+            raise ValueError("known.mass must have eigenvalues above 0 with dynamics.mass=known; choose another word")
+
+    def _inside(self, law: Known, scales: Scales) -> Inside:
+        n, driving = self.coordinates, getattr(self, "input_scale", None)
+        centre, spread, time = torch.zeros_like(self.spread), torch.ones_like(self.spread), 1.0
+        factor = None if driving is None else torch.ones_like(driving)
+        if (units := scales.units) is not None:
+            centre, spread = (torch.as_tensor(part[:n]).to(centre) for part in (units.centre, units.spread))
+            time = units.time
+            factor = None if units.input_spread is None else torch.as_tensor(units.input_spread).to(centre)
+        origin, length = centre + spread * self.state_mean[:n], spread * self.spread
+        return Inside(law, origin, length, time * self.clock, self.strength, factor, driving)
+
+    def _knows(self, part: str) -> bool:
+        return self.knowledge is not None and part in self.knowledge.parts
+
+    @property
+    def _inner(self) -> Inside:
+        assert self.knowledge is not None
+        return self.knowledge
+
+    @property
+    def _unit(self) -> Tensor | float:
+        """Of the energy, in that of the data; one where nothing is known, and energies are relative."""
+        return 1.0 if self.knowledge is None else self.knowledge.unit
 
     @classmethod
     def commensurate(cls, units: Units, **settings: Any) -> Units:
@@ -105,38 +144,49 @@ class Mechanical(Ports):
 
     def vector_field(self, x: Tensor, updates: Updates, inputs: Tensor | None = None) -> Tensor:
         place = self._place(x)
-        force = -self.strength * self._slope(place, updates)
+        force = 0 * place.w
+        if "potential" in self.nets:
+            force = -self.strength * self._slope(place, updates)
         if "friction" in self.nets:
             resistance = self._factor("friction", place, updates)
             force = force - self.strength * times(resistance, times(resistance.mT, place.w))
         if self.inputs:
-            force = force + self.strength * self.driven(place.features, updates, inputs)
-        mass = self.numbers("mass", place.features, updates)
-        triangular = self._triangular("mass")
-        if self.forms["mass"] != "constant":
-            force = force - self._coriolis(place, mass, triangular)
-        acceleration = solved(triangular(mass.value), force) * self.spread / self.clock.square()
+            force = force + self._push(place, updates, inputs)
+        if self._knows("potential"):
+            force = force + self._inner.force(place.y)
+        if self._knows("friction"):
+            force = force - times(self._inner.friction(place.y, place.w), place.w)
+        factor, bending = self._inertia(place, updates)
+        acceleration = solved(factor, force - bending) * self.spread / self.clock.square()
         return torch.cat([x[..., self.coordinates :], acceleration], dim=-1)
 
     def energy(self, x: Tensor, updates: Updates) -> Tensor:
         place = self._place(x)
-        kinetic = times(self._factor("mass", place, updates).mT, place.w).square().sum(-1) / 2
-        potential = self.net_of("potential")(place.features, under(updates, "potential"))
-        return kinetic + self.strength * potential.squeeze(-1)
+        energy = times(self._inertia(place, updates)[0].mT, place.w).square().sum(-1) / 2
+        if "potential" in self.nets:
+            potential = self.net_of("potential")(place.features, under(updates, "potential"))
+            energy = energy + self.strength * potential.squeeze(-1)
+        if self._knows("potential"):
+            energy = energy + self._inner.energy(place.y)
+        return self._unit * energy
 
     def powers(self, x: Tensor, updates: Updates, inputs: Tensor | None = None) -> tuple[Tensor, Tensor]:
-        place, scale = self._place(x), self.strength / self.clock
+        place, scale = self._place(x), self._unit / self.clock
         dissipated = supplied = torch.zeros_like(place.w[..., 0])
         if "friction" in self.nets:
-            dissipated = scale * times(self._factor("friction", place, updates).mT, place.w).square().sum(-1)
+            push = times(self._factor("friction", place, updates).mT, place.w)
+            dissipated = scale * self.strength * push.square().sum(-1)
+        if self._knows("friction"):
+            resistance = times(self._inner.friction(place.y, place.w), place.w)
+            dissipated = dissipated + scale * (place.w * resistance).sum(-1)
         if self.inputs:
-            supplied = scale * (place.w * self.driven(place.features, updates, inputs)).sum(-1)
+            supplied = scale * (place.w * self._push(place, updates, inputs)).sum(-1)
         return dissipated, supplied
 
     def mass(self, x: Tensor, updates: Updates) -> Tensor:
         """M `[..., tasks, points or 1, coordinate, coordinate]` in the units of the energy and of the velocities."""
-        factor = self._factor("mass", self._place(x), updates) * (self.clock / self.spread)[:, None]
-        return factor @ factor.mT
+        factor = self._inertia(self._place(x), updates)[0] * (self.clock / self.spread)[:, None]
+        return self._unit * factor @ factor.mT
 
     def _place(self, x: Tensor) -> Place:
         q, v = x.split(self.coordinates, dim=-1)
@@ -148,12 +198,36 @@ class Mechanical(Ports):
         slope = self.net_of("potential").gradient(place.features, under(updates, "potential"))
         return self.chart.back(place.y, slope)
 
+    def _push(self, place: Place, updates: Updates, inputs: Tensor | None) -> Tensor:
+        """B u."""
+        push = 0 * place.w
+        if "drive" in self.nets:
+            push = self.strength * self.driven(place.features, updates, inputs)
+        if self._knows("drive"):
+            push = push + self._inner.driven(place.y, self.checked(inputs))
+        return push
+
+    def _inertia(self, place: Place, updates: Updates) -> tuple[Tensor, Tensor]:
+        """K with M = K K^T, and C v."""
+        factor, bending = None, 0 * place.w
+        if "mass" in self.nets:
+            mass = self.numbers("mass", place.features, updates)
+            factor = self._triangular("mass")(mass.value)
+            if self.forms["mass"] != "constant":
+                bending = self._coriolis(place, mass, factor)
+        if self._knows("mass"):
+            total = self._inner.mass(place.y)
+            factor = factor_of(total if factor is None else total + factor @ factor.mT)
+            bending = bending + self._inner.coriolis(place.y, place.w)
+        assert factor is not None
+        return factor, bending
+
     def _factor(self, part: str, place: Place, updates: Updates) -> Tensor:
         return self._triangular(part)(self.numbers(part, place.features, updates).value)
 
-    def _coriolis(self, place: Place, mass: Linearised, triangular: Triangular) -> Tensor:
+    def _coriolis(self, place: Place, mass: Linearised, factor: Tensor) -> Tensor:
         """C v: how the momentum turns with the mass along the motion, less the slope of the kinetic energy."""
-        factor, w = triangular(mass.value), place.w
+        triangular, w = self._triangular("mass"), place.w
         turning = triangular.along(mass.value, mass.along(self.chart.along(place.y, w)))
         u = times(factor.mT, w)
         slope = self.chart.back(place.y, mass.back(triangular.back(mass.value, w, u)))

@@ -1,7 +1,8 @@
 """What mechanical and port-Hamiltonian dynamics share: an energy, and parts that friction and inputs act through.
 
-A part is a matrix whose numbers are those of a net, of the state or the same at all states: then the net sees a one
-instead, and is modulated as any other. The power that inputs give and friction takes is all that changes the energy.
+A part is a matrix whose numbers are those of a net of the state; one that is the same at all states has a small net
+that sees a one instead, and is modulated as any other. What inputs give and friction takes is all that changes the
+energy.
 """
 
 from __future__ import annotations
@@ -16,8 +17,12 @@ from torch import Tensor
 from metastruct.data.units import Units
 from metastruct.dynamics.dynamics import Dynamics, MakeNet, Scales
 from metastruct.dynamics.triangular import times
+from metastruct.nets.mlp import MLP
 from metastruct.nets.net import Linearised, Net
 from metastruct.nets.site import Site, Updates, under
+
+NO_NET = ("none", "known")  # forms of parts that no net gives
+WIDTH, DEPTH = 8, 2  # of the net of a part that no state changes: a few numbers are no field
 
 
 class Ports(Dynamics, ABC):
@@ -31,10 +36,11 @@ class Ports(Dynamics, ABC):
             modulation takes the tag.
 
     Raises:
-        ValueError: what is shared is no part.
+        ValueError: what is shared is not there, or not once and in the order of the parts; or how inputs act depends on
+            the state and there are none.
     """
 
-    takes_inputs = True
+    takes_inputs = balances = True
     scalar: str  # the net of the energy
     constant: Mapping[str, str]  # the form of each part that no state changes
     features: int  # what nets see of a state
@@ -43,12 +49,20 @@ class Ports(Dynamics, ABC):
     input_scale: Tensor
 
     def __init__(self, net: MakeNet, scales: Scales, forms: Mapping[str, str], shared: Sequence[str]):
-        parts = [self.scalar, *forms]
-        if strange := [part for part in shared if part not in parts]:
-            raise ValueError(f"dynamics.shared must hold some of {', '.join(parts)}, got {strange}")
-        self.forms, self.shared = dict(forms), tuple(shared)
         self.inputs = 0 if scales.input_mean is None else len(scales.input_mean)
-        self.entries = self.entries | {"drive": self.rows * self.inputs}
+        self.entries = self.entries | {self.scalar: 1, "drive": self.rows * self.inputs}
+        forms = {self.scalar: "state"} | dict(forms)
+        parts = [part for part, form in forms.items() if self.entries[part] and form not in NO_NET]
+        if [*shared] != (ordered := [part for part in parts if part in shared]):
+            raise ValueError(
+                f"dynamics.shared must hold some of {', '.join(parts)}, once each and in this order, got {[*shared]}; "
+                f"use {ordered}"
+            )
+        if not self.inputs and forms["drive"] != self.constant["drive"]:
+            raise ValueError(
+                f"dynamics.drive={forms['drive']} has no meaning where no inputs drive the members; leave it out"
+            )
+        self.forms, self.shared = forms, tuple(shared)
         super().__init__(net, scales)
         self.conserves = forms["friction"] == "none" and not self.inputs
         if scales.input_mean is not None and scales.input_std is not None:  # where zero means none, no centre is taken
@@ -60,10 +74,13 @@ class Ports(Dynamics, ABC):
         return units if units.input_centre is None else replace(units, input_centre=0 * units.input_centre)
 
     def make_nets(self, net: MakeNet, state_dim: int) -> dict[str, Net]:
-        nets = {self.scalar: net(self.features, 1, True)}
+        nets = dict[str, Net]()
         for part, form in self.forms.items():
-            if self.entries.get(part) and form != "none":
-                nets[part] = net(1 if form == self.constant[part] else self.features, self.entries[part], False)
+            if self.entries[part] and form not in NO_NET:
+                if form == self.constant.get(part):
+                    nets[part] = MLP(1, self.entries[part], False, WIDTH, DEPTH)
+                else:
+                    nets[part] = net(self.features, self.entries[part], part == self.scalar)
         return nets
 
     @property
@@ -85,10 +102,18 @@ class Ports(Dynamics, ABC):
         Raises:
             ValueError: there are none.
         """
+        matrix = self.numbers("drive", features, updates).value.unflatten(-1, (self.rows, self.inputs))
+        return times(matrix, self.checked(inputs) / self.input_scale)
+
+    def checked(self, inputs: Tensor | None) -> Tensor:
+        """The inputs, as they are `[..., tasks, points, input]`.
+
+        Raises:
+            ValueError: there are none.
+        """
         if inputs is None:
             raise ValueError(f"this model is driven by {self.inputs} inputs, got none; give them beside the states")
-        matrix = self.numbers("drive", features, updates).value.unflatten(-1, (self.rows, self.inputs))
-        return times(matrix, inputs / self.input_scale)
+        return inputs
 
     def net_of(self, part: str) -> Net:
         """The net of a part."""

@@ -71,6 +71,18 @@ def times(matrix: Tensor, vector: Tensor) -> Tensor:
     return (matrix * vector[..., None, :]).sum(-1)
 
 
+def factor_of(matrix: Tensor) -> Tensor:
+    """K `[..., size, size]` with K K^T = matrix, which is symmetric and above zero; column by column as in `solved`."""
+    columns = list[Tensor]()
+    for j in range(matrix.shape[-1]):
+        rest = matrix[..., j:, j]
+        for column in columns:
+            rest = rest - column[..., j:] * column[..., j, None]
+        column = rest / rest[..., :1].sqrt()
+        columns.append(torch.cat([torch.zeros_like(matrix[..., :j, j]), column], dim=-1))
+    return torch.stack(columns, dim=-1)
+
+
 def solved(factor: Tensor, right: Tensor) -> Tensor:
     """(K K^T)^-1 right `[..., size]` by substitution forth and back, column by column.
 

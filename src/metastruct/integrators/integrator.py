@@ -44,3 +44,8 @@ class Integrator(ABC):
 
         `flow.vector_field(y, c)` is asked at the abscissa c of each stage, which matters where the flow is driven.
         """
+
+
+def duration(h: Tensor) -> Tensor:
+    """A step as it multiplies one number of each trajectory: one number, or `[...]` of `[..., 1]`."""
+    return h[..., 0] if h.dim() else h

@@ -92,6 +92,9 @@ class Derivatives(Objective):
             residual = residual * observations.mask[..., None]
         return residual.flatten(-2)
 
+    def still(self, model: ModulatedModel) -> int:
+        return model.dynamics.kinematic
+
     def field_noise(self, noise: Tensor, state_dim: int) -> Tensor:
         return noise
 

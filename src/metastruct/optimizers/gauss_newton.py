@@ -75,7 +75,7 @@ class GaussNewton(Adam):
         problem, data = residuals.linearised()
         values, kept = problem.values, {name: self.momentum * change for name, change in numbers.changes().items()}
         gram, along = problem.gram().double(), problem.along(kept)  # double: the condition is one over the damping
-        level, before = gram.diagonal(dim1=-2, dim2=-1).mean(-1), values.square().sum(-1)
+        level, before = gram.diagonal(dim1=-2, dim2=-1).mean(-1), values.square().sum(-1) + problem.rest
         damping, memory = numbers.damping(torch.full_like(before, self.damping)), torch.ones_like(before)
         for _ in range(ATTEMPTS):
             ridge = torch.diag_embed((damping * level)[..., None].expand(values.shape))
@@ -96,10 +96,10 @@ class GaussNewton(Adam):
             damping = torch.where(accepted, damping, damping * RETREAT)
             memory = torch.where(accepted, memory, 0.0)
         numbers.take(change, rate, accepted)
-        gain = (before - after) / (before - left.square().sum(-1))
+        gain = (before - after) / (before - problem.rest - left.square().sum(-1))
         damping = torch.where(accepted & (gain > POOR), damping / FACTOR, damping)
         numbers.states[numbers.first]["damping"] = damping.clamp(min=self.least_damping)
-        return values[..., :data].square().sum(-1)
+        return values[..., :data].square().sum(-1) + problem.rest
 
 
 def _by_replica(numbers: Tensor, like: Tensor) -> Tensor:

@@ -73,9 +73,10 @@ def _applied(matrix: Tensor, vector: Tensor) -> Tensor:
 
 @dataclass(frozen=True)
 class LeastSquares:
-    """One block of rows after another."""
+    """One block of rows after another, and the sum of squares `[...]` of residuals that nothing moves."""
 
     blocks: Sequence[Rows]
+    rest: Tensor | float = 0.0
 
     @property
     def values(self) -> Tensor:

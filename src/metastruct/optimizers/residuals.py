@@ -64,7 +64,7 @@ class Residuals:
     def at_most(self, rows: int) -> Residuals:
         """Of the first windows of each task, one at least, so that there are no more residuals than that."""
         states, window = self.observations.states, self.objective.window
-        each = len(self.observations) * self.objective.rows(states.shape[-1])
+        each = len(self.observations) * (self.objective.rows(states.shape[-1]) - self.objective.still(self.model))
         kept = slice(window * max(1, rows // each))
         shorter = {name: values[..., kept, :] for name, values in _parts(self.observations).items()}
         return replace(self, observations=Observations(**shorter))
@@ -72,12 +72,12 @@ class Residuals:
     @torch.enable_grad()
     def linearised(self) -> tuple[LeastSquares, int]:
         """At the numbers as they are, and how many of the residuals are of data; the others are of norms."""
-        data = self._data()
+        data, rest = self._data()
         norms = [rows for rows in (self._base_norm(), self._code_norm()) if rows is not None]
-        return LeastSquares([*data, *norms]), sum(rows.values.shape[-1] for rows in data)
+        return LeastSquares([*data, *norms], rest), sum(rows.values.shape[-1] for rows in data)
 
-    def _data(self) -> list[Rows]:
-        """The rows of all windows, for each residual of a window."""
+    def _data(self) -> tuple[list[Rows], Tensor]:
+        """The rows of all windows, for each residual of one, and the squares of those that nothing moves, summed."""
         observations, codes, window = self.observations, self.codes, self.objective.window
         *lead, tasks, points, _ = observations.states.shape
         count, each = tasks * points // window, points // window
@@ -102,14 +102,14 @@ class Residuals:
         if codes is not None:
             codes = codes.repeat_interleave(each, -2).unsqueeze(-2).requires_grad_()
             parameters.append(codes)
-        data = []
+        data, still = [], self.objective.still(self.model)
         values = _called(self, numbers | kept, Observations(**windows), codes).squeeze(-2) / (count * window) ** 0.5
-        for residual in values.unbind(-1):
+        for residual in values[..., still:].unbind(-1):
             gradients = torch.autograd.grad(residual.sum(), parameters, retain_graph=True, allow_unused=True)
             base = {name: g.flatten(axes + 1) for name, g in zip(numbers, gradients, strict=False) if g is not None}
             by_codes = None if codes is None else gradients[-1].reshape(*lead, tasks, each, -1)
             data.append(Rows(residual.detach(), base, by_codes))
-        return data
+        return data, values[..., :still].detach().square().sum((-2, -1))
 
     def _base_norm(self) -> Rows | None:
         base, norm = self.base, self.base_norm()

@@ -39,7 +39,7 @@ PLACES = {
 }
 # In a key only where they are set; keys of runs without them stay.
 OPTIONAL = (
-    *("start", "data.observed", "data.derivatives", "data.train_members"),
+    *("start", "known", "data.observed", "data.derivatives", "data.train_members"),
     *("evaluation.metrics", "trainer.steps", "trainer.seconds"),
 )
 

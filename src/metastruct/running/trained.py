@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from metastruct.config.schema import Config, ConfigError
@@ -72,14 +72,16 @@ class Trained:
 
         names = ("state_mean", "state_std", "derivative_std", "input_mean", "input_std")
         try:
-            scales = Scales(**{name: kept["model"].get(f"dynamics.{name}") for name in names})
-            model = build_model(cfg, scales)
+            scales, units = Scales(**{name: kept["model"].get(f"dynamics.{name}") for name in names}), None
+            if kept.get("units") is not None:
+                units = units_of(kept["units"], len(scales.state_mean))
+            model = build_model(cfg, replace(scales, units=units))
             objective = component(cfg.objective)
             kinds = objective.components(len(model.dynamics.state_mean))
             check_numbers(kept, model, kinds, codes)
             model.load_state_dict(kept["model"])
-            if (units := kept.get("units")) is not None:
-                model = model_outside(cfg, model, units_of(units, len(scales.state_mean)))
+            if units is not None:
+                model = model_outside(cfg, model, units)
             return cls.of(model, objective, kept)
         except (ConfigError, Foreign):
             raise

@@ -40,22 +40,23 @@ def _of_schema(schema: type, path: str) -> Iterator[tuple[str, Law]]:
 
 def check_laws(cfg: DictConfig) -> None:
     """Refuse the first value that breaks its law; the first law is that machines hold all numbers."""
-    _check_numbers("", OmegaConf.to_container(cfg, resolve=True))
+    settings: Any = OmegaConf.to_container(cfg, resolve=True)
+    _check_numbers("", settings)
     for key, law in laws(cfg):
-        value = OmegaConf.select(cfg, key)
+        group, _, inner = key.partition(".")
+        beside = settings[group] if inner else settings
+        value = beside.get(inner or group)
         if value is None:
             continue
         if isinstance(law, str):
-            _check_bounds(cfg, key, value, law)
+            _check_bounds(key, value, law, beside if inner else {})
         elif value not in law:
             near = get_close_matches(str(value), law, n=1, cutoff=0.5)
             raise ConfigError(f"{key} must be one of {', '.join(law)}, got {value!r}; write {(near or [law[0]])[0]}")
 
 
-def _check_bounds(cfg: DictConfig, key: str, value: Any, law: str) -> None:
-    group, _, inner = key.partition(".")
-    beside = cfg[group].items() if inner else ()
-    numbers = {str(name): number for name, number in beside if type(number) in (int, float)}
+def _check_bounds(key: str, value: Any, law: str, beside: Mapping[str, Any]) -> None:
+    numbers = {name: number for name, number in beside.items() if type(number) in (int, float)}
     if not (math.isfinite(value) and all(bound(value) for bound in bounds(law, numbers))):
         limits = "".join(f" = {numbers[word]}" for word in law.split() if word in numbers)
         raise ConfigError(f"{key} must be {law}{limits}, got {value}")

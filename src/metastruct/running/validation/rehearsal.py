@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from metastruct.config.facts import described
 from metastruct.config.schema import Config, ConfigError
 from metastruct.running.assembly import build_learner, build_system, component, outline_of
 from metastruct.running.validation.size import check_trained
@@ -40,12 +41,19 @@ def rehearse(config: Config) -> int:
     except ValueError as error:
         raise ConfigError(f"optimizer={config.optimizer['name']}: {error}") from error
     tags, modulation = config.modulation.get("tags"), learner.model.modulation
+    sites = dict.fromkeys(site.tag for site in learner.model.dynamics.sites)
     if tags and not modulation.matrix_sites:
-        sites = dict.fromkeys(site.tag for site in learner.model.dynamics.sites)
         raise ConfigError(
             f"modulation.tags must name matrices of the net, which has {', '.join(sites)}, got [{', '.join(tags)}]; "
             "name others, or choose a deeper net"
         )
+    usual = described("modulation", config.modulation["name"])  # whose tags are taken as far as they are there
+    for key in ("tags", "shift_tags"):
+        if idle := [t for t in config.modulation.get(key) or () if t not in sites and t not in usual[key]]:
+            raise ConfigError(
+                f"modulation.{key} holds {idle[0]}, which no site carries, for there is {', '.join(sites)}; leave it "
+                f"out, or let dynamics.shared hold it"
+            )
     count = sum(parameter.numel() for parameter in learner.model.parameters())
     check_trained(count, config.replicas)
     return count

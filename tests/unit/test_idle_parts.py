@@ -1,0 +1,51 @@
+"""What would do nothing, because a part of a driven dynamics is not there, is refused before anything is written."""
+
+from __future__ import annotations
+
+import pytest
+
+from metastruct.config.schema import CONF, ConfigError
+from metastruct.running.run import Run
+from metastruct.running.validation import validate
+from metastruct.running.validation.rehearsal import rehearse
+
+FILES = ("data=files", f"data.path={CONF.parent}/examples/pendulums.csv", "data.states=[q,p]")
+
+
+def checked(composed, *words: str) -> None:
+    cfg = composed(*words)
+    validate(cfg)
+    rehearse(Run.of(cfg).config)
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (("system=swing", "dynamics.drive=state"), "drive=state has no meaning where no inputs drive the members"),
+        (("system=swing", "dynamics.shared=[drive]"), "shared must hold some of potential, mass, once"),
+        (("system=swing", "dynamics.shared=[friction]"), "shared must hold some of potential, mass, once"),
+        (
+            ("system=pendulum", "dynamics=port_hamiltonian", "dynamics.shared=[storage,drive]"),
+            r"some of storage, friction, once each and in this order.*; use \['storage'\]",
+        ),
+        (("system=cart_pole", "modulation.tags=[hidden,mass]"), "tags holds mass, which no site carries"),
+        (("system=cart_pole", "modulation.shift_tags=[input,hidden,drive]"), "shift_tags holds drive, which no site"),
+        ((*FILES, "dynamics=mechanical", "data.held_inputs=true"), "held_inputs has no meaning without data.inputs"),
+    ],
+)
+def test_settings_of_parts_that_are_not_there_are_refused_in_one_line(composed, words, message):
+    with pytest.raises(ConfigError, match=message) as refused:
+        checked(composed, *words)
+    assert "\n" not in str(refused.value)
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("system=rlc_circuit", "dynamics.drive=state", "dynamics.shared=[storage,drive]"),
+        ("system=cart_pole", "dynamics.shared=[mass,drive]", "modulation.tags=[hidden,mass]"),
+        ("system=swing", "dynamics.friction=viscous", "dynamics.shared=[friction]"),
+    ],
+)
+def test_those_of_parts_that_are_there_are_not(composed, words):
+    checked(composed, *words)
