@@ -12,8 +12,8 @@ from torch import Tensor
 
 from metastruct.api.fields import Fields
 from metastruct.api.member import Member
-from metastruct.api.numbers import Array, instants_of, states_of
 from metastruct.api.portable import Portable
+from metastruct.data.outside import Array, instants_of, states_of
 
 if TYPE_CHECKING:
     from metastruct.api.model import Model
