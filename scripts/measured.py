@@ -167,10 +167,13 @@ def lotka() -> list[Row]:
 def main(words: list[str]) -> None:
     """Everything that the words ask for."""
     settings = dict(word.partition("=")[::2] for word in words)
-    seeds = [int(seed) for seed in settings.get("seeds", "0,1,2").split(",")]
-    ways = settings.get("only", ",".join(WAYS)).split(",")
+    seeds, ways = (settings.get(*pair).split(",") for pair in (("seeds", "0,1,2"), ("only", ",".join(WAYS))))
+    strangers = [*({*settings} - {"seeds", "only", "outputs", "lotka"}), *({*ways} - {*WAYS})]
+    if strangers or not all(map(str.isdigit, seeds)):
+        print(__doc__)
+        raise SystemExit(0 if strangers == ["--help"] else 2)
     if "lotka" not in settings:
-        pendulums(seeds, ways, settings.get("outputs", str(ROOT / "outputs")))
+        pendulums([*map(int, seeds)], ways, settings.get("outputs", str(ROOT / "outputs")))
     rows = kept()
     if not [row for row in rows if not row["noise"]]:
         keep(rows, *lotka())
