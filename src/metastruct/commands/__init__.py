@@ -26,6 +26,8 @@ from metastruct.running.output import patient
 from metastruct.running.usage import HELP as HELP
 from metastruct.runs.files import check_place, in_words
 
+LARGEST = 1e100  # of a number, whose square is one still
+
 
 def main(words: Sequence[str] | None = None) -> None:
     """Run what a command line asks for; exit with 0, 2 after a mistake, 130, or what a subcommand says."""
@@ -132,7 +134,7 @@ def numbers(flag: str, text: str, size: int | None = None, least: float = -math.
         values = [float(word) for word in text.split(",")]
     except ValueError:
         values = []
-    finite = all(least <= value < math.inf and math.isfinite(value) for value in values)
+    finite = all(least <= value and abs(value) <= LARGEST for value in values)
     if not values or not finite or size not in (None, len(values)):
         expected = "a finite number" if size == 1 else f"{size or ''} finite numbers separated by commas".strip()
         bound = "" if least == -math.inf else f" of at least {least:g}"
