@@ -42,6 +42,8 @@ MISTAKES = {
     "modulaton=svd": "modulaton is not a setting; did you mean modulation",
     "trainer.stepz=3": "trainer.stepz is not a setting; did you mean trainer.steps",
     "optimizer=adam optimizer.warm_start=0.5": "optimizer.warm_start is not a setting; did you mean optimizer.warmup",
+    "start.energy_cap=1": "start.energy_cap is not a setting; start has none, as it was chosen",
+    "zzz=3": "zzz is not a setting; there is system, start, modulation, ",
     "shotz=3": "shotz is not a setting; did you mean shots",
     "rank=five": "rank: Value 'five'",
     "shots=some": "shots: Value 'some'",

@@ -11,6 +11,7 @@ import sys
 import traceback
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
+from difflib import get_close_matches
 from pathlib import Path
 
 import hydra
@@ -173,10 +174,9 @@ def explained(error: Exception) -> str:
         group, option = match.groups()
         return f"{group}={option} is not known; {closest(option, options(group.removeprefix('hydra/')))}"
     if match := re.search(r"Key '([^']+)' (?:is not in struct|not in '\w+')(?:.*?full_key: (\S+))?", text):
-        key = match[2] or match[1]
-        return f"{key} is not a setting; {closest(key, _settings())}"
+        return _unknown(match[2] or match[1])
     if match := re.search(r"Could not override '([^']+)'", text):
-        return f"{match[1]} is not a setting; {closest(match[1], _settings())}"
+        return _unknown(match[1])
     if match := re.search(r"Error parsing override '([^']*)'", text):
         return f"cannot read {match[1]!r}; write key=value, and quote values that hold spaces or brackets"
     if match := re.search(r"field '([^']+)' is not Optional", text):
@@ -184,6 +184,17 @@ def explained(error: Exception) -> str:
     if match := re.search(r"(Value .*?) full_key: (\S+)", text):
         return f"{match[2]}: {match[1]}"
     return text
+
+
+def _unknown(key: str) -> str:
+    """That there is no such setting; where none is like it, those of its group, or the groups."""
+    every, (group, _, inner) = _settings(), key.partition(".")
+    if get_close_matches(key, every, cutoff=0.5):
+        return f"{key} is not a setting; {closest(key, every)}"
+    beside = [name for name in every if name.startswith(f"{group}.")] if inner else []
+    if group in every and inner and not beside:
+        return f"{key} is not a setting; {group} has none, as it was chosen"
+    return f"{key} is not a setting; there is {', '.join(beside or [name for name in every if '.' not in name])}"
 
 
 def _settings() -> list[str]:
