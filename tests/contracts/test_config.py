@@ -9,8 +9,9 @@ from hydra.errors import HydraException
 from omegaconf import OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
-from metastruct.config.facts import CONF, closest, settings_of
+from metastruct.config.facts import CONF, settings_of
 from metastruct.config.folders import yaml_of
+from metastruct.config.mistakes import closest
 from metastruct.config.schema import (
     ConfigError,
     composed,

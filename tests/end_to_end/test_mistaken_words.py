@@ -63,6 +63,12 @@ MISTAKES = {
     "choose rank=1,2 --output afile": "--output must be a folder, got afile, which is none",
     "choose rank=1,2 --output chosen": "chosen/errors.csv is there already; name another place with --output",
     "choose rank": "metastruct choose takes flags alone, got rank; its --help shows them",
+    "choose rank=1,2 data.folds=3": "data.folds is set by choose itself, with --folds; leave it out",
+    "reproduce table=main table=shots": "table must be there once, got it twice; leave one out",
+    "reproduce outputs=": "outputs must be the name of a folder, got ''",
+    "reproduce outputs=afile": "outputs must be a folder, got afile, which is none; name another",
+    "reproduce reference=afile/x": "reference must be a place in a folder, got afile/x, and afile is none",
+    "reproduce with=": "with must be followed by a word for train.py such as with=shots=20, got ''",
     "report nix": "FOLDER must be one with results of metastruct reproduce, got nix, which is no folder",
     "report a b": "metastruct report takes FOLDER, got a b; its --help shows them",
     "report --x": "--x is not known; there are no flags",
@@ -123,7 +129,7 @@ def test_what_is_interrupted_says_so(monkeypatch, capsys):
     def interrupted(words: object) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("metastruct.commands.inspect.run", interrupted)
+    monkeypatch.setattr("metastruct.commands.inspect.main", interrupted)
     with pytest.raises(SystemExit) as end:
         main(["inspect", "x"])
     assert end.value.code == 130

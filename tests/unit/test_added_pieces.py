@@ -9,8 +9,9 @@ import pytest
 
 from metastruct.commands import main
 from metastruct.config.added import base_of, check_class
-from metastruct.config.facts import ConfigError, options
+from metastruct.config.facts import options
 from metastruct.config.folders import VARIABLE, add_conf
+from metastruct.config.mistakes import ConfigError
 from metastruct.nets.net import Net
 
 MODULES = {

@@ -15,7 +15,8 @@ from omegaconf.errors import OmegaConfBaseException
 
 from metastruct.api.loading import load
 from metastruct.api.model import Model
-from metastruct.config.facts import closest, options, providing
+from metastruct.config.facts import options, providing
+from metastruct.config.mistakes import closest
 from metastruct.config.schema import ConfigError, composed
 from metastruct.data.family import Family
 from metastruct.data.tables.reading import digest_of

@@ -1,4 +1,6 @@
-"""The command `metastruct`: one subcommand a file, whose first line says what it does and whose `run` does it.
+"""The command `metastruct`: one subcommand a file, whose first line says what it does and whose `main` does it.
+
+`PLACES` says what must stand in places, and that the text of the file is the help.
 
     metastruct inspect measurements/
     metastruct train data=files data.path=measurements.csv data.states=[angle,momentum]
@@ -10,7 +12,6 @@ from __future__ import annotations
 
 import ast
 import math
-import os
 import pkgutil
 import sys
 from collections.abc import Mapping, Sequence
@@ -18,9 +19,9 @@ from importlib import import_module
 from pathlib import Path
 
 from metastruct.config.folders import without_folders
-from metastruct.data.tables.malformed import nearest
+from metastruct.config.mistakes import closest
 from metastruct.running.usage import HELP as HELP
-from metastruct.runs.files import in_words
+from metastruct.runs.files import check_place, in_words
 
 
 def main(words: Sequence[str] | None = None) -> None:
@@ -31,11 +32,15 @@ def main(words: Sequence[str] | None = None) -> None:
         return
     name, *rest = words
     if name not in (names := [*subcommands()]):
-        raise SystemExit(failed(f"metastruct {name or repr(name)} is not known; {nearest(name, names)}"))
+        raise SystemExit(failed(f"metastruct {name or repr(name)} is not known; {closest(name, names)}"))
     try:
         if "" in rest:
             raise ValueError(f"metastruct {name} takes no empty words, got one; leave it out, or write what is meant")
-        import_module(f"{__name__}.{name}").run(without_folders(rest))
+        module, rest = import_module(f"{__name__}.{name}"), without_folders(rest)
+        if hasattr(module, "PLACES") and ({*HELP} & {*rest} or (module.PLACES and not rest)):
+            print(module.__doc__)
+        else:
+            module.main(rest)
     except OSError as error:
         raise SystemExit(failed(in_words(error))) from None
     except ValueError as error:
@@ -89,7 +94,7 @@ def parsed(
             arguments.append(word)
             continue
         if flag not in flags:
-            raise ValueError(f"{flag} is not known; {nearest(flag, [*flags]) if flags else 'there are no flags'}")
+            raise ValueError(f"{flag} is not known; {closest(flag, [*flags]) if flags else 'there are no flags'}")
         if equals and not flags[flag]:
             raise ValueError(f"{flag} takes no value, got {value!r}; write {flag} alone")
         if not equals and flags[flag]:
@@ -139,13 +144,7 @@ def destination(flag: str, path: Path, values: Mapping[str, str], folder: str = 
     forced = values.get("force", "false").lower()
     if forced not in ("true", "false"):
         raise ValueError(f"force must be true or false, got {values['force']!r}")
-    there = next(place for place in (path, *path.absolute().parents) if place.exists())
-    if there == path and path.is_dir() != bool(folder):
-        raise ValueError(f"{flag} must be a {'folder' if folder else 'file'}, got {path}, which is none; name another")
-    if there != path and not there.is_dir():
-        raise ValueError(f"{flag} must be a place in a folder, got {path}, and {there.name} is none; name another")
-    if not os.access(there, os.W_OK):
-        raise ValueError(f"{flag} must be a place that can be written to, got {path}; name another")
+    check_place(flag, path, bool(folder))
     if (path / folder).exists() and forced == "false":
         raise ValueError(f"{path / folder} is there already; name another place with {flag}, or replace it: force=true")
     return path

@@ -15,22 +15,20 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from metastruct.commands import HELP, destination, parsed
+from metastruct.commands import destination, parsed
 from metastruct.data.family import Family
 
 if TYPE_CHECKING:
     from metastruct.api.members import Members
     from metastruct.api.model import Model
 
+PLACES = ("RUN", "NEW")
 FLAGS = {"--output": "FOLDER", "--adaptation": "NAME", "force": "true"}
 
 
-def run(words: Sequence[str]) -> None:
+def main(words: Sequence[str]) -> None:
     """Adapt, print, draw and write."""
-    if not words or {*HELP} & {*words}:
-        print(__doc__)
-        return
-    (folder, path), flags = parsed(words, "adapt", FLAGS, ("RUN", "NEW"))
+    (folder, path), flags = parsed(words, "adapt", FLAGS, PLACES)
     if not Path(folder).is_dir():
         raise ValueError(f"{folder} must be the folder of a finished run, got no folder")
     if not Path(path).exists():

@@ -13,16 +13,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from metastruct.commands import HELP, destination, numbers, parsed
+from metastruct.commands import destination, numbers, parsed
 
+PLACES = ("SETTING=VALUE,VALUE",)
 FLAGS = {"--folds": "4", "--output": "FOLDER"}
 
 
-def run(words: Sequence[str]) -> None:
+def main(words: Sequence[str]) -> None:
     """Train, compare, print, draw and write."""
-    if not words or {*HELP} & {*words}:
-        print(__doc__)
-        return
     settings = [word for word in words if not word.startswith("--") and "=" in word]
     _, flags = parsed([word for word in words if word not in settings], "choose", FLAGS, ())
     (folds,) = numbers("--folds", flags.get("--folds", FLAGS["--folds"]), 1)
@@ -33,7 +31,7 @@ def run(words: Sequence[str]) -> None:
     from hydra.errors import HydraException
     from omegaconf.errors import OmegaConfBaseException
 
-    from metastruct.running.command_line import explained
+    from metastruct.running.explanations import explained
     from metastruct.running.tracking.console import note
     from metastruct.sweeps.studies.choosing import best_of, choices, written
 

@@ -14,19 +14,17 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from metastruct.commands import HELP, destination, numbers, parsed
+from metastruct.commands import destination, numbers, parsed
 
+PLACES = ("FILE",)
 FLAGS = {"--from": "0.3,0.0", "--until": "30", "--every": "0.1", "--begin": "0", "--std": "0.01,0.02"}
 FLAGS |= {"--output": "forecast.csv", "force": "true"}
 INSTANTS, MOST = 300, 1_000_000
 
 
-def run(words: Sequence[str]) -> None:
+def main(words: Sequence[str]) -> None:
     """Forecast, write and draw."""
-    if not words or {*HELP} & {*words}:
-        print(__doc__)
-        return
-    (file,), flags = parsed(words, "forecast", FLAGS, ("FILE",))
+    (file,), flags = parsed(words, "forecast", FLAGS, PLACES)
     for flag in ("--from", "--until"):
         if flag not in flags:
             raise ValueError(f"forecast needs {flag} such as {flag} {FLAGS[flag]}, got none")

@@ -15,11 +15,12 @@ from typing import Any
 
 import yaml
 
-from metastruct.commands import HELP, destination, parsed
+from metastruct.commands import destination, parsed
 from metastruct.data.family import Family
 from metastruct.data.tables.layout import inferred
 from metastruct.data.tables.reading import tables
 
+PLACES = ("PATH",)
 SETTINGS = {
     "states": list,
     "inputs": list,
@@ -33,11 +34,8 @@ FLAGS = {"states": "[q,p]", "inputs": "[u]", "labels": "[mass]", "units": "{t: s
 FLAGS |= {"trajectory": "trajectory", "time": "t", "--figure": "picture.png", "force": "true"}
 
 
-def run(words: Sequence[str]) -> None:
+def main(words: Sequence[str]) -> None:
     """Print the tables and draw the picture."""
-    if not words or {*HELP} & {*words}:
-        print(__doc__)
-        return
     path, figure, settings = asked(words)
     guessed = not settings.get("states")
     if guessed:
@@ -59,7 +57,7 @@ def asked(words: Sequence[str]) -> tuple[Path, Path, Mapping[str, Any]]:
     Raises:
         ValueError: one of them means nothing.
     """
-    (path,), values = parsed([word.removeprefix("data.") for word in words], "inspect", FLAGS, ("PATH",))
+    (path,), values = parsed([word.removeprefix("data.") for word in words], "inspect", FLAGS, PLACES)
     place = Path(path).resolve()
     figure = place.parent / f"{place.stem}-inspected.png"
     if "--figure" in values:

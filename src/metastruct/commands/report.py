@@ -12,16 +12,14 @@ from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 
-from metastruct.commands import HELP, parsed
+from metastruct.commands import parsed
 
+PLACES = ()  # FOLDER may be left out
 FOLDER = Path("outputs") / "reference"
 
 
-def run(words: Sequence[str]) -> None:
+def main(words: Sequence[str]) -> None:
     """Write the report and say where."""
-    if {*HELP} & {*words}:
-        print(__doc__)
-        return
     places, _ = parsed(words, "report", {}, ("FOLDER",) if words else ())
     folder = Path(places[0]) if places else FOLDER
     if not folder.is_dir():

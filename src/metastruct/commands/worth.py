@@ -13,18 +13,16 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from metastruct.commands import HELP, destination, numbers, parsed
+from metastruct.commands import destination, numbers, parsed
 
+PLACES = ("RUN",)
 FLAGS = {"--law": "law.py:field", "--start": "1.0,1.0", "--without": "sindy", "--output": "worth.csv", "force": "true"}
 OPTIONAL = ("sindy", "structureless", "alone")
 
 
-def run(words: Sequence[str]) -> None:
+def main(words: Sequence[str]) -> None:
     """Compare, print and write."""
-    if not words or {*HELP} & {*words}:
-        print(__doc__)
-        return
-    (folder,), flags = parsed(words, "worth", FLAGS, ("RUN",))
+    (folder,), flags = parsed(words, "worth", FLAGS, PLACES)
     if not Path(folder).is_dir():
         raise ValueError(f"{folder} must be the folder of a finished run, got none")
     without = flags["--without"].split(",") if "--without" in flags else []
@@ -34,13 +32,13 @@ def run(words: Sequence[str]) -> None:
         raise ValueError("--law and --start go together, got one of them; give both, or none")
     output = destination("--output", Path(flags.get("--output", FLAGS["--output"])), flags)
     start = numbers("--start", flags["--start"]) if "--start" in flags else []
+    from metastruct.evaluation.rivals.law import KnownLaw
+    from metastruct.evaluation.rivals.rival import Rival
+    from metastruct.evaluation.rivals.sindy import Sindy
     from metastruct.running.tracking.console import note
-    from metastruct.sweeps.studies.alone import Alone
-    from metastruct.sweeps.studies.law import KnownLaw
-    from metastruct.sweeps.studies.sindy import Sindy
     from metastruct.sweeps.studies.worth import COLUMNS, rows, written
 
-    rivals: dict[str, Alone] = {} if "sindy" in without else {"weak SINDy": Sindy()}
+    rivals: dict[str, Rival] = {} if "sindy" in without else {"weak SINDy": Sindy()}
     if "--law" in flags:
         rivals["the law, its parameters fitted"] = KnownLaw.read(flags["--law"], start)
     every, members = rows(Path(folder), rivals, note, without)

@@ -10,8 +10,9 @@ import inspect
 from collections.abc import Mapping
 from typing import Any
 
-from metastruct.config.facts import ConfigError, described, facts_of
+from metastruct.config.facts import described, facts_of
 from metastruct.config.folders import CONF, cached, folders, yaml_of
+from metastruct.config.mistakes import ConfigError
 from metastruct.config.pieces import class_of
 from metastruct.config.schema import COMPONENTS
 

@@ -29,7 +29,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import MISSING, dataclass, field, fields
-from difflib import get_close_matches
 from typing import Any
 
 from omegaconf import DictConfig, OmegaConf
@@ -38,11 +37,7 @@ from yaml import YAMLError
 
 from metastruct.config.folders import CONF as CONF
 from metastruct.config.folders import cached, folders, yaml_of
-
-
-class ConfigError(ValueError):
-    """A user's mistake, in one line: what was expected, what came, what to do."""
-
+from metastruct.config.mistakes import ConfigError, closest
 
 LAST = 1_000  # the place of what says none
 
@@ -233,9 +228,3 @@ def basis(words: Sequence[str]) -> tuple[str, ...]:
         for group, option in brings("experiment", "paper").items()
         if group not in chosen and not any(group in piece for piece in bringing)
     )
-
-
-def closest(word: str, options: Sequence[str]) -> str:
-    """'did you mean ...?' with the near matches, or what there is."""
-    near = get_close_matches(word, options, n=3, cutoff=0.5)
-    return f"did you mean {' or '.join(near)}?" if near else f"there is {', '.join(options)}"

@@ -13,8 +13,9 @@ from typing import Any
 
 from omegaconf import DictConfig, OmegaConf
 
-from metastruct.config.facts import ConfigError, described, options
+from metastruct.config.facts import described, options
 from metastruct.config.folders import cached, folders
+from metastruct.config.mistakes import ConfigError
 
 PLAIN = (str, int, float, bool, type(None))
 

@@ -107,6 +107,12 @@ class Source:
         return tuple(self.train[0].trajectories[0].widths)
 
     @property
+    def spread(self) -> Array:
+        """Standard deviation of each component of the training states `[state]`; one where it never moves."""
+        spread: Array = np.concatenate([one.states for member in self.train for one in member.trajectories]).std(axis=0)
+        return np.where(spread > 0, spread, 1.0)
+
+    @property
     def provides(self) -> dict[str, bool]:
         """What pieces may need of it, by the words of their yamls."""
         levels = [

@@ -6,12 +6,10 @@ A user's mistake is answered in one line, without a traceback, before anything h
 from __future__ import annotations
 
 import os
-import re
 import sys
 import traceback
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from difflib import get_close_matches
 from pathlib import Path
 
 import hydra
@@ -23,9 +21,11 @@ from omegaconf.errors import OmegaConfBaseException
 from yaml import YAMLError
 
 from metastruct.config.added import CLASSED, check_added, check_class
-from metastruct.config.facts import CONF, closest, options
+from metastruct.config.facts import CONF, options
 from metastruct.config.folders import ROOT, search_path, without_folders
-from metastruct.config.schema import ConfigError, composed, drop_unused_rank, groups, register, settle
+from metastruct.config.mistakes import closest
+from metastruct.config.schema import ConfigError, drop_unused_rank, register, settle
+from metastruct.running.explanations import check_flags, explained
 from metastruct.runs.files import in_words
 
 
@@ -115,8 +115,9 @@ def train(words: Sequence[str]) -> None:
     try:
         words = [*without_folders(words), *search_path()]
         check_added()
-    except ValueError as error:
-        print(f"error: {error}", file=sys.stderr)
+        check_flags(words)
+    except (ValueError, HydraException) as error:
+        print(f"error: {explained(error)}", file=sys.stderr)
         raise SystemExit(2) from None
 
     @hydra.main(version_base="1.3", config_path=str(CONF), config_name="train")
@@ -164,50 +165,3 @@ def one_line(error: Exception) -> str:
         return in_words(error)
     text = str(error) if expected(error) else f"{type(error).__name__}: {error}"
     return " ".join(text.split())
-
-
-def explained(error: Exception) -> str:
-    """Hydra's and OmegaConf's errors in one line, with the near matches of a name that is not known."""
-    message, cause = str(error), str(error.__cause__ or "")
-    text = " ".join((message if cause in message else f"{message} {cause}").split())
-    if match := re.search(r"Could not find '([\w/]+)/([^'/]*)'", text):
-        group, option = match.groups()
-        return f"{group}={option} is not known; {closest(option, options(group.removeprefix('hydra/')))}"
-    if match := re.search(r"Key '([^']+)' (?:is not in struct|not in '\w+')(?:.*?full_key: (\S+))?", text):
-        return _unknown(match[2] or match[1])
-    if match := re.search(r"Could not override '([^']+)'", text):
-        return _unknown(match[1])
-    if match := re.search(r"Error parsing override '([^']*)'", text):
-        return f"cannot read {match[1]!r}; write key=value, and quote values that hold spaces or brackets"
-    if match := re.search(r"field '([^']+)' is not Optional", text):
-        return f"{match[1]} needs a value, got null; leave it out for its default"
-    if match := re.search(r"(Value .*?) full_key: (\S+)", text):
-        return f"{match[2]}: {match[1]}"
-    return text
-
-
-def _unknown(key: str) -> str:
-    """That there is no such setting; where none is like it, those of its group, or the groups."""
-    every, (group, _, inner) = _settings(), key.partition(".")
-    if get_close_matches(key, every, cutoff=0.5):
-        return f"{key} is not a setting; {closest(key, every)}"
-    beside = [name for name in every if name.startswith(f"{group}.")] if inner else []
-    if group in every and inner and not beside:
-        return f"{key} is not a setting; {group} has none, as it was chosen"
-    return f"{key} is not a setting; there is {', '.join(beside or [name for name in every if '.' not in name])}"
-
-
-def _settings() -> list[str]:
-    """Every key that can be set, groups and the settings inside of them included, of the pieces that were chosen."""
-    choices = [word.partition(",")[0] for word in sys.argv[1:] if word.partition("=")[0] in groups()]
-    return [*_keys(composed(*choices), "")]
-
-
-def _keys(node: DictConfig, path: str) -> Iterator[str]:
-    for key in map(str, node):
-        if key in ("name", "_target_"):  # what a piece is, is chosen with its group
-            continue
-        yield f"{path}{key}"
-        value = node._get_node(key)
-        if isinstance(value, DictConfig) and not value._is_missing() and not value._is_none():
-            yield from _keys(value, f"{path}{key}.")

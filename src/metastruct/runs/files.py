@@ -36,6 +36,26 @@ def in_words(error: OSError) -> str:
     return f"{place} cannot be used: {reason}; {FIXES.get(error.errno or 0, 'name another place')}"
 
 
+def check_place(key: str, path: Path, is_folder: bool) -> None:
+    """May a folder, or a file, be made or replaced here?
+
+    Args:
+        key: what the user calls the place.
+
+    Raises:
+        ValueError: something else is there or on the way, or nobody may write there.
+    """
+    there = next(place for place in (path, *path.absolute().parents) if place.exists())
+    if there == path and path.is_dir() != is_folder:
+        raise ValueError(
+            f"{key} must be a {'folder' if is_folder else 'file'}, got {path}, which is none; name another"
+        )
+    if there != path and not there.is_dir():
+        raise ValueError(f"{key} must be a place in a folder, got {path}, and {there.name} is none; name another")
+    if not os.access(there, os.W_OK):
+        raise ValueError(f"{key} must be a place that can be written to, got {path}; name another")
+
+
 def write_atomically(path: Path, content: bytes | str) -> None:
     """Write the file so that a reader sees the old content or the new one, whenever this process is killed.
 

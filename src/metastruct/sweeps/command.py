@@ -17,13 +17,14 @@ from rich.console import Console
 from rich.progress import track
 
 from metastruct.config.added import check_added
-from metastruct.config.facts import closest
 from metastruct.config.facts import options as names_of
 from metastruct.config.folders import without_folders, yaml_of
+from metastruct.config.mistakes import closest
 from metastruct.config.schema import ConfigError
 from metastruct.running.assembly import component
-from metastruct.running.command_line import explained
+from metastruct.running.explanations import explained
 from metastruct.running.keys import in_a_key
+from metastruct.runs.files import check_place
 from metastruct.sweeps.collect import collect
 from metastruct.sweeps.launchers.launcher import Launcher
 from metastruct.sweeps.plan import Plan, carry_out, duration
@@ -147,15 +148,18 @@ def show(one: Table, plan: Plan) -> None:
 
 def parsed(words: Sequence[str]) -> Options:
     """The options of a command line; a word that means nothing is refused."""
-    options = Options(tables())
+    options, keys = Options(tables()), set[str]()
     for word in words:
         key, equals, value = word.lstrip("-").partition("=")
+        if key in keys - {"with"}:
+            raise ConfigError(f"{key} must be there once, got it twice; leave one out")
+        keys.add(key)
         if key == "dry-run" and not equals:
             options.dry = True
         elif not equals:
             raise ConfigError(f"{word!r} is not key=value; --help lists what there is")
         elif key == "table":
-            options.tables = value.split(",")
+            options.tables = [*dict.fromkeys(value.split(","))]
         elif key == "launcher":
             options.launcher = value
         elif key == "seeds":
@@ -163,7 +167,9 @@ def parsed(words: Sequence[str]) -> Options:
         elif key == "steps":
             options.extra.append(f"trainer.steps={_whole(key, value)}")
         elif key == "with":
-            if (inner := value.partition("=")[0]) in INSTEAD:
+            if not (inner := value.partition("=")[0]) or "=" not in value:
+                raise ConfigError(f"with must be followed by a word for train.py such as with=shots=20, got {value!r}")
+            if inner in INSTEAD:
                 raise ConfigError(f"with={inner}=... is not for every run; use {INSTEAD[inner]}")
             options.extra.append(value)
         elif key == "replicas":
@@ -175,12 +181,19 @@ def parsed(words: Sequence[str]) -> Options:
                 raise ConfigError(f"retry must be true or false, got {value!r}")
             options.retry = value.lower() == "true"
         elif key == "outputs":
-            options.outputs = Path(value)
+            options.outputs = _place(key, value)
         elif key == "reference":
-            options.destination = Path(value)
+            options.destination = _place(key, value)
         else:
             options.settings[key] = value_of(key, value)
     return options
+
+
+def _place(key: str, text: str) -> Path:
+    if not text.strip():
+        raise ConfigError(f"{key} must be the name of a folder, got {text!r}")
+    check_place(key, Path(text), True)
+    return Path(text)
 
 
 def _whole(key: str, text: str) -> int:

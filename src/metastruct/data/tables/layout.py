@@ -39,6 +39,11 @@ class Layout:
             object.__setattr__(self, role, tuple(names))
         if not self.states:
             raise ValueError("states must name at least one column such as [q, p], got none")
+        if not isinstance(self.units or {}, Mapping):
+            raise ValueError(f"units must be those of columns such as {{t: s, q: rad}}, got {self.units!r}")
+        for role in ("member", "trajectory", "time"):
+            if not isinstance(name := getattr(self, role), str) or not name:
+                raise ValueError(f"{role} must be the name of a column such as {role}, got {name!r}")
         object.__setattr__(self, "units", dict(self.units or {}))
         names = [*self.named]
         if doubled := next((name for name in names if names.count(name) > 1), None):

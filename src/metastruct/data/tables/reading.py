@@ -15,8 +15,9 @@ from importlib import import_module
 from pathlib import Path
 from types import ModuleType
 
+from metastruct.config.mistakes import listed
 from metastruct.data.tables import formats
-from metastruct.data.tables.malformed import Malformed, listed
+from metastruct.data.tables.malformed import Malformed
 from metastruct.data.tables.table import Table
 
 GZIP = b"\x1f\x8b"
@@ -44,7 +45,7 @@ def content_of(path: str | Path | None) -> str | None:
     Raises:
         Malformed: there is none, or it cannot be read.
     """
-    if path is None:
+    if not isinstance(path, str | Path) or not str(path):
         return None
     files, _ = files_of(path)
     return _digest(Path(path), files, [_known_sum(file, *_signature(file)) for file in files])

@@ -16,6 +16,7 @@ from metastruct.config.facts import facts_of
 from metastruct.config.schema import COMPONENTS, Config, ConfigError
 
 Law = str | Sequence[str]
+LARGEST = 1e18
 
 
 def laws(cfg: DictConfig) -> Iterator[tuple[str, Law]]:
@@ -38,9 +39,9 @@ def _of_schema(schema: type, path: str) -> Iterator[tuple[str, Law]]:
 
 
 def check_laws(cfg: DictConfig) -> None:
-    """Refuse the first value that breaks its law; the first law is that machines hold all integers."""
+    """Refuse the first value that breaks its law; the first law is that machines hold all numbers."""
     settings: Any = OmegaConf.to_container(cfg, resolve=True)
-    _check_integers("", settings)
+    _check_numbers("", settings)
     for key, law in laws(cfg):
         group, _, inner = key.partition(".")
         beside = settings[group] if inner else settings
@@ -61,13 +62,15 @@ def _check_bounds(key: str, value: Any, law: str, beside: Mapping[str, Any]) -> 
         raise ConfigError(f"{key} must be {law}{limits}, got {value}")
 
 
-def _check_integers(place: str, value: Any) -> None:
-    """Refuse an integer of more than 64 bits."""
+def _check_numbers(place: str, value: Any) -> None:
+    """Refuse an integer of more than 64 bits, and a number that single precision does not hold with its square."""
     if isinstance(value, dict | list):
         for key, inner in value.items() if isinstance(value, dict) else enumerate(value):
-            _check_integers(f"{place}.{key}" if place else str(key), inner)
+            _check_numbers(f"{place}.{key}" if place else str(key), inner)
     elif isinstance(value, int) and not -(2**63) <= value < 2**63:
         raise ConfigError(f"{place} must be an integer of at most 64 bits, got one of {value.bit_length()}")
+    elif isinstance(value, float) and LARGEST < abs(value) < math.inf:  # what is not finite breaks its own law
+        raise ConfigError(f"{place} must be a number of at most {LARGEST:g}, got {value}")
 
 
 def bounds(law: str, numbers: Mapping[str, float] | None = None) -> list[Callable[[Any], bool]]:

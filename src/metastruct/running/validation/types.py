@@ -10,7 +10,8 @@ from omegaconf import DictConfig, ListConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from metastruct.config.added import check_class
-from metastruct.config.facts import closest, options, settings_of
+from metastruct.config.facts import options, settings_of
+from metastruct.config.mistakes import closest
 from metastruct.config.schema import ConfigError, check_names
 
 KINDS = {int: "an integer", float: "a number", bool: "true or false", str: "a word"}

@@ -108,6 +108,9 @@ def choices(words: Sequence[str], folds: int, note: Callable[[str], None]) -> It
     """
     fixed, several = varied(words)
     quiet = ["logger=none", "evaluation.figures=false", f"evaluation.metrics=[{METRIC}]", f"data.folds={folds}"]
+    fixed_here = {word.partition("=")[0] for word in quiet} | {"data.fold"}
+    if strangers := [name for name in map(_key, words) if name in fixed_here]:
+        raise ConfigError(f"{strangers[0]} is set by choose itself, with --folds; leave it out")
     if not any(word.startswith("data=") for word in fixed):
         fixed = [providing("data", "read_files"), *fixed]
     for values in product(*several.values()):
@@ -131,6 +134,10 @@ def choices(words: Sequence[str], folds: int, note: Callable[[str], None]) -> It
             errors |= dict(zip(names, per_task, strict=True))
             seconds += metrics["seconds"]["training"]
         yield Choice(settings, {} if problem else errors, seconds, problem)
+
+
+def _key(word: str) -> str:
+    return word.lstrip("+~").partition("=")[0]
 
 
 def held_out(report: Path) -> list[str]:

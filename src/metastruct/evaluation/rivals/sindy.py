@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 
 from metastruct.data.trajectory import Array, Trajectory
-from metastruct.sweeps.studies.alone import Alone, Field, misfits
+from metastruct.evaluation.rivals.rival import Field, Rival, misfits
 
 THRESHOLDS = (0.0, 0.02, 0.1, 0.3)
 LIBRARIES = ("quadratic", "cubic", "quintic", "cubic and waves")
@@ -26,11 +26,11 @@ PARTS = 20  # half a window is such a part of a trajectory, if no gap between sa
 FEWEST = 12  # samples of a trajectory
 
 
-class Sindy(Alone):
+class Sindy(Rival):
     """Weak-form SINDy with polynomials, or polynomials and sines and cosines, of the state."""
 
     def fit(self, support: Sequence[Trajectory], spread: Array) -> Field:
-        """As of `Alone`.
+        """As of `Rival`.
 
         Raises:
             ValueError: pysindy is not installed, or the trajectories are too short.

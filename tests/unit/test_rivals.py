@@ -7,9 +7,9 @@ import pytest
 from scipy.integrate import solve_ivp
 
 from metastruct.data.trajectory import Trajectory
-from metastruct.sweeps.studies.alone import forecasts, misfits
-from metastruct.sweeps.studies.law import KnownLaw
-from metastruct.sweeps.studies.sindy import LIBRARIES, Sindy, _terms
+from metastruct.evaluation.rivals.law import KnownLaw
+from metastruct.evaluation.rivals.rival import forecasts, misfits
+from metastruct.evaluation.rivals.sindy import LIBRARIES, Sindy, _terms
 
 MU = np.array([1.7, 0.3])
 SPREAD = np.array([1.0, 1.3])

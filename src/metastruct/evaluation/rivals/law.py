@@ -15,7 +15,7 @@ import numpy as np
 from scipy.optimize import least_squares
 
 from metastruct.data.trajectory import Array, Trajectory
-from metastruct.sweeps.studies.alone import Alone, Field, misfits
+from metastruct.evaluation.rivals.rival import Field, Rival, misfits
 
 PIECE = 12  # samples of a piece
 ROUNDS = 60  # of each fit
@@ -23,7 +23,7 @@ ROUNDS = 60  # of each fit
 Law = Callable[[Array, Array], Array]
 
 
-class KnownLaw(Alone):
+class KnownLaw(Rival):
     """A law with unknown parameters.
 
     Args:
