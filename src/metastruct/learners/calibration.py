@@ -44,7 +44,7 @@ def parted(recordings: Recordings) -> tuple[Recordings, Recordings]:
             every = member.trajectories
             chosen = tuple(one for k, one in enumerate(every) if (k % JUDGED == JUDGED - 1) is judging)
             members.append(replace(member, trajectories=chosen or every))
-        parts.append(Recordings(members, recordings.dtype, recordings.lawful))
+        parts.append(Recordings(members, recordings.dtype, recordings.lawful, recordings.held))
     return parts[0], parts[1]
 
 
