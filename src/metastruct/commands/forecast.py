@@ -1,9 +1,12 @@
 """Forecast a member that was saved: states over time with their standard deviations, as a table and a picture.
 
 metastruct forecast member.safetensors --from 0.3,0.0 --until 30 [--every 0.1] [--begin 0] [--std 0.01,0.02]
-from metastruct.commands import HELP, destination, numbers, parsed
-from metastruct.data.tables.layout import Layout
-from metastruct.data.trajectory import Array
+                                       [--inputs torque.csv] [--output forecast.csv] [force=true]
+
+--std is that of the errors of the start; without it the start is exact. --output - prints the table alone; a table that
+is there already is replaced by force=true alone. A member that is driven needs --inputs, a table of one trajectory with
+the time and the columns of the inputs; before and after its instants they stay as they are, and between them they are
+held or joined by lines as in the training.
 """
 
 from __future__ import annotations
@@ -12,15 +15,13 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-FLAGS |= {"--inputs": "torque.csv", "--output": "forecast.csv", "force": "true"}
+from metastruct.commands import destination, numbers, parsed
+from metastruct.data.tables.layout import Layout
+from metastruct.data.trajectory import Array
 
 PLACES = ("FILE",)
 FLAGS = {"--from": "0.3,0.0", "--until": "30", "--every": "0.1", "--begin": "0", "--std": "0.01,0.02"}
-        states, deviation = member.forecast(start, times, std=True, start_std=std, inputs=inputs)
-    if not np.isfinite(states).all() or not (deviation is None or np.isfinite(deviation).all()):
-        raise ValueError(
-            f"the forecast from {flags['--from']} leaves the finite numbers; begin nearer, or ask for less"
-        )
+FLAGS |= {"--inputs": "torque.csv", "--output": "forecast.csv", "force": "true"}
 INSTANTS, MOST = 300, 1_000_000
 
 
@@ -59,15 +60,11 @@ def main(words: Sequence[str]) -> None:
     if member.covariance is None and std is None:
         states, deviation = member.forecast(start, times, inputs=inputs), None
     else:
-<<<<<<< HEAD
-        states, deviation = member.forecast(start, times, std=True, start_std=std)
+        states, deviation = member.forecast(start, times, std=True, start_std=std, inputs=inputs)
     if not np.isfinite(states).all() or not (deviation is None or np.isfinite(deviation).all()):
         raise ValueError(
             f"the forecast from {flags['--from']} leaves the finite numbers; begin nearer, or ask for less"
         )
-=======
-        states, deviation = member.forecast(start, times, std=True, start_std=std, inputs=inputs)
->>>>>>> mech
     every_one = [Along("", "", times, states, deviation)]
     if str(output) == "-":
         sys.stdout.write(table(every_one, layout))
