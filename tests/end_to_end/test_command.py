@@ -75,7 +75,7 @@ MISTAKES = {
     "-m seed=range(0,0)": "seed=range(0,0) must name values to sweep over, got none; give it one or more",
     "--nix": "unrecognized arguments: --nix; --hydra-help lists the flags of Hydra",
     "system=double_pendulum dynamics=mechanical dynamics.mass=nothing": "dynamics.mass must be one of full, diagonal, "
-    "constant, got 'nothing'; write full",
+    "constant, known, got 'nothing'; write known",
 }
 
 

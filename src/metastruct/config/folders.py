@@ -62,6 +62,8 @@ def add_conf(folder: str | Path) -> None:
     Raises:
         ValueError: there is no such folder, or one of its yamls has the place of another one.
     """
+    if not isinstance(folder, str | Path) or not str(folder).strip():
+        raise ValueError(f"{folder!r} must be a folder of yamls GROUP/NAME.yaml, got none")
     path = Path(folder).resolve()
     if path not in folders():
         names = os.pathsep.join([*filter(None, [added()]), str(path)])

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from metastruct.data.tables.table import Strange, Table
@@ -34,7 +34,7 @@ class Layout:
     def __post_init__(self) -> None:
         for role in ("states", "inputs", "labels"):
             names = getattr(self, role)
-            if isinstance(names, str) or not all(isinstance(name, str) and name for name in names):
+            if not isinstance(names, list | tuple) or not all(isinstance(name, str) and name for name in names):
                 raise ValueError(f"{role} must be a list of names of columns such as [q, p], got {names!r}")
             object.__setattr__(self, role, tuple(names))
         if not self.states:
@@ -83,7 +83,7 @@ class Layout:
 
 
 def _names(names: Sequence[str]) -> tuple[str, ...]:
-    return names if isinstance(names, str) else tuple(names)  # type: ignore[return-value]
+    return names if isinstance(names, str) or not isinstance(names, Iterable) else tuple(names)  # type: ignore[return-value]
 
 
 def inferred(table: Table, member: str = "member", trajectory: str = "trajectory", time: str = "t") -> tuple[str, ...]:
