@@ -48,6 +48,7 @@ USAGE = """Reproduce the paper's tables: python scripts/reproduce.py [table=NAME
 
 Finished runs are recognised and not repeated; interrupted ones go on from their last checkpoint."""
 
+KEYS = ("table", "launcher", "seeds", "steps", "with", "retry", "replicas", "outputs", "reference")
 # Words of train.py that are no word for every run of a table, and what says it to a sweep
 INSTEAD = {"seed": "seeds=0,1", "outputs": "outputs=FOLDER", "tag": "table=NAME", "replicas": "replicas=3"}
 
@@ -215,19 +216,8 @@ def made(options: Options) -> Launcher:
     listing = [str(key) for key in settings if key not in ("_target_", "name")]
     for key, value in options.settings.items():
         if key not in listing:
-            every = [
-                "table",
-                "launcher",
-                "seeds",
-                "steps",
-                "with",
-                "retry",
-                "replicas",
-                "outputs",
-                "reference",
-                *listing,
-            ]
-            raise ConfigError(f"{key} is not a setting of launcher={options.launcher}; {closest(key, every)}")
+            near = closest(key, [*KEYS, *listing])
+            raise ConfigError(f"{key} is not a setting of launcher={options.launcher}; {near}")
         settings[key] = value
     launcher: Launcher = component(settings)
     return launcher
