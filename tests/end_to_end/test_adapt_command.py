@@ -133,7 +133,7 @@ def test_a_forecast_is_that_of_the_member(adapted, tmp_path, capsys):
             ["forecast", "FILE", "--from", "1,2", "--until", "3", "--every", "4"],
             "--every must be above 0 and give from 2",
         ),
-        (["forecast", "FILE", "--from", "1,2", "--until", "3", "--std", "1e300,1"], "leaves the finite numbers"),
+        (["forecast", "FILE", "--from", "1,2", "--until", "3", "--std", "1e300,1"], "start_std must be finite"),
         (["forecast", "FILE", "--from", "1,2", "--until", "3", "--std", "1"], "--std must be 2 finite numbers"),
         (
             ["forecast", "FILE", "--from", "1,2", "--until", "3", "--std", "1,-1"],
