@@ -12,7 +12,9 @@ from __future__ import annotations
 
 import ast
 import math
+import os
 import pkgutil
+import re
 import sys
 from collections.abc import Mapping, Sequence
 from importlib import import_module
@@ -20,6 +22,7 @@ from pathlib import Path
 
 from metastruct.config.folders import without_folders
 from metastruct.config.mistakes import closest
+from metastruct.running.output import patient
 from metastruct.running.usage import HELP as HELP
 from metastruct.runs.files import check_place, in_words
 
@@ -36,11 +39,12 @@ def main(words: Sequence[str] | None = None) -> None:
     try:
         if "" in rest:
             raise ValueError(f"metastruct {name} takes no empty words, got one; leave it out, or write what is meant")
-        module, rest = import_module(f"{__name__}.{name}"), without_folders(rest)
-        if hasattr(module, "PLACES") and ({*HELP} & {*rest} or (module.PLACES and not rest)):
-            print(module.__doc__)
-        else:
-            module.main(rest)
+        module, rest = import_module(f"{__name__}.{name}"), without_folders(map(at_home, rest))
+        with patient():
+            if hasattr(module, "PLACES") and ({*HELP} & {*rest} or (module.PLACES and not rest)):
+                print(module.__doc__)
+            else:
+                module.main(rest)
     except OSError as error:
         raise SystemExit(failed(in_words(error))) from None
     except ValueError as error:
@@ -48,6 +52,11 @@ def main(words: Sequence[str] | None = None) -> None:
     except KeyboardInterrupt:
         print("interrupted; the same command goes on, or begins again", file=sys.stderr)
         raise SystemExit(130) from None
+
+
+def at_home(word: str) -> str:
+    """The word with the home folder for ~, which a shell leaves behind an equals sign: outputs=~/runs."""
+    return re.sub(r"(^|=)~(?=/|$)", lambda match: match[1] + os.path.expanduser("~"), word)
 
 
 def failed(message: str) -> int:

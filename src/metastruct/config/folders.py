@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Callable, Hashable, Sequence
+from collections.abc import Callable, Hashable, Iterable
 from functools import cache, wraps
 from importlib.resources import files
 from pathlib import Path
@@ -71,7 +71,7 @@ def add_conf(folder: str | Path) -> None:
         os.environ[VARIABLE] = names
 
 
-def without_folders(words: Sequence[str]) -> list[str]:
+def without_folders(words: Iterable[str]) -> list[str]:
     """Add the folders that the words of a command line name; returns the other words.
 
     Raises:

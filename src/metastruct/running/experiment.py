@@ -67,14 +67,14 @@ def _single(run: Run, provenance: Provenance) -> RunFolder:
                 if metrics is None:
                     note(f"nothing is held out, so nothing is measured; the model is in {folder.path}")
                 else:
-                    print_result(metrics, folder.path)
+                    print_result(metrics, folder.path, run.config.data.get("noise", 0.0))
                 return folder
     note(f"finished before, on {metrics['date']}; force=true repeats it")
     if run.config.evaluation.figures and not folder.figures.exists():
         from metastruct.evaluation.figures.run import draw_all
 
         draw_all(folder.evaluation, folder.figures)
-    print_result(metrics, folder.path)
+    print_result(metrics, folder.path, run.config.data.get("noise", 0.0))
     return folder
 
 

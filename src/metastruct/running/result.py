@@ -10,40 +10,47 @@ from rich.markup import escape
 from rich.table import Table
 
 from metastruct.config.facts import MetricFacts, in_order, metric_facts
-from metastruct.config.published import NOTE, PUBLISHED
+from metastruct.config.published import NOTE, PAPER_YAML, PUBLISHED
 
 
-def print_result(metrics: dict[str, Any], folder: Path) -> None:
-    """This run beside the published number for its system and method."""
+def print_result(metrics: dict[str, Any], folder: Path, noise: float = 0.0) -> None:
+    """This run, beside the published numbers where its system, method and dynamics are those of the paper.
+
+    Args:
+        noise: of its observations, of which the paper has none.
+    """
     console = Console(highlight=False)
     measured = (value.get("per_task") for value in metrics.values() if isinstance(value, dict))
     tasks = len(next(filter(None, measured), ()))
+    alike = not noise and metrics["dynamics"] in PAPER_YAML["dynamics"]
+    published = PUBLISHED.get((metrics["system"], metrics["method"]), {}) if alike else {}
     title = (
         f"{metrics['system']} · {metrics['method']} · seed {metrics['seed']} · {metrics['shots']} observations a task"
     )
-    table = Table(title=escape(title), title_justify="left", caption=NOTE, caption_justify="left")
-    for heading in ("", f"ours, mean ± std of {tasks} tasks", "published"):
+    caption = NOTE if published else None
+    table = Table(title=escape(title), title_justify="left", caption=caption, caption_justify="left")
+    for heading in ("", f"ours, mean ± std of {tasks} tasks", *(["published"] if published else [])):
         table.add_column(heading, justify="right" if heading else "left")
-    published = PUBLISHED.get((metrics["system"], metrics["method"]), {})
+    rows = list[tuple[str, ...]]()
     for metric in in_order("metric"):
         facts = metric_facts(metric)
         if facts.headline == "always" or (facts.headline == "measured" and metric in metrics):
             paper = published.get(metric)
-            table.add_row(facts.heading, _spread(metrics[metric], facts), "-" if paper is None else f"{paper:.2f}")
+            rows.append((facts.heading, _spread(metrics[metric], facts), "-" if paper is None else f"{paper:.2f}"))
             for domain, values in metrics.get("domains", {}).items() if facts.headline_error else ():
-                table.add_row(escape(f"  {domain}"), _spread(values[metric], facts), "-")
+                rows.append((escape(f"  {domain}"), _spread(values[metric], facts)))
     lost = "-" if metrics["diverged_tasks"] is None else f"{metrics['diverged_tasks']} of {tasks}"
-    table.add_row("diverged tasks", f"[bold red]{lost}[/bold red]" if metrics["diverged_tasks"] else lost, "-")
+    rows.append(("diverged tasks", f"[bold red]{lost}[/bold red]" if metrics["diverged_tasks"] else lost))
     if (stuck := metrics.get("unconverged_tasks")) is not None:
         text = f"{stuck} of {tasks}"
-        table.add_row("fits that did not converge", f"[bold red]{text}[/bold red]" if stuck else text, "-")
+        rows.append(("fits that did not converge", f"[bold red]{text}[/bold red]" if stuck else text))
     if metrics.get("training_diverged_at") is not None:
-        table.add_row("training", f"[bold red]DIVERGED at outer step {metrics['training_diverged_at']}[/bold red]", "-")
+        rows.append(("training", f"[bold red]DIVERGED at outer step {metrics['training_diverged_at']}[/bold red]"))
     counts, seconds = metrics["parameters"], metrics["seconds"]
-    table.add_row(
-        "parameters", f"{counts['base']:,} base + {counts['hypernetwork']:,} hyper + {counts['code']} code", "-"
-    )
-    table.add_row("time", f"{seconds['training']:.0f} s training, {seconds['adaptation']:.1f} s adaptation", "-")
+    rows.append(("parameters", f"{counts['base']:,} base + {counts['hypernetwork']:,} hyper + {counts['code']} code"))
+    rows.append(("time", f"{seconds['training']:.0f} s training, {seconds['adaptation']:.1f} s adaptation"))
+    for row in rows:
+        table.add_row(*row[: len(table.columns)], *(["-"] if published and len(row) < 3 else []))
     console.print(table)
     console.print(f"results in {folder}", soft_wrap=True, markup=False)
 
