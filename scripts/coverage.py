@@ -32,7 +32,9 @@ from metastruct.data.simulate import Simulation, simulate
 from metastruct.data.simulated import seen
 from metastruct.running.experiment import run
 from metastruct.runs.files import write_atomically
+from metastruct.runs.lines import markdown
 from metastruct.runs.provenance import sign
+from metastruct.runs.tables import as_csv, read_records
 from metastruct.systems.system import Array, System
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -49,6 +51,7 @@ WORDS = (
 NOISY = ("optimizer=soap", "trainer.steps=4000")  # Gauss-Newton solves its batches for their noise
 NAMES = ["trained", "noise", "shots", *(f"{word}_{level}" for level in LEVELS for word in ("coverage", "p"))]
 NAMES += ["width", "strange", "flagged", "wrong", "members"]
+HEADS = ("trained", "observed", "shots", "members", "50 %", "80 %", "95 %", "width / oracle", "flagged")
 TITLE = "How often error bars hold the true field"
 
 
@@ -183,25 +186,18 @@ def table(rows: Sequence[Sequence[float]]) -> str:
     """In Markdown, with Holm's decisions over all cells."""
     p_values = np.array([p for row in rows for p in row[4:9:2]], dtype=float)
     adjusted = holm(p_values).reshape(len(rows), -1)
-    lines = [
-        f"# {TITLE}",
-        "",
-        "Noise of the training and of the support.",
-        "",
-        "| trained | observed | shots | members | 50 % | 80 % | 95 % | width / oracle | flagged |",
-        "|" + "---|" * 9,
-    ]
+    body = []
     for row, p in zip(rows, adjusted, strict=True):
-        shares = " | ".join(f"{100 * row[3 + 2 * k]:.1f}{'*' if p[k] < 0.05 else ''}" for k in range(len(LEVELS)))
+        shares = [f"{100 * row[3 + 2 * k]:.1f}{'*' if p[k] < 0.05 else ''}" for k in range(len(LEVELS))]
         width = f"{row[9]:.2f}" if np.isfinite(row[9]) else "-"
-        lines.append(
-            f"| {row[0]:.0%} | {row[1]:.0%} | {row[2]:.0f} | {row[-1]:.0f} | {shares} | {width} | {row[11]:.1%} |"
-        )
+        counts = [f"{row[0]:.0%}", f"{row[1]:.0%}", f"{row[2]:.0f}", f"{row[-1]:.0f}"]
+        body.append([*counts, *shares, width, f"{row[11]:.1%}"])
     pooled = [100 * np.mean([row[3 + 2 * k] for row in rows]) for k in range(len(LEVELS))]
-    return "\n".join(lines) + (
-        f"\n\nPooled {' / '.join(f'{value:.1f}' for value in pooled)}; * rejected by Holm at 5 %: "
-        f"{int((adjusted < 0.05).sum())} of {adjusted.size}.\n"
+    note = (
+        f"Pooled {' / '.join(f'{value:.1f}' for value in pooled)}; * rejected by Holm at 5 %: "
+        f"{int((adjusted < 0.05).sum())} of {adjusted.size}."
     )
+    return f"# {TITLE}\n\nNoise of the training and of the support.\n\n" + markdown(HEADS, body, [note])
 
 
 def main() -> None:
@@ -215,8 +211,7 @@ def main() -> None:
     options = parser.parse_args()
     torch.set_grad_enabled(False)
     place = options.folder / "records.csv"
-    lines = place.read_text().splitlines()[1:] if place.exists() else []
-    rows = [[*map(float, line.split(","))] for line in lines]
+    rows = [[*map(float, row.values())] for row in read_records([place] if place.exists() else [])]
     simulation = None
     for trained_with in options.trained:
         wanted = [(noise, shots) for shots in options.shots for noise in NOISES]
@@ -229,8 +224,8 @@ def main() -> None:
         simulation = simulation or family(system_of(model), None, options.members, SPLIT)
         for row in cells(model, trained_with, simulation, spread(simulation), missing):
             rows = sorted([*rows, row])
-            text = [",".join(NAMES), *(",".join(f"{value:.6g}" for value in each) for each in rows)]
-            write_atomically(place, "\n".join(text) + "\n")
+            lines = [{name: f"{value:.6g}" for name, value in zip(NAMES, each, strict=True)} for each in rows]
+            write_atomically(place, as_csv(lines))
     write_atomically(options.folder / "table.md", table(rows))
     sign(options.folder, ["scripts/coverage.py", *sys.argv[1:]])
     print((options.folder / "table.md").read_text())

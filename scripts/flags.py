@@ -28,11 +28,15 @@ from metastruct.api.model import Model
 from metastruct.data.noise import spread
 from metastruct.data.simulate import Simulation
 from metastruct.runs.files import write_atomically
+from metastruct.runs.lines import markdown
 from metastruct.runs.provenance import sign
+from metastruct.runs.tables import as_csv
 from metastruct.systems.system import Array, System
 
 FOLDER = ROOT / "outputs" / "reference" / "flags"
 TRIALS, MEMBERS, FEW = 100, 200, 2  # members: those of the family; few: shots of the best test
+NAMES = ("trained", "noise", "shots", "what", "count", "told", "best_test")
+HEADS = ("trained", "observed", "shots", "what", "count", "told", "best test")
 FALSE, DRAWS, STARTS = 0.05, 5_000, 4
 SPLIT, OUTSIDE = 13, 6
 Law = Callable[[Array, Array], Array]
@@ -142,6 +146,15 @@ def rows_of(model: Model, trained_with: float, noise: float) -> Iterator[list[An
         yield [trained_with, noise, shots, "outside, error above twice the bar", *outside(model, std, noise, shots), ""]
 
 
+def table(rows: list[list[Any]]) -> str:
+    """In Markdown."""
+    body = []
+    for trained_with, noise, shots, name, count, told, best in rows:
+        share = f"{best:.0%}" if best != "" else ""
+        body.append([f"{trained_with:.0%}", f"{noise:.0%}", f"{shots}", name, f"{count}", f"{told:.0%}", share])
+    return "# Who is told\n\n" + markdown(HEADS, body, [])
+
+
 def main() -> None:
     """Count, then write the table."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -159,14 +172,8 @@ def main() -> None:
             for row in rows_of(model, trained_with, noise):
                 print(*row, flush=True)
                 rows.append(row)
-    lines = ["# Who is told", "", "| trained | observed | shots | what | count | told | best test |", "|" + "---|" * 7]
-    for row in rows:
-        best = f"{row[6]:.0%}" if row[6] != "" else ""
-        lines.append(f"| {row[0]:.0%} | {row[1]:.0%} | {row[2]} | {row[3]} | {row[4]} | {row[5]:.0%} | {best} |")
-    names = "trained,noise,shots,what,count,told,best_test"
-    text = "\n".join([names, *(",".join(f'"{v}"' if isinstance(v, str) and v else f"{v}" for v in r) for r in rows)])
-    write_atomically(options.folder / "records.csv", text + "\n")
-    write_atomically(options.folder / "table.md", "\n".join(lines) + "\n")
+    write_atomically(options.folder / "records.csv", as_csv([dict(zip(NAMES, row, strict=True)) for row in rows]))
+    write_atomically(options.folder / "table.md", table(rows))
     sign(options.folder, ["scripts/flags.py", *sys.argv[1:]])
     print((options.folder / "table.md").read_text())
 

@@ -8,7 +8,6 @@ last two points, into outputs/reference/benchmark/.
 from __future__ import annotations
 
 import argparse
-import csv
 import io
 import math
 import statistics
@@ -69,10 +68,9 @@ def main() -> None:
     from metastruct.benchmark.record import FOLDER
     from metastruct.runs.files import write_atomically
     from metastruct.runs.provenance import sign
+    from metastruct.runs.tables import as_csv
 
-    text = io.StringIO()
-    table = csv.writer(text, lineterminator="\n")
-    table.writerow(["curve", "size", "milliseconds", "slope"])
+    rows = []
     figure = Figure(figsize=(6, 4), layout="constrained")
     axes = figure.subplots()
     for name, (words, setting, values, size) in CURVES.items():
@@ -81,14 +79,15 @@ def main() -> None:
         sizes = [float(size(value) if size else value) for value in values]
         times = [seconds(words, setting, value, options.rounds) for value in values]
         last = slope(sizes, times)
-        table.writerows([name, n, f"{1e3 * t:.3f}", f"{last:.2f}"] for n, t in zip(sizes, times, strict=True))
+        for n, t in zip(sizes, times, strict=True):
+            rows.append({"curve": name, "size": n, "milliseconds": f"{1e3 * t:.3f}", "slope": f"{last:.2f}"})
         axes.loglog(sizes, [1e3 * t for t in times], marker="o", label=f"{name}: slope {last:.1f}")
         print(f"{name:<14} slope {last:5.2f}  " + "  ".join(f"{1e3 * t:.2f} ms" for t in times), flush=True)
     axes.set(xlabel="size", ylabel="outer step in ms")
     axes.legend(fontsize=7)
     image = io.BytesIO()
     figure.savefig(image, format="png", dpi=150)
-    write_atomically(FOLDER / "growth.csv", text.getvalue())
+    write_atomically(FOLDER / "growth.csv", as_csv(rows))
     write_atomically(FOLDER / "growth.png", image.getvalue())
     sign(FOLDER, ["scripts/growth.py", *sys.argv[1:]])
 

@@ -10,8 +10,6 @@ table.md of outputs/reference/measured/, and is not made again; `outputs=` says 
 
 from __future__ import annotations
 
-import csv
-import io
 import itertools
 import json
 import statistics
@@ -37,25 +35,32 @@ WAYS = {
 }
 BARS = {("20 Hz", 0.0): 0.5, ("20 Hz", 0.01): 1.0, ("20 Hz", 0.05): 3.0, ("5 Hz", 0.01): 2.0, ("5 Hz", 0.05): 5.0}
 ERRORS = ("trajectory_error", "field_error", "coverage_95")
+TITLE = """# Members measured as states alone
+
+Pendulums, 30 training members x 10 trajectories of 10 time units; 10 new members from 5 trajectories of
+states alone; errors over the query trajectories, x 1e-2, means over seeds (least, most). Bars are of weak.
+
+"""
+HEADS = ("rate", "noise", "objective", "seeds", "trajectory error", "bar", "field error", "95 % bars hold (%)")
 NAMES = ("rate", "noise", "objective", "seed", *ERRORS, "seconds", "commit")
 Row = dict[str, str]
 
 
 def kept() -> list[Row]:
     """The cells that are finished."""
+    from metastruct.runs.tables import read_records
+
     path = FOLDER / "records.csv"
-    return list(csv.DictReader(io.StringIO(path.read_text()))) if path.exists() else []
+    return read_records([path] if path.exists() else [])
 
 
 def keep(rows: list[Row], *more: Row) -> list[Row]:
     """All of them on disk, and the table."""
     from metastruct.runs.files import write_atomically
+    from metastruct.runs.tables import as_csv
 
-    rows, text = [*rows, *more], io.StringIO()
-    writer = csv.DictWriter(text, NAMES, lineterminator="\n")
-    writer.writeheader()
-    writer.writerows(rows)
-    write_atomically(FOLDER / "records.csv", text.getvalue())
+    rows = [*rows, *more]
+    write_atomically(FOLDER / "records.csv", as_csv(rows))
     write_atomically(FOLDER / "table.md", table(rows))
     for row in more:
         print(*row.values(), sep="\t", flush=True)
@@ -64,28 +69,17 @@ def keep(rows: list[Row], *more: Row) -> list[Row]:
 
 def table(rows: list[Row]) -> str:
     """Means over seeds x 1e-2."""
-    lines = [
-        "# Members measured as states alone",
-        "",
-        "Pendulums, 30 training members x 10 trajectories of 10 time units; 10 new members from 5 trajectories of",
-        "states alone; errors over the query trajectories, x 1e-2, means over seeds (least, most). Bars are of weak.",
-        "",
-        "| rate | noise | objective | seeds | trajectory error | bar | field error | 95 % bars hold (%) |",
-        "|---|---|---|---|---|---|---|---|",
-    ]
+    from metastruct.runs.lines import markdown
+
+    body = []
     for rate, noise, way in itertools.product(RATES, NOISES, WAYS):
         cells = [row for row in rows if (row["rate"], row["noise"], row["objective"]) == (rate, str(noise), way)]
         if cells:
             figures = [summary([float(row[name]) for row in cells]) for name in ERRORS]
-            bar = BARS.get((rate, noise), "") if way == "weak" else ""
-            lines.append(
-                f"| {rate} | {noise:.0%} | {way} | {len(cells)} | {figures[0]} | {bar} | {figures[1]} | {figures[2]} |"
-            )
-    lines += [
-        "",
-        *(f"- {row['rate']}, {row['objective']}: {row['trajectory_error']}" for row in rows if not row["noise"]),
-    ]
-    return "\n".join(lines).rstrip() + "\n"
+            bar = str(BARS.get((rate, noise), "")) if way == "weak" else ""
+            body.append([rate, f"{noise:.0%}", way, f"{len(cells)}", figures[0], bar, *figures[1:]])
+    notes = [f"- {row['rate']}, {row['objective']}: {row['trajectory_error']}" for row in rows if not row["noise"]]
+    return TITLE + markdown(HEADS, body, notes)
 
 
 def summary(values: list[float]) -> str:

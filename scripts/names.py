@@ -25,7 +25,7 @@ import yaml
 ROOT = Path(__file__).resolve().parents[1]
 GROUPS = (
     *("system", "start", "data", "modulation", "dynamics", "learner", "adaptation", "net", "bracket", "integrator"),
-    *("optimizer", "objective", "metric", "launcher"),
+    *("optimizer", "objective", "metric", "launcher", "known"),
 )
 WORDS = {
     *("shift", "weights", "gradient", "descent", "scratch", "pretrained", "hamiltonian", "generic", "unstructured"),

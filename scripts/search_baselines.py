@@ -6,9 +6,9 @@ is its yaml as it stands, the others are drawn at random; all are screened at a 
 to the whole of it on several seeds. Methods without a training differ in their adaptation alone. The modulations share
 their trials, and the finalists are those that are best for all of them together.
 
-records.csv holds one row for each trial and adaptation; a job whose rows are there is not repeated, so the search goes
-on where it was stopped; begin in a new folder after a change of the yamls. chosen.json holds the best settings of each
-method as overrides for train.py.
+records.csv holds one row for each trial and adaptation; an attempt whose rows are there is not repeated, so the search
+goes on where it was stopped; begin in a new folder after a change of the yamls. chosen.json holds the best settings of
+each method as overrides for train.py.
 """
 
 from __future__ import annotations
@@ -20,11 +20,12 @@ import sys
 import time
 from pathlib import Path
 
-from metastruct.config.facts import closest, headline_errors, metric_facts
+from metastruct.config.facts import headline_errors, metric_facts
+from metastruct.config.mistakes import closest
 from metastruct.config.schema import groups
-from metastruct.paper.search.ranking import Plan, choose, next_job, read
+from metastruct.paper.search.ranking import Extent, choose, next_attempt, read
 from metastruct.paper.search.space import BASELINES, METHODS
-from metastruct.paper.search.trial import run
+from metastruct.paper.search.trial import rows_of
 from metastruct.runs.files import locked, write_atomically
 from metastruct.runs.provenance import sign
 from metastruct.runs.tables import as_csv
@@ -36,7 +37,7 @@ MAIN_JOB = 12_000 * 70 * 16  # outer steps x tasks x points of auto-decoding by 
 def main() -> None:
     """Search in turn over the methods until the time is up or everything is done."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--minutes", type=float, default=math.inf, help="begin no job after this time")
+    parser.add_argument("--minutes", type=float, default=math.inf, help="begin no attempt after this time")
     parser.add_argument("--system", default="pendulum")
     parser.add_argument("--methods", default=",".join(BASELINES), help=f"comma-separated, of {', '.join(METHODS)}")
     parser.add_argument("--trials", type=int, default=16, help="trials of each method that are screened")
@@ -50,25 +51,25 @@ def main() -> None:
         parser.error(f"--methods takes {', '.join(METHODS)}, got {', '.join(sorted(unknown))}")
     if options.system not in (known := groups()["system"]):
         parser.error(f"--system {options.system} is not known; {closest(options.system, known)}")
-    plan = Plan(options.trials, options.finalists, options.screen, options.budget)
+    extent = Extent(options.trials, options.finalists, options.screen, options.budget)
     errors = {name: metric_facts(name) for name in headline_errors()}
     path, deadline = options.output / "records.csv", time.monotonic() + 60 * options.minutes
     rows, busy = read(path), True
     while busy:
         busy = False
         for method in methods:
-            job = next_job(rows, options.system, method, plan)
-            if job is None or time.monotonic() > deadline:
+            attempt = next_attempt(rows, options.system, method, extent)
+            if attempt is None or time.monotonic() > deadline:
                 continue
             busy = True
-            found = list(run(job, str(ROOT / "outputs")))
+            found = list(rows_of(attempt, str(ROOT / "outputs")))
             with locked(options.output, lambda: None):  # another search may have written meanwhile
                 rows = read(path)
-                rows += [row for row in found if job not in {other.job for other in rows}]
+                rows += [row for row in found if attempt not in {other.attempt for other in rows}]
                 write_atomically(path, as_csv([row.line for row in rows]))
             best = min(found, key=lambda row: row.score)
             print(
-                f"{method} trial {job.trial} seed {job.seed}, {best.steps} outer steps, {best.seconds:.0f} s: "
+                f"{method} trial {attempt.trial} seed {attempt.seed}, {best.steps} outer steps, {best.seconds:.0f} s: "
                 f"{', '.join(f'{facts.short} {facts.text(best.errors[name])}' for name, facts in errors.items())}, "
                 f"{best.diverged} diverged  {best.training} | {best.adaptation}",
                 file=sys.stderr,

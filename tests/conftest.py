@@ -5,7 +5,8 @@ from __future__ import annotations
 import copy
 import os
 import re
-from collections.abc import Callable, Iterator
+from collections import defaultdict
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from itertools import product
@@ -18,9 +19,10 @@ from omegaconf import DictConfig, OmegaConf
 from pairs import crossed, effect, separately
 
 from metastruct.config import schema as config
-from metastruct.config.facts import brings, by_default, facts_of
-from metastruct.config.needs import Piece, Unmet, unmet
+from metastruct.config.facts import brings, by_default, described, facts_of, settings_of
+from metastruct.config.needs import Piece, Unmet, chosen, unmet
 from metastruct.config.schema import COMPONENTS, ConfigError, groups
+from metastruct.running.assembly import component
 from metastruct.running.validation import validate
 from metastruct.sweeps.table import configured
 
@@ -95,13 +97,19 @@ class Arrangement:
 @lru_cache
 def arrangements() -> list[Arrangement]:
     """Every net, dynamics and bracket of conf/ that validation lets pass, each with the first system that does."""
+    config.register()
+    systems = {name: OmegaConf.create({"system": settings_of("system", name)}).system for name in groups()["system"]}
+    laws = {name: component(system).provides for name, system in systems.items()}
     passing = []
     for dynamics, net in product(groups()["dynamics"], groups()["net"]):
-        usual = configuration(f"dynamics={dynamics}").bracket
+        usual = brings("dynamics", dynamics).get("bracket")
         for bracket in [None] if usual is None else groups()["bracket"]:
-            if unmet_without_system(net=net, dynamics=dynamics, bracket=bracket):
+            pieces = {"net": net, "dynamics": dynamics, "bracket": bracket}
+            if goes_against_a_need(pieces):
                 continue
-            for system in groups()["system"]:
+            for system, law in laws.items():
+                if goes_against_a_need(pieces | {"system": system}, law):
+                    continue
                 arrangement = Arrangement(system, net, dynamics, bracket)
                 try:
                     validate(configuration(*arrangement.overrides))
@@ -112,10 +120,14 @@ def arrangements() -> list[Arrangement]:
     return passing
 
 
-def unmet_without_system(**chosen: str | None) -> bool:
-    """Does a declared need of these pieces rule them out, whatever the system is? Far quicker than to compose them."""
-    pieces = {group: name and Piece.as_described(group, name) for group, name in chosen.items()}
-    return any(need.group in chosen for need in unmet(pieces))
+def goes_against_a_need(options: dict[str, str | None], law: Mapping[str, object] | None = None) -> bool:
+    """Do declared needs of these pieces rule them out, whatever the others are? Far quicker than to compose them.
+
+    Args:
+        law: what the system provides.
+    """
+    plain = {group: name and described(group, name) for group, name in options.items()}
+    return any(need.group in options for need in unmet(chosen(plain, system=law or {})))
 
 
 def default_arrangement() -> Arrangement:
@@ -139,6 +151,20 @@ def different(variants: dict[str, dict[str, object]]) -> Iterator[ParameterSet]:
             if what not in seen:
                 seen.add(what)
                 yield pytest.param(modulation, arrangement, variant, marks=case.marks)
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Of a test marked `few(n)` so many cases, spread over all, are tried always; the others are torture."""
+    tests = defaultdict[tuple[str, str], list[pytest.Item]](list)
+    for item in items:
+        if item.get_closest_marker("few") and not item.get_closest_marker("torture"):
+            tests[item.location[0], item.originalname].append(item)  # type: ignore[attr-defined]
+    for cases in tests.values():
+        number = min(cases[0].get_closest_marker("few").args[0], len(cases))  # type: ignore[union-attr]
+        kept = {place * (len(cases) - 1) // max(number - 1, 1) for place in range(number)}
+        for place in {*range(len(cases))} - kept:
+            cases[place].add_marker(pytest.mark.torture)
 
 
 @pytest.fixture(scope="session")

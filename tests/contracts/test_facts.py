@@ -36,6 +36,7 @@ PIECES = {
 }
 
 
+@pytest.mark.few(5)
 @pytest.mark.parametrize("command", PIECES)
 def test_a_piece_cannot_be_told_to_be_another_one_nor_its_facts_be_changed(command):
     with pytest.raises(ConfigError, match=PIECES[command]) as refused:
@@ -63,11 +64,11 @@ def test_most_components_have_facts_so_that_they_could():
 
 
 @pytest.mark.parametrize(("group", "option"), CHOICES)
-def test_what_a_yaml_declares_of_its_settings_and_of_others_means_something(group, option):
+def test_what_a_yaml_declares_of_its_settings_and_of_others_means_something(composed, group, option):
     facts = facts_of(group, option)
     still = Member((Trajectory(np.zeros(1), np.zeros((1, 1))),) * 2)
     of_themselves = {
-        "system": build_system(config.composed()).provides,
+        "system": build_system(composed()).provides,
         "data": Source("still", ("q",), [still], [still], 1).provides,
     }
     for setting, law in facts.values.items():
@@ -127,6 +128,7 @@ REFUSED = [
 ]
 
 
+@pytest.mark.few(3)
 @pytest.mark.parametrize("command", REFUSED)
 def test_every_way_that_a_refusal_offers_is_accepted(composed, command):
     with pytest.raises(ConfigError) as refused:

@@ -130,6 +130,7 @@ def test_learning_rates_fall_to_zero_after_a_warm_up(make):
     assert 0 < factors[-1] < 1e-3
 
 
+@pytest.mark.few(3)
 @pytest.mark.parametrize("make", ["some_tasks"], indirect=True)  # the noisier batches of the two
 def test_loss_falls_on_an_easy_family(make):
     learner = make(steps=150, quick=True)

@@ -23,7 +23,7 @@ from metastruct.data.source import Source
 from metastruct.dynamics.dynamics import Dynamics
 from metastruct.evaluation.adapted import Adapted
 from metastruct.evaluation.fitted import Learned, Protocol
-from metastruct.evaluation.protocol import Evaluation, MetricRefused, evaluate
+from metastruct.evaluation.protocol import Measurements, MetricRefused, evaluate
 from metastruct.integrators.rk4 import RK4
 from metastruct.objectives.derivatives import Derivatives
 from metastruct.running.assembly import build_metrics, component
@@ -199,6 +199,7 @@ def test_an_exact_member_has_the_perfect_value_and_a_broken_one_has_not(scene, e
     assert min(off(metric_facts(name), scene.metrics[name].measure(broken)[""])) > 100 * ROUND_OFF
 
 
+@pytest.mark.few(7)
 @pytest.mark.parametrize("name", NAMES)
 def test_tasks_in_another_order_have_their_values_in_that_order(scene, name):
     codes, order = torch.from_numpy(scene.data.parameters).clone(), [2, 0, 1]
@@ -230,7 +231,7 @@ def without_law(source: Source) -> Source:
     return Source(source.name, source.state_names, source.train, source.test, 1, **names)
 
 
-def evaluated(scene: Scene, *names: str, prior: bool = True, by_name: bool = False) -> Evaluation:
+def evaluated(scene: Scene, *names: str, prior: bool = True, by_name: bool = False) -> Measurements:
     adapted = scene.adapted()
     learned = adapted.learned if prior else replace(adapted.learned, prior=None)
     protocol = replace(adapted.protocol, metrics=build_metrics(names), by_name=by_name)

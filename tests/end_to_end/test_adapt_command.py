@@ -48,7 +48,7 @@ def test_a_new_member_is_adapted_saved_and_drawn(adapted, trained, new, capsys):
     assert [*table] == ["member", "trajectory", "t", "q", "p", "q_std", "p_std"]
     first = table.groupby("trajectory").first()
     np.testing.assert_allclose(first[["q", "p"]], seen.groupby("trajectory").first()[["q", "p"]], rtol=1e-9)
-    main(["adapt", str(trained), str(new), "--output", str(adapted)])
+    main(["adapt", str(trained), str(new), "force=true"])
     told = capsys.readouterr().out
     assert "length" in told
     assert "±" in told
@@ -101,6 +101,11 @@ def test_a_forecast_is_that_of_the_member(adapted, tmp_path, capsys):
     np.testing.assert_allclose(table[["q_std", "p_std"]], std, rtol=1e-8)
     assert (tmp_path / "f.png").stat().st_size > 1000
     capsys.readouterr()
+    with pytest.raises(SystemExit):
+        main([*words, "--output", str(tmp_path / "f.csv")])
+    assert "f.csv is there already" in capsys.readouterr().err
+    main([*words, "--output", str(tmp_path / "f.csv"), "force=true"])
+    capsys.readouterr()
     main([*words, "--output", "-"])
     assert capsys.readouterr().out == (tmp_path / "f.csv").read_text()
 
@@ -108,20 +113,32 @@ def test_a_forecast_is_that_of_the_member(adapted, tmp_path, capsys):
 @pytest.mark.parametrize(
     ("words", "told"),
     [
-        (["adapt", "RUN"], "adapt takes 2 names, got 1"),
+        (["adapt", "RUN"], "adapt takes RUN and NEW, got "),
         (["adapt", "nowhere", "NEW"], "nowhere must be the folder of a finished run"),
         (["adapt", "RUN", "nix.csv"], "nix.csv must be there"),
         (["adapt", "RUN", "NEW", "--ouput", "x"], "--ouput is not known; did you mean --output"),
         (["adapt", "RUN", "NEW", "--output"], "--output needs a value such as --output FOLDER, got none"),
-        (["adapt", "RUN", "NEW", "--adaptation", "lm"], "lm"),
+        (["adapt", "RUN", "NEW", "--adaptation", "lm", "--output", "nowhere"], "adaptation=lm is not known"),
+        (["adapt", "RUN", "NEW"], "new-adapted/forecast.csv is there already; name another place with --output, or"),
+        (["adapt", "RUN", "NEW", "force=false"], "new-adapted/forecast.csv is there already"),
+        (["adapt", "RUN", "NEW", "force=5"], "force must be true or false, got '5'"),
+        (["adapt", "RUN", "NEW", "--output", "FILE"], "--output must be a folder, got "),
         (["forecast", "FILE", "--until", "3"], "forecast needs --from such as --from 0.3,0.0, got none"),
-        (["forecast", "FILE", "--from", "1,2", "--until", "x"], "--until must be one number separated"),
-        (["forecast", "FILE", "--from", "1,2", "--until", "nan"], "--until must be one number"),
+        (["forecast", "FILE", "--from", "1,2", "--until", "x"], "--until must be a finite number, got 'x'"),
+        (["forecast", "FILE", "--from", "1,2", "--until", "nan"], "--until must be a finite number, got 'nan'"),
         (["forecast", "FILE", "--from", "1,2,3", "--until", "3"], "--from must be q, p, 2 numbers, got 3"),
         (["forecast", "FILE", "--from", "1,2", "--until", "-3"], "--until must be after the start at 0, got -3"),
         (["forecast", "FILE", "--from", "1,2", "--until", "3", "--every", "0"], "--every must be above 0"),
-        (["forecast", "FILE", "--from", "1,2", "--until", "3", "--std", "1"], "--std must be 2 numbers"),
-        (["forecast", "FILE", "--from", "1,2", "--until", "3", "--std", "1,-1"], "start_std must be"),
+        (
+            ["forecast", "FILE", "--from", "1,2", "--until", "3", "--every", "4"],
+            "--every must be above 0 and give from 2",
+        ),
+        (["forecast", "FILE", "--from", "1,2", "--until", "3", "--std", "1e300,1"], "start_std must be finite"),
+        (["forecast", "FILE", "--from", "1,2", "--until", "3", "--std", "1"], "--std must be 2 finite numbers"),
+        (
+            ["forecast", "FILE", "--from", "1,2", "--until", "3", "--std", "1,-1"],
+            "--std must be 2 finite numbers separated by commas of at least 0, got '1,-1'",
+        ),
         (["forecast", "nix.safetensors", "--from", "1,2", "--until", "3"], "nix.safetensors must be a file"),
         (["forecast", "NEW", "--from", "1,2", "--until", "3"], "a member is kept in a file NAME.safetensors"),
     ],
@@ -134,6 +151,7 @@ def test_a_mistake_is_told_in_one_line(trained, new, adapted, capsys, words, tol
     assert ended.value.code == 2
     assert error.count("\n") == 1
     assert told in error
+    assert not {*Path().glob("nowhere")}
 
 
 def test_a_file_without_what_the_objective_reads_is_refused_in_one_line(tiny, new, tmp_path, capsys):

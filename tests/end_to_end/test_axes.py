@@ -99,6 +99,7 @@ def test_reset_codes_end_within_reach_of_zero_and_evolving_ones_beyond(started):
     assert 0 < reset.codes.abs().max() <= reach < evolving.codes.abs().max()
 
 
+@pytest.mark.few(5)
 @pytest.mark.parametrize("learner", groups()["learner"])
 @pytest.mark.parametrize("tasks", [1, 5])
 def test_fewer_training_tasks_need_no_other_word(composed, tmp_path, learner, tasks):
@@ -122,6 +123,7 @@ def test_all_tasks_is_the_same_batch_as_more_than_there_are(started):
 # Without training
 
 
+@pytest.mark.few(4)
 @pytest.mark.parametrize(
     ("adaptation", "shots"),
     [*(("gradient", shots) for shots in SHOTS), ("levenberg_marquardt", 1), ("levenberg_marquardt", 300)],
@@ -135,6 +137,7 @@ def test_any_number_of_shots_is_measured_with_one_training(started, outputs, ada
     assert np.isfinite(metrics_of(folder)["field_error"]["per_task"]).all()
 
 
+@pytest.mark.few(4)
 @pytest.mark.parametrize("adaptation", groups()["adaptation"])
 def test_one_observation_is_enough_for_every_adaptation(accepted, started, adaptation):
     few = () if adaptation == "closed_form" else ("adaptation.steps=5",)

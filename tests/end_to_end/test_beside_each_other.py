@@ -34,12 +34,6 @@ for path in glob.glob(sys.argv[1] + "/pendulum-*-seed0-*"):
         print(f"error: {error}", file=sys.stderr)
         raise SystemExit(1)
 """
-REPRODUCE = """
-import sys, pathlib
-from metastruct.sweeps import command, table
-table.CONF = pathlib.Path(sys.argv[1])
-raise SystemExit(command.main(sys.argv[2:]))
-"""
 ROWS = "system=pendulum rank=5 adaptation=levenberg_marquardt"  # which tables do only if told
 TABLE = {"title": "Two seeds", "order": 1, "blocks": [{"seeds": [0, 1], "cross": [[ROWS]]}]}
 KINDS = ("run", "shots", "force", "replicas", "replicas with force", "sweep", "reproduce", "report", "load")
@@ -58,12 +52,12 @@ def command_of(tiny_words, tmp_path_factory) -> Callable[[str, Path], list[str |
     """The words of each kind of command."""
     tables = tmp_path_factory.mktemp("tables")
     (tables / "table").mkdir()
-    OmegaConf.save(TABLE, tables / "table" / "main_job.yaml")
+    OmegaConf.save(TABLE, tables / "table" / "two_seeds.yaml")
 
     def words(kind: str, outputs: Path) -> list[str | Path]:
         train, tail = ROOT / "train.py", [*tiny_words, *LONG, f"outputs={outputs}"]
         small = [f"with={word}" for word in (*tiny_words, *LONG) if word != "logger=none"]
-        places = [f"outputs={outputs}", f"reference={outputs / 'reference'}"]
+        places = ["table=two_seeds", f"outputs={outputs}", f"reference={outputs / 'reference'}"]
         return {
             "run": [train, *tail],
             "shots": [train, *tail, "shots=9"],
@@ -71,7 +65,14 @@ def command_of(tiny_words, tmp_path_factory) -> Callable[[str, Path], list[str |
             "replicas": [train, *tail, "replicas=2"],
             "replicas with force": [train, *tail, "replicas=2", "force=true"],
             "sweep": [train, "-m", *tail, "seed=0,1"],
-            "reproduce": ["-c", REPRODUCE, tables, "table=main_job", *places, *small],
+            "reproduce": [
+                ROOT / "scripts" / "reproduce.py",
+                "--config-dir",
+                tables,
+                "table=two_seeds",
+                *places,
+                *small,
+            ],
             "report": [ROOT / "scripts" / "report.py", outputs / "reference"],
             "load": ["-c", LOAD, outputs],
         }[kind]

@@ -42,11 +42,13 @@ MISTAKES = {
     "modulaton=svd": "modulaton is not a setting; did you mean modulation",
     "trainer.stepz=3": "trainer.stepz is not a setting; did you mean trainer.steps",
     "optimizer=adam optimizer.warm_start=0.5": "optimizer.warm_start is not a setting; did you mean optimizer.warmup",
+    "start.energy_cap=1": "start.energy_cap is not a setting; start has none, as it was chosen",
+    "zzz=3": "zzz is not a setting; there is system, start, modulation, ",
     "shotz=3": "shotz is not a setting; did you mean shots",
-    "rank=five": "rank: Value 'five'",
-    "shots=some": "shots: Value 'some'",
-    "force=maybe": "force: Value 'maybe'",
-    "trainer.steps=1.5": "trainer.steps: Value '1.5'",
+    "rank=five": "rank must be an integer such as 3, got 'five'",
+    "shots=some": "shots must be an integer such as 3, got 'some'",
+    "force=maybe": "force must be true or false, got 'maybe'",
+    "trainer.steps=1.5": "trainer.steps must be an integer such as 3, got '1.5'",
     "net.width=wide": "net.width must be an integer such as",
     "rank=0": "rank must be at least 1",
     "modulation=shift rank=3": "rank=3 has no meaning for modulation=shift; leave rank out or use modulation=",
@@ -56,6 +58,24 @@ MISTAKES = {
     "logger.mode=online": "logger.mode=online needs an API key",
     "data.points=null": "data.points must be an integer such as 200, got None",
     "shots": "cannot read 'shots'; write key=value",
+    "tag=a(b": "cannot read 'tag=a(b'; write key=value, and quote",
+    "tag=\xe9": "cannot read 'tag=\xe9'; write key=value, and quote",
+    "~shots": "shots is missing; leave it alone, or give it a value",
+    "~net": "net is missing; choose net= one of mlp, separable",
+    "net=null": "net=null must name an option, got none; there is mlp, separable",
+    "evaluation.metrics=5": "evaluation.metrics must be a list such as [a,b], got 5",
+    "seed=${nix}": "Interpolation key 'nix' not found full_key: seed object_type=Config; ${...} must stand for",
+    "net={a:1}": "net.a is not a setting; did you mean",
+    "modulation.scale=1e300": "modulation.scale must be a number of at most 1e+18, got 1e+300",
+    "evaluation.box_scale=1e10": "evaluation.box_scale must be above 0 and at most 1000, got 10000000000.0",
+    "outputs=": "outputs must be the name of a folder such as outputs, got ''",
+    "outputs=/dev/null": "outputs must be a folder, got /dev/null, which is none; name another",
+    "data=files data.path=5 data.states=[q]": "data=files needs data.path, the file or the folder of trajectories, got",
+    "data=files data.path=nix data.states=[q]": "nix: must be there, got no such file or folder; check how it is",
+    "-m seed=range(0,0)": "seed=range(0,0) must name values to sweep over, got none; give it one or more",
+    "--nix": "unrecognized arguments: --nix; --hydra-help lists the flags of Hydra",
+    "system=double_pendulum dynamics=mechanical dynamics.mass=nothing": "dynamics.mass must be one of full, diagonal, "
+    "constant, known, got 'nothing'; write known",
 }
 
 
@@ -81,6 +101,7 @@ def typed(tmp_path, monkeypatch, capfd):
     assert list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.few(10)
 @pytest.mark.parametrize("command", MISTAKES)
 def test_a_mistake_is_told_in_one_line_and_nothing_is_written(typed, command):
     code, printed, complaint = typed(*command.split())

@@ -20,6 +20,7 @@ SHORT = (
     *("trainer.steps=12", "trainer.steps_per_epoch=3", "trainer.accelerator=cpu", "net.width=5", "evaluation.grid=11"),
     *("data.train_tasks=3", "data.test_tasks=2", "data.points=8", "data.horizon=1", "shots=12", "learner.task_batch=2"),
     *("optimizer.warm_start=0.5", "optimizer.rows=8", "learner.inner_steps=2"),
+    *("optimizer.shortest=3", "optimizer.decay=0.5", "optimizer.base_rate=0.003"),
     *(
         "learner.point_batch=4",
         "adaptation.steps=3",
@@ -35,6 +36,7 @@ FAR = {  # values that are seen in a short run
     "optimizer.rows": 16,
     "optimizer.every": 2,
     "optimizer.longest": 2,
+    "optimizer.shortest": 8,
     "adaptation.tolerance": 100.0,
     "adaptation.damping": 10.0,
     "adaptation.screening": 1,
@@ -105,7 +107,7 @@ CASES = [
     ("choice", "places"), CASES, ids=lambda case: "=".join(case) if isinstance(case[0], str) else ""
 )
 def test_a_setting_does_something_or_is_declared_idle(accepted, tmp_path, choice, places):
-    words = accepted(*choice)
+    words = *accepted(*choice), *(("trainer.steps=60",) if choice[0] == "adaptation" else ())  # or all starts are near
     cfg = short(tmp_path, *words)
     validate(cfg)
     before, idle = numbers(cfg), dict(unread(cfg))

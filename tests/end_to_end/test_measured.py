@@ -376,8 +376,8 @@ def test_inspect_says_what_is_wrong(tmp_path, capsys):
         (["trian"], "metastruct trian is not known; did you mean train?"),
         (["inspect", "nix.csv"], "nix.csv: must be there"),
         (["inspect"], None),
-        (["inspect", "a", "b"], "inspect needs one file or folder, got a and b"),
-        (["inspect", "a.csv", "state=[q]"], "state is not a setting of inspect; did you mean states"),
+        (["inspect", "a", "b"], "inspect takes PATH, got a b"),
+        (["inspect", "a.csv", "state=[q]"], "state is not known; did you mean states"),
         (["inspect", "a.csv", "states=q"], r"states must be written as states=\[q,p\], got 'q'"),
         (["inspect", "a.csv", "--figures"], "--figure"),
         (["inspect", "a.csv", "--quick"], "--quick is not known"),
@@ -424,7 +424,7 @@ def test_metastruct_train_is_train(capsys):
     with pytest.raises(SystemExit) as end:
         main(["train", "net.wdth=3"])
     assert end.value.code == 2
-    assert capsys.readouterr().err == "error: net.wdth is not a setting; did you mean net.width or net.depth or net?\n"
+    assert capsys.readouterr().err == "error: net.wdth is not a setting; did you mean net.width or net.depth?\n"
 
 
 def test_the_guide_names_every_setting_and_every_format():

@@ -97,11 +97,14 @@ def test_a_folder_that_is_not_there_is_refused(own, words):
     assert folders() == (CONF,)
 
 
-def test_a_yaml_in_the_place_of_another_is_refused(own, tmp_path):
+def test_a_yaml_in_the_place_of_another_is_refused(own, tmp_path, monkeypatch):
     (tmp_path / "system").mkdir()
     (tmp_path / "system" / "pendulum.yaml").write_text("name: pendulum\n")
     with pytest.raises(ValueError, match=r"system/pendulum\.yaml must be in one folder, got it in .*; rename yours"):
         metastruct.add_conf(tmp_path)
+    monkeypatch.setenv("METASTRUCT_CONF", str(tmp_path))
+    with pytest.raises(ValueError, match="rename yours"):
+        folders()
 
 
 def test_a_yaml_that_cannot_be_read_is_told_in_a_line(tmp_path):

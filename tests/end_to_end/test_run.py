@@ -340,6 +340,7 @@ def shared(tmp_path_factory) -> Path:
 TWO_STEPS = ("trainer.steps=2", "evaluation.steps=2", "integrator.step_size=0.1")
 
 
+@pytest.mark.few(6)
 def test_every_modulation_runs_with_every_net_and_dynamics(tiny, shared, arrangement, modulation):
     cfg = tiny(shared, f"modulation={modulation}", *arrangement.overrides, *TWO_STEPS)
     try:
@@ -370,6 +371,7 @@ def rows() -> list:
     ]
 
 
+@pytest.mark.few(2)
 @pytest.mark.parametrize("options", rows())
 def test_every_option_runs(tiny, shared, accepted, options):
     """Those of a row in one run where they go together, else each in its own with what it needs."""

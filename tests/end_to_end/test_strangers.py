@@ -354,6 +354,7 @@ MODELS: dict[str, Callable[[dict], Any]] = {
 }
 
 
+@pytest.mark.few(8)
 @pytest.mark.parametrize("change", MODELS.values(), ids=MODELS)
 def test_a_model_file_of_something_else_is_refused_in_one_line(trap, folder, change):
     sealed(folder / "model.ckpt", model_with(folder / "model.ckpt", change))
@@ -752,6 +753,7 @@ FOREIGN_DATA: dict[str, Callable[[dict], Any]] = {
 }
 
 
+@pytest.mark.few(3)
 @pytest.mark.parametrize("change", FOREIGN_DATA.values(), ids=FOREIGN_DATA)
 def test_foreign_data_in_the_cache_are_simulated_again_with_a_note(tiny, first_run, tmp_path, change, capsys):
     outputs = tmp_path / "outputs"

@@ -45,7 +45,7 @@ def test_a_law_that_is_known_is_the_best_of_all_on_exact_data(trained, tmp_path,
 
 @pytest.mark.skipif(find_spec("pysindy") is None, reason="pysindy comes with the extra examples")
 def test_what_has_no_numbers_says_why(trained, tmp_path, capsys, monkeypatch):
-    monkeypatch.setattr("metastruct.sweeps.studies.sindy.FEWEST", 1000)
+    monkeypatch.setattr("metastruct.evaluation.rivals.sindy.FEWEST", 1000)
     main(["worth", str(trained), "--without", "alone,structureless", "--output", str(tmp_path / "w.csv")])
     assert "- weak SINDy: weak SINDy needs a trajectory of at least 1000 samples" in capsys.readouterr().out
 
@@ -55,7 +55,7 @@ def test_what_has_no_numbers_says_why(trained, tmp_path, capsys, monkeypatch):
     [
         (["worth"], ""),
         (["worth", "nowhere"], "nowhere must be the folder of a finished run"),
-        (["worth", "RUN", "--without", "law"], "--without takes sindy, structureless, alone, got law"),
+        (["worth", "RUN", "--without", "law"], "--without takes sindy, structureless, alone, got 'law'"),
         (["worth", "RUN", "--law", "x.py:f"], "--law and --start go together"),
         (["worth", "RUN", "--law", "x.py", "--start", "1"], "a law is written as FILE.py:FUNCTION"),
         (["worth", "RUN", "--law", "x.py:f", "--start", "1"], "x.py must be a file with the function f(x, mu)"),

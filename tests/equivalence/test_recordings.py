@@ -85,12 +85,14 @@ def assert_recorded_as_plain(monkeypatch, make) -> None:
     assert any(each.programs for each in learner.recordings.values())
 
 
+@pytest.mark.few(2)
 def test_every_learner_takes_the_same_steps_from_a_recording(monkeypatch, make, any_learner):
     if not facts_of("learner", any_learner).trains:
         pytest.skip("trains nothing")
     assert_recorded_as_plain(monkeypatch, lambda: make(f"learner={any_learner}"))
 
 
+@pytest.mark.few(3)
 @pytest.mark.parametrize("words", WORDS.values(), ids=WORDS)
 def test_every_protocol_takes_the_same_steps_from_a_recording(monkeypatch, make, words):
     assert_recorded_as_plain(monkeypatch, lambda: make(*words))
@@ -137,6 +139,7 @@ class Waits(TorchDispatchMode):
         return func(*args, **(kwargs or {}))
 
 
+@pytest.mark.few(4)
 @pytest.mark.parametrize("patience", [0, 100], ids=["recorded", "plain"])
 @pytest.mark.parametrize("words", ["joint", "some_tasks", "soap", "gnode"])
 def test_a_step_waits_for_no_device(monkeypatch, make, words, patience):

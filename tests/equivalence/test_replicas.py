@@ -14,11 +14,17 @@ import torch
 from torch.utils._python_dispatch import TorchDispatchMode
 
 from metastruct.config.facts import facts_of
-from metastruct.config.schema import Trainer
+from metastruct.config.schema import ConfigError, Trainer
+from metastruct.dynamics import unstructured
+from metastruct.dynamics.brackets import gnode
+from metastruct.dynamics.brackets.gnode import GNODE
+from metastruct.dynamics.dynamics import Scales
+from metastruct.dynamics.unstructured import Unstructured
 from metastruct.learners.learner import Learner
 from metastruct.learners.replicas import together
 from metastruct.nets import mlp
 from metastruct.nets.mlp import MLP
+from metastruct.nets.net import MakeNet
 from metastruct.nets.site import Updates
 from metastruct.running.assembly import build_learner, component
 from metastruct.running.group import train_together
@@ -93,20 +99,24 @@ def assert_same_training(make: MakeLearner) -> None:
     assert not torch.allclose(losses[-1, 0], losses[-1, 1], rtol=1e-6)
 
 
+@pytest.mark.few(3)
 def test_every_learner_trains_several_seeds_as_it_trains_one(make, any_learner):
     if not facts_of("learner", any_learner).trains:
         pytest.skip("trains nothing")
     assert_same_training(make(f"learner={any_learner}"))
 
 
+@pytest.mark.few(4)
 def test_every_modulation_trains_several_seeds_as_it_trains_one(make, accepted, any_modulation):
     assert_same_training(make(*accepted("modulation", any_modulation)))
 
 
+@pytest.mark.few(3)
 def test_every_arrangement_trains_several_seeds_as_it_trains_one(make, arrangement):
     assert_same_training(make(*arrangement.overrides, "modulation=svd"))
 
 
+@pytest.mark.few(3)
 @pytest.mark.parametrize("words", PROTOCOLS.values(), ids=PROTOCOLS)
 def test_every_protocol_trains_several_seeds_as_it_trains_one(make, words):
     assert_same_training(make(*words))
@@ -117,7 +127,11 @@ class Stretched(MLP):
 
     def __init__(self, in_features: int, *others: Any, **settings: Any):
         super().__init__(in_features, *others, **settings)
-        self.register_buffer("stretch", 0.5 + torch.rand(in_features), persistent=self.persistent)
+        self.register_buffer("stretch", self.drawn(in_features), persistent=self.persistent)
+
+    @staticmethod
+    def drawn(size: int) -> torch.Tensor:
+        return 0.5 + torch.rand(size)
 
     def forward(self, x: torch.Tensor, updates: Updates) -> torch.Tensor:
         return super().forward(x * self.stretch[..., None, None, :], updates)
@@ -127,17 +141,58 @@ class Stretched(MLP):
         return stretch * super().gradient(x * stretch, updates)
 
 
-@pytest.mark.parametrize("words", [(), ("optimizer=adam",), ("learner=pretrained", "optimizer=gauss_newton")])
-def test_random_numbers_of_a_net_that_are_no_parameters_are_those_of_each_seed(make, monkeypatch, words):
+class Stirred(GNODE):
+    """A bracket with such numbers, which breaks its law and no training."""
+
+    def __init__(self, net: MakeNet, state_dim: int, *others: Any, **settings: Any):
+        super().__init__(net, state_dim, *others, **settings)
+        self.register_buffer("stir", 0.5 + torch.rand(state_dim))
+
+    def field(self, *gradients: torch.Tensor, **updates: Any) -> torch.Tensor:
+        return super().field(*gradients, **updates) * self.stir[..., None, None, :]
+
+
+class Shaken(Unstructured):
+    """A dynamics with such numbers."""
+
+    def __init__(self, net: MakeNet, scales: Scales):
+        super().__init__(net, scales)
+        self.register_buffer("shake", 0.5 + torch.rand(len(scales.state_mean)))
+
+    def vector_field(self, *states: torch.Tensor, **updates: Any) -> torch.Tensor:
+        return super().vector_field(*states, **updates) * self.shake[..., None, None, :]
+
+
+@pytest.mark.parametrize(
+    ("module", "piece", "words"),
+    [
+        (mlp, Stretched, ()),
+        (mlp, Stretched, ("optimizer=adam",)),
+        (mlp, Stretched, ("learner=pretrained", "optimizer=gauss_newton")),
+        (mlp, Stretched, ("system=two_gas_containers", "bracket=nms", "optimizer=adam")),
+        (gnode, Stirred, ("system=damped_oscillator", "bracket=gnode", "optimizer=adam")),
+        (gnode, Stirred, ("system=damped_oscillator", "bracket=gnode", "optimizer=gauss_newton")),
+        (unstructured, Shaken, ("dynamics=unstructured", "optimizer=adam")),
+    ],
+)
+def test_random_numbers_of_a_piece_that_are_no_parameters_are_those_of_each_seed(
+    make, monkeypatch, module, piece, words
+):
     monkeypatch.setattr(Stretched, "persistent", True, raising=False)
-    monkeypatch.setattr(mlp, "MLP", Stretched)
+    monkeypatch.setattr(module, piece.__base__.__name__, piece)
     assert_same_training(make(*words))
 
 
-def test_random_numbers_that_no_model_file_would_keep_are_refused_where_seeds_share_them(make, monkeypatch):
-    monkeypatch.setattr(Stretched, "persistent", False, raising=False)
+@pytest.mark.parametrize(
+    ("persistent", "drawn"),
+    [(False, Stretched.drawn), (True, lambda size: torch.randint(1000, (size,)))],
+    ids=["no model file would keep them", "an index takes no axis of seeds"],
+)
+def test_random_numbers_that_seeds_cannot_have_each_for_itself_are_refused(make, monkeypatch, persistent, drawn):
+    monkeypatch.setattr(Stretched, "persistent", persistent, raising=False)
+    monkeypatch.setattr(Stretched, "drawn", staticmethod(drawn))
     monkeypatch.setattr(mlp, "MLP", Stretched)
-    with pytest.raises(ValueError, match="got other values of it"):
+    with pytest.raises(ConfigError, match=r"nets\.hamiltonian\.stretch, got other values of it"):
         group(make())
 
 

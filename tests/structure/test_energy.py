@@ -99,6 +99,7 @@ def test_field_is_the_symplectic_gradient_of_the_energy(hamiltonian):
     torch.testing.assert_close(field, torch.cat([by_p, -by_q], dim=-1), rtol=1e-6, atol=1e-8)
 
 
+@pytest.mark.few(7)
 def test_energy_is_constant_along_a_tight_rollout_of_the_learned_flow(hamiltonian):
     x, codes = states_and_codes(hamiltonian)
     with torch.no_grad():

@@ -10,7 +10,7 @@ import pytest
 from metastruct.config.published import METRICS
 from metastruct.paper.claims import CLAIMS
 from metastruct.paper.claims.claim import HELD, NOT_HELD, UNDECIDED, Finding, by_chance, together
-from metastruct.paper.results import Results, Run
+from metastruct.paper.results import Result, Results
 from metastruct.paper.sources import Cost, Measured
 
 FIELD, TRAJECTORY = METRICS
@@ -28,7 +28,7 @@ def run(error, seed=0, lost=0, parameters=100, **settings):
     described = {"run": f"run-{seed}", "seed": str(seed), "label": "", "base_parameters": str(parameters)}
     described |= {"hypernetwork_parameters": "0", "training_diverged_at": "", "adaptation": "gradient"}
     described |= {"steps": "300", "shots": "200", "system": "pendulum", "method": "svd(5)", "dynamics": "hamiltonian"}
-    return Run(described | settings, {FIELD: values, TRAJECTORY: trajectory}, ("pendulum",) * TASKS)
+    return Result(described | settings, {FIELD: values, TRAJECTORY: trajectory}, ("pendulum",) * TASKS)
 
 
 def noisy(error, seed, spread=1.0):

@@ -7,11 +7,14 @@ from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from types import SimpleNamespace
 
+import numpy as np
 import pytest
 import torch
 from torch import Tensor, nn
 
 from metastruct.config.schema import ConfigError
+from metastruct.data.recordings import Recordings
+from metastruct.data.trajectory import Member
 from metastruct.learners.auto_decoding import AutoDecoding
 from metastruct.learners.learner import Learner
 from metastruct.learners.replicas import together
@@ -77,6 +80,7 @@ def walk(learner: Learner, first: int, last: int) -> Tensor:
 # The derivatives
 
 
+@pytest.mark.few(4)
 def test_rows_are_the_derivatives_of_every_residual(make, arrangement):
     learner = make(*arrangement.overrides, "modulation=svd")
     residuals = residuals_of(learner)
@@ -327,3 +331,15 @@ def test_a_learner_without_one_sum_of_squares_is_refused_in_one_line(composed, w
     with pytest.raises(ConfigError, match="sum of squares") as refusal:
         validate(composed(*words, "optimizer=gauss_newton"))
     assert "\n" not in str(refusal.value)
+
+
+def test_observations_with_noise_are_refused_wherever_they_come_from(small, oscillators):
+    """Files tell of it themselves, or not at all, when they are read."""
+    exact, cfg = oscillators(TASKS, 30), small("optimizer=gauss_newton")
+    build_learner(cfg, exact)
+    level = np.full(2, 0.01)
+    levels = {"noise": level, "derivative_noise": level}
+    noisy = [Member(tuple(replace(one, **levels) for one in member.trajectories)) for member in exact.members]
+    with pytest.raises(ConfigError, match=r"gauss_newton needs exact observations, .* use optimizer=adam or .*soap"):
+        build_learner(cfg, Recordings(noisy, torch.float64))
+    build_learner(small("optimizer=soap"), Recordings(noisy, torch.float64))

@@ -502,7 +502,10 @@ def looping(path: Path) -> Path:
 
 ONE = "t,q,p,mass\n0,1,2,1\n1,2,2,1\n"
 PATHS: dict[str, tuple[Callable[[Path], Path], str]] = {
-    "no such path": (lambda path: path / "nix.csv", "must be there, got no such file or folder; check data.path"),
+    "no such path": (
+        lambda path: path / "nix.csv",
+        "must be there, got no such file or folder; check how",
+    ),
     "below a file": (lambda path: folder(a__csv=ONE)(path) / "a.csv" / "b.csv", "got a file in the place of a folder"),
     "a folder without files": (folder(), "must hold files that end in .*, got none; write one file a member"),
     "a folder of other files": (folder(notes__md="x"), "must hold files that end in .*, got notes.md"),

@@ -14,7 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 
-from metastruct.api.numbers import floats
+from metastruct.data.outside import floats
 
 KINDS = st.one_of(
     arrays.integer_dtypes(),

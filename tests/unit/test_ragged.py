@@ -21,7 +21,7 @@ from metastruct.data.trajectory import Member, Trajectory
 from metastruct.dynamics.dynamics import Scales
 from metastruct.evaluation.errors import relative_error
 from metastruct.evaluation.fitted import Learned, Protocol
-from metastruct.evaluation.protocol import Evaluation, MetricRefused, evaluate
+from metastruct.evaluation.protocol import Measurements, MetricRefused, evaluate
 from metastruct.evaluation.summary import summary
 from metastruct.integrators.flow import Flow
 from metastruct.integrators.rk4 import RK4
@@ -169,7 +169,7 @@ def trained(small):
     return learner, fresh
 
 
-def evaluation(learner, data: Source, shots: int = 100, names=None) -> Evaluation:
+def evaluation(learner, data: Source, shots: int = 100, names=None) -> Measurements:
     prior = Prior.of(learner.codes.detach(), torch.full((2,), 1e-3, dtype=torch.float64))
     start = prior.mean.expand(len(data.test), -1)
     asked = build_metrics(in_order("metric") if names is None else names)

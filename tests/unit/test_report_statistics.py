@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from metastruct.config.published import METRICS
-from metastruct.paper.results import Results, Run
+from metastruct.paper.results import Result, Results
 from metastruct.paper.statistics import front, interval, ratio
 
 FIELD, TRAJECTORY = METRICS
@@ -15,7 +15,7 @@ FIELD, TRAJECTORY = METRICS
 def results(errors, first_seed=0):
     """One run for each row of errors `[seeds, tasks]`."""
     return Results("t", tuple(
-        Run({"seed": str(first_seed + i), "run": f"r{i}"}, {FIELD: row, TRAJECTORY: row}, ("a",) * len(row))
+        Result({"seed": str(first_seed + i), "run": f"r{i}"}, {FIELD: row, TRAJECTORY: row}, ("a",) * len(row))
         for i, row in enumerate(np.asarray(errors, float))
     ))  # fmt: skip
 

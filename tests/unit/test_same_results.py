@@ -10,7 +10,7 @@ import torch
 
 from metastruct.config.facts import CONF
 
-SCRIPT = runpy.run_path(str(CONF.parent / "scripts" / "same_results.py"))
+SCRIPT = runpy.run_path(str(CONF.parent / "scripts" / "comparison.py"))
 HEAD = "experiment,run,system,task,component,metric,value"
 ROWS = ("main,svd-1,pendulum,0,,field_error,0.125", "main,svd-1,pendulum,0,q,ssim,nan")
 

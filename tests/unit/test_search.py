@@ -14,7 +14,7 @@ from metastruct.evaluation.protocol import evaluate
 from metastruct.evaluation.summary import summary
 from metastruct.learners.auto_decoding import AutoDecoding
 from metastruct.paper.search import trial
-from metastruct.paper.search.ranking import SEEDS, Plan, choose, next_job, read, shared_first
+from metastruct.paper.search.ranking import SEEDS, Extent, choose, next_attempt, read, shared_first
 from metastruct.paper.search.space import BASELINES, METHODS, MODULATIONS, SCHEDULES, law
 from metastruct.paper.search.trial import Row
 from metastruct.running.assembly import build_learner, build_metrics, build_protocol, build_source, component
@@ -25,7 +25,7 @@ SMALL = (
     *("evaluation.grid=11", "modulation.scale=0.3", "learner.task_batch=3"),
 )
 HELD_OUT, STEPS = 2, 60
-PLAN = Plan(trials=3, finalists=1, screen=0.1, budget=100)
+EXTENT = Extent(trials=3, finalists=1, screen=0.1, budget=100)
 ROW = Row("pendulum", "maml", 0, 0, 10, 1, 0, "", "", {"field_error": 0.1, "trajectory_error": 0.1}, 0, 0.1, 1.0)
 
 
@@ -33,30 +33,33 @@ def screened(learner: str, *scores: float) -> list[Row]:
     return [replace(ROW, learner=learner, trial=trial, score=score) for trial, score in enumerate(scores)]
 
 
-def jobs(rows: list[Row], learner: str) -> list[tuple[int, int, int]]:
-    """Trial, seed and budget of every job until nothing is left, each with a bad score."""
+def attempts(rows: list[Row], learner: str) -> list[tuple[int, int, int]]:
+    """Trial, seed and budget of every attempt until nothing is left, each with a bad score."""
     done = []
-    while job := next_job(rows, "pendulum", learner, PLAN):
-        done.append((job.trial, job.seed, job.budget))
-        rows = [*rows, replace(ROW, learner=learner, trial=job.trial, seed=job.seed, budget=job.budget, score=9.0)]
+    while attempt := next_attempt(rows, "pendulum", learner, EXTENT):
+        done.append((attempt.trial, attempt.seed, attempt.budget))
+        rows = [
+            *rows,
+            replace(ROW, learner=learner, trial=attempt.trial, seed=attempt.seed, budget=attempt.budget, score=9.0),
+        ]
     return done
 
 
 def test_every_trial_is_screened_then_the_best_goes_to_the_whole_budget_on_every_seed():
-    assert jobs(screened("maml", 0.3), "maml")[:2] == [(1, 0, 10), (2, 0, 10)]
-    assert jobs(screened("maml", 0.3, 0.1, 0.2), "maml") == [(1, seed, 100) for seed in SEEDS]
+    assert attempts(screened("maml", 0.3), "maml")[:2] == [(1, 0, 10), (2, 0, 10)]
+    assert attempts(screened("maml", 0.3, 0.1, 0.2), "maml") == [(1, seed, 100) for seed in SEEDS]
 
 
 def test_finalists_stay_those_of_the_screening_whatever_the_whole_budget_says():
     rows = [*screened("maml", 0.3, 0.1, 0.2), replace(ROW, trial=1, budget=100, score=9.0)]
-    assert jobs(rows, "maml") == [(1, 1, 100)]
+    assert attempts(rows, "maml") == [(1, 1, 100)]
 
 
 def test_modulations_share_the_finalists_that_are_best_for_all_of_them_together():
     rows = [*screened("svd", 0.1, 0.4, 0.2), *screened("shift", 0.9, 0.4, 0.3)]
     assert shared_first(rows) == [2, 0, 1]
     for learner in ("svd", "shift"):
-        assert jobs(rows, learner) == [(2, seed, 100) for seed in SEEDS]
+        assert attempts(rows, learner) == [(2, seed, 100) for seed in SEEDS]
 
 
 def test_what_is_chosen_has_the_largest_budget_and_the_most_seeds():
@@ -119,17 +122,17 @@ def small_trials(monkeypatch):
     monkeypatch.setattr(trial, "checked", lambda *words: whole(*words, *SMALL, "adaptation.steps=5"))
 
 
-def job(outputs, method: str = "shift") -> tuple[trial.Job, int]:
+def attempt(outputs, method: str = "shift") -> tuple[trial.Attempt, int]:
     """A trial of so many outer steps, and what one of them costs."""
     config = trial.checked(*METHODS[method].overrides, f"outputs={outputs}")
     recordings = build_source(config, print).held_out(HELD_OUT).recordings()
     cost = build_learner(config, recordings).evaluations
-    return trial.Job("pendulum", method, 0, 0, STEPS * cost), cost
+    return trial.Attempt("pendulum", method, 0, 0, STEPS * cost), cost
 
 
 def test_a_trial_has_the_numbers_of_a_plain_loop_of_outer_steps(small_trials, tmp_path):
-    asked, _ = job(tmp_path)
-    rows = list(trial.run(asked, str(tmp_path)))
+    asked, _ = attempt(tmp_path)
+    rows = list(trial.rows_of(asked, str(tmp_path)))
     words = asked.method.overrides
     config = trial.checked(*words, *basis(words), f"outputs={tmp_path}")
     source = build_source(config, print).held_out(HELD_OUT)
@@ -151,8 +154,8 @@ def test_a_trial_has_the_numbers_of_a_plain_loop_of_outer_steps(small_trials, tm
 def test_a_trial_is_judged_by_every_error_of_the_headline(small_trials, tmp_path, monkeypatch):
     """Whatever their number: a metric is one file and one yaml."""
     monkeypatch.setattr(trial, "headline_errors", lambda: ("field_error", "support_loss", "trajectory_error"))
-    asked, _ = job(tmp_path)
-    row, _ = trial.run(asked, str(tmp_path))
+    asked, _ = attempt(tmp_path)
+    row, _ = trial.rows_of(asked, str(tmp_path))
     assert row.score == pytest.approx(np.prod([*row.errors.values()]) ** (1 / 3))
     assert choose([row])["pendulum"]["shift"]["support_loss"] == row.errors["support_loss"] > 0
 
@@ -165,7 +168,7 @@ def test_rows_come_back_from_a_file_with_the_errors_that_each_of_them_has(tmp_pa
 
 @pytest.mark.parametrize("at", [0, 7, STEPS - 2])
 def test_a_trial_whose_loss_is_not_finite_in_any_step_has_lost(small_trials, tmp_path, monkeypatch, at):
-    asked, _ = job(tmp_path)
+    asked, _ = attempt(tmp_path)
     update, made = AutoDecoding.outer_update, []
 
     def broken(learner, step):
@@ -173,18 +176,18 @@ def test_a_trial_whose_loss_is_not_finite_in_any_step_has_lost(small_trials, tmp
         return update(learner, step) * (torch.nan if step == at else 1.0)
 
     monkeypatch.setattr(AutoDecoding, "outer_update", broken)
-    rows = list(trial.run(asked, str(tmp_path)))
+    rows = list(trial.rows_of(asked, str(tmp_path)))
     assert len(rows) == 2
     assert all(row.score == np.inf and row.diverged == HELD_OUT and np.isnan(row.errors["field_error"]) for row in rows)
     assert len(made) <= 50 * (at // 50 + 1)
 
 
 def test_an_adaptation_with_a_prior_takes_that_of_the_training_codes(small_trials, tmp_path, monkeypatch):
-    asked, _ = job(tmp_path)
+    asked, _ = attempt(tmp_path)
     seen = []
     monkeypatch.setattr("metastruct.evaluation.protocol.Adapted", lambda learned, *_: seen.append(learned.prior))
     with suppress(Exception):
-        list(trial.run(asked, str(tmp_path)))
+        list(trial.rows_of(asked, str(tmp_path)))
     (prior,) = seen
     assert prior.codes.shape == (3, prior.mean.shape[-1])
     assert (prior.noise > 0).all()

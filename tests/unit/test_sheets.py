@@ -14,7 +14,7 @@ from metastruct.config.published import METRICS
 from metastruct.paper import forms
 from metastruct.paper.layout import LAYOUTS
 from metastruct.paper.methods import named
-from metastruct.paper.results import Results, Run
+from metastruct.paper.results import Result, Results
 from metastruct.paper.sheet import Cell, Sheet, short, shown
 
 FIELD, TRAJECTORY = METRICS
@@ -36,14 +36,14 @@ def run(error, seed=0, trajectories=None, domains=None, **settings):
         "shots": "200",
     }
     errors = {FIELD: values, TRAJECTORY: values if trajectories is None else np.array(trajectories, float)}
-    return Run(described | settings, errors, domains or ("pendulum",) * len(values))
+    return Result(described | settings, errors, domains or ("pendulum",) * len(values))
 
 
 def sheet(name, *runs, which=0):
     return Sheet.of(Results(name, runs), LAYOUTS[name][which])
 
 
-def test_a_cell_holds_mean_and_deviation_over_seeds_of_means_over_tasks():
+def test_a_cell_holds_spread_over_seeds_of_means_over_tasks():
     cell = Cell.of(Results("main", (run([0.01, 0.03]), run([0.03, 0.05], seed=1))))
     assert cell.errors[FIELD] == pytest.approx((0.03, np.sqrt(2) * 0.01))
     assert cell.medians == pytest.approx({FIELD: 0.03, TRAJECTORY: 0.03})
@@ -186,7 +186,7 @@ def test_methods_have_the_names_of_the_paper():
 def test_a_table_that_asks_for_other_errors_shows_those_and_the_last_decides():
     asked = (FIELD, TRAJECTORY, "ssim")
     rows = [
-        Run(made.settings, {name: np.array(values[name]) for name in asked}, made.domains)
+        Result(made.settings, {name: np.array(values[name]) for name in asked}, made.domains)
         for made, values in (
             (run(0.1), {FIELD: [0.01, 0.03], TRAJECTORY: [0.1, 0.1], "ssim": [0.9, 0.92]}),
             (run(0.1, method="shift"), {FIELD: [0.5, 0.5], TRAJECTORY: [0.01, 0.01], "ssim": [0.5, 0.5]}),

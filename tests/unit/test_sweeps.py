@@ -264,6 +264,7 @@ def test_a_table_that_is_not_there_says_what_is(tmp_path):
         table("xyz", tmp_path)
 
 
+@pytest.mark.few(6)
 @pytest.mark.parametrize(
     ("words", "told"),
     [

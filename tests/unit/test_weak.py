@@ -11,6 +11,7 @@ from metastruct.data.observations import Observations
 from metastruct.data.recordings import Recordings
 from metastruct.data.shots import whole
 from metastruct.data.trajectory import Member, Trajectory
+from metastruct.objectives import test_functions
 from metastruct.objectives.test_functions import weights
 from metastruct.objectives.weak import Weak
 
@@ -81,6 +82,17 @@ def test_the_quadrature_of_an_exact_derivative_vanishes_at_its_order(kind, order
     assert np.log2(errors[0] / errors[-1]) / 3 > order
     uncorrected = (weights(t, t[:1], t[-1:], 6)[0].sum() - 2 * 1024 / 3003).abs()
     assert uncorrected < 1e-5, "the mean of phi is that of the beta function"
+
+
+def test_equally_spaced_instants_have_the_weights_of_the_general_rule(monkeypatch):
+    t = 0.05 * torch.arange(41, dtype=torch.float64)[None]
+    for order in (3, 4, 5, 6, 7):
+        plain = weights(t, t[:, ::10][:, :-1], t[:, 10::10], order)
+        with monkeypatch.context() as patch:
+            patch.setattr(test_functions, "EVEN", -1.0)
+            general = weights(t, t[:, ::10][:, :-1], t[:, 10::10], order)
+        for one, other in zip(plain, general, strict=True):
+            torch.testing.assert_close(one, other, rtol=0, atol=1e-13)
 
 
 def test_the_whitened_residual_of_the_true_field_has_unit_variance_and_without_df_it_has_not():

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, fields, replace
 
 import torch
@@ -24,6 +25,7 @@ class Quadratic:
         residuals: how many there are, `[tasks]`.
         weighted: J / s^2, `[tasks, residuals, code]`.
         values: r `[tasks, residuals]`.
+        field: what the residual was made of, as of `Residual.field`, or None.
     """
 
     cost: Tensor
@@ -33,18 +35,23 @@ class Quadratic:
     residuals: Tensor
     weighted: Tensor
     values: Tensor
+    field: Tensor | None = None
 
     def rows(self, index: Tensor) -> Quadratic:
         """Those of the tasks `index`, which increase."""
         if len(index) == len(self.cost):
             return self
-        return Quadratic(*(getattr(self, part.name)[index] for part in fields(self)))
+        return self._of_each(lambda part, _: part[index], self)
 
     def put(self, index: Tensor, other: Quadratic) -> Quadratic:
         """With the tasks `index`, which increase, exchanged for those of the other."""
         if len(index) == len(self.cost):
             return other
-        return Quadratic(*(getattr(self, p.name).index_copy(0, index, getattr(other, p.name)) for p in fields(self)))
+        return self._of_each(lambda part, young: part.index_copy(0, index, young), other)
+
+    def _of_each(self, function: Callable[[Tensor, Tensor], Tensor], other: Quadratic) -> Quadratic:
+        pairs = {part.name: (getattr(self, part.name), getattr(other, part.name)) for part in fields(self)}
+        return replace(self, **{name: function(*pair) for name, pair in pairs.items() if pair[0] is not None})
 
     def at(self, residual: Residual, codes: Tensor, prior: Prior | None) -> Quadratic:
         """The same at other codes, with the derivatives from here: no more than the residuals are asked for."""
@@ -58,9 +65,14 @@ class Quadratic:
         return self.cost.isfinite() & self.gradient.isfinite().all(-1) & self.curvature.isfinite().all((-2, -1))
 
 
-def quadratic(residual: Residual, codes: Tensor, prior: Prior | None) -> Quadratic:
-    """Linearise at codes `[tasks, code]`; without a prior C^-1 is zero and s^2 one."""
-    values, jacobian = residual.with_jacobian(codes)
+def quadratic(residual: Residual, codes: Tensor, prior: Prior | None, field: Tensor | None = None) -> Quadratic:
+    """Linearise at codes `[tasks, code]`; without a prior C^-1 is zero and s^2 one.
+
+    Args:
+        field: as of `Residual.field` at these codes, where somebody has it already.
+    """
+    field = residual.field(codes) if field is None else field
+    values, jacobian = residual.with_jacobian(codes) if field is None else residual.of_field(field)
     cost, loss = misfit(residual, values, codes, prior)
     weighted = jacobian if prior is None else jacobian * weights(residual, values, prior).square()[..., None]
     curvature = jacobian.mT @ weighted
@@ -68,7 +80,7 @@ def quadratic(residual: Residual, codes: Tensor, prior: Prior | None) -> Quadrat
         curvature = curvature + prior.precision
     observations = residual.observations
     count = torch.full_like(loss, values.shape[-1] // observations.states.shape[-2]) * observations.count
-    return Quadratic(cost, slope(weighted, values, codes, prior), curvature, loss, count, weighted, values)
+    return Quadratic(cost, slope(weighted, values, codes, prior), curvature, loss, count, weighted, values, field)
 
 
 def slope(weighted: Tensor, values: Tensor, codes: Tensor, prior: Prior | None) -> Tensor:

@@ -62,19 +62,30 @@ class Residual:
         weights = None if self.weights is None else self.weights[tasks]
         return replace(self, observations=self.observations.of(tasks), weights=weights)
 
+    def field(self, codes: Tensor) -> Tensor | None:
+        """Of a residual that is affine in the field: zero, the field, and its derivatives, at single points.
+
+        `[tasks, 2 + code, points, state]`, whatever whitens the residual; None of another.
+        """
+        places = self.objective.places(self.observations)
+        if places is None:
+            return None
+        field, slopes = Residual(self.model, _Field(), places, self.spread).with_jacobian(codes)
+        columns = torch.cat([0 * field[..., None], field[..., None], slopes], -1).mT
+        return columns.unflatten(-1, (places.states.shape[-2], -1))
+
+    def of_field(self, field: Tensor) -> tuple[Tensor, Tensor]:
+        """The residual and its derivatives, as of `with_jacobian`, from what `field` returns."""
+        columns = self.objective.combined(self.model, self.observations, field.movedim(1, 0))
+        return columns[1], (columns[2:] - columns[0]).movedim(0, -1)
+
     def with_jacobian(self, codes: Tensor) -> tuple[Tensor, Tensor]:
         """r `[tasks, residuals]` and its derivatives `[tasks, residuals, code]`, both detached.
 
         One that is affine in the field has them from those of the field at single points.
         """
-        places = self.objective.places(self.observations)
-        if places is not None:
-            field, slopes = Residual(self.model, _Field(), places, self.spread).with_jacobian(codes)
-            columns = torch.cat([0 * field[..., None], field[..., None], slopes], -1).movedim(-1, 0)
-            zero, values, *rows = self.objective.combined(
-                self.model, self.observations, columns.unflatten(-1, (places.states.shape[-2], -1))
-            )
-            return values, torch.stack(rows, -1) - zero[..., None]
+        if (field := self.field(codes)) is not None:
+            return self.of_field(field)
         if self.spread is not None:
             parts = self._parts(codes, 1 + codes.shape[-1])
             return _joined([self.of(part)._differences(codes[part], self.spread) for part in parts])

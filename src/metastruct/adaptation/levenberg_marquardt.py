@@ -81,7 +81,7 @@ class LevenbergMarquardt(Adaptation):
     ) -> Fit:
         with frozen(model), torch.no_grad():
             codes = start.detach().clone()
-            residual, near = Residual(model, objective, observations), False
+            residual, near, field = Residual(model, objective, observations), False, None
             if prior is not None and self.starts:
                 codes = screened(residual, codes, prior, self.starts, self.screening)
             residual = replace(residual, observations=objective.renewed(model, observations, codes))
@@ -95,9 +95,10 @@ class LevenbergMarquardt(Adaptation):
                 near = objective.places(residual.observations) is not None
                 if near:
                     residual = replace(residual, spread=spread)
-                    codes = self._fit(residual, codes, prior, ROUGH)[0].codes
+                    near_fit, here = self._fit(residual, codes, prior, ROUGH)
+                    codes, field = near_fit.codes, here.field
                     residual = replace(residual, observations=objective.renewed(model, residual.observations, codes))
-            fit, at = self._fit(residual, codes, prior, self.tolerance)
+            fit, at = self._fit(residual, codes, prior, self.tolerance, field)
             for _ in range(ROUNDS if self.robust and prior is not None else 0 if near else RENEWALS):
                 renewed = replace(residual, observations=objective.renewed(model, residual.observations, fit.codes))
                 if self.robust and prior is not None:
@@ -108,9 +109,16 @@ class LevenbergMarquardt(Adaptation):
                 fit, at = self._fit(residual, fit.codes.clone(), prior, self.tolerance)
             return judged(fit, at, residual, prior)
 
-    def _fit(self, residual: Residual, codes: Tensor, prior: Prior | None, tolerance: float) -> tuple[Fit, Quadratic]:
+    def _fit(
+        self,
+        residual: Residual,
+        codes: Tensor,
+        prior: Prior | None,
+        tolerance: float,
+        field: Tensor | None = None,
+    ) -> tuple[Fit, Quadratic]:
         rough = residual.spread is not None  # differences take hardly longer than the residuals alone
-        at = quadratic(residual, codes, prior)
+        at = quadratic(residual, codes, prior, field)
         damping = torch.full_like(at.cost, self.damping)
         converged = torch.zeros_like(at.cost, dtype=torch.bool)
         trace = [at.loss]

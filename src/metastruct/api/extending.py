@@ -33,6 +33,11 @@ def extend(model: Model, family: Family, steps: int = STEPS) -> Model:
         ValueError: the family does not have the columns of the model, the model has no codes of training members, or
             the training diverged.
     """
+    if not isinstance(model, Model) or not isinstance(family, Family):
+        kinds = f"a {type(model).__name__} and a {type(family).__name__}"
+        raise ValueError(
+            f"extend needs a Model and a Family, got {kinds}; metastruct.fit and Family.from_frame make them"
+        )
     columns = model.layout
     if family.layout.states != columns.states or family.layout.inputs != columns.inputs:
         expected, columns_there = (", ".join((*layout.states, *layout.inputs)) for layout in (columns, family.layout))

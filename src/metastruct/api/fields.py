@@ -15,7 +15,7 @@ from metastruct.api.space import Space
 from metastruct.config.facts import providing
 from metastruct.dynamics.dynamics import Updates
 from metastruct.dynamics.folded import folded
-from metastruct.evaluation.forecast import spread
+from metastruct.evaluation.forecast import state_std
 from metastruct.integrators.integrator import Integrator
 from metastruct.integrators.rollout import rollout
 from metastruct.integrators.signal import Signal
@@ -128,7 +128,7 @@ class Fields:
     ) -> Tensor:
         """Standard deviation of the states of a rollout, as `spread` has it; errors as of `covariance`."""
         fit = replace(self.fit, covariance=self.covariance)
-        return spread(self.trained.model, fit, self.prior, x, times, self.integrator.step_size, signal, start_std)
+        return state_std(self.trained.model, fit, self.prior, x, times, self.integrator.step_size, signal, start_std)
 
     def in_parts(self, function: Callable[..., Tensor | tuple[Tensor, ...]], *points: Tensor) -> tuple[Tensor, ...]:
         """function(fields, *points) of some members at a time, so that memory has a bound."""

@@ -15,9 +15,11 @@ from omegaconf.errors import OmegaConfBaseException
 
 from metastruct.api.loading import load
 from metastruct.api.model import Model
-from metastruct.config.facts import closest, options, providing
+from metastruct.config.facts import options, providing
+from metastruct.config.mistakes import closest
 from metastruct.config.schema import ConfigError, composed
 from metastruct.data.family import Family
+from metastruct.data.outside import place_of
 from metastruct.data.tables.reading import digest_of
 from metastruct.running.experiment import run
 from metastruct.running.run import Run
@@ -62,6 +64,9 @@ def fit(
         raise ValueError(
             f"fit needs a Family, got a {type(family).__name__}; make one by Family.from_frame or from_arrays"
         )
+    if not isinstance(settings or {}, Mapping) or not all(isinstance(key, str) for key in settings or {}):
+        raise ValueError(f"settings must be a mapping such as {{'net.width': 32}}, got {settings!r:.60}")
+    outputs = None if outputs is None else place_of(outputs, "outputs")
     choices = {"dynamics": dynamics, "modulation": modulation, "rank": rank, "trainer.steps": steps, "seed": seed}
     if family.members[0].trajectories[0].derivatives is not None:
         choices["objective"] = providing("objective", "matches_derivatives").partition("=")[2]

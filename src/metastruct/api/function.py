@@ -8,7 +8,7 @@ import numpy as np
 import torch
 
 from metastruct.api.fields import Fields
-from metastruct.api.numbers import Array, floats
+from metastruct.data.outside import Array, floats
 
 
 def function_of(fields: Fields) -> Callable[[float, Array], Array]:

@@ -9,6 +9,7 @@ from metastruct.api.members import Members
 from metastruct.api.model import Model
 from metastruct.api.portable import read
 from metastruct.config.schema import register
+from metastruct.data.outside import place_of
 from metastruct.running.model_file import Foreign
 from metastruct.running.run import Run, configuration_of
 from metastruct.running.trained import Trained
@@ -25,7 +26,7 @@ def load(run_folder: str | Path) -> Model:
         FileNotFoundError: the folder holds no finished run.
         ValueError: the model file is damaged or does not belong to the configuration beside it.
     """
-    folder = RunFolder(Path(run_folder))
+    folder = RunFolder(place_of(run_folder, "run_folder"))
     for path in (folder.config, folder.model):
         if not path.exists():
             raise FileNotFoundError(f"{folder.path} holds no {path.name}; expected the folder of a finished run")

@@ -12,8 +12,8 @@ from numpy.typing import ArrayLike
 from metastruct.api import export
 from metastruct.api.fields import Fields
 from metastruct.api.function import function_of
-from metastruct.api.numbers import Array, Inputs, instants_of
 from metastruct.api.portable import Portable
+from metastruct.data.outside import Array, Inputs, instants_of
 from metastruct.evaluation.probe import Estimate
 
 if TYPE_CHECKING:

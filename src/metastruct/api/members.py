@@ -12,8 +12,8 @@ from torch import Tensor
 
 from metastruct.api.fields import Fields
 from metastruct.api.member import Member
-from metastruct.api.numbers import Array, Inputs, instants_of, states_of
 from metastruct.api.portable import Portable
+from metastruct.data.outside import Array, Inputs, instants_of, states_of
 from metastruct.integrators.signal import Signal
 
 if TYPE_CHECKING:

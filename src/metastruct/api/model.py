@@ -19,6 +19,7 @@ from metastruct.api.member import Member
 from metastruct.api.members import Members
 from metastruct.api.reading import Reading, named
 from metastruct.data.family import Family
+from metastruct.data.outside import several
 from metastruct.data.shots import whole
 from metastruct.data.tables.layout import Layout
 from metastruct.data.trajectory import Member as Observed
@@ -101,7 +102,7 @@ class Model:
             ValueError: as of `adapt`, with the number of the member; or there is none.
         """
         chosen, members = self._adaptation(adaptation, settings), []
-        for number, one in enumerate(observations):
+        for number, one in enumerate(several(observations, "observations", "a list of those of each member")):
             try:
                 members.append(self._reading.member(**named(one)))
             except ValueError as error:

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 from metastruct.adaptation.adaptation import Fit
 from metastruct.adaptation.agreement import Agreement
+from metastruct.data.outside import place_of
 from metastruct.running.model_file import FLOATS, Foreign
 from metastruct.running.run import Run, configuration_in
 from metastruct.running.trained import Trained
@@ -120,7 +121,7 @@ def named(path: str | Path) -> Path:
     Raises:
         ValueError: it ends otherwise.
     """
-    path = Path(path)
+    path = place_of(path, "path")
     if path.suffix != SUFFIX:
         raise ValueError(f"a member is kept in a file NAME{SUFFIX}, got {path}")
     return path

@@ -8,10 +8,10 @@ from typing import Any
 
 import numpy as np
 
-from metastruct.api.numbers import floats, pieces_of
 from metastruct.api.space import Space
 from metastruct.data.family import Family
 from metastruct.data.observations import ESTIMATED
+from metastruct.data.outside import LARGEST, floats, pieces_of, several
 from metastruct.data.trajectory import Member, Trajectory
 from metastruct.running.trained import Trained
 
@@ -88,7 +88,7 @@ class Reading:
         if value is None:
             return self.trained.objective.level(name, size) if scattered else None
         levels = floats(value, f"{label} must be one number or {size} numbers")
-        if levels.shape not in ((), (1,), (size,)) or not np.isfinite(levels).all() or (levels < 0).any():
+        if levels.shape not in ((), (1,), (size,)) or not ((levels >= 0) & (levels <= LARGEST)).all():
             raise ValueError(f"{label} must be one or {size} standard deviations, finite and not negative, got {value}")
         return np.broadcast_to(levels, (size,)).astype(float)
 
@@ -99,10 +99,11 @@ def named(one: Sequence[Any] | Mapping[str, Any]) -> dict[str, Any]:
     Raises:
         ValueError: it is something else.
     """
-    parts = dict(one) if isinstance(one, Mapping) else dict(zip(PARTS, one, strict=False))
-    if "states" not in parts or set(parts) - set(PARTS) or (not isinstance(one, Mapping) and len(one) > 2):
+    every = one if isinstance(one, Mapping) else several(one, "observations", "(states, dxdt) or a mapping")
+    parts = dict(every) if isinstance(every, Mapping) else dict(zip(PARTS, every, strict=False))
+    if "states" not in parts or set(parts) - set(PARTS) or (not isinstance(one, Mapping) and len(every) > 2):
         raise ValueError(
             f"observations must be (states, dxdt) or a mapping of {', '.join(PARTS)}, got "
-            f"{', '.join(map(str, parts)) if isinstance(one, Mapping) else f'{len(one)} parts'}"
+            f"{', '.join(map(str, parts)) if isinstance(one, Mapping) else f'{len(every)} parts'}"
         )
     return parts

@@ -10,7 +10,7 @@ import torch
 from numpy.typing import ArrayLike
 from torch import Tensor
 
-from metastruct.api.numbers import Array, Inputs, instants_of, states_of
+from metastruct.data.outside import Array, Inputs, instants_of, states_of
 from metastruct.dynamics.dynamics import Dynamics
 from metastruct.integrators.signal import Signal
 

@@ -1,4 +1,6 @@
-"""The command `metastruct`: one subcommand a file, whose first line says what it does and whose `run` does it.
+"""The command `metastruct`: one subcommand a file, whose first line says what it does and whose `main` does it.
+
+`PLACES` says what must stand in places, and that the text of the file is the help.
 
     metastruct inspect measurements/
     metastruct train data=files data.path=measurements.csv data.states=[angle,momentum]
@@ -17,23 +19,35 @@ from importlib import import_module
 from pathlib import Path
 
 from metastruct.config.folders import without_folders
-from metastruct.data.tables.malformed import nearest
+from metastruct.config.mistakes import closest
 from metastruct.running.usage import HELP as HELP
+from metastruct.runs.files import check_place, in_words
 
 
 def main(words: Sequence[str] | None = None) -> None:
-    """Run what a command line asks for; exit with 0, 2 after a mistake of the user's, else as the subcommand says."""
+    """Run what a command line asks for; exit with 0, 2 after a mistake, 130, or what a subcommand says."""
     words = sys.argv[1:] if words is None else words
     if not words or words[0] in HELP:
         print(usage())
         return
     name, *rest = words
     if name not in (names := [*subcommands()]):
-        raise SystemExit(failed(f"metastruct {name} is not known; {nearest(name, names)}"))
+        raise SystemExit(failed(f"metastruct {name or repr(name)} is not known; {closest(name, names)}"))
     try:
-        import_module(f"{__name__}.{name}").run(without_folders(rest))
-    except (ValueError, OSError) as error:
+        if "" in rest:
+            raise ValueError(f"metastruct {name} takes no empty words, got one; leave it out, or write what is meant")
+        module, rest = import_module(f"{__name__}.{name}"), without_folders(rest)
+        if hasattr(module, "PLACES") and ({*HELP} & {*rest} or (module.PLACES and not rest)):
+            print(module.__doc__)
+        else:
+            module.main(rest)
+    except OSError as error:
+        raise SystemExit(failed(in_words(error))) from None
+    except ValueError as error:
         raise SystemExit(failed(" ".join(str(error).split()))) from None
+    except KeyboardInterrupt:
+        print("interrupted; the same command goes on, or begins again", file=sys.stderr)
+        raise SystemExit(130) from None
 
 
 def failed(message: str) -> int:
@@ -60,49 +74,77 @@ def usage() -> str:
 
 
 def parsed(
-    words: Sequence[str], command: str, flags: Mapping[str, str], places: int
+    words: Sequence[str], command: str, flags: Mapping[str, str], places: Sequence[str]
 ) -> tuple[list[str], dict[str, str]]:
-    """Words that stand in a place, and values of flags such as --until 30 or --until=30.
+    """Words that stand in a place, and values of flags such as --until 30, --until=30 or force=true.
 
     Args:
         command: whose words they are.
-        flags: that may be there, each with an example of its value.
-        places: how many words must stand in one.
+        flags: that may be there, each with an example of its value; empty where it takes none.
+        places: what must stand in each place.
 
     Raises:
-        ValueError: one of them means nothing, or lacks its value.
+        ValueError: one of them means nothing, lacks its value or stands there twice.
     """
     rest, arguments, values = [*words], list[str](), dict[str, str]()
     while rest:
         word = rest.pop(0)
         flag, equals, value = word.partition("=")
-        if not word.startswith("--"):
+        if not word.startswith("-") and (not equals or Path(word).exists()):
             arguments.append(word)
-        elif flag not in flags:
-            raise ValueError(f"{flag} is not known; {nearest(flag, [*flags])}")
-        else:
-            value = value if equals else rest.pop(0) if rest else ""
-            if not value or value.startswith("--"):
-                raise ValueError(f"{flag} needs a value such as {flag} {flags[flag]}, got none")
-            values[flag] = value
-    if len(arguments) != places:
+            continue
+        if flag not in flags:
+            raise ValueError(f"{flag} is not known; {closest(flag, [*flags]) if flags else 'there are no flags'}")
+        if equals and not flags[flag]:
+            raise ValueError(f"{flag} takes no value, got {value!r}; write {flag} alone")
+        if not equals and flags[flag]:
+            value = rest.pop(0) if rest else ""
+        if flags[flag] and (not value or value.startswith("--")):
+            example = f"{flag}{' ' if flag.startswith('-') else '='}{flags[flag]}"
+            raise ValueError(f"{flag} needs a value such as {example}, got none")
+        if flag in values:
+            raise ValueError(f"{flag} must be there once, got it twice; leave one out")
+        values[flag] = value
+    if len(arguments) != len(places):
+        expected = " and ".join(places) or "flags alone"
         raise ValueError(
-            f"{command} takes {places} names, got {len(arguments)}; metastruct {command} --help shows them"
+            f"metastruct {command} takes {expected}, got {' '.join(arguments) or 'none'}; its --help shows them"
         )
     return arguments, values
 
 
-def numbers(flag: str, text: str, size: int | None = None) -> list[float]:
+def numbers(flag: str, text: str, size: int | None = None, least: float = -math.inf) -> list[float]:
     """Finite numbers between commas.
 
     Raises:
-        ValueError: they are none, or not as many as `size`.
+        ValueError: they are none, not as many as `size`, or one is below `least`.
     """
     try:
         values = [float(word) for word in text.split(",")]
     except ValueError:
         values = []
-    if not values or not all(map(math.isfinite, values)) or size not in (None, len(values)):
-        expected = "numbers" if size is None else "one number" if size == 1 else f"{size} numbers"
-        raise ValueError(f"{flag} must be {expected} separated by commas, got {text!r}")
+    finite = all(least <= value < math.inf and math.isfinite(value) for value in values)
+    if not values or not finite or size not in (None, len(values)):
+        expected = "a finite number" if size == 1 else f"{size or ''} finite numbers separated by commas".strip()
+        bound = "" if least == -math.inf else f" of at least {least:g}"
+        raise ValueError(f"{flag} must be {expected}{bound}, got {text!r}")
     return values
+
+
+def destination(flag: str, path: Path, values: Mapping[str, str], folder: str = "") -> Path:
+    """Where results go, looked at before they are made.
+
+    Args:
+        values: of the flags, of which force=true lets results replace others.
+        folder: it is a folder, and this file in it says that results are there.
+
+    Raises:
+        ValueError: something else is in its place, or results are there already.
+    """
+    forced = values.get("force", "false").lower()
+    if forced not in ("true", "false"):
+        raise ValueError(f"force must be true or false, got {values['force']!r}")
+    check_place(flag, path, bool(folder))
+    if (path / folder).exists() and forced == "false":
+        raise ValueError(f"{path / folder} is there already; name another place with {flag}, or replace it: force=true")
+    return path

@@ -1,10 +1,11 @@
 """Adapt a trained model to new members: codes, error bars, what they mean, a forecast, and a file that keeps them.
 
-metastruct adapt RUN NEW.csv [--output FOLDER] [--adaptation levenberg_marquardt]
+metastruct adapt RUN NEW.csv [--output FOLDER] [--adaptation levenberg_marquardt] [force=true]
 
 NEW is a table as the training read it, of one member or of several, without labels. FOLDER, by default NEW-adapted,
 takes member.safetensors (of several, members.safetensors), forecast.csv and forecast.png: along each trajectory, from
-its first observation. From Python: metastruct.load(RUN).adapt(...).
+its first observation. What is there already is replaced by force=true alone.
+From Python: metastruct.load(RUN).adapt(...).
 """
 
 from __future__ import annotations
@@ -14,26 +15,26 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from metastruct.commands import HELP, parsed
+from metastruct.commands import destination, parsed
 from metastruct.data.family import Family
 
 if TYPE_CHECKING:
     from metastruct.api.members import Members
     from metastruct.api.model import Model
 
-FLAGS = {"--output": "FOLDER", "--adaptation": "NAME"}
+PLACES = ("RUN", "NEW")
+FLAGS = {"--output": "FOLDER", "--adaptation": "NAME", "force": "true"}
 
 
-def run(words: Sequence[str]) -> None:
+def main(words: Sequence[str]) -> None:
     """Adapt, print, draw and write."""
-    if not words or {*HELP} & {*words}:
-        print(__doc__)
-        return
-    (folder, path), flags = parsed(words, "adapt", FLAGS, 2)
+    (folder, path), flags = parsed(words, "adapt", FLAGS, PLACES)
     if not Path(folder).is_dir():
         raise ValueError(f"{folder} must be the folder of a finished run, got no folder")
     if not Path(path).exists():
-        raise ValueError(f"{path} must be there, got no such file or folder")
+        raise ValueError(f"{path} must be there, got no such file or folder; check how it is written")
+    default = Path(path).with_name(f"{Path(path).stem or 'new'}-adapted")
+    output = destination("--output", Path(flags.get("--output", default)), flags, "forecast.csv")
     from metastruct.api.loading import load
 
     model = load(folder)
@@ -43,7 +44,6 @@ def run(words: Sequence[str]) -> None:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # of members that are strange, which the notes below the table name
         members = model.adapt_many(model.observations(family), flags.get("--adaptation"))
-    output = Path(flags.get("--output") or Path(path).with_name(f"{Path(path).stem or 'new'}-adapted"))
     output.mkdir(parents=True, exist_ok=True)
     saved = members.save(output / f"member{'s' if len(members) > 1 else ''}.safetensors")
     _show(model, members, family)

@@ -12,18 +12,16 @@ import json
 import sys
 from collections.abc import Sequence
 
-from metastruct.commands import HELP, parsed
+from metastruct.commands import parsed
+
+PLACES = ()
+FLAGS = {"--json": "", "--record": "", "--only": "step"}
 
 
-def run(words: Sequence[str]) -> None:
+def main(words: Sequence[str]) -> None:
     """Measure what is asked for and print it."""
-    if {*HELP} & {*words}:
-        print(__doc__)
-        return
-    as_json, record = "--json" in words, "--record" in words
-    _, flags = parsed(
-        [word for word in words if word not in ("--json", "--record")], "benchmark", {"--only": "step"}, 0
-    )
+    _, flags = parsed(words, "benchmark", FLAGS, PLACES)
+    as_json, record = "--json" in flags, "--record" in flags
     from metastruct.benchmark.figures import figures
     from metastruct.benchmark.record import keep
 

@@ -9,23 +9,20 @@ import os
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from metastruct.commands import HELP
 from metastruct.running.command_line import pieces_named
 
 if TYPE_CHECKING:
     import pytest
 
+PLACES = ("GROUP=NAME",)
 NONE_CHOSEN = 5  # of pytest's exit codes
 PLURALS = {"data": "sources", "dynamics": "dynamics"}  # other groups have an s behind, in the names of files
 OF_ALL = ("test_settings.py", "test_facts.py", "test_config.py")
 ARRANGED = {"net": ("dynamics", "modulation"), "bracket": ("dynamics", "modulation"), "dynamics": ("modulation",)}
 
 
-def run(words: Sequence[str]) -> None:
+def main(words: Sequence[str]) -> None:
     """Test, and exit with 0 where every promise is kept, 1 where one is not."""
-    if not words or {*HELP} & {*words}:
-        print(__doc__)
-        return
     pieces, contracts = pieces_named(words)
     try:
         import pytest

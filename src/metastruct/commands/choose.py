@@ -1,10 +1,11 @@
 """Choose settings by cross-validation over members: each is held out once and forecast from its own support.
 
 metastruct choose data.path=measured.csv data.states=[q,p] modulation.code_dim=1,2,3 dynamics=hamiltonian,unstructured
-                  [--folds 4] [--output FOLDER]
+                  [--folds 4] [--output FOLDER] [force=true]
 
 Words are those of metastruct train; settings with several values vary, every combination with every other.
 data.train_members=5,10,20 shows how the error falls with the number of members. Killed, the same command goes on.
+force=true repeats the trainings, and replaces what FOLDER holds.
 """
 
 from __future__ import annotations
@@ -12,27 +13,25 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from metastruct.commands import HELP, numbers
+from metastruct.commands import destination, numbers, parsed
 
+PLACES = ("SETTING=VALUE,VALUE",)
 FLAGS = {"--folds": "4", "--output": "FOLDER"}
 
 
-def run(words: Sequence[str]) -> None:
+def main(words: Sequence[str]) -> None:
     """Train, compare, print, draw and write."""
-    if not words or {*HELP} & {*words}:
-        print(__doc__)
-        return
-    from metastruct.commands import parsed
-
     settings = [word for word in words if not word.startswith("--") and "=" in word]
-    _, flags = parsed([word for word in words if word not in settings], "choose", FLAGS, 0)
-    (folds,) = numbers("--folds", flags.get("--folds", "4"), 1)
+    _, flags = parsed([word for word in words if word not in settings], "choose", FLAGS, ())
+    (folds,) = numbers("--folds", flags.get("--folds", FLAGS["--folds"]), 1)
     if folds != int(folds) or folds < 2:
         raise ValueError(f"--folds must be a whole number of at least 2, got {folds:g}")
+    forced = dict([word.split("=", 1) for word in settings if word.startswith("force=")])
+    output = destination("--output", Path(flags.get("--output", "choice")), forced, "errors.csv")
     from hydra.errors import HydraException
     from omegaconf.errors import OmegaConfBaseException
 
-    from metastruct.running.command_line import explained
+    from metastruct.running.explanations import explained
     from metastruct.running.tracking.console import note
     from metastruct.sweeps.studies.choosing import best_of, choices, written
 
@@ -55,7 +54,6 @@ def run(words: Sequence[str]) -> None:
         cells = [f"{100 * choice.typical:.3g}", f"{100 * choice.values.max():.3g}", f"{choice.seconds:.3g}"]
         table.add_row(*map(escape, [*choice.settings.values(), *(cells if choice.errors else "---"), verdict]))
     Console(highlight=False).print(table)
-    output = Path(flags.get("--output") or "choice")
     output.mkdir(parents=True, exist_ok=True)
     written(every, output / "errors.csv")
     draw([(choice.settings, choice.values) for choice in every if choice.errors], output / "errors.png")

@@ -1,11 +1,12 @@
 """Forecast a member that was saved: states over time with their standard deviations, as a table and a picture.
 
 metastruct forecast member.safetensors --from 0.3,0.0 --until 30 [--every 0.1] [--begin 0] [--std 0.01,0.02]
-                                       [--inputs torque.csv] [--output forecast.csv]
+                                       [--inputs torque.csv] [--output forecast.csv] [force=true]
 
---std is that of the errors of the start; without it the start is exact. --output - prints the table alone. A member
-that is driven needs --inputs, a table of one trajectory with the time and the columns of the inputs; before and after
-its instants they stay as they are, and between them they are held or joined by lines as in the training.
+--std is that of the errors of the start; without it the start is exact. --output - prints the table alone; a table that
+is there already is replaced by force=true alone. A member that is driven needs --inputs, a table of one trajectory with
+the time and the columns of the inputs; before and after its instants they stay as they are, and between them they are
+held or joined by lines as in the training.
 """
 
 from __future__ import annotations
@@ -14,21 +15,19 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from metastruct.commands import HELP, numbers, parsed
+from metastruct.commands import destination, numbers, parsed
 from metastruct.data.tables.layout import Layout
 from metastruct.data.trajectory import Array
 
+PLACES = ("FILE",)
 FLAGS = {"--from": "0.3,0.0", "--until": "30", "--every": "0.1", "--begin": "0", "--std": "0.01,0.02"}
-FLAGS |= {"--inputs": "torque.csv", "--output": "forecast.csv"}
+FLAGS |= {"--inputs": "torque.csv", "--output": "forecast.csv", "force": "true"}
 INSTANTS, MOST = 300, 1_000_000
 
 
-def run(words: Sequence[str]) -> None:
+def main(words: Sequence[str]) -> None:
     """Forecast, write and draw."""
-    if not words or {*HELP} & {*words}:
-        print(__doc__)
-        return
-    (file,), flags = parsed(words, "forecast", FLAGS, 1)
+    (file,), flags = parsed(words, "forecast", FLAGS, PLACES)
     for flag in ("--from", "--until"):
         if flag not in flags:
             raise ValueError(f"forecast needs {flag} such as {flag} {FLAGS[flag]}, got none")
@@ -37,10 +36,15 @@ def run(words: Sequence[str]) -> None:
     if until <= begin:
         raise ValueError(f"--until must be after the start at {begin:g}, got {until:g}")
     (every,) = numbers("--every", flags.get("--every", repr((until - begin) / INSTANTS)), 1)
-    if not every > 0 or (until - begin) / every > MOST:
-        raise ValueError(f"--every must be above 0 and give at most {MOST:,} instants, got {every:g}")
+    if not 0 < every <= until - begin or (until - begin) / every > MOST:
+        raise ValueError(f"--every must be above 0 and give from 2 to {MOST:,} instants, got {every:g}")
     if not Path(file).is_file():
         raise ValueError(f"{file} must be a file that metastruct adapt or member.save wrote, got none")
+    output = Path(flags.get("--output", Path(file).with_name("forecast-of-member.csv")))
+    if str(output) != "-":
+        if output.suffix == ".png":
+            raise ValueError(f"--output must be the name of a table such as {FLAGS['--output']}, got {output}")
+        destination("--output", output, flags)
     import numpy as np
 
     from metastruct.api.loading import load_member
@@ -51,17 +55,20 @@ def run(words: Sequence[str]) -> None:
     inputs = driving(file, layout, flags.get("--inputs"))
     if len(start) != len(layout.states):
         raise ValueError(f"--from must be {', '.join(layout.states)}, {len(layout.states)} numbers, got {len(start)}")
-    std = numbers("--std", flags["--std"], len(start)) if "--std" in flags else None
+    std = numbers("--std", flags["--std"], len(start), 0.0) if "--std" in flags else None
     times = begin + every * np.arange(round(np.floor((until - begin) / every * (1 + 1e-12))) + 1)
     if member.covariance is None and std is None:
         states, deviation = member.forecast(start, times, inputs=inputs), None
     else:
         states, deviation = member.forecast(start, times, std=True, start_std=std, inputs=inputs)
+    if not np.isfinite(states).all() or not (deviation is None or np.isfinite(deviation).all()):
+        raise ValueError(
+            f"the forecast from {flags['--from']} leaves the finite numbers; begin nearer, or ask for less"
+        )
     every_one = [Along("", "", times, states, deviation)]
-    if flags.get("--output") == "-":
+    if str(output) == "-":
         sys.stdout.write(table(every_one, layout))
         return
-    output = Path(flags.get("--output") or Path(file).with_name("forecast-of-member.csv"))
     written(every_one, layout, output)
     draw(every_one, layout, output.with_suffix(".png"))
     print(f"{len(times)} instants in {output}, picture in {output.with_suffix('.png')}")

@@ -1,9 +1,10 @@
 """Show what measured trajectories hold: members, instants, gaps, noise level, units, what is wrong, and a picture.
 
 metastruct inspect PATH [states=[q,p]] [inputs=[u]] [labels=[mass]] [units={t: s, q: rad}] [member=..] [trajectory=..]
-                        [time=..] [--figure FILE.png]
+                        [time=..] [--figure FILE.png] [force=true]
 
 Words are those of data=files, with or without data. in front; states that are not named are all columns of numbers.
+A FILE.png that is there already is replaced by force=true alone.
 """
 
 from __future__ import annotations
@@ -14,20 +15,28 @@ from typing import Any
 
 import yaml
 
+from metastruct.commands import destination, parsed
 from metastruct.data.family import Family
 from metastruct.data.tables.layout import inferred
-from metastruct.data.tables.malformed import nearest
 from metastruct.data.tables.reading import tables
 
-SETTINGS = ("states", "inputs", "labels", "units", "member", "trajectory", "time")
+PLACES = ("PATH",)
+SETTINGS = {
+    "states": list,
+    "inputs": list,
+    "labels": list,
+    "units": dict,
+    "member": str,
+    "trajectory": str,
+    "time": str,
+}
+FLAGS = {"states": "[q,p]", "inputs": "[u]", "labels": "[mass]", "units": "{t: s, q: rad}", "member": "member"}
+FLAGS |= {"trajectory": "trajectory", "time": "t", "--figure": "picture.png", "force": "true"}
 
 
-def run(words: Sequence[str]) -> None:
+def main(words: Sequence[str]) -> None:
     """Print the tables and draw the picture."""
-    if not words or {"-h", "--help"} & {*words}:
-        print(__doc__)
-        return
-    path, figure, settings = parsed(words)
+    path, figure, settings = asked(words)
     guessed = not settings.get("states")
     if guessed:
         columns = {name: settings[name] for name in ("member", "trajectory", "time") if name in settings}
@@ -42,33 +51,20 @@ def run(words: Sequence[str]) -> None:
     print(f"picture in {figure}")
 
 
-def parsed(words: Sequence[str]) -> tuple[Path, Path, Mapping[str, Any]]:
+def asked(words: Sequence[str]) -> tuple[Path, Path, Mapping[str, Any]]:
     """Path, figure and settings of the words.
 
     Raises:
         ValueError: one of them means nothing.
     """
-    rest, settings, figure, paths = [*words], {}, None, list[str]()
-    while rest:
-        word = rest.pop(0)
-        if word.startswith("--figure"):
-            figure = word.partition("=")[2] or (rest.pop(0) if rest else "")
-            if not figure:
-                raise ValueError("--figure needs the name of a PNG file, got none")
-        elif word.startswith("-"):
-            raise ValueError(f"{word} is not known; there is --figure FILE and --help")
-        elif "=" in word and not Path(word).exists():
-            key, _, text = word.partition("=")
-            name = key.removeprefix("data.")
-            if name not in SETTINGS:
-                raise ValueError(f"{key} is not a setting of inspect; {nearest(name, [*SETTINGS])}")
-            settings[name] = _value(name, text)
-        else:
-            paths.append(word)
-    if len(paths) != 1:
-        raise ValueError(f"inspect needs one file or folder, got {' and '.join(paths) or 'none'}")
-    path, place = Path(paths[0]), Path(paths[0]).resolve()
-    return path, Path(figure or place.parent / f"{place.stem}-inspected.png"), settings
+    (path,), values = parsed([word.removeprefix("data.") for word in words], "inspect", FLAGS, PLACES)
+    place = Path(path).resolve()
+    figure = place.parent / f"{place.stem}-inspected.png"
+    if "--figure" in values:
+        figure = destination("--figure", Path(values["--figure"]), values)
+    if figure.suffix != ".png":
+        raise ValueError(f"--figure must be the name of a picture such as {FLAGS['--figure']}, got {figure}")
+    return Path(path), figure, {name: _value(name, text) for name, text in values.items() if name in SETTINGS}
 
 
 def _value(name: str, text: str) -> Any:
@@ -76,13 +72,10 @@ def _value(name: str, text: str) -> Any:
         value = yaml.safe_load(text.replace(":", ": ") if name == "units" else text)
     except yaml.YAMLError:
         value = None
-    kind = {"states": list, "inputs": list, "labels": list, "units": dict}.get(name, str)
-    if not isinstance(value, kind):
-        example = {list: f"{name}=[q,p]", dict: "units={t: s, q: rad}", str: f"{name}={name}"}[kind]
-        raise ValueError(f"{name} must be written as {example}, got {text!r}")
-    if isinstance(value, dict):
-        return {str(key): str(unit) for key, unit in value.items()}
-    return [str(each) for each in value] if isinstance(value, list) else value
+    words = [*value, *value.values()] if isinstance(value, dict) else value if isinstance(value, list) else [value]
+    if type(value) is not SETTINGS[name] or not words or not all(isinstance(word, str) for word in words):
+        raise ValueError(f"{name} must be written as {name}={FLAGS[name]}, got {text!r}")
+    return value
 
 
 def show(family: Family, guessed: bool) -> None:

@@ -12,21 +12,18 @@ from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 
-from metastruct.commands import HELP
+from metastruct.commands import parsed
 
+PLACES = ()  # FOLDER may be left out
 FOLDER = Path("outputs") / "reference"
 
 
-def run(words: Sequence[str]) -> None:
+def main(words: Sequence[str]) -> None:
     """Write the report and say where."""
-    if {*HELP} & {*words}:
-        print(__doc__)
-        return
-    if len(words) > 1 or any(word.startswith("-") for word in words):
-        raise ValueError(f"report takes one folder, got {' '.join(words)}; metastruct report --help says more")
-    folder = Path(words[0]) if words else FOLDER
+    places, _ = parsed(words, "report", {}, ("FOLDER",) if words else ())
+    folder = Path(places[0]) if places else FOLDER
     if not folder.is_dir():
-        raise ValueError(f"FOLDER must hold results of metastruct reproduce, and {folder} is not there")
+        raise ValueError(f"FOLDER must be one with results of metastruct reproduce, got {folder}, which is no folder")
     from metastruct.paper.report import report
     from metastruct.sweeps.table import digests, errors
 

@@ -10,9 +10,9 @@ import signal
 from collections.abc import Sequence
 
 
-def run(words: Sequence[str]) -> None:
+def main(words: Sequence[str]) -> None:
     """Do what the words say, and exit with 0, 1 after a failed run, 2 for words that mean nothing, 130."""
-    from metastruct.sweeps.command import main
+    from metastruct.sweeps import command
 
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # to end it is to interrupt it
-    raise SystemExit(main(words))
+    raise SystemExit(command.main(words))

@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from metastruct.running.usage import asked, usage
 
 
-def run(words: Sequence[str]) -> None:
+def main(words: Sequence[str]) -> None:
     """Train as the words of train.py say."""
     if asked(words):
         print(usage(words))

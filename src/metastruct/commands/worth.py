@@ -1,6 +1,7 @@
 """Is it worth it? Held-out members by a run, beside a net, SINDy and a law fitted to each member alone, in one table.
 
 metastruct worth RUN [--law FILE.py:FUNCTION --start 1.0,1.0] [--without sindy,structureless,alone] [--output worth.csv]
+                     [force=true]
 
 All get the same support and forecast the same held-out trajectories. The same model without structure is trained
 beside. FUNCTION(x, mu) gives dx/dt of states [..., state] with parameters mu, which begin at --start. SINDy needs
@@ -12,31 +13,32 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from metastruct.commands import HELP, numbers, parsed
+from metastruct.commands import destination, numbers, parsed
 
-FLAGS = {"--law": "law.py:field", "--start": "1.0,1.0", "--without": "sindy", "--output": "worth.csv"}
+PLACES = ("RUN",)
+FLAGS = {"--law": "law.py:field", "--start": "1.0,1.0", "--without": "sindy", "--output": "worth.csv", "force": "true"}
 OPTIONAL = ("sindy", "structureless", "alone")
 
 
-def run(words: Sequence[str]) -> None:
+def main(words: Sequence[str]) -> None:
     """Compare, print and write."""
-    if not words or {*HELP} & {*words}:
-        print(__doc__)
-        return
-    (folder,), flags = parsed(words, "worth", FLAGS, 1)
-    without = [*filter(None, flags.get("--without", "").split(","))]
+    (folder,), flags = parsed(words, "worth", FLAGS, PLACES)
+    if not Path(folder).is_dir():
+        raise ValueError(f"{folder} must be the folder of a finished run, got none")
+    without = flags["--without"].split(",") if "--without" in flags else []
     if strangers := [name for name in without if name not in OPTIONAL]:
-        raise ValueError(f"--without takes {', '.join(OPTIONAL)}, got {strangers[0]}")
+        raise ValueError(f"--without takes {', '.join(OPTIONAL)}, got {strangers[0]!r}")
     if ("--law" in flags) != ("--start" in flags):
         raise ValueError("--law and --start go together, got one of them; give both, or none")
+    output = destination("--output", Path(flags.get("--output", FLAGS["--output"])), flags)
     start = numbers("--start", flags["--start"]) if "--start" in flags else []
+    from metastruct.evaluation.rivals.law import KnownLaw
+    from metastruct.evaluation.rivals.rival import Rival
+    from metastruct.evaluation.rivals.sindy import Sindy
     from metastruct.running.tracking.console import note
-    from metastruct.sweeps.studies.alone import Alone
-    from metastruct.sweeps.studies.law import KnownLaw
-    from metastruct.sweeps.studies.sindy import Sindy
     from metastruct.sweeps.studies.worth import COLUMNS, rows, written
 
-    rivals: dict[str, Alone] = {} if "sindy" in without else {"weak SINDy": Sindy()}
+    rivals: dict[str, Rival] = {} if "sindy" in without else {"weak SINDy": Sindy()}
     if "--law" in flags:
         rivals["the law, its parameters fitted"] = KnownLaw.read(flags["--law"], start)
     every, members = rows(Path(folder), rivals, note, without)
@@ -56,6 +58,5 @@ def run(words: Sequence[str]) -> None:
     for row in every:
         if row.note:
             console.print(f"- {row.way}: {row.note}", soft_wrap=True, markup=False)
-    output = Path(flags.get("--output") or "worth.csv")
     written(every, members, output)
     print(f"every member in {output}")

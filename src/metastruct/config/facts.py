@@ -29,13 +29,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import MISSING, dataclass, field, fields
-from difflib import get_close_matches
 from typing import Any
 
 from omegaconf import DictConfig, OmegaConf
+from omegaconf.errors import OmegaConfBaseException
+from yaml import YAMLError
 
 from metastruct.config.folders import CONF as CONF
 from metastruct.config.folders import cached, folders, yaml_of
+from metastruct.config.mistakes import ConfigError, closest
 
 LAST = 1_000  # the place of what says none
 
@@ -110,7 +112,9 @@ class MetricFacts(Facts):
 @cached
 def options(group: str) -> tuple[str, ...]:
     """The names of a group, those of its yamls."""
-    return tuple(sorted(path.stem for folder in folders() for path in (folder / group).glob("*.yaml")))
+    return tuple(
+        sorted(path.stem for folder in folders() for path in (folder / group).glob("*.yaml") if path.is_file())
+    )
 
 
 @cached
@@ -124,12 +128,18 @@ def described(group: str, name: str) -> Mapping[str, Any]:
     """The whole yaml, nothing resolved.
 
     Raises:
-        ValueError: there is no such yaml in the group.
+        ConfigError: there is no such yaml in the group, or it cannot be read.
     """
     if name not in options(group):
-        raise ValueError(f"{group}={name} is not known; {closest(name, options(group))}")
-    content: Any = OmegaConf.to_container(OmegaConf.load(yaml_of(group, name)))
-    return content or {}
+        raise ConfigError(f"{group}={name} is not known; {closest(name, options(group))}")
+    path = yaml_of(group, name)
+    try:
+        content: Any = OmegaConf.to_container(OmegaConf.load(path))
+    except (YAMLError, OmegaConfBaseException, UnicodeError, OSError) as error:
+        raise ConfigError(f"{path} must be a yaml of settings; {' '.join(str(error).split())}") from None
+    if not isinstance(content, dict):
+        raise ConfigError(f"{path} must be a yaml of settings such as width: 64, got a list")
+    return content
 
 
 @cached
@@ -137,17 +147,20 @@ def facts_of(group: str, name: str) -> Facts:
     """Of this piece.
 
     Raises:
-        ValueError: its yaml has a fact that means nothing, or lacks one that the others of its group have.
+        ConfigError: its yaml has a fact that means nothing, or lacks one that the others of its group have.
     """
     kind = MetricFacts if group == "metric" else Facts
     content, names = described(group, name).get("facts", {}), [fact.name for fact in fields(kind)]
+    if not isinstance(content, Mapping):
+        raise ConfigError(f"{yaml_of(group, name)} must have facts such as label: {name}, got {content!r}")
     if strangers := [fact for fact in content if fact not in names]:
-        raise ValueError(
-            f"conf/{group}/{name}.yaml has the fact {strangers[0]}, which is not known; there is {', '.join(names)}"
+        raise ConfigError(
+            f"{yaml_of(group, name)} has the fact {strangers[0]}, which is not known; there is {', '.join(names)}"
         )
     required = [fact.name for fact in fields(kind) if fact.default is fact.default_factory is MISSING]
     if missing := [fact for fact in required if fact not in content]:
-        raise ValueError(f"conf/{group}/{name}.yaml must have the facts {', '.join(missing)}; those beside it show how")
+        path = yaml_of(group, name)
+        raise ConfigError(f"{path} must have the facts {', '.join(missing)}; those beside it show how")
     return kind(**content)
 
 
@@ -215,9 +228,3 @@ def basis(words: Sequence[str]) -> tuple[str, ...]:
         for group, option in brings("experiment", "paper").items()
         if group not in chosen and not any(group in piece for piece in bringing)
     )
-
-
-def closest(word: str, options: Sequence[str]) -> str:
-    """'did you mean ...?' with the near matches, or what there is."""
-    near = get_close_matches(word, options, n=3, cutoff=0.5)
-    return f"did you mean {' or '.join(near)}?" if near else f"there is {', '.join(options)}"

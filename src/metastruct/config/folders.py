@@ -33,12 +33,23 @@ def folders() -> tuple[Path, ...]:
     """Every folder of yamls, that of MetaStruct first.
 
     Raises:
-        ValueError: one of them is not there.
+        ValueError: one of them is not there, or has a yaml in the place of another one's.
     """
-    every = (CONF, *(Path(name).resolve() for name in added().split(os.pathsep) if name))
+    return _folders(added())
+
+
+@cache
+def _folders(names: str) -> tuple[Path, ...]:
+    every = tuple(dict.fromkeys((CONF, *(Path(name).resolve() for name in names.split(os.pathsep) if name))))
+    owners = dict[Path, Path]()
     for folder in every:
         if not folder.is_dir():
             raise ValueError(f"{folder} must be a folder of yamls GROUP/NAME.yaml, got none")
+        for piece in sorted(folder.glob("*/*.yaml")):
+            owner = owners.setdefault(piece.relative_to(folder), folder)
+            if owner != folder:
+                place = piece.relative_to(folder)
+                raise ValueError(f"{place} must be in one folder, got it in {owner} and {folder}; rename yours")
     return every
 
 
@@ -51,17 +62,13 @@ def add_conf(folder: str | Path) -> None:
     Raises:
         ValueError: there is no such folder, or one of its yamls has the place of another one.
     """
-    path, before = Path(folder).resolve(), folders()
-    if path in before:
-        return
-    if not path.is_dir():
-        raise ValueError(f"{folder} must be a folder of yamls GROUP/NAME.yaml, got none")
-    for piece in sorted(path.glob("*/*.yaml")):
-        place = piece.relative_to(path)
-        for other in before:
-            if (other / place).exists():
-                raise ValueError(f"{place} must be in one folder, got it in {other} and {path}; rename yours")
-    os.environ[VARIABLE] = os.pathsep.join([*filter(None, [added()]), str(path)])
+    if not isinstance(folder, str | Path) or not str(folder).strip():
+        raise ValueError(f"{folder!r} must be a folder of yamls GROUP/NAME.yaml, got none")
+    path = Path(folder).resolve()
+    if path not in folders():
+        names = os.pathsep.join([*filter(None, [added()]), str(path)])
+        _folders(names)
+        os.environ[VARIABLE] = names
 
 
 def without_folders(words: Sequence[str]) -> list[str]:

@@ -86,6 +86,8 @@ class Unmet:
 
 def _said(word: str, value: Any) -> str:
     word = word.replace("_", " ")
+    if value is True:
+        return word
     if not isinstance(value, Mapping):
         return f"{word}: {value}"
     limits = (f"[{', '.join(limit)}]" if isinstance(limit, list) else str(limit) for limit in value.values())

@@ -15,6 +15,7 @@ from omegaconf import DictConfig, OmegaConf
 
 from metastruct.config.facts import described, options
 from metastruct.config.folders import cached, folders
+from metastruct.config.mistakes import ConfigError
 
 PLAIN = (str, int, float, bool, type(None))
 
@@ -22,7 +23,7 @@ PLAIN = (str, int, float, bool, type(None))
 HINT = "; pieces of your own need their folder, --config-dir or metastruct.add_conf"
 
 
-class Refused(ValueError):
+class Refused(ConfigError):
     """A configuration asks for something that no yaml of conf/ names."""
 
 
@@ -124,11 +125,13 @@ def class_of(target: Any) -> Any:
     module, _, name = target.rpartition(".")
     try:
         return getattr(import_module(module), name)
-    except (ImportError, AttributeError) as error:
+    except (Exception, SystemExit) as error:  # whatever the module of a user's does when it is imported
         if module.partition(".")[0] == __name__.partition(".")[0]:
             raise
-        where = "install its package, or put its folder into PYTHONPATH"
-        raise Refused(f"_target_ {target} cannot be imported: {error}; {where}") from error
+        lost = isinstance(error, ImportError | AttributeError)
+        fix = "install its package, or put its folder into PYTHONPATH" if lost else "mend its module"
+        reason = f"{'' if lost else f'{type(error).__name__}: '}{error}"
+        raise Refused(f"_target_ {target} cannot be imported: {reason}; {fix}") from error
 
 
 def _built(value: Any) -> Any:

@@ -7,7 +7,8 @@ from typing import Any
 from omegaconf import DictConfig, ListConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
-from metastruct.config.facts import closest, facts_of, options, settings_of
+from metastruct.config.facts import facts_of, options, settings_of
+from metastruct.config.mistakes import closest
 from metastruct.config.pieces import class_of
 
 

@@ -19,14 +19,11 @@ from omegaconf import MISSING, DictConfig, OmegaConf, open_dict
 
 from metastruct.config.facts import CONF, brings, described, facts_of, options, ranked, settings_of
 from metastruct.config.folders import search_path
+from metastruct.config.mistakes import ConfigError as ConfigError
 from metastruct.config.needs import Piece, unmet
 from metastruct.config.resolvers import register_resolvers
 
 SEED = "0 or more and below 2^63"
-
-
-class ConfigError(ValueError):
-    """A user's mistake, in one line: what was expected, what came, what to do."""
 
 
 def lawful(law: str | tuple[str, ...], default: Any = MISSING, **metadata: str) -> Any:
@@ -51,7 +48,7 @@ class Evaluation:
     steps: int = lawful("at least 1 and at most 1000000", through="adaptation")
     start: str = lawful(("mean", "zero"))
     grid: int = lawful("at least 11 and at most 1000")  # the window of the SSIM
-    box_scale: float = lawful("above 0")
+    box_scale: float = lawful("above 0 and at most 1000")
     metrics: list[str] | None = None
     figures: bool = MISSING
 

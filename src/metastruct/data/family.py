@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from metastruct.data.outside import floats, place_of, several
 from metastruct.data.tables.formats import npz
 from metastruct.data.tables.layout import Layout
 from metastruct.data.tables.malformed import Malformed
@@ -60,7 +61,7 @@ class Family:
             ValueError: in one line, which file, line and column, what was expected, what came and what to do.
         """
         layout = Layout.of(states, **columns)
-        every, notes = tables(path, content)
+        every, notes = tables(place_of(path, "path"), content)
         return cls._of(every, layout, notes)
 
     @classmethod
@@ -96,7 +97,10 @@ class Family:
         Raises:
             ValueError: in one line, which member and trajectory, what was expected and what came.
         """
-        named = members if isinstance(members, Mapping) else {str(n): one for n, one in enumerate(members)}
+        if isinstance(members, Mapping):
+            named = {**members}
+        else:
+            named = {str(n): one for n, one in enumerate(several(members, "members", "a list or a mapping of members"))}
         widths, columns = _long(named)
         chosen = {
             part: _named(names, letter, widths.get(part, 0), part)
@@ -160,6 +164,8 @@ def _label(member: Member, number: int) -> float:
 
 def _table(frame: Any) -> Table:
     """A frame of pandas, or a mapping of columns, as a table."""
+    if not hasattr(frame, "columns") and not isinstance(frame, Mapping):
+        raise ValueError(f"frame must be one of pandas or a mapping of columns, got {frame!r:.60}")
     names = [*frame.columns] if hasattr(frame, "columns") else [*frame]
     for name in names:
         if not isinstance(name, str):
@@ -191,7 +197,8 @@ def _long(members: Mapping[str, Iterable[Any]]) -> tuple[dict[str, int], dict[st
     columns: dict[str, list[Any]] = {"member": [], "trajectory": []}
     widths: dict[str, int] = {}
     for name, trajectories in members.items():
-        for number, one in enumerate(trajectories):
+        every = several(trajectories, f"member {name}", "a list of trajectories")
+        for number, one in enumerate(every):
             owner = f"trajectory {number} of member {name}"
             parts = _parts(one, owner)
             if columns.get("times") and {*parts} != {*widths}:
@@ -213,17 +220,15 @@ def _long(members: Mapping[str, Iterable[Any]]) -> tuple[dict[str, int], dict[st
 
 
 def _parts(one: Any, owner: str) -> dict[str, Array]:
-    parts = dict(one) if isinstance(one, Mapping) else dict(zip(("times", "states"), one, strict=False))
-    if not {"times", "states"} <= {*parts} <= {*PARTS} or (not isinstance(one, Mapping) and len(one) != 2):
+    pair = one if isinstance(one, Mapping) else several(one, owner, "(t, x) or a mapping")
+    parts = dict(pair) if isinstance(pair, Mapping) else dict(zip(("times", "states"), pair, strict=False))
+    if not {"times", "states"} <= {*parts} <= {*PARTS} or (not isinstance(one, Mapping) and len(pair) != 2):
         raise ValueError(f"{owner} must be (t, x) or a mapping of {', '.join(PARTS)}, got {[*parts]}")
     arrays = {}
     for part in PARTS:
         if parts.get(part) is None:
             continue
-        try:
-            arrays[part] = np.asarray(parts[part], dtype=float)
-        except (TypeError, ValueError):
-            raise ValueError(f"{part} of {owner} must be numbers, got something else") from None
+        arrays[part] = floats(parts[part], f"{part} of {owner} must be numbers")
     return arrays
 
 

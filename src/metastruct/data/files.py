@@ -99,8 +99,9 @@ class Files(Source):
             raise ValueError(
                 f"data=files knows no law, got system={system.name}; leave system out, or use {simulating}"
             )
-        if settings.get("path") is None:
-            raise ValueError("data=files needs data.path, the file or the folder of trajectories, got null")
+        if not isinstance(path := settings.get("path"), str) or not path:
+            value = "null" if path is None else repr(path)
+            raise ValueError(f"data=files needs data.path, the file or the folder of trajectories, got {value}")
         if not settings.get("states"):
             raise ValueError("data=files needs data.states, the columns of the state such as [q, p], got none")
         layout = Layout.of(**{name: settings[name] for name in COLUMNS})

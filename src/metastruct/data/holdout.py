@@ -12,8 +12,8 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from metastruct.config.mistakes import closest
 from metastruct.data.family import Family
-from metastruct.data.tables.malformed import nearest
 from metastruct.data.tables.trajectories import of_pieces
 from metastruct.data.trajectory import Member, Trajectory
 
@@ -74,7 +74,7 @@ class HoldOut:
         names = [member.name for member in family.members]
         if strangers := [name for name in self.names if name not in names]:
             raise ValueError(
-                f"data.test_names names the member {strangers[0]}, which is not there; {nearest(strangers[0], names)}"
+                f"data.test_names names the member {strangers[0]}, which is not there; {closest(strangers[0], names)}"
             )
         chosen = self._chosen(names, 0)
         train = tuple(member for member in family.members if member.name not in chosen)
@@ -104,7 +104,7 @@ class HoldOut:
         if strangers := [name for name in self.names if name not in every]:
             raise ValueError(
                 f"data.test_names names the trajectory {strangers[0]}, which is not there; "
-                f"{nearest(strangers[0], list(dict.fromkeys(every)))}"
+                f"{closest(strangers[0], list(dict.fromkeys(every)))}"
             )
         train, parts, notes = [], [], []
         for number, (member, pieces) in enumerate(zip(family.members, family.trajectory_names, strict=True)):

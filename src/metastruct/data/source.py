@@ -107,9 +107,22 @@ class Source:
         return tuple(self.train[0].trajectories[0].widths)
 
     @property
+    def spread(self) -> Array:
+        """Standard deviation of each component of the training states `[state]`; one where it never moves."""
+        spread: Array = np.concatenate([one.states for member in self.train for one in member.trajectories]).std(axis=0)
+        return np.where(spread > 0, spread, 1.0)
+
+    @property
     def provides(self) -> dict[str, bool]:
-        """What metrics may need of it, by the words of their yamls."""
-        return {"measured": self.law is None, "observed_field": self.law is None and "derivatives" in self.parts}
+        """What pieces may need of it, by the words of their yamls."""
+        levels = [
+            level for member in self.train for one in member.trajectories for level in (one.noise, one.derivative_noise)
+        ]
+        return {
+            "measured": self.law is None,
+            "observed_field": self.law is None and "derivatives" in self.parts,
+            "noisy": any(level is not None and level.any() for level in levels),
+        }
 
     def check_windows(self, length: int) -> None:
         """Has each member a trajectory as long as a window, a test member one of support?

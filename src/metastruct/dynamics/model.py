@@ -30,6 +30,7 @@ class ModulatedModel(nn.Module):
         super().__init__()
         self.dynamics = dynamics(net, scales)
         self.modulation = modulation(self.dynamics.sites)
+        self.drawn: frozenset[str] = frozenset()  # other buffers of which each of several seeds has its own values
 
     @property
     def code_dim(self) -> int:
@@ -52,12 +53,13 @@ class ModulatedModel(nn.Module):
         return self.dynamics.entropy(x, self.modulation(codes))
 
     def initialised(self) -> dict[str, Tensor]:
-        """What the seed decides, by name: parameters, and the buffers of nets and of the modulation.
+        """What the seed decides, by name: parameters, and the numbers in buffers of nets and of the modulation.
 
-        Those of the dynamics itself are of the data, and those of a bracket of its form.
+        Other buffers are of the data, or of the form of a piece, unless seeds that are trained together drew them.
         """
-        state, homes = self.state_dict(keep_vars=True).items(), ("dynamics.nets.", "modulation.")
-        return {name: t for name, t in state if isinstance(t, nn.Parameter) or name.startswith(homes)}
+        state, homes = self.state_dict(keep_vars=True), ("dynamics.nets.", "modulation.")
+        seeded = {name for name, t in state.items() if t.is_floating_point() and name.startswith(homes)} | self.drawn
+        return {name: t for name, t in state.items() if isinstance(t, nn.Parameter) or name in seeded}
 
     def parameter_counts(self) -> dict[str, int]:
         """Numbers of the base (nets and shared bases), of the hyper-network, and of one task's code."""

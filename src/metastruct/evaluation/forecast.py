@@ -20,7 +20,7 @@ from metastruct.integrators.rollout import rollout
 from metastruct.integrators.signal import Signal
 
 
-def spread(
+def state_std(
     model: ModulatedModel,
     fit: Fit,
     prior: Prior,

@@ -15,7 +15,7 @@ from torch import Tensor
 from metastruct.data.noise_level import noise_level
 from metastruct.dynamics.folded import folded
 from metastruct.evaluation.fitted import Array
-from metastruct.evaluation.forecast import spread
+from metastruct.evaluation.forecast import state_std
 from metastruct.evaluation.rolled_out import RolledOut
 from metastruct.integrators.rollout import rollout
 from metastruct.integrators.signal import Signal
@@ -35,10 +35,8 @@ class Observed(RolledOut):
 
     @cached_property
     def spread(self) -> Array:
-        """Standard deviation of each component of the training states `[state]`; one where it never moves."""
-        states = np.concatenate([one.states for member in self.source.train for one in member.trajectories])
-        spread = states.std(axis=0)
-        return np.where(spread > 0, spread, 1.0)
+        """As of the source."""
+        return self.source.spread
 
     @cached_property
     def forecast_std(self) -> Array:
@@ -48,7 +46,7 @@ class Observed(RolledOut):
             raise ValueError(f"error bars need an adaptation with a posterior, got {type(self.adaptation).__name__}")
         noise = np.nan_to_num(self.noise)
         with self._clock("rollouts"):
-            band = spread(
+            band = state_std(
                 learned.model,
                 fit,
                 learned.prior,

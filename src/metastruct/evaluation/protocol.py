@@ -24,7 +24,7 @@ class MetricRefused(ValueError):
 
 
 @dataclass
-class Evaluation:
+class Measurements:
     """What was measured.
 
     `values` holds one `[tasks]` array for each (metric, component), the component being empty for the whole state.
@@ -45,7 +45,7 @@ class Evaluation:
 
 def evaluate(
     learned: Learned, protocol: Protocol, adaptation: Adaptation, integrator: Integrator, source: Source
-) -> Evaluation:
+) -> Measurements:
     """Adapt to `protocol.shots` observations of each test task and measure the adapted members.
 
     The model is used in its own precision and on its own device; give it in float64.
@@ -55,7 +55,7 @@ def evaluate(
     """
     began = time.perf_counter()
     adapted = Adapted(learned, protocol, adaptation, integrator, source)
-    result = Evaluation(adapted, source.domains("test"))
+    result = Measurements(adapted, source.domains("test"))
     for name, metric in _possible(adapted).items():
         for component, values in metric.measure(adapted).items():
             result.values[name, component] = values

@@ -8,11 +8,11 @@ from typing import Any
 import numpy as np
 
 from metastruct.config.facts import in_order, metric_facts
-from metastruct.evaluation.protocol import Evaluation
+from metastruct.evaluation.protocol import Measurements
 from metastruct.runs.records import Record
 
 
-def records(evaluation: Evaluation, **settings: Any) -> list[Record]:
+def records(evaluation: Measurements, **settings: Any) -> list[Record]:
     """One record for each value of each task; `settings` are the columns that a run shares."""
     return [
         Record(task=task, domain=domain, component=component, metric=metric, value=float(value), **settings)
@@ -21,7 +21,7 @@ def records(evaluation: Evaluation, **settings: Any) -> list[Record]:
     ]
 
 
-def summary(evaluation: Evaluation) -> dict[str, Any]:
+def summary(evaluation: Measurements) -> dict[str, Any]:
     """Mean, deviation and median over the test tasks; diverged tasks are counted and left out of the means.
 
     Tasks whose fit did not end at a minimum are counted, too, and those that do not agree with the training tasks,

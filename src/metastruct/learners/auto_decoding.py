@@ -85,7 +85,7 @@ class AutoDecoding(Learner):
         self.optimizer.anneal(self.rules, step, self.steps)
         batch = self.batches[step]
         tasks, points = batch.tasks.to(self.device), batch.points.to(self.device)
-        if self.noisy is None and self.optimizer.by_residuals(step, self.steps):  # else it would solve for the noise
+        if self.optimizer.by_residuals(step, self.steps):
             return self.optimizer.solve(self.rules, self._residuals(tasks, points[0]), step, self.steps)
         if self.joint:
             return self._update(tasks, points[0], base=True, code=True)

@@ -9,10 +9,11 @@ diverges leaves the others alone, for no operation of a step mixes replicas.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 import torch
 
+from metastruct.config.schema import ConfigError
 from metastruct.data.batches import Batch, Batches
 from metastruct.learners.learner import Learner
 
@@ -33,17 +34,28 @@ def together(learners: Sequence[Learner]) -> Learner:
     """The first of these learners, which differ in their seed alone, made to train them all.
 
     Raises:
-        ValueError: a buffer that they share has other values in one of them.
+        ConfigError: a buffer has other values in one of them, and cannot take an axis of seeds.
     """
-    first, numbers = learners[0], [learner.own() for learner in learners]
-    for name, values in first.named_buffers():
-        if name not in numbers[0] and not all(torch.equal(values, one.get_buffer(name)) for one in learners):
-            raise ValueError(
-                f"seeds that are trained together share {name}, got other values of it; make it a persistent buffer "
-                "of a net or a modulation, or train each seed alone"
-            )
+    first = learners[0]
+    first.model.drawn = frozenset(_drawn(learners))
+    numbers = [learner.own() | dict(learner.named_buffers()) for learner in learners]
     for name, tensor in first.own().items():
         tensor.data = torch.stack([single[name].detach() for single in numbers])
     first.batches = SideBySide([learner.batches for learner in learners])
     first.courses = [course for learner in learners for course in learner.courses]
     return first
+
+
+def _drawn(learners: Sequence[Learner]) -> Iterator[str]:
+    """The buffers of the model that are not the same in all, by their names there."""
+    first = learners[0]
+    kept, seeded = {f"model.{name}": name for name in first.model.state_dict()}, first.own()
+    for name, values in first.named_buffers():
+        if name in seeded or all(torch.equal(values, learner.get_buffer(name)) for learner in learners):
+            continue
+        if name not in kept or not values.is_floating_point():
+            raise ConfigError(
+                f"seeds that are trained together share {name}, got other values of it; make it a persistent buffer "
+                "of floating-point numbers, or train each seed alone"
+            )
+        yield kept[name]

@@ -92,8 +92,8 @@ class Derivatives(Objective):
             residual = residual * observations.mask[..., None]
         return residual.flatten(-2)
 
-    def moving(self, model: ModulatedModel) -> list[int]:
-        return [*range(model.dynamics.kinematic, len(model.dynamics.state_mean))]
+    def still(self, model: ModulatedModel) -> int:
+        return model.dynamics.kinematic
 
     def field_noise(self, noise: Tensor, state_dim: int) -> Tensor:
         return noise

@@ -102,9 +102,9 @@ class Objective(ABC):
         """Residuals of a window."""
         return self.window * self.components(state_dim)
 
-    def moving(self, model: ModulatedModel) -> list[int]:
-        """Which residuals of a window depend on the weights or on the codes of the model."""
-        return [*range(self.rows(len(model.dynamics.state_mean)))]
+    def still(self, model: ModulatedModel) -> int:
+        """How many residuals of a window, the first ones, depend on no weight and no code of the model."""
+        return 0
 
     def renewed(self, model: ModulatedModel, observations: Observations, codes: Tensor) -> Observations:
         """The observations with what whitens the residual at these codes `[..., tasks, code]`, and near them."""

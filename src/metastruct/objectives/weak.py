@@ -231,8 +231,9 @@ class Weak(Objective):
         times = self.windows(required(observations.times))[..., 0]
         times = times - times[..., :1]
         begin, end = (times[..., k :: self.stride][..., : self.tests] for k in (0, self.support - 1))
-        _, slopes = weights(times, begin, end, self.order)
-        values, _ = weights(times[..., :: self.every], begin, end, self.order)
+        values, slopes = weights(times, begin, end, self.order)
+        if self.every > 1:
+            values, _ = weights(times[..., :: self.every], begin, end, self.order)
         mass, moment = values.sum(-1, keepdim=True), slopes @ times[..., None]
         slopes = slopes * torch.where(
             moment < 0, -mass / torch.where(moment < 0, moment, 1.0), 1.0

@@ -48,14 +48,13 @@ class Windows:
             shares: add rows of c, the share of the noise in the variance of each residual.
         """
         size, tests, nodes = df.shape[-1], self.values.shape[-2], self.values.shape[-1]
-        slopes, identity = self.slopes.mT[..., None, :, None], torch.eye(size).to(df)
         share = df.mT[..., None, :] * self.values.mT[..., None, :, None]  # [..., nodes, e, tests, c]: Phi Df
         share = shared(share.flatten(-3), self.every).unflatten(-1, (size, tests, size))
-        roots = (slopes * identity[:, None, :] + share) * self.noise[..., None, None]
-        roots = roots.flatten(-2).flatten(-3, -2)  # [..., samples * e, residuals]
         errors = (self.states - self.smooth).flatten(-2)[..., None, :]
         shifted = self.states - self.states[..., :1, :]  # Phi' takes constants to zero
         offset = (errors @ share.flatten(-2).flatten(-3, -2))[..., 0, :] + (self.slopes @ shifted).flatten(-2)
+        share.diagonal(dim1=-3, dim2=-1).add_(self.slopes.mT[..., None])
+        roots = share.mul_(self.noise[..., None, None]).flatten(-2).flatten(-3, -2)  # [..., samples * e, residuals]
         noise, error = roots.mT @ roots, self._model_error(misfit)
         valid = None if self.valid is None else self.valid.repeat_interleave(size, -1)
         if valid is not None:
@@ -91,7 +90,8 @@ def shared(at_nodes: Tensor, every: int) -> Tensor:
     """Weights of nodes `[..., nodes, n]` shared out among the samples between them, along straight lines."""
     if every == 1:
         return at_nodes
-    sample = torch.arange((at_nodes.shape[-2] - 1) * every + 1, device=at_nodes.device)
-    before, share = sample // every, (sample % every).to(at_nodes.dtype)[:, None] / every
-    after = (before + 1).clamp_max(at_nodes.shape[-2] - 1)
-    return torch.lerp(at_nodes[..., before, :], at_nodes[..., after, :], share) / every
+    at_nodes = at_nodes / every
+    share = torch.arange(every, dtype=at_nodes.dtype, device=at_nodes.device)[:, None] / every
+    before, after = at_nodes[..., :-1, None, :], at_nodes[..., 1:, None, :]
+    between = torch.addcmul(before, after - before, share).flatten(-3, -2)
+    return torch.cat([between, at_nodes[..., -1:, :]], -2)

@@ -17,8 +17,7 @@ import torch
 from torch import Tensor, nn
 
 from metastruct.optimizers.adam import Adam, FusedAdam
-from metastruct.optimizers.optimizer import Group
-from metastruct.optimizers.soap import stacks
+from metastruct.optimizers.optimizer import Group, stacks
 
 COEFFICIENTS = 3.4445, -4.7750, 2.0315  # a, b, c
 ITERATIONS = 5

@@ -14,7 +14,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from torch import Tensor, nn
+from torch import Size, Tensor, nn
 from torch import optim as torch_optim
 
 if TYPE_CHECKING:
@@ -87,3 +87,12 @@ class Optimizer(ABC):
         for rule in rules:
             for group in rule.param_groups:
                 group["lr"] = group["rate"] * (1.0 if group.get("constant") else factor)
+
+
+def stacks(parameters: Sequence[nn.Parameter]) -> list[list[nn.Parameter]]:
+    """Parameters with a gradient, those of one shape together."""
+    by_shape: dict[Size, list[nn.Parameter]] = {}
+    for parameter in parameters:
+        if parameter.grad is not None:
+            by_shape.setdefault(parameter.shape, []).append(parameter)
+    return [*by_shape.values()]

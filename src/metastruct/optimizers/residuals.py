@@ -63,8 +63,8 @@ class Residuals:
 
     def at_most(self, rows: int) -> Residuals:
         """Of the first windows of each task, one at least, so that there are no more residuals than that."""
-        window = self.objective.window
-        each = len(self.observations) * len(self.objective.moving(self.model))
+        states, window = self.observations.states, self.objective.window
+        each = len(self.observations) * (self.objective.rows(states.shape[-1]) - self.objective.still(self.model))
         kept = slice(window * max(1, rows // each))
         shorter = {name: values[..., kept, :] for name, values in _parts(self.observations).items()}
         return replace(self, observations=Observations(**shorter))
@@ -77,7 +77,7 @@ class Residuals:
         return LeastSquares([*data, *norms], rest), sum(rows.values.shape[-1] for rows in data)
 
     def _data(self) -> tuple[list[Rows], Tensor]:
-        """The rows of all windows, for each residual of a window; the sum of squares of those that nothing moves."""
+        """The rows of all windows, for each residual of one, and the squares of those that nothing moves, summed."""
         observations, codes, window = self.observations, self.codes, self.objective.window
         *lead, tasks, points, _ = observations.states.shape
         count, each = tasks * points // window, points // window
@@ -102,15 +102,14 @@ class Residuals:
         if codes is not None:
             codes = codes.repeat_interleave(each, -2).unsqueeze(-2).requires_grad_()
             parameters.append(codes)
-        data, moving = [], self.objective.moving(self.model)
+        data, still = [], self.objective.still(self.model)
         values = _called(self, numbers | kept, Observations(**windows), codes).squeeze(-2) / (count * window) ** 0.5
-        still = [place for place in range(values.shape[-1]) if place not in moving]
-        for residual in values[..., moving].unbind(-1):
+        for residual in values[..., still:].unbind(-1):
             gradients = torch.autograd.grad(residual.sum(), parameters, retain_graph=True, allow_unused=True)
             base = {name: g.flatten(axes + 1) for name, g in zip(numbers, gradients, strict=False) if g is not None}
             by_codes = None if codes is None else gradients[-1].reshape(*lead, tasks, each, -1)
             data.append(Rows(residual.detach(), base, by_codes))
-        return data, values[..., still].detach().square().sum((-2, -1))
+        return data, values[..., :still].detach().square().sum((-2, -1))
 
     def _base_norm(self) -> Rows | None:
         base, norm = self.base, self.base_norm()

@@ -12,13 +12,13 @@ A side that is longer than a bound keeps its own basis; vectors, and the codes o
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
-from metastruct.optimizers.optimizer import Group, Optimizer
+from metastruct.optimizers.optimizer import Group, Optimizer, stacks
 
 EPS = 1e-8
 
@@ -99,15 +99,6 @@ class Rotated(torch.optim.Optimizer):
         square.lerp_(rotated * rotated, 1 - beta2)
         scale = (square / (1 - beta2**step)).sqrt_().add_(EPS)
         return out_of(state, into(state, mean) / scale) / (1 - beta1**step)
-
-
-def stacks(parameters: list[nn.Parameter]) -> Iterator[list[nn.Parameter]]:
-    """Parameters with a gradient, those of one shape together."""
-    stacks: dict[torch.Size, list[nn.Parameter]] = {}
-    for parameter in parameters:
-        if parameter.grad is not None:
-            stacks.setdefault(parameter.shape, []).append(parameter)
-    yield from stacks.values()
 
 
 def _sides(matrix: Tensor) -> tuple[tuple[int, int], tuple[int, int]]:

@@ -8,23 +8,23 @@ from typing import Any
 
 from metastruct.config.facts import described, options
 from metastruct.paper.methods import stepwise
-from metastruct.paper.results import Run
+from metastruct.paper.results import Result
 
 
-def _all(run: Run) -> bool:
+def _all(run: Result) -> bool:
     return True
 
 
-def _in_full(run: Run) -> bool:
+def _in_full(run: Result) -> bool:
     return run.adapted_in_full
 
 
-def _stepwise(run: Run) -> bool:
+def _stepwise(run: Result) -> bool:
     return stepwise(run["adaptation"]) and run["shots"] == "200"
 
 
 @dataclass(frozen=True)
-class Layout:
+class SheetLayout:
     """One table.
 
     Args:
@@ -43,16 +43,18 @@ class Layout:
     column: str | None = None
     rivals: tuple[str, ...] = ()
     domains: bool = False
-    only: Callable[[Run], bool] = _all
+    only: Callable[[Result], bool] = _all
     published: bool = False
     file: str = "table"
 
 
-def _described(name: str) -> tuple[Layout, ...]:
+def _described(name: str) -> tuple[SheetLayout, ...]:
     """Those of a table's yaml."""
     layouts: list[dict[str, Any]] = described("table", name).get("layouts", [])
     named: dict[str, Callable[[Any], Any]] = {"rows": tuple, "rivals": tuple, "only": KINDS.__getitem__}
-    return tuple(Layout(**{key: named.get(key, _same)(value) for key, value in layout.items()}) for layout in layouts)
+    return tuple(
+        SheetLayout(**{key: named.get(key, _same)(value) for key, value in layout.items()}) for layout in layouts
+    )
 
 
 def _same(value: Any) -> Any:

@@ -19,6 +19,7 @@ from metastruct.paper.results import Results, check_columns, read
 from metastruct.paper.sheet import Sheet, short
 from metastruct.paper.sources import SCRIPTED, Measured, command, costs, local_ranks, write_searched
 from metastruct.runs.files import check_contained, write_atomically
+from metastruct.runs.lines import markdown
 from metastruct.runs.tables import PORTRAIT
 
 Say = Callable[[str], None]
@@ -147,6 +148,5 @@ def _write_claims(findings: Sequence[tuple[Claim, Finding]], folder: Path) -> No
         for claim, finding in findings
     ]
     write_atomically(folder / "claims.json", json.dumps(parts, indent=2, ensure_ascii=False) + "\n")
-    lines = ["| claim | of the paper | here |", "|---|---|---|"]
-    lines += [f"| {claim.name} | {claim.statement} | {finding.verdict} |" for claim, finding in findings]
-    write_atomically(folder / "claims.md", "\n".join([*lines, ""]))
+    body = [[claim.name, claim.statement, finding.verdict] for claim, finding in findings]
+    write_atomically(folder / "claims.md", markdown(["claim", "of the paper", "here"], body, []))

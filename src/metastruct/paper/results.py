@@ -30,7 +30,7 @@ Row = dict[str, str]
 
 
 @dataclass(frozen=True)
-class Run:
+class Result:
     """One run: its line of runs.csv, `values[error]` with one number a task, `domains` with the tasks' families.
 
     The errors are metrics of conf/metric, those that the table asks for in its order; the last decides what is best.
@@ -95,7 +95,7 @@ class Results:
     """
 
     name: str
-    runs: tuple[Run, ...]
+    runs: tuple[Result, ...]
     planned: int | None = None
     outdated: bool = False
 
@@ -120,7 +120,7 @@ class Results:
         """The runs whose settings are these."""
         return self.those(lambda run: all(run[key] == value for key, value in settings.items()))
 
-    def those(self, condition: Callable[[Run], bool]) -> Results:
+    def those(self, condition: Callable[[Result], bool]) -> Results:
         """The runs that meet a condition."""
         return Results(self.name, tuple(run for run in self.runs if condition(run)))
 
@@ -173,7 +173,7 @@ def read(folder: Path, yaml: str | None = None, errors: Sequence[str] | None = N
                     f"lists; collect the table again: python scripts/reproduce.py table={folder.name}"
                 )
         numbers = {metric: np.array([by_metric[metric][task] for task in of_tasks]) for metric in chosen}
-        runs.append(Run(line, numbers, tuple(domains[line["run"]][task] for task in of_tasks)))
+        runs.append(Result(line, numbers, tuple(domains[line["run"]][task] for task in of_tasks)))
     origin = provenance(folder)
     outdated = yaml is not None and origin.get("yaml", yaml) != yaml
     return Results(folder.name, tuple(runs), origin.get("of"), outdated)
@@ -202,7 +202,7 @@ def provenance(folder: Path) -> dict[str, Any]:
     return content
 
 
-def spread(values: Sequence[float]) -> tuple[float, float]:
+def mean_std(values: Sequence[float]) -> tuple[float, float]:
     """Mean and deviation of the finite values; NaN where there are too few."""
     kept = [value for value in values if np.isfinite(value)]
     mean = statistics.fmean(kept) if kept else float("nan")
@@ -212,7 +212,7 @@ def spread(values: Sequence[float]) -> tuple[float, float]:
 def groups(results: Results, keys: Iterable[str]) -> dict[tuple[str, ...], Results]:
     """The runs by the values of some settings: one group holds the seeds of a setting."""
     names = tuple(keys)
-    by_setting: dict[tuple[str, ...], list[Run]] = {}
+    by_setting: dict[tuple[str, ...], list[Result]] = {}
     for run in results.runs:
         by_setting.setdefault(tuple(run[name] for name in names), []).append(run)
     return {key: Results(results.name, tuple(runs)) for key, runs in by_setting.items()}

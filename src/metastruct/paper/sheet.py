@@ -9,9 +9,9 @@ import numpy as np
 
 from metastruct.config.facts import MetricFacts, headings, metric_facts
 from metastruct.config.published import METRICS, NOTE, beside
-from metastruct.paper.layout import WORDS, Layout
+from metastruct.paper.layout import WORDS, SheetLayout
 from metastruct.paper.methods import with_codes
-from metastruct.paper.results import Results, groups, is_number, spread
+from metastruct.paper.results import Results, groups, is_number, mean_std
 
 Pair = tuple[float, float]
 Name = tuple[str, ...]
@@ -38,13 +38,13 @@ class Cell:
             return float(np.median(np.nan_to_num(values, nan=np.inf)))
 
         return cls(
-            {metric: spread(results.means(metric, domain)) for metric in results.errors},
+            {metric: mean_std(results.means(metric, domain)) for metric in results.errors},
             {metric: median(metric) for metric in results.errors},
             len({run.seed for run in results.runs}),
             sum(int((run.lost & run.inside(domain)).sum()) for run in results.runs),
             sum(int(run.inside(domain).sum()) for run in results.runs),
             results.runs[0].parameters,
-            spread([float(run["training_seconds"]) for run in results.runs])[0],
+            mean_std([float(run["training_seconds"]) for run in results.runs])[0],
         )
 
     def __str__(self) -> str:
@@ -57,7 +57,7 @@ class Sheet:
     """The cells of a table by row and column, with the trained parameters and the training seconds of each row."""
 
     name: str
-    layout: Layout
+    layout: SheetLayout
     errors: tuple[str, ...]
     rows: list[Name]
     columns: list[str]
@@ -71,7 +71,7 @@ class Sheet:
     baselines: bool
 
     @classmethod
-    def of(cls, results: Results, layout: Layout) -> Sheet:
+    def of(cls, results: Results, layout: SheetLayout) -> Sheet:
         """From results, as a layout says."""
         results = results.those(layout.only)
         by_row = groups(results, layout.rows)
@@ -87,7 +87,9 @@ class Sheet:
         if all(map(is_number, columns)):
             columns.sort(key=float)
         sizes = {row: _range([run.parameters for run in group.runs]) for row, group in by_row.items()}
-        seconds = {row: spread([float(r["training_seconds"]) for r in group.runs])[0] for row, group in by_row.items()}
+        seconds = {
+            row: mean_std([float(r["training_seconds"]) for r in group.runs])[0] for row, group in by_row.items()
+        }
         commits = sorted({run["commit"] for run in results.runs})
         seeds = min(cell.seeds for cell in cells.values()), max(cell.seeds for cell in cells.values())
         steps = {int(run["training_steps"]) for run in results.runs if with_codes(run["learner"])}
@@ -146,7 +148,7 @@ class Sheet:
         ]
 
 
-def _parts(results: Results, layout: Layout) -> dict[str, tuple[Results, str | None]]:
+def _parts(results: Results, layout: SheetLayout) -> dict[str, tuple[Results, str | None]]:
     """The runs and the domain of each column of a row."""
     parts: dict[str, tuple[Results, str | None]] = {}
     if layout.domains:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from omegaconf import DictConfig
 
-from metastruct.config.facts import facts_of, in_order, settings_of
+from metastruct.config.facts import facts_of, in_order, options, settings_of
 from metastruct.config.needs import chosen
 from metastruct.config.pieces import class_of, factory, plain
 from metastruct.config.schema import COMPONENTS, Config, ConfigError
@@ -142,14 +142,15 @@ def build_learner(cfg: Config, recordings: Recordings, scales: Scales | None = N
         scales: of the model, instead of those of the recordings.
 
     Raises:
-        ConfigError: a class refuses its settings, or the data lack what the objective asks of them.
+        ConfigError: a class refuses its settings, the data lack what the objective asks of them, or they have noise
+            that the optimizer would solve for.
     """
     import torch
 
     from metastruct.dynamics.dynamics import Scales
 
     torch.manual_seed(cfg.seed)
-    objective, units = component(cfg.objective), None
+    objective, optimizer, units = component(cfg.objective), component(cfg.optimizer), None
     try:
         objective.check(recordings.parts)
         if scales is None:
@@ -159,6 +160,14 @@ def build_learner(cfg: Config, recordings: Recordings, scales: Scales | None = N
             objective = objective.settled(recordings)
     except ValueError as error:
         raise ConfigError(str(error)) from error
+    if optimizer.share_by_residuals and objective.noisy(recordings):
+        alternatives = " or ".join(
+            name for name in options("optimizer") if "data" not in facts_of("optimizer", name).needs
+        )
+        raise ConfigError(
+            f"optimizer={cfg.optimizer['name']} needs exact observations, for it would solve batches for their noise, "
+            f"got some with noise; use optimizer={alternatives}"
+        )
     learner: Learner = component(
         cfg.learner,
         model=build_model(cfg, scales),
@@ -167,7 +176,7 @@ def build_learner(cfg: Config, recordings: Recordings, scales: Scales | None = N
         steps=cfg.trainer.steps or 0,  # a time decides, once the speed is known
         steps_per_epoch=cfg.trainer.steps_per_epoch,
         seed=cfg.seed,
-        optimizer=component(cfg.optimizer),
+        optimizer=optimizer,
         locality={"lambda_z": cfg.locality.lambda_z, "lambda_phi": cfg.locality.lambda_phi},
     )
     learner.units = units

@@ -6,10 +6,9 @@ A user's mistake is answered in one line, without a traceback, before anything h
 from __future__ import annotations
 
 import os
-import re
 import sys
 import traceback
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -21,9 +20,13 @@ from omegaconf import DictConfig
 from omegaconf.errors import OmegaConfBaseException
 from yaml import YAMLError
 
-from metastruct.config.facts import CONF, closest, options
+from metastruct.config.added import CLASSED, check_added, check_class
+from metastruct.config.facts import CONF, options
 from metastruct.config.folders import ROOT, search_path, without_folders
-from metastruct.config.schema import COMPONENTS, ConfigError, composed, drop_unused_rank, groups, register, settle
+from metastruct.config.mistakes import closest
+from metastruct.config.schema import ConfigError, drop_unused_rank, register, settle
+from metastruct.running.explanations import check_flags, explained
+from metastruct.runs.files import in_words
 
 
 class JobError(RuntimeError):
@@ -111,8 +114,10 @@ def train(words: Sequence[str]) -> None:
     session = Session()
     try:
         words = [*without_folders(words), *search_path()]
-    except ValueError as error:
-        print(f"error: {error}", file=sys.stderr)
+        check_added()
+        check_flags(words)
+    except (ValueError, HydraException) as error:
+        print(f"error: {explained(error)}", file=sys.stderr)
         raise SystemExit(2) from None
 
     @hydra.main(version_base="1.3", config_path=str(CONF), config_name="train")
@@ -127,17 +132,19 @@ def pieces_named(words: Sequence[str]) -> tuple[list[tuple[str, str]], Path]:
     """Group and name of pieces, from words such as net=mlp, and the folder of the tests of their contracts.
 
     Raises:
-        ValueError: a word names no piece.
+        ValueError: a word names no piece, or one whose class is none of its group.
     """
     pieces: list[tuple[str, str]] = []
-    testable = [*COMPONENTS, "metric"]
     for word in words:
         group, equals, name = word.partition("=")
-        if group not in testable or not equals:
-            raise ValueError(f"{word} must be GROUP=NAME; {closest(group, testable)}")
-        if name not in options(group):
-            raise ValueError(f"{word} is not known; {closest(name, options(group))}")
+        if group not in CLASSED:
+            raise ValueError(f"{word} must be GROUP=NAME; {closest(group, CLASSED)}")
+        if not equals or name not in options(group):
+            raise ValueError(f"{word} must be {group}=NAME; {closest(name, options(group))}")
         pieces.append((group, name))
+    check_added()
+    for piece in pieces:
+        check_class(*piece)
     installed = ROOT / "contracts"
     return pieces, installed if installed.is_dir() else ROOT.parents[1] / "tests"
 
@@ -154,42 +161,7 @@ def expected(error: Exception) -> bool:
 
 def one_line(error: Exception) -> str:
     """The message of an error as one line."""
+    if isinstance(error, OSError):
+        return in_words(error)
     text = str(error) if expected(error) else f"{type(error).__name__}: {error}"
     return " ".join(text.split())
-
-
-def explained(error: Exception) -> str:
-    """Hydra's and OmegaConf's errors in one line, with the near matches of a name that is not known."""
-    message, cause = str(error), str(error.__cause__ or "")
-    text = " ".join((message if cause in message else f"{message} {cause}").split())
-    if match := re.search(r"Could not find '([\w/]+)/([^'/]*)'", text):
-        group, option = match.groups()
-        return f"{group}={option} is not known; {closest(option, options(group.removeprefix('hydra/')))}"
-    if match := re.search(r"Key '([^']+)' (?:is not in struct|not in '\w+')(?:.*?full_key: (\S+))?", text):
-        key = match[2] or match[1]
-        return f"{key} is not a setting; {closest(key, _settings())}"
-    if match := re.search(r"Could not override '([^']+)'", text):
-        return f"{match[1]} is not a setting; {closest(match[1], _settings())}"
-    if match := re.search(r"Error parsing override '([^']*)'", text):
-        return f"cannot read {match[1]!r}; write key=value, and quote values that hold spaces or brackets"
-    if match := re.search(r"field '([^']+)' is not Optional", text):
-        return f"{match[1]} needs a value, got null; leave it out for its default"
-    if match := re.search(r"(Value .*?) full_key: (\S+)", text):
-        return f"{match[2]}: {match[1]}"
-    return text
-
-
-def _settings() -> list[str]:
-    """Every key that can be set, groups and the settings inside of them included, of the pieces that were chosen."""
-    choices = [word.partition(",")[0] for word in sys.argv[1:] if word.partition("=")[0] in groups()]
-    return [*_keys(composed(*choices), "")]
-
-
-def _keys(node: DictConfig, path: str) -> Iterator[str]:
-    for key in map(str, node):
-        if key in ("name", "_target_"):  # what a piece is, is chosen with its group
-            continue
-        yield f"{path}{key}"
-        value = node._get_node(key)
-        if isinstance(value, DictConfig) and not value._is_missing() and not value._is_none():
-            yield from _keys(value, f"{path}{key}.")

@@ -88,13 +88,13 @@ def _train(members: Sequence[Path], learners: Makers, settings: Trainer, again: 
     learner, failed = learners[members[0]](), {}
     if not learner.evaluations:
         return None
+    learner = together([learner, *(learners[folder]() for folder in members[1:])])
     group = group_folder(members)
     group.mkdir(parents=True, exist_ok=True)
     for folder in (group, *members) if again else ():
         clear(folder)
     write_atomically(group / MEMBERS, "\n".join(folder.name for folder in members) + "\n")
     note(f"training {len(members)} seeds together")
-    learner = together([learner, *(learners[folder]() for folder in members[1:])])
     fit(learner, group, settings, sample=learners[members[0]])
     for folder, result in zip(members, learner.cpu().results(), strict=True):
         if trained(folder) is not None:  # kept before this group was interrupted

@@ -16,10 +16,10 @@ from metastruct.runs.provenance import Provenance
 if TYPE_CHECKING:
     from metastruct.data.source import Source
     from metastruct.evaluation.archive import Archive
-    from metastruct.evaluation.protocol import Evaluation
+    from metastruct.evaluation.protocol import Measurements
 
 
-def evaluated(run: Run, source: Source, trained: Trained) -> Evaluation:
+def evaluated(run: Run, source: Source, trained: Trained) -> Measurements:
     """Adapt a trained model to the test members of a source, and measure it."""
     import torch
 
@@ -39,7 +39,7 @@ def evaluated(run: Run, source: Source, trained: Trained) -> Evaluation:
             raise ConfigError(str(error)) from error
 
 
-def archived(source: Source, trained: Trained, evaluation: Evaluation) -> Archive:
+def archived(source: Source, trained: Trained, evaluation: Measurements) -> Archive:
     """What the figures draw."""
     import numpy as np
 
@@ -63,7 +63,7 @@ def archived(source: Source, trained: Trained, evaluation: Evaluation) -> Archiv
 
 
 def written(
-    run: Run, trained: Trained, evaluation: Evaluation, seconds: dict[str, float], provenance: Provenance
+    run: Run, trained: Trained, evaluation: Measurements, seconds: dict[str, float], provenance: Provenance
 ) -> dict[str, Any]:
     """Write the records, then metrics.json, which says that the run is finished."""
     from metastruct.evaluation.summary import records, summary

@@ -20,10 +20,55 @@ from pathlib import Path
 from typing import BinaryIO
 
 LOCK, CLAIM = ".lock", ".claim"
+FIXES = {
+    errno.ENOSPC: "make room, and the same command goes on",
+    errno.EDQUOT: "make room, and the same command goes on",
+    errno.ENOENT: "check how it is written",
+}
+
+
+def in_words(error: OSError) -> str:
+    """What the system refused, in one line: where, why, what to do."""
+    place = error.filename if error.filename2 is None else error.filename2
+    if place is None or error.strerror is None:
+        return " ".join(str(error).split())
+    reason = error.strerror[:1].lower() + error.strerror[1:]
+    return f"{place} cannot be used: {reason}; {FIXES.get(error.errno or 0, 'name another place')}"
+
+
+def check_place(key: str, path: Path, is_folder: bool) -> None:
+    """May a folder, or a file, be made or replaced here?
+
+    Args:
+        key: what the user calls the place.
+
+    Raises:
+        ValueError: something else is there or on the way, or nobody may write there.
+    """
+    there = next(place for place in (path, *path.absolute().parents) if place.exists())
+    if there == path and path.is_dir() != is_folder:
+        raise ValueError(
+            f"{key} must be a {'folder' if is_folder else 'file'}, got {path}, which is none; name another"
+        )
+    if there != path and not there.is_dir():
+        raise ValueError(f"{key} must be a place in a folder, got {path}, and {there.name} is none; name another")
+    if not os.access(there, os.W_OK):
+        raise ValueError(f"{key} must be a place that can be written to, got {path}; name another")
 
 
 def write_atomically(path: Path, content: bytes | str) -> None:
-    """Write the file so that a reader sees the old content or the new one, whenever this process is killed."""
+    """Write the file so that a reader sees the old content or the new one, whenever this process is killed.
+
+    Raises:
+        OSError: names the file, and not the temporary one.
+    """
+    try:
+        _write(path, content)
+    except OSError as error:
+        raise OSError(error.errno, error.strerror, str(path)) from error
+
+
+def _write(path: Path, content: bytes | str) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
     try:

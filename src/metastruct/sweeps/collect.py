@@ -29,7 +29,7 @@ def collect(table: Table, failed: Mapping[Path, str], folder: Path, command: str
         the number of runs on record.
     """
     finished = [(job, metrics) for job in table.jobs if (metrics := job.run.finished()) is not None]
-    by_run = {job.folder.name: Recorded(described(job, metrics), kept(job, table)) for job, metrics in finished}
+    by_run = {job.folder.name: RunRecord(described(job, metrics), kept(job, table)) for job, metrics in finished}
     by_name = on_record(folder) | by_run
     recorded = {job: by_name[job.folder.name] for job in table.jobs if job.folder.name in by_name}
     if recorded:
@@ -66,7 +66,7 @@ def as_written(folder: Path) -> tuple[str, str, str] | None:
 
 
 @dataclass(frozen=True)
-class Recorded:
+class RunRecord:
     """A run's line of runs.csv and its rows of records.csv."""
 
     line: Mapping[str, Any]
@@ -77,13 +77,13 @@ class Recorded:
         """Of both files."""
         return tuple(self.line), tuple(self.rows[0])
 
-    def with_columns(self, of_line: Sequence[str], of_rows: Sequence[str]) -> Recorded:
+    def with_columns(self, of_line: Sequence[str], of_rows: Sequence[str]) -> RunRecord:
         """The same under other columns, as of another version; what it does not have is empty."""
         line = {name: self.line.get(name, "") for name in of_line}
-        return Recorded(line, [{name: row.get(name, "") for name in of_rows} for row in self.rows])
+        return RunRecord(line, [{name: row.get(name, "") for name in of_rows} for row in self.rows])
 
 
-def on_record(folder: Path) -> dict[str, Recorded]:
+def on_record(folder: Path) -> dict[str, RunRecord]:
     """The runs whose results a folder of record holds, by the name of their run folder."""
     lines, records = folder / "runs.csv", folder / "records.csv"
     if not (lines.exists() and records.exists()):
@@ -91,7 +91,7 @@ def on_record(folder: Path) -> dict[str, Recorded]:
     rows: dict[str, list[dict[str, str]]] = {}
     for row in read_records([records]):
         rows.setdefault(row["run"], []).append(row)
-    return {line["run"]: Recorded(line, rows[line["run"]]) for line in read_records([lines]) if line["run"] in rows}
+    return {line["run"]: RunRecord(line, rows[line["run"]]) for line in read_records([lines]) if line["run"] in rows}
 
 
 def portray(job: Planned, folder: Path) -> None:
@@ -160,7 +160,7 @@ def described(job: Planned, metrics: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-def provenance(table: Table, recorded: Mapping[Planned, Recorded], command: str) -> dict[str, Any]:
+def provenance(table: Table, recorded: Mapping[Planned, RunRecord], command: str) -> dict[str, Any]:
     """Where a table's numbers come from; a training that several runs share is counted once in the seconds.
 
     Commits, machines and versions of torch are those of the runs; `collected` is about the command that wrote this.

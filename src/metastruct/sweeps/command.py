@@ -16,13 +16,15 @@ from omegaconf.errors import OmegaConfBaseException
 from rich.console import Console
 from rich.progress import track
 
-from metastruct.config.facts import closest
+from metastruct.config.added import check_added
 from metastruct.config.facts import options as names_of
 from metastruct.config.folders import without_folders, yaml_of
+from metastruct.config.mistakes import closest
 from metastruct.config.schema import ConfigError
 from metastruct.running.assembly import component
-from metastruct.running.command_line import explained
+from metastruct.running.explanations import explained
 from metastruct.running.keys import in_a_key
+from metastruct.runs.files import check_place
 from metastruct.sweeps.collect import collect
 from metastruct.sweeps.launchers.launcher import Launcher
 from metastruct.sweeps.plan import Plan, carry_out, duration
@@ -46,6 +48,7 @@ USAGE = """Reproduce the paper's tables: python scripts/reproduce.py [table=NAME
 
 Finished runs are recognised and not repeated; interrupted ones go on from their last checkpoint."""
 
+KEYS = ("table", "launcher", "seeds", "steps", "with", "retry", "replicas", "outputs", "reference")
 # Words of train.py that are no word for every run of a table, and what says it to a sweep
 INSTEAD = {"seed": "seeds=0,1", "outputs": "outputs=FOLDER", "tag": "table=NAME", "replicas": "replicas=3"}
 
@@ -79,7 +82,9 @@ def main(words: Sequence[str]) -> int:
         print(USAGE.format(tables=listed, launchers=", ".join(launchers()), default=Options.launcher))
         return 0
     try:
-        options = parsed(without_folders(words))
+        rest = without_folders(words)
+        check_added()
+        options = parsed(rest)
         launcher = made(options)
         chosen = [read(name, options) for name in followed(options.tables)]
         return reproduce(chosen, launcher, options, shlex.join(["python", "scripts/reproduce.py", *words]))
@@ -144,15 +149,18 @@ def show(one: Table, plan: Plan) -> None:
 
 def parsed(words: Sequence[str]) -> Options:
     """The options of a command line; a word that means nothing is refused."""
-    options = Options(tables())
+    options, keys = Options(tables()), set[str]()
     for word in words:
         key, equals, value = word.lstrip("-").partition("=")
+        if key in keys - {"with"}:
+            raise ConfigError(f"{key} must be there once, got it twice; leave one out")
+        keys.add(key)
         if key == "dry-run" and not equals:
             options.dry = True
         elif not equals:
             raise ConfigError(f"{word!r} is not key=value; --help lists what there is")
         elif key == "table":
-            options.tables = value.split(",")
+            options.tables = [*dict.fromkeys(value.split(","))]
         elif key == "launcher":
             options.launcher = value
         elif key == "seeds":
@@ -160,7 +168,9 @@ def parsed(words: Sequence[str]) -> Options:
         elif key == "steps":
             options.extra.append(f"trainer.steps={_whole(key, value)}")
         elif key == "with":
-            if (inner := value.partition("=")[0]) in INSTEAD:
+            if not (inner := value.partition("=")[0]) or "=" not in value:
+                raise ConfigError(f"with must be followed by a word for train.py such as with=shots=20, got {value!r}")
+            if inner in INSTEAD:
                 raise ConfigError(f"with={inner}=... is not for every run; use {INSTEAD[inner]}")
             options.extra.append(value)
         elif key == "replicas":
@@ -172,12 +182,19 @@ def parsed(words: Sequence[str]) -> Options:
                 raise ConfigError(f"retry must be true or false, got {value!r}")
             options.retry = value.lower() == "true"
         elif key == "outputs":
-            options.outputs = Path(value)
+            options.outputs = _place(key, value)
         elif key == "reference":
-            options.destination = Path(value)
+            options.destination = _place(key, value)
         else:
             options.settings[key] = value_of(key, value)
     return options
+
+
+def _place(key: str, text: str) -> Path:
+    if not text.strip():
+        raise ConfigError(f"{key} must be the name of a folder, got {text!r}")
+    check_place(key, Path(text), True)
+    return Path(text)
 
 
 def _whole(key: str, text: str) -> int:
@@ -199,19 +216,8 @@ def made(options: Options) -> Launcher:
     listing = [str(key) for key in settings if key not in ("_target_", "name")]
     for key, value in options.settings.items():
         if key not in listing:
-            every = [
-                "table",
-                "launcher",
-                "seeds",
-                "steps",
-                "with",
-                "retry",
-                "replicas",
-                "outputs",
-                "reference",
-                *listing,
-            ]
-            raise ConfigError(f"{key} is not a setting of launcher={options.launcher}; {closest(key, every)}")
+            near = closest(key, [*KEYS, *listing])
+            raise ConfigError(f"{key} is not a setting of launcher={options.launcher}; {near}")
         settings[key] = value
     launcher: Launcher = component(settings)
     return launcher

@@ -28,8 +28,9 @@ from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import ConfigAttributeError, ConfigKeyError, OmegaConfBaseException
 from yaml import YAMLError
 
-from metastruct.config.facts import basis, closest, headline_errors, in_order, metric_facts, options
+from metastruct.config.facts import basis, headline_errors, in_order, metric_facts, options
 from metastruct.config.folders import yaml_of
+from metastruct.config.mistakes import closest
 from metastruct.config.schema import (
     ConfigError,
     check_names,

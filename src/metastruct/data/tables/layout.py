@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from metastruct.data.tables.table import Strange, Table
@@ -34,11 +34,16 @@ class Layout:
     def __post_init__(self) -> None:
         for role in ("states", "inputs", "labels"):
             names = getattr(self, role)
-            if isinstance(names, str) or not all(isinstance(name, str) and name for name in names):
+            if not isinstance(names, list | tuple) or not all(isinstance(name, str) and name for name in names):
                 raise ValueError(f"{role} must be a list of names of columns such as [q, p], got {names!r}")
             object.__setattr__(self, role, tuple(names))
         if not self.states:
             raise ValueError("states must name at least one column such as [q, p], got none")
+        if not isinstance(self.units or {}, Mapping):
+            raise ValueError(f"units must be those of columns such as {{t: s, q: rad}}, got {self.units!r}")
+        for role in ("member", "trajectory", "time"):
+            if not isinstance(name := getattr(self, role), str) or not name:
+                raise ValueError(f"{role} must be the name of a column such as {role}, got {name!r}")
         object.__setattr__(self, "units", dict(self.units or {}))
         names = [*self.named]
         if doubled := next((name for name in names if names.count(name) > 1), None):
@@ -78,7 +83,7 @@ class Layout:
 
 
 def _names(names: Sequence[str]) -> tuple[str, ...]:
-    return names if isinstance(names, str) else tuple(names)  # type: ignore[return-value]
+    return names if isinstance(names, str) or not isinstance(names, Iterable) else tuple(names)  # type: ignore[return-value]
 
 
 def inferred(table: Table, member: str = "member", trajectory: str = "trajectory", time: str = "t") -> tuple[str, ...]:

@@ -15,8 +15,9 @@ from importlib import import_module
 from pathlib import Path
 from types import ModuleType
 
+from metastruct.config.mistakes import listed
 from metastruct.data.tables import formats
-from metastruct.data.tables.malformed import Malformed, listed
+from metastruct.data.tables.malformed import Malformed
 from metastruct.data.tables.table import Table
 
 GZIP = b"\x1f\x8b"
@@ -44,7 +45,7 @@ def content_of(path: str | Path | None) -> str | None:
     Raises:
         Malformed: there is none, or it cannot be read.
     """
-    if path is None:
+    if not isinstance(path, str | Path) or not str(path):
         return None
     files, _ = files_of(path)
     return _digest(Path(path), files, [_known_sum(file, *_signature(file)) for file in files])
@@ -137,13 +138,13 @@ def _bytes(file: Path) -> bytes:
 
 def _unreadable(path: Path, error: OSError) -> Malformed:
     reasons = {
-        errno.ENOENT: ("must be there, got no such file or folder", "check data.path"),
+        errno.ENOENT: ("must be there, got no such file or folder", "check how it is written"),
         errno.ELOOP: ("must lead to a file, got a loop of links", "remove the links"),
         errno.EACCES: ("must be readable, got no permission", "change its mode"),
-        errno.ENOTDIR: ("must be there, got a file in the place of a folder", "check data.path"),
-        errno.ENAMETOOLONG: ("must be the name of a file, got one that is too long", "check data.path"),
+        errno.ENOTDIR: ("must be there, got a file in the place of a folder", "check how it is written"),
+        errno.ENAMETOOLONG: ("must be the name of a file, got one that is too long", "check how it is written"),
     }
-    problem, fix = reasons.get(error.errno or 0, (f"cannot be read ({error.strerror})", "check data.path"))
+    problem, fix = reasons.get(error.errno or 0, (f"cannot be read ({error.strerror})", "check how it is written"))
     return Malformed(str(path)[:200], problem, fix)
 
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from metastruct.data.tables.malformed import Malformed, nearest
+from metastruct.config.mistakes import closest
+from metastruct.data.tables.malformed import Malformed
 from metastruct.data.tables.numbers import Array, numbers
 
 NUMBERED = "row"
@@ -80,7 +81,7 @@ class Table:
             Malformed: there is none, or it is neither numbers nor words.
         """
         if name not in self.columns:
-            raise Malformed(self.file, f"must have the column {name} of the {role}", nearest(name, [*self.columns]))
+            raise Malformed(self.file, f"must have the column {name} of the {role}", closest(name, [*self.columns]))
         cells = self.columns[name]
         if isinstance(cells, Strange):
             raise Malformed(self.file, f"must be one number or word a row, got {cells.kind}", cells.fix, column=name)

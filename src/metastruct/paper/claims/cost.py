@@ -10,7 +10,7 @@ from metastruct.config.facts import metric_facts
 from metastruct.config.published import PAPER_YAML
 from metastruct.paper.claims.claim import HELD, NOT_HELD, UNDECIDED, Claim, Finding, seeds, side, tally, together
 from metastruct.paper.methods import BASELINES, MODULATIONS, PAPER, SVD
-from metastruct.paper.results import Results, groups, spread
+from metastruct.paper.results import Results, groups, mean_std
 from metastruct.paper.sources import Cost, Measured
 from metastruct.paper.statistics import front, ratio
 
@@ -61,7 +61,7 @@ def _front(results: Results, metric: str) -> str:
     """Which settings no other of the table beats in size and mean error at once."""
     settings = groups(results, ("method", "setting")).items()
     points = [
-        (group.runs[0].parameters, spread(group.means(metric))[0], " ".join(setting)) for setting, group in settings
+        (group.runs[0].parameters, mean_std(group.means(metric))[0], " ".join(setting)) for setting, group in settings
     ]
     names = ", ".join(name for *_, name in front(point for point in points if np.isfinite(point[1])))
     systems, label = ", ".join(results.different("system")), metric_facts(metric).label

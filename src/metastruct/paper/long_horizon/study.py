@@ -16,7 +16,8 @@ import torch
 from omegaconf import DictConfig
 from rich.progress import track
 
-from metastruct.config.facts import closest, settings_of
+from metastruct.config.facts import settings_of
+from metastruct.config.mistakes import closest
 from metastruct.config.schema import ConfigError, groups
 from metastruct.evaluation.archive import Archive
 from metastruct.integrators.flow import Flow

@@ -12,7 +12,7 @@ from matplotlib.figure import Figure
 from metastruct.config.facts import brings, facts_of, metric_facts
 from metastruct.paper.methods import named
 from metastruct.paper.plots.look import at, logarithmic, look
-from metastruct.paper.results import Results, Run, groups
+from metastruct.paper.results import Result, Results, groups
 
 
 def methods(results: Results) -> Figure:
@@ -55,33 +55,33 @@ def settings(results: Results) -> Figure:
         1, count, figsize=(4.5 * count, 0.22 * rows + 0.9), sharey=True, squeeze=False, layout="constrained"
     )
 
-    def apart(run: Run) -> str:
+    def apart(run: Result) -> str:
         return " ".join(word for word in run["label"].split() if word not in shared) or "as it is"
 
     _column(axes[0], results, apart, "", rows)
     return figure
 
 
-def _method(run: Run) -> str:
+def _method(run: Result) -> str:
     return named(run["method"])
 
 
-def _adapted(run: Run) -> str:
+def _adapted(run: Result) -> str:
     return ", ".join(filter(None, (named(run["method"]), facts_of("adaptation", run["adaptation"]).short)))
 
 
-def _with_bracket(run: Run) -> str:
+def _with_bracket(run: Result) -> str:
     dynamics, _, bracket = run["dynamics"].rstrip(")").partition("(")
     usual = brings("dynamics", dynamics).get("bracket", "")
     return f"{named(run['method'])} {'' if bracket == usual else bracket}".strip()
 
 
-def _sized(run: Run) -> bool:
+def _sized(run: Result) -> bool:
     """Is it one of a system of several sizes?"""
     return run["setting"].startswith("n = ")
 
 
-def _panels(columns: Sequence[str], results: Results, label: Callable[[Run], str]) -> tuple[Figure, np.ndarray, int]:
+def _panels(columns: Sequence[str], results: Results, label: Callable[[Result], str]) -> tuple[Figure, np.ndarray, int]:
     """A row of panels each error, high enough for the most rows that one of them has."""
     most = max(
         (len({label(run) for run in results.where(system=s).runs}) for s in results.different("system")), default=4
@@ -93,7 +93,7 @@ def _panels(columns: Sequence[str], results: Results, label: Callable[[Run], str
 
 
 def _column(
-    axes: np.ndarray, results: Results, label: Callable[[Run], str], title: str, most: int, family: str | None = None
+    axes: np.ndarray, results: Results, label: Callable[[Result], str], title: str, most: int, family: str | None = None
 ) -> None:
     labels = list(dict.fromkeys(label(run) for run in results.runs))
     for ax, metric in zip(axes, results.errors, strict=True):

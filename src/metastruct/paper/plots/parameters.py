@@ -9,7 +9,7 @@ from matplotlib.figure import Figure
 from metastruct.config.facts import metric_facts
 from metastruct.paper.methods import named
 from metastruct.paper.plots.look import QUIET, legend, logarithmic, look
-from metastruct.paper.results import Results, groups, spread
+from metastruct.paper.results import Results, groups, mean_std
 from metastruct.paper.statistics import front
 
 
@@ -20,7 +20,7 @@ def parameters(results: Results) -> Figure:
     for ax, metric in zip(axes[0], results.errors, strict=True):
         points = []
         for (method, _), part in groups(results, ("method", "setting")).items():
-            error, _ = spread(part.means(metric))
+            error, _ = mean_std(part.means(metric))
             if np.isfinite(error):
                 points.append((part.runs[0].parameters, metric_facts(metric).scale * error, method))
                 ax.plot(*points[-1][:2], ls="", ms=5, label=named(method), **look(method))

@@ -12,13 +12,13 @@ from typing import Any
 
 from metastruct.config.facts import basis
 from metastruct.paper.search.space import METHODS, MODULATIONS
-from metastruct.paper.search.trial import Job, Row
+from metastruct.paper.search.trial import Attempt, Row
 
 SEEDS = (0, 1)  # of the finalists; screening uses the first
 
 
 @dataclass(frozen=True)
-class Plan:
+class Extent:
     """How much is searched: trials screened at a share of the budget, finalists taken to the whole of it."""
 
     trials: int
@@ -27,23 +27,23 @@ class Plan:
     budget: int
 
 
-def next_job(rows: Sequence[Row], system: str, learner: str, plan: Plan) -> Job | None:
+def next_attempt(rows: Sequence[Row], system: str, learner: str, extent: Extent) -> Attempt | None:
     """What this method does next: screen another trial, take a finalist to the whole budget, or nothing."""
-    share = plan.screen if plan.screen < 1 and METHODS[learner].trains else 1.0
-    screening = Job(system, learner, 0, SEEDS[0], int(plan.budget * share))
+    share = extent.screen if extent.screen < 1 and METHODS[learner].trains else 1.0
+    screening = Attempt(system, learner, 0, SEEDS[0], int(extent.budget * share))
     rows_so_far = [row for row in rows if row.system == system and row.learner == learner]
     finished = {(row.trial, row.seed, row.budget) for row in rows_so_far}
-    for trial in range(plan.trials):
+    for trial in range(extent.trials):
         if (trial, SEEDS[0], screening.budget) not in finished:
             return replace(screening, trial=trial)
     rivals = MODULATIONS if learner in MODULATIONS else (learner,)
     of_a_kind = [row for row in rows if row.system == system and row.learner in rivals]
     screened = [row for row in of_a_kind if row.budget == screening.budget and row.seed == SEEDS[0]]
-    finalists = shared_first(screened)[: plan.finalists]
+    finalists = shared_first(screened)[: extent.finalists]
     for trial in finalists:
         for seed in SEEDS:
-            if (trial, seed, plan.budget) not in finished:
-                return Job(system, learner, trial, seed, plan.budget)
+            if (trial, seed, extent.budget) not in finished:
+                return Attempt(system, learner, trial, seed, extent.budget)
     return None
 
 

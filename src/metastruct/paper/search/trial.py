@@ -19,7 +19,7 @@ VARIANTS = 4  # adaptations tried on each trained net
 
 
 @dataclass(frozen=True)
-class Job:
+class Attempt:
     """One meta-training of a trial."""
 
     system: str
@@ -53,9 +53,9 @@ class Row:
     seconds: float
 
     @property
-    def job(self) -> Job:
+    def attempt(self) -> Attempt:
         """What it is a result of."""
-        return Job(self.system, self.learner, self.trial, self.seed, self.budget)
+        return Attempt(self.system, self.learner, self.trial, self.seed, self.budget)
 
     @property
     def line(self) -> dict[str, Any]:
@@ -74,8 +74,8 @@ class Row:
         return cls(**{name: kind(line[name]) for name, kind in parts.items()}, errors=errors)
 
 
-def run(job: Job, outputs: str) -> Iterator[Row]:
-    """The rows of a job, one an adaptation."""
+def rows_of(attempt: Attempt, outputs: str) -> Iterator[Row]:
+    """The rows of an attempt, one an adaptation."""
     import torch
 
     from metastruct.evaluation.fitted import Learned
@@ -86,16 +86,21 @@ def run(job: Job, outputs: str) -> Iterator[Row]:
 
     torch.set_num_threads(1)
     began = time.perf_counter()
-    shared = [f"system={job.system}", *job.method.overrides, f"seed={job.seed}", *job.method.training(job.trial)]
+    shared = [
+        f"system={attempt.system}",
+        *attempt.method.overrides,
+        f"seed={attempt.seed}",
+        *attempt.method.training(attempt.trial),
+    ]
     config = checked(*basis(shared), *shared, f"outputs={outputs}")
     source = build_source(config, print).held_out(HELD_OUT)
     learner = build_learner(config, source.recordings())
-    learner.steps = max(1, job.budget // learner.evaluations) if learner.evaluations else 0
+    learner.steps = max(1, attempt.budget // learner.evaluations) if learner.evaluations else 0
     learner.complete()
     (result,) = learner.results()
     trained = Trained.made(config, result)
     training_seconds = time.perf_counter() - began
-    for variant, overrides in enumerate(job.method.adaptation(job.trial, VARIANTS)):
+    for variant, overrides in enumerate(attempt.method.adaptation(attempt.trial, VARIANTS)):
         began = time.perf_counter()
         config = checked(*basis([*shared, *overrides]), *shared, *overrides, f"outputs={outputs}")
         errors, lost = dict.fromkeys(headline_errors(), math.nan), HELD_OUT
@@ -104,17 +109,17 @@ def run(job: Job, outputs: str) -> Iterator[Row]:
             learned = Learned(trained.model, learner.objective, start, trained.prior())
             protocol = replace(build_protocol(config), metrics=build_metrics(headline_errors()))
             pieces = component(config.adaptation), component(config.integrator)
-            measured = summary(evaluate(learned, protocol, *pieces, source))
-            means = {name: measured[name]["mean"] for name in errors if name in measured}
+            figures = summary(evaluate(learned, protocol, *pieces, source))
+            means = {name: figures[name]["mean"] for name in errors if name in figures}
             errors |= {name: math.nan if mean is None else mean for name, mean in means.items()}
-            lost = measured["diverged_tasks"]
+            lost = figures["diverged_tasks"]
         good = not lost and not any(map(math.isnan, errors.values()))
         yield Row(
-            **asdict(job),
+            **asdict(attempt),
             errors=errors,
             steps=learner.steps,
             variant=variant,
-            training=" ".join(job.method.training(job.trial)),
+            training=" ".join(attempt.method.training(attempt.trial)),
             adaptation=" ".join(overrides),
             diverged=lost,
             score=math.prod(errors.values()) ** (1 / len(errors)) if good else math.inf,

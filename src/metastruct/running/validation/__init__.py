@@ -16,7 +16,8 @@ from typing import TYPE_CHECKING, Any
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import InterpolationResolutionError
 
-from metastruct.config.facts import closest, facts_of, options, settings_of
+from metastruct.config.facts import facts_of, options, settings_of
+from metastruct.config.mistakes import closest
 from metastruct.config.pieces import check_plain, factory
 from metastruct.config.schema import COMPONENTS, OPTIONAL, Config, ConfigError
 from metastruct.running.assembly import outline_of
@@ -61,6 +62,11 @@ def check(cfg: DictConfig) -> None:
     unknown = [str(key) for key in cfg if key not in settings]
     if unknown:
         raise ConfigError(f"{unknown[0]} is not a setting; {closest(unknown[0], settings)}")
+    for key in settings:
+        if key not in cfg or OmegaConf.is_missing(cfg, key):
+            there = options(key)
+            fix = f"choose {key}= one of {', '.join(there)}" if there else "leave it alone, or give it a value"
+            raise ConfigError(f"{key} is missing; {fix}")
     for group in (setting.name for setting in fields(Config) if isinstance(cfg[setting.name], DictConfig)):
         if group not in COMPONENTS:
             check_fields(cfg, group)

@@ -5,16 +5,18 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import fields, is_dataclass
+from difflib import get_close_matches
 from functools import partial
 from operator import ge, gt, le, lt
 from typing import Any, get_type_hints
 
 from omegaconf import DictConfig, OmegaConf
 
-from metastruct.config.facts import closest, facts_of
+from metastruct.config.facts import facts_of
 from metastruct.config.schema import COMPONENTS, Config, ConfigError
 
 Law = str | Sequence[str]
+LARGEST = 1e18
 
 
 def laws(cfg: DictConfig) -> Iterator[tuple[str, Law]]:
@@ -37,34 +39,38 @@ def _of_schema(schema: type, path: str) -> Iterator[tuple[str, Law]]:
 
 
 def check_laws(cfg: DictConfig) -> None:
-    """Refuse the first value that breaks its law; the first law is that machines hold all integers."""
-    _check_integers("", OmegaConf.to_container(cfg, resolve=True))
+    """Refuse the first value that breaks its law; the first law is that machines hold all numbers."""
+    settings: Any = OmegaConf.to_container(cfg, resolve=True)
+    _check_numbers("", settings)
     for key, law in laws(cfg):
-        value = OmegaConf.select(cfg, key)
+        group, _, inner = key.partition(".")
+        beside = settings[group] if inner else settings
+        value = beside.get(inner or group)
         if value is None:
             continue
         if isinstance(law, str):
-            _check_bounds(cfg, key, value, law)
+            _check_bounds(key, value, law, beside if inner else {})
         elif value not in law:
-            raise ConfigError(f"{key} must be one of {', '.join(law)}, got {value!r}; {closest(str(value), [*law])}")
+            near = get_close_matches(str(value), law, n=1, cutoff=0.5)
+            raise ConfigError(f"{key} must be one of {', '.join(law)}, got {value!r}; write {(near or [law[0]])[0]}")
 
 
-def _check_bounds(cfg: DictConfig, key: str, value: Any, law: str) -> None:
-    group, _, inner = key.partition(".")
-    beside = cfg[group].items() if inner else ()
-    numbers = {str(name): number for name, number in beside if type(number) in (int, float)}
+def _check_bounds(key: str, value: Any, law: str, beside: Mapping[str, Any]) -> None:
+    numbers = {name: number for name, number in beside.items() if type(number) in (int, float)}
     if not (math.isfinite(value) and all(bound(value) for bound in bounds(law, numbers))):
         limits = "".join(f" = {numbers[word]}" for word in law.split() if word in numbers)
         raise ConfigError(f"{key} must be {law}{limits}, got {value}")
 
 
-def _check_integers(place: str, value: Any) -> None:
-    """Refuse an integer of more than 64 bits."""
+def _check_numbers(place: str, value: Any) -> None:
+    """Refuse an integer of more than 64 bits, and a number that single precision does not hold with its square."""
     if isinstance(value, dict | list):
         for key, inner in value.items() if isinstance(value, dict) else enumerate(value):
-            _check_integers(f"{place}.{key}" if place else str(key), inner)
+            _check_numbers(f"{place}.{key}" if place else str(key), inner)
     elif isinstance(value, int) and not -(2**63) <= value < 2**63:
         raise ConfigError(f"{place} must be an integer of at most 64 bits, got one of {value.bit_length()}")
+    elif isinstance(value, float) and LARGEST < abs(value) < math.inf:  # what is not finite breaks its own law
+        raise ConfigError(f"{place} must be a number of at most {LARGEST:g}, got {value}")
 
 
 def bounds(law: str, numbers: Mapping[str, float] | None = None) -> list[Callable[[Any], bool]]:

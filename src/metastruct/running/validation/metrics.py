@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING
 
 from omegaconf import DictConfig
 
-from metastruct.config.facts import metric_facts
+from metastruct.config.added import check_class
+from metastruct.config.facts import metric_facts, options
 from metastruct.config.needs import Piece, unmet_of
 from metastruct.config.schema import ConfigError
 from metastruct.running.validation.pairing import pieces_of
@@ -20,6 +21,8 @@ def check_metrics(cfg: DictConfig, system: System | None, outline: Outline) -> N
     """Refuse a name that means nothing here; without names, everything is measured that can be."""
     names = cfg.evaluation.get("metrics")
     if names is None:
+        for name in options("metric"):
+            check_class("metric", name)
         return
     if not names or len(set(names)) < len(names):
         raise ConfigError(f"evaluation.metrics must name each metric once, got {list(names)}; null stands for all")
@@ -29,6 +32,7 @@ def check_metrics(cfg: DictConfig, system: System | None, outline: Outline) -> N
             metric_facts(name)
         except ValueError as error:
             raise ConfigError(f"evaluation.metrics: {error}") from None
+        check_class("metric", name)
         if needs := [*unmet_of(Piece("metric", name, {}), pieces)]:
             lacking = " and ".join(need.phrase for need in needs)
             present = " and ".join(_present(cfg, need.group) for need in needs)

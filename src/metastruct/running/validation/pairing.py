@@ -33,7 +33,12 @@ def pieces_of(cfg: DictConfig, system: System | None, observed: bool = True) -> 
     """
     plain: Any = {group: cfg[group] and OmegaConf.to_container(cfg[group], resolve=True) for group in COMPONENTS}
     law = {} if system is None else system.provides
-    return chosen(plain, system=law, data={"measured": system is None, "observed_field": system is None and observed})
+    data = {
+        "measured": system is None,
+        "observed_field": system is None and observed,
+        "noisy": bool(plain["data"] and plain["data"].get("noise")),
+    }
+    return chosen(plain, system=law, data=data)
 
 
 def _ways(pieces: Pieces, need: Unmet) -> Iterator[str]:
@@ -46,8 +51,9 @@ def _ways(pieces: Pieces, need: Unmet) -> Iterator[str]:
         ways = []
         for group, kept in (need.key, need.key[::-1]):
             present = pieces.get(group)
+            studied = group == STUDIED or (group == "data" and need.piece is not present)
             alternatives = [
-                name for name in options(group) if group != STUDIED and (present is None or name != present.name)
+                name for name in options(group) if not studied and (present is None or name != present.name)
             ]
             names = [
                 name

@@ -30,10 +30,11 @@ def check_steps(cfg: DictConfig, outline: Outline) -> None:
         return
     steps = duration / step + (outline.longest or 0)
     if steps > MOST_STEPS:
+        count = f"{steps:,.0f}" if steps < 1e15 else f"{steps:.1g}"
         key = outline.settings.get("duration", "the time of the data")
         raise ConfigError(
             f"integrator.step_size must divide {key} = {duration:g} into at most {MOST_STEPS:,} steps, got {step:g}, "
-            f"which makes {steps:,.0f}; raise it or lower {key}"
+            f"which makes {count}; raise it or lower {key}"
         )
 
 

@@ -9,7 +9,9 @@ from typing import Any
 from omegaconf import DictConfig, ListConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
-from metastruct.config.facts import closest, options, settings_of
+from metastruct.config.added import check_class
+from metastruct.config.facts import options, settings_of
+from metastruct.config.mistakes import closest
 from metastruct.config.schema import ConfigError, check_names
 
 KINDS = {int: "an integer", float: "a number", bool: "true or false", str: "a word"}
@@ -23,6 +25,7 @@ def check_component(cfg: DictConfig, group: str) -> None:
     if name not in options(group):
         raise ConfigError(f"{group}.name must be the name of its yaml, got {name!r}; leave it alone")
     check_names(cfg, {group: name})
+    check_class(group, name)
 
 
 def check_fields(cfg: DictConfig, group: str) -> None:

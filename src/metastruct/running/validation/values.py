@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 from collections.abc import Iterator, Mapping
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from omegaconf import DictConfig, OmegaConf
@@ -12,6 +13,7 @@ from omegaconf import DictConfig, OmegaConf
 from metastruct.config.facts import by_default, described, facts_of, options, settings_of
 from metastruct.config.schema import COMPONENTS, ConfigError
 from metastruct.running.tracking.account import check_word, has_key
+from metastruct.runs.files import check_place
 
 if TYPE_CHECKING:
     from metastruct.data.outline import Outline
@@ -41,6 +43,8 @@ def check_length(cfg: DictConfig) -> None:
 
 def check_words(cfg: DictConfig) -> None:
     """Are the words that go to trackers and tables as they are no more than words?"""
+    if not cfg.outputs.strip():
+        raise ConfigError(f"outputs must be the name of a folder such as outputs, got {cfg.outputs!r}")
     for key in ("tag", "logger.project"):
         try:
             check_word(key, OmegaConf.select(cfg, key))
@@ -114,7 +118,11 @@ def has_compiler() -> bool:
 
 
 def check_machine(cfg: DictConfig) -> None:
-    """Has the machine what the settings ask of it: a GPU, a compiler, a key?"""
+    """Has the machine what the settings ask of it: a place for results, a GPU, a compiler, a key?"""
+    try:
+        check_place("outputs", Path(cfg.outputs), True)
+    except ValueError as error:
+        raise ConfigError(str(error)) from None
     if cfg.trainer.accelerator == "cuda":
         import torch
 

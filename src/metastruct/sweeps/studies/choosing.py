@@ -6,8 +6,6 @@ where the mean over members of log(error / error of the best) is within two of i
 
 from __future__ import annotations
 
-import csv
-import io
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import product
@@ -20,6 +18,7 @@ from metastruct.config.schema import ConfigError, composed
 from metastruct.running.experiment import run
 from metastruct.running.validation import validate
 from metastruct.runs.files import write_atomically
+from metastruct.runs.tables import as_csv
 
 Array = np.ndarray
 METRIC = "forecast_error"
@@ -109,6 +108,9 @@ def choices(words: Sequence[str], folds: int, note: Callable[[str], None]) -> It
     """
     fixed, several = varied(words)
     quiet = ["logger=none", "evaluation.figures=false", f"evaluation.metrics=[{METRIC}]", f"data.folds={folds}"]
+    fixed_here = {word.partition("=")[0] for word in quiet} | {"data.fold"}
+    if strangers := [name for name in map(_key, words) if name in fixed_here]:
+        raise ConfigError(f"{strangers[0]} is set by choose itself, with --folds; leave it out")
     if not any(word.startswith("data=") for word in fixed):
         fixed = [providing("data", "read_files"), *fixed]
     for values in product(*several.values()):
@@ -134,6 +136,10 @@ def choices(words: Sequence[str], folds: int, note: Callable[[str], None]) -> It
         yield Choice(settings, {} if problem else errors, seconds, problem)
 
 
+def _key(word: str) -> str:
+    return word.lstrip("+~").partition("=")[0]
+
+
 def held_out(report: Path) -> list[str]:
     """The members of evaluation.npz beside a report, in their order."""
     from metastruct.evaluation.archive import Archive
@@ -156,10 +162,9 @@ def best_of(every: Sequence[Choice]) -> tuple[Choice, list[Choice]]:
 
 def written(every: Sequence[Choice], path: Path) -> None:
     """Errors of every choice and member, as CSV."""
-    text = io.StringIO()
-    table = csv.writer(text, lineterminator="\n")
-    table.writerow([*every[0].settings, "member", METRIC])
-    for choice in every:
-        for member, value in choice.errors.items():
-            table.writerow([*choice.settings.values(), member, f"{value:.6g}"])
-    write_atomically(path, text.getvalue())
+    lines = [
+        {**choice.settings, "member": member, METRIC: f"{value:.6g}"}
+        for choice in every
+        for member, value in choice.errors.items()
+    ]
+    write_atomically(path, as_csv(lines))

@@ -20,11 +20,13 @@ from metastruct.config.schema import ConfigError, register
 from metastruct.data.source import Source
 from metastruct.data.trajectory import Array, Queries
 from metastruct.evaluation.archive import Archive
+from metastruct.evaluation.rivals.rival import Rival, forecasts
 from metastruct.running.assembly import build_source
 from metastruct.running.experiment import run
 from metastruct.running.run import Run, configuration_of, typed
+from metastruct.runs.files import write_atomically
 from metastruct.runs.folder import RunFolder
-from metastruct.sweeps.studies.alone import Alone, forecasts
+from metastruct.runs.tables import as_csv
 from metastruct.sweeps.studies.choosing import METRIC
 
 WHOLE = 1_000_000_000  # shots: all that is seen of the support
@@ -78,7 +80,7 @@ def with_pieces(cfg: DictConfig, **choices: str) -> DictConfig:
 
 def rows(
     path: Path,
-    rivals: Mapping[str, Alone],
+    rivals: Mapping[str, Rival],
     note: Callable[[str], None],
     without: Sequence[str] = (),
 ) -> tuple[list[Row], list[str]]:
@@ -126,10 +128,10 @@ def _by_run(way: str, make: Callable[[], DictConfig], source: Source, note: Call
     return Row(way, errors(archive.rollouts, source), seconds["adaptation"] / len(source.test), seconds["training"])
 
 
-def _by_member(way: str, rival: Alone, source: Source, note: Callable[[str], None]) -> Row:
+def _by_member(way: str, rival: Rival, source: Source, note: Callable[[str], None]) -> Row:
     note(way)
     query, paths, began = source.query(), [], time.process_time()
-    spread, seconds = spread_of(source), 0.0
+    spread, seconds = source.spread, 0.0
     times = np.broadcast_to(query.times, query.states.shape[:-1])
     for task, member in enumerate(source.test):
         began = time.process_time()
@@ -143,36 +145,23 @@ def _by_member(way: str, rival: Alone, source: Source, note: Callable[[str], Non
     return Row(way, errors(np.stack(paths), source), seconds / len(source.test))
 
 
-def spread_of(source: Source) -> Array:
-    """Of each component over the training members `[state]`."""
-    states = np.concatenate([one.states for member in source.train for one in member.trajectories])
-    spread = states.std(axis=0)
-    return np.where(spread > 0, spread, 1.0)
-
-
 def errors(paths: Array, source: Source) -> dict[str, Array]:
     """Root mean squares of (x - x_seen)/spread over each horizon, `[members]`."""
     from metastruct.evaluation.metrics.forecast_error import root_mean_square
 
     query: Queries = source.query()
     return {
-        name: np.sqrt(np.square(root_mean_square(paths, query.states, query.times, spread_of(source), share)).mean(-1))
+        name: np.sqrt(np.square(root_mean_square(paths, query.states, query.times, source.spread, share)).mean(-1))
         for name, share in HORIZONS.items()
     }
 
 
 def written(every: list[Row], members: list[str], path: Path) -> None:
     """Errors of every way and member, as CSV."""
-    import csv
-    import io
-
-    from metastruct.runs.files import write_atomically
-
-    text = io.StringIO()
-    table = csv.writer(text, lineterminator="\n")
-    table.writerow(["way", "member", *HORIZONS, "seconds", "training_seconds"])
+    lines = []
     for row in every:
+        seconds = {"seconds": f"{row.seconds:.4g}", "training_seconds": f"{row.training:.4g}"}
         for number, name in enumerate(members if row.errors else ()):
-            values = [f"{each[number]:.6g}" for each in row.errors.values()]
-            table.writerow([row.way, name, *values, f"{row.seconds:.4g}", f"{row.training:.4g}"])
-    write_atomically(path, text.getvalue())
+            errors = {horizon: f"{values[number]:.6g}" for horizon, values in row.errors.items()}
+            lines.append({"way": row.way, "member": name, **errors, **seconds})
+    write_atomically(path, as_csv(lines))

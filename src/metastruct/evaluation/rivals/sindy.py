@@ -17,19 +17,20 @@ from typing import Any
 import numpy as np
 
 from metastruct.data.trajectory import Array, Trajectory
-from metastruct.sweeps.studies.alone import Alone, Field, misfits
+from metastruct.evaluation.rivals.rival import Field, Rival, misfits
 
 THRESHOLDS = (0.0, 0.02, 0.1, 0.3)
 LIBRARIES = ("quadratic", "cubic", "quintic", "cubic and waves")
 WINDOWS, ORDER = 100, 4  # of the weak form
+PARTS = 20  # half a window is such a part of a trajectory, if no gap between samples is longer
 FEWEST = 12  # samples of a trajectory
 
 
-class Sindy(Alone):
+class Sindy(Rival):
     """Weak-form SINDy with polynomials, or polynomials and sines and cosines, of the state."""
 
     def fit(self, support: Sequence[Trajectory], spread: Array) -> Field:
-        """As of `Alone`.
+        """As of `Rival`.
 
         Raises:
             ValueError: pysindy is not installed, or the trajectories are too short.
@@ -38,9 +39,11 @@ class Sindy(Alone):
             import pysindy
         except ImportError:
             raise ValueError("pysindy is not installed; pip install 'metastruct[examples]'") from None
-        longer = [one for one in support if len(one) >= FEWEST]
+        longer = [one for one in support if len(one) >= FEWEST and 2.1 * np.diff(one.times).max() < np.ptp(one.times)]
         if not longer:
-            raise ValueError(f"weak SINDy needs a trajectory of at least {FEWEST} samples, got shorter ones")
+            raise ValueError(
+                f"weak SINDy needs a trajectory of at least {FEWEST} samples without a gap of half its length, got none"
+            )
         apart = longer[-1:]
         best, least, chosen = None, np.inf, (LIBRARIES[0], THRESHOLDS[0])
         for library in LIBRARIES:
@@ -68,8 +71,10 @@ class Sindy(Alone):
         np.random.seed(0)
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
+            times = one.times - one.times[0]
+            width = max(times[-1] / PARTS, 1.01 * np.diff(times).max())  # of half a window, which holds two samples
             weak = pysindy.WeakPDELibrary(
-                self._library(pysindy, library), spatiotemporal_grid=one.times - one.times[0], K=WINDOWS, p=ORDER
+                self._library(pysindy, library), spatiotemporal_grid=times, K=WINDOWS, p=ORDER, H_xt=width
             )
             axes = pysindy.AxesArray(scaled, {"ax_time": 0, "ax_coord": 1})
             functions = weak.fit([axes]).transform([axes])[0]

@@ -16,7 +16,7 @@ PARTS = 4  # of the median interval, the longest that a step may be
 Field = Callable[[Array], Array]
 
 
-class Alone(ABC):
+class Rival(ABC):
     """A way to make a field of the support of one member, without knowing of others."""
 
     @abstractmethod

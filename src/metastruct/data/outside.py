@@ -1,14 +1,16 @@
-"""The one door for numbers from outside: they come in unchanged, or not at all."""
+"""The one door for what comes from outside: numbers and names of places come in unchanged, or not at all."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike
 
 Array = np.ndarray
+LARGEST = 1e100  # whose square is a number still
 Inputs = ArrayLike | tuple[ArrayLike, ArrayLike]  # at the times that are asked for, or (t, u)
 
 
@@ -21,8 +23,8 @@ def states_of(values: ArrayLike, name: str, size: int) -> Array:
     array = floats(values, f"{name} must be numbers of shape [..., {size}]")
     if array.ndim < 1 or array.shape[-1] != size:
         raise ValueError(f"{name} must have the shape [..., {size}], got {list(array.shape)}")
-    if not np.isfinite(array).all():
-        raise ValueError(f"{name} must be finite, got NaN or infinite numbers")
+    if lost := _lost(array):
+        raise ValueError(f"{name} must be finite and at most {LARGEST:g}, got {lost} NaN or larger numbers")
     return array
 
 
@@ -56,9 +58,40 @@ def pieces_of(values: ArrayLike | Sequence[ArrayLike], name: str, *sizes: int) -
             raise ValueError(f"{name} must have the shape {words}, got {list(array.shape)}")
     if not sum(map(len, arrays)):
         raise ValueError(f"{name} must hold at least one observation {words}, got none")
-    if lost := sum(int((~np.isfinite(array)).sum()) for array in arrays):
-        raise ValueError(f"{name} must be finite, got {lost} NaN or infinite numbers")
+    if lost := sum(map(_lost, arrays)):
+        raise ValueError(f"{name} must be finite and at most {LARGEST:g}, got {lost} NaN or larger numbers")
     return arrays
+
+
+def several(values: Any, name: str, expected: str) -> list[Any]:
+    """The parts of a list, or of anything else that has parts.
+
+    Raises:
+        ValueError: it has none.
+    """
+    if isinstance(values, str | bytes) or not isinstance(values, Iterable) or not getattr(values, "ndim", 1):
+        raise ValueError(f"{name} must be {expected}, got {values!r:.60}")
+    return [*values]
+
+
+def place_of(path: Any, name: str) -> Path:
+    """The path of a file or a folder.
+
+    Raises:
+        ValueError: it is no path, or the system knows none so long.
+    """
+    if not isinstance(path, str | Path) or not str(path).strip():
+        raise ValueError(f"{name} must be the path of a file or a folder, got {path!r:.60}")
+    try:
+        Path(path).exists()
+    except OSError as error:
+        raise ValueError(f"{name} must be a path that the system knows, got one of {len(str(path))} letters") from error
+    return Path(path)
+
+
+def _lost(array: Array) -> int:
+    """How many are NaN, infinite or too large."""
+    return int((~(np.abs(array) <= LARGEST)).sum())
 
 
 def floats(values: ArrayLike, expected: str) -> Array:

@@ -7,9 +7,9 @@ import pytest
 from scipy.integrate import solve_ivp
 
 from metastruct.data.trajectory import Trajectory
-from metastruct.sweeps.studies.alone import forecasts, misfits
-from metastruct.sweeps.studies.law import KnownLaw
-from metastruct.sweeps.studies.sindy import LIBRARIES, Sindy, _terms
+from metastruct.evaluation.rivals.law import KnownLaw
+from metastruct.evaluation.rivals.rival import forecasts, misfits
+from metastruct.evaluation.rivals.sindy import LIBRARIES, Sindy, _terms
 
 MU = np.array([1.7, 0.3])
 SPREAD = np.array([1.0, 1.3])
@@ -89,6 +89,12 @@ def test_weak_sindy_finds_a_law_that_its_library_holds():
     np.testing.assert_allclose(field(x), duffing(x, MU), atol=2e-2)
     with pytest.raises(ValueError, match="at least 12 samples"):
         Sindy().fit([seen(1)[0].part(slice(5))], SPREAD)
+
+
+def test_weak_sindy_has_windows_for_few_samples_at_instants_of_their_own():
+    pytest.importorskip("pysindy")
+    field = Sindy().fit([one.part(slice(12)) for one in seen(irregular=True)], SPREAD)
+    assert np.isfinite(field(np.zeros((4, 2)))).all()
 
 
 @pytest.mark.parametrize("library", LIBRARIES)

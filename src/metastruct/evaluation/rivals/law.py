@@ -7,7 +7,7 @@ First over short pieces of the trajectories from their observed starts, which ha
 
 from __future__ import annotations
 
-import importlib.util
+import runpy
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
@@ -15,7 +15,7 @@ import numpy as np
 from scipy.optimize import least_squares
 
 from metastruct.data.trajectory import Array, Trajectory
-from metastruct.sweeps.studies.alone import Alone, Field, misfits
+from metastruct.evaluation.rivals.rival import Field, Rival, misfits
 
 PIECE = 12  # samples of a piece
 ROUNDS = 60  # of each fit
@@ -23,7 +23,7 @@ ROUNDS = 60  # of each fit
 Law = Callable[[Array, Array], Array]
 
 
-class KnownLaw(Alone):
+class KnownLaw(Rival):
     """A law with unknown parameters.
 
     Args:
@@ -46,14 +46,11 @@ class KnownLaw(Alone):
             raise ValueError(f"a law is written as FILE.py:FUNCTION, got {place!r}")
         if not Path(path).is_file():
             raise ValueError(f"{path} must be a file with the function {name}(x, mu), got no such file")
-        module = importlib.util.module_from_spec(spec := importlib.util.spec_from_file_location("law", path))  # type: ignore[arg-type]
-        assert spec is not None
-        assert spec.loader is not None
         try:
-            spec.loader.exec_module(module)
-        except Exception as error:
+            law = runpy.run_path(path).get(name)
+        except (Exception, SystemExit) as error:
             raise ValueError(f"{path} cannot be run: {type(error).__name__}: {error}") from None
-        if not callable(law := getattr(module, name, None)):
+        if not callable(law):
             raise ValueError(f"{path} must have the function {name}(x, mu), got none")
         return cls(law, start)
 

@@ -1,0 +1,128 @@
+"""What Hydra and OmegaConf say of a command line, in one line with what to write instead."""
+
+from __future__ import annotations
+
+import re
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from difflib import get_close_matches
+from typing import NoReturn
+
+from hydra._internal.utils import get_args_parser
+from hydra.core.override_parser.overrides_parser import OverridesParser
+from hydra.errors import HydraException
+from omegaconf import DictConfig, OmegaConf
+from omegaconf.errors import OmegaConfBaseException
+
+from metastruct.config.facts import options
+from metastruct.config.mistakes import ConfigError, closest
+from metastruct.config.schema import composed, groups
+
+KINDS = {"Integer": "an integer such as 3", "Float": "a number such as 0.5", "bool": "true or false"}
+QUOTED = "write key=value, and quote values that hold spaces, brackets or other letters: 'key=\"a value\"'"
+
+
+def check_flags(words: Sequence[str]) -> None:
+    """Does Hydra know the flags, and has every setting of a sweep a value?
+
+    Raises:
+        ConfigError: names the first that it does not know, or that has none.
+    """
+    parser = get_args_parser()
+    parser.error = _refuse  # type: ignore[method-assign] # it would print a page and exit
+    arguments = parser.parse_args([*words])
+    reader = OverridesParser.create()
+    for word in arguments.overrides:
+        try:
+            override = reader.parse_override(word)
+        except HydraException:
+            raise ConfigError(f"cannot read {word!r}; {QUOTED}") from None
+        if override.is_sweep_override() and not [*override.sweep_string_iterator()]:
+            raise ConfigError(f"{word} must name values to sweep over, got none; give it one or more")
+    if any("${" in word for word in arguments.overrides) and not arguments.multirun:
+        try:
+            OmegaConf.to_container(composed(*arguments.overrides), resolve=True)
+        except OmegaConfBaseException as error:
+            raise ConfigError(f"{explained(error)}; ${{...}} must stand for a value of another setting") from None
+
+
+def _refuse(message: str) -> NoReturn:
+    raise ConfigError(f"{message}; --hydra-help lists the flags of Hydra")
+
+
+def explained(error: Exception) -> str:
+    """Hydra's and OmegaConf's errors in one line, with the near matches of a name that is not known."""
+    message, cause = str(error), str(error.__cause__ or "")
+    text = " ".join((message if cause in message else f"{message} {cause}").split())
+    for pattern, explain in EXPLANATIONS.items():
+        if match := re.search(pattern, text):
+            return explain(match)
+    return text
+
+
+def _option(match: re.Match[str]) -> str:
+    group, option = match.groups()
+    return f"{group}={option} is not known; {closest(option, options(group.removeprefix('hydra/')))}"
+
+
+def _setting(match: re.Match[str]) -> str:
+    """That there is none; where none is like it, those of its group, or the groups."""
+    key, every = match.groups()[-1] or match[1], _settings()
+    group, _, inner = key.partition(".")
+    if get_close_matches(key, every, cutoff=0.5):
+        return f"{key} is not a setting; {closest(key, every)}"
+    beside = [name for name in every if inner and name.startswith(f"{group}.")]
+    if group in every and inner and not beside:
+        return f"{key} is not a setting; {group} has none, as it was chosen"
+    return f"{key} is not a setting; there is {', '.join(beside or [name for name in every if '.' not in name])}"
+
+
+def _no_option(match: re.Match[str]) -> str:
+    every = groups()
+    pairs = [(word, *word.partition("=")[::2]) for word in sys.argv[1:]]
+    word = next((word for word, group, name in pairs if group in every and name not in every[group]), "a group")
+    there = ", ".join(every.get(word.partition("=")[0], ()))
+    return f"{word} must name an option, got none; " + (f"there is {there}" if there else "leave it out")
+
+
+EXPLANATIONS: dict[str, Callable[[re.Match[str]], str]] = {
+    r"Could not find '([\w/]+)/([^'/]*)'": _option,
+    r"Key '([^']+)' (?:is not in struct|not in '\w+')(?:.*?full_key: (\S+))?": _setting,
+    r"Could not override '([^']+)'": _setting,
+    r"Config group override must be": _no_option,
+    r"Error parsing override '([^']*)'": lambda match: f"cannot read {match[1]!r}; {QUOTED}",
+    r"\w+(?:Alt|Input|Token)\w*Exception: (.*?) \^": lambda match: f"cannot read {match[1]!r}; {QUOTED}",
+    r"field '([^']+)' is not Optional": lambda match: (
+        f"{match[1]} needs a value, got null; leave it out for its default"
+    ),
+    r"Value '(.*?)' (?:of type '\w+' )?(?:could not be converted to|is not a valid) (\w+).*?full_key: (\S+)": (
+        lambda match: f"{match[3]} must be {KINDS.get(match[2], match[2])}, got {match[1]!r}"
+    ),
+    r"Error merging override (\S+?)=(.*) Invalid value assigned: \w+ is not a (ListConfig|\w+)": (
+        lambda match: f"{match[1]} must be {'a list such as [a,b]' if 'List' in match[3] else match[3]}, got {match[2]}"
+    ),
+    r"Cannot merge \w+ with ListConfig full_key: (\S+)": lambda match: f"{match[1]} must be a list such as [a,b]",
+    r"Could not load '([\w/]+)/([^'/]*)'": _option,
+    r"Could not delete from config\. '([^']+)' does not exist": _setting,
+    r"(\w+) appears more than once in the final defaults list": lambda match: (
+        f"{match[1]} is there twice; write it once"
+    ),
+    r"(Value .*?) full_key: (\S+)": lambda match: f"{match[2]}: {match[1]}",
+}
+
+
+def _settings() -> list[str]:
+    """Every key that can be set, groups and the settings inside of them included, of the pieces that were chosen."""
+    every = groups()
+    pairs = [word.partition(",")[0].partition("=") for word in sys.argv[1:]]
+    return [*_keys(composed(*(f"{group}={name}" for group, _, name in pairs if name in every.get(group, ()))), "")]
+
+
+def _keys(node: DictConfig, path: str) -> Iterator[str]:
+    for key in map(str, node):
+        if key in ("name", "_target_"):  # what a piece is, is chosen with its group
+            continue
+        yield f"{path}{key}"
+        value = node._get_node(key)
+        if isinstance(value, DictConfig) and not value._is_missing() and not value._is_none():
+            yield from _keys(value, f"{path}{key}.")
