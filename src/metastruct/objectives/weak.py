@@ -44,8 +44,7 @@ class Weak(Objective):
     Args:
         half_width: of a test function, in samples; None: chosen by the training data.
         order: p of phi = (1 - tau^2)^p, at least 3.
-        misfit: the least error of the model that is reckoned with, as a share of the spread of dx/dt; what training
-            leaves is added.
+        misfit: the least error of the model, as a share of the spread of dx/dt; what training leaves is added.
     """
 
     reads = ("states", "smooth", "noise", "times", "inputs")

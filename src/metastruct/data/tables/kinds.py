@@ -37,11 +37,11 @@ def of_kinds(tables: Sequence[Table], layout: Layout) -> tuple[list[Table], Layo
         if len(kinds) > MOST:
             problem = f"must be a number or one of at most {MOST} words, got {len(kinds)} words"
             raise Malformed(tables[0].file, problem, "leave it out of the labels, or write fewer kinds", column=name)
-        told = kinds if len(kinds) != 2 else kinds[:1]
-        labels += [f"{name}={kind}" for kind in told]
+        flags = kinds if len(kinds) != 2 else kinds[:1]
+        labels += [f"{name}={kind}" for kind in flags]
         tables = [
             replace(
-                table, columns={**table.columns, **{f"{name}={kind}": _indicator(words or [], kind) for kind in told}}
+                table, columns={**table.columns, **{f"{name}={kind}": _indicator(words or [], kind) for kind in flags}}
             )
             for table, words in zip(tables, columns, strict=True)
         ]
