@@ -9,6 +9,7 @@ from scipy.linalg import expm
 
 from metastruct.config.schema import groups
 from metastruct.data.simulate import integrate_driven, signals, simulate
+from metastruct.data.tables.layout import Layout
 from metastruct.running.assembly import component
 from metastruct.systems.driven import Driven
 from metastruct.systems.mechanism import Mechanism
@@ -85,6 +86,10 @@ def test_a_law_of_the_state_alone_is_that_without_input(system):
     mu = members(system)
     x, u = somewhere(system, mu)
     np.testing.assert_array_equal(system.vector_field(x, mu), system.driven_field(x, mu, 0 * u))
+
+
+def test_names_are_columns_of_a_table_beside_those_of_derivatives(system):
+    Layout.of(system.state_names, system.input_names)
 
 
 def test_inputs_are_drawn_by_trajectory_and_seed(driven):

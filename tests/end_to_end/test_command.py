@@ -42,6 +42,8 @@ MISTAKES = {
     "modulaton=svd": "modulaton is not a setting; did you mean modulation",
     "trainer.stepz=3": "trainer.stepz is not a setting; did you mean trainer.steps",
     "optimizer=adam optimizer.warm_start=0.5": "optimizer.warm_start is not a setting; did you mean optimizer.warmup",
+    "start.energy_cap=1": "start.energy_cap is not a setting; start has none, as it was chosen",
+    "zzz=3": "zzz is not a setting; there is system, start, modulation, ",
     "shotz=3": "shotz is not a setting; did you mean shots",
     "rank=five": "rank must be an integer such as 3, got 'five'",
     "shots=some": "shots must be an integer such as 3, got 'some'",
@@ -73,7 +75,7 @@ MISTAKES = {
     "-m seed=range(0,0)": "seed=range(0,0) must name values to sweep over, got none; give it one or more",
     "--nix": "unrecognized arguments: --nix; --hydra-help lists the flags of Hydra",
     "system=double_pendulum dynamics=mechanical dynamics.mass=nothing": "dynamics.mass must be one of full, diagonal, "
-    "constant, got 'nothing'; write full",
+    "constant, known, got 'nothing'; write known",
 }
 
 

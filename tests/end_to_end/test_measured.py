@@ -424,7 +424,7 @@ def test_metastruct_train_is_train(capsys):
     with pytest.raises(SystemExit) as end:
         main(["train", "net.wdth=3"])
     assert end.value.code == 2
-    assert capsys.readouterr().err == "error: net.wdth is not a setting; did you mean net.width or net.depth or net?\n"
+    assert capsys.readouterr().err == "error: net.wdth is not a setting; did you mean net.width or net.depth?\n"
 
 
 def test_the_guide_names_every_setting_and_every_format():

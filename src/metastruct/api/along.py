@@ -31,7 +31,7 @@ def along(members: Members, family: Family) -> list[Along]:
 
 def _forecasts(member: Member, trajectories: tuple[Trajectory, ...], noise: Array) -> list[tuple[Array, Array | None]]:
     """States and standard deviations; trajectories with the same times go through together."""
-    together, held = defaultdict(list), bool(member.model.run.config.data.get("held_inputs", False))
+    together = defaultdict(list)
     for number, one in enumerate(trajectories):
         together[one.times.tobytes() if one.inputs is None else number].append(number)
     result: list[Any] = [None] * len(trajectories)
@@ -40,9 +40,9 @@ def _forecasts(member: Member, trajectories: tuple[Trajectory, ...], noise: Arra
         first = trajectories[numbers[0]]
         starts = np.stack([trajectories[number].states[0] for number in numbers])
         if member.covariance is None:
-            states, std = member.forecast(starts, first.times, inputs=first.inputs, held=held), None
+            states, std = member.forecast(starts, first.times, inputs=first.inputs), None
         else:
-            more: dict[str, Any] = {"inputs": first.inputs, "held": held, "start_std": noise}
+            more: dict[str, Any] = {"inputs": first.inputs, "start_std": noise}
             states, std = member.forecast(starts, first.times, std=True, **more)
         for place, number in enumerate(numbers):
             result[number] = states[place], None if std is None else std[place]

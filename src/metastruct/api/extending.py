@@ -48,7 +48,7 @@ def extend(model: Model, family: Family, steps: int = STEPS) -> Model:
     codes = torch.from_numpy(model.adapt_many(model.observations(family)).codes)
     again = {"warm_start": 0.0} if "warm_start" in config.optimizer else {}  # it is at the end that we go on
     config = replace(config, optimizer={**config.optimizer, **again}, trainer=replace(config.trainer, steps=steps))
-    recordings = Recordings(family.members, torch.float32, lawful=False)
+    recordings = Recordings(family.members, torch.float32, lawful=False, held=model.held_inputs)
     inside, units = recordings.in_units(commensurate(config))
     scales = before.model.dynamics.scales
     learner = build_learner(config, inside, replace(scales.outside(inverse(units)), time=scales.time / units.time))

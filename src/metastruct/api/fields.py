@@ -27,12 +27,13 @@ FOLDED_FROM = 32  # points of a member from which its own matrices pay
 
 @dataclass(frozen=True)
 class Fields:
-    """The fields of members that were fitted."""
+    """The fields of members that were fitted; did inputs stay as they were between their instants in the training?"""
 
     trained: Trained
     prior: Prior
     integrator: Integrator
     fit: Fit
+    held: bool = False
 
     def __len__(self) -> int:
         return len(self.fit.codes)
@@ -55,7 +56,7 @@ class Fields:
     @property
     def space(self) -> Space:
         """Where they are asked."""
-        return Space.of(self.trained.model.dynamics)
+        return Space.of(self.trained.model.dynamics, self.held)
 
     @cached_property
     def _factored(self) -> Updates:
@@ -144,5 +145,5 @@ class Fields:
 
 
 def _at(x: Tensor, inputs: Tensor | None) -> Tensor | None:
-    """The same inputs `[input]` at all states x."""
+    """The same inputs `[input]`, or `[members, 1, input]`, at all states x."""
     return None if inputs is None else inputs.expand(*x.shape[:-1], -1)

@@ -116,7 +116,7 @@ class Member(Portable):
         mean, deviation = (values.numpy().reshape(shape[:-1]) for values in difference)
         return mean, deviation
 
-    def rollout(self, x0: ArrayLike, times: ArrayLike, inputs: Inputs | None = None, held: bool = False) -> Array:
+    def rollout(self, x0: ArrayLike, times: ArrayLike, inputs: Inputs | None = None, held: bool | None = None) -> Array:
         """States `[..., times, state]` at the increasing times `[times]`, from x0 `[..., state]` at times[0].
 
         The steps between two times are never longer than the `step_size` of the run's integrator, in units of the time
@@ -125,7 +125,8 @@ class Member(Portable):
         Args:
             inputs: what drives the member, `[times, input]` at these times or a pair (t, u) of its own instants
                 `[instants]` and values `[instants, input]`; before and after them it stays as it is.
-            held: does an input stay as it is from one instant to the next? Else it goes along a straight line.
+            held: does an input stay as it is from one instant to the next? Else it goes along a straight line; None, as
+                in the training.
 
         Raises:
             ValueError: a shape is wrong, a number is not finite, or the times do not increase.
@@ -143,7 +144,7 @@ class Member(Portable):
         std: Literal[False] = ...,
         *,
         inputs: Inputs | None = ...,
-        held: bool = ...,
+        held: bool | None = ...,
         start_std: ArrayLike | None = ...,
     ) -> Array: ...
     @overload
@@ -154,7 +155,7 @@ class Member(Portable):
         std: Literal[True],
         *,
         inputs: Inputs | None = ...,
-        held: bool = ...,
+        held: bool | None = ...,
         start_std: ArrayLike | None = ...,
     ) -> tuple[Array, Array]: ...
     def forecast(
@@ -164,7 +165,7 @@ class Member(Portable):
         std: bool = False,
         *,
         inputs: Inputs | None = None,
-        held: bool = False,
+        held: bool | None = None,
         start_std: ArrayLike | None = None,
     ) -> Array | tuple[Array, Array]:
         """States `[..., times, state]` as of `rollout`; with `std` also the standard deviation of their errors.

@@ -13,7 +13,8 @@ from torch import Tensor
 from metastruct.api.fields import Fields
 from metastruct.api.member import Member
 from metastruct.api.portable import Portable
-from metastruct.data.outside import Array, instants_of, states_of
+from metastruct.data.outside import Array, Inputs, instants_of, states_of
+from metastruct.integrators.signal import Signal
 
 if TYPE_CHECKING:
     from metastruct.api.model import Model
@@ -68,21 +69,28 @@ class Members(Portable, Sequence[Member]):
         return std
 
     @overload
-    def vector_field(self, x: ArrayLike, std: Literal[False] = ...) -> Array: ...
+    def vector_field(self, x: ArrayLike, std: Literal[False] = ..., inputs: ArrayLike | None = ...) -> Array: ...
     @overload
-    def vector_field(self, x: ArrayLike, std: Literal[True]) -> tuple[Array, Array]: ...
-    def vector_field(self, x: ArrayLike, std: bool = False) -> Array | tuple[Array, Array]:
+    def vector_field(self, x: ArrayLike, std: Literal[True], inputs: ArrayLike | None = ...) -> tuple[Array, Array]: ...
+    def vector_field(
+        self, x: ArrayLike, std: bool = False, inputs: ArrayLike | None = None
+    ) -> Array | tuple[Array, Array]:
         """dx/dt of each member at states of its own, x `[members, ..., state]`, or at those of all, `[1, ..., state]`.
 
         With `std` also the standard deviation of its error, as of `Member`.
 
+        Args:
+            inputs: what drives them there, `[input]` or `[members, input]`, where they are driven.
+
         Raises:
             ValueError: a shape is wrong, a number is not finite, or there is no posterior.
         """
+        driving = self.fields.space.driving(inputs, members=len(self))
+        there = [] if driving is None else [driving[:, None]]
         if std:
-            mean, deviation = self._each(Fields.error_bar, x, "x")
+            mean, deviation = self._each(Fields.error_bar, x, "x", 1, *there)
             return mean, deviation
-        return self._each(Fields.vector_field, x, "x")[0]
+        return self._each(Fields.vector_field, x, "x", 1, *there)[0]
 
     def energy(self, x: ArrayLike) -> Array:
         """The learned energies `[members, ...]` at states as of `vector_field`; errors as of `Member`."""
@@ -92,24 +100,41 @@ class Members(Portable, Sequence[Member]):
         """The learned entropies `[members, ...]` at states as of `vector_field`; errors as of `Member`."""
         return self._each(Fields.entropy, x, "x", 0)[0]
 
-    def rollout(self, x0: ArrayLike, times: ArrayLike) -> Array:
+    def rollout(self, x0: ArrayLike, times: ArrayLike, inputs: Inputs | None = None, held: bool | None = None) -> Array:
         """States `[members, ..., times, state]` at the times `[times]`, from x0 as of `vector_field` at times[0].
+
+        Args:
+            inputs: what drives the members, `[times, input]` for all alike or `[members, times, input]`, or a pair
+                (t, u) as of `Member`.
+            held: as of `Member`.
 
         Raises:
             ValueError: a shape is wrong, a number is not finite, or the times do not increase.
         """
-        instants = torch.from_numpy(instants_of(times))
-        return self._each(lambda fields, x: fields.rollout(x, instants), x0, "x0", 2)[0]
+        instants = instants_of(times)
+        signal, ends = self.fields.space.signal(inputs, instants, held, len(self)), torch.from_numpy(instants)
+
+        def path(fields: Fields, x: Tensor, *values: Tensor) -> Tensor:
+            driving = None if signal is None else Signal(signal.times, values[0][:, None], signal.held)
+            return fields.rollout(x, ends, driving)
+
+        return self._each(path, x0, "x0", 2, *([] if signal is None else [signal.values]))[0]
 
     def _each(
-        self, function: Callable[..., Tensor | tuple[Tensor, ...]], x: ArrayLike, name: str, axes: int = 1
+        self,
+        function: Callable[..., Tensor | tuple[Tensor, ...]],
+        x: ArrayLike,
+        name: str,
+        axes: int = 1,
+        *driving: Tensor,
     ) -> list[Array]:
-        """What a function of fields says at states, `axes` axes for each of them."""
+        """What a function of fields says at states, `axes` axes for each of them, and at inputs of each member."""
         array = states_of(x, name, self._size)
         if array.ndim < 2 or array.shape[0] not in (1, len(self)):
             expected = f"[{len(self)}, ..., {self._size}], or [1, ..., {self._size}] for all alike"
             raise ValueError(f"{name} must have the shape {expected}, got {list(array.shape)}")
         shape = (len(self), *array.shape[1:-1])
         points = torch.from_numpy(np.ascontiguousarray(array)).reshape(len(array), -1, self._size)
-        values = self.fields.in_parts(function, points.expand(len(self), -1, -1))
-        return [each.numpy().reshape(*shape, *each.shape[2:][:axes]) for each in values]
+        each = [part.expand(len(self), *part.shape[1:]) for part in (points, *driving)]
+        values = self.fields.in_parts(function, *each)
+        return [part.numpy().reshape(*shape, *part.shape[2:][:axes]) for part in values]

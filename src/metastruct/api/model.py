@@ -146,11 +146,19 @@ class Model:
         """Which columns of a table hold what this model reads."""
         cfg: Any = OmegaConf.to_container(self._cfg)
         if cfg["system"] is not None:
-            return Layout.of(component(self._cfg.system).state_names)
+            system = component(self._cfg.system)
+            return Layout.of(system.state_names, system.input_names)
         names = ("states", "inputs", "units", "member", "trajectory", "time")
         parts = {name: cfg["data"][name] for name in names if cfg["data"].get(name) is not None}
         units = {key: unit for key, unit in parts.pop("units", {}).items() if key not in cfg["data"].get("labels", ())}
         return Layout.of(**parts, units=units)
+
+    @property
+    def held_inputs(self) -> bool:
+        """Did inputs stay as they were from one instant to the next in the training? Else they went along lines."""
+        if self._cfg.system is None:
+            return bool(self._cfg.data.get("held_inputs", False))
+        return bool(component(self._cfg.system).held_inputs)
 
     def observations(self, family: Family) -> list[dict[str, Any]]:
         """What `adapt_many` takes of the members of a family."""
@@ -173,7 +181,7 @@ class Model:
 
     def fields(self, fit: Fit) -> Fields:
         """Those of members that were fitted."""
-        return Fields(self._trained, self._prior, self._integrator, fit)
+        return Fields(self._trained, self._prior, self._integrator, fit, self.held_inputs)
 
     @property
     def _reading(self) -> Reading:

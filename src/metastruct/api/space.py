@@ -21,15 +21,17 @@ class Space:
 
     Args:
         state_dim, input_dim: numbers of a state and of an input; no inputs where nothing drives the members.
+        held: did inputs stay as they were from one instant to the next in the training?
     """
 
     state_dim: int
     input_dim: int
+    held: bool = False
 
     @classmethod
-    def of(cls, dynamics: Dynamics) -> Space:
+    def of(cls, dynamics: Dynamics, held: bool = False) -> Space:
         """That of a dynamics."""
-        return cls(len(dynamics.state_mean), len(getattr(dynamics, "input_mean", ())))
+        return cls(len(dynamics.state_mean), len(getattr(dynamics, "input_mean", ())), held)
 
     def points(self, x: ArrayLike, name: str = "x") -> tuple[Tensor, tuple[int, ...]]:
         """States `[..., state]` as points `[1, points, state]`, and the shape that they had."""
@@ -49,20 +51,33 @@ class Space:
             raise ValueError(f"{name} must be {self.state_dim} numbers of at least 0, got {values}")
         return deviations
 
-    def driving(self, inputs: ArrayLike | None, *instants: int) -> Tensor | None:
-        """Inputs `[input]`, or one row an instant; None where nothing drives the member."""
+    def driving(self, inputs: ArrayLike | None, *instants: int, members: int | None = None) -> Tensor | None:
+        """Inputs `[input]`, or one row an instant; None where nothing drives the member.
+
+        Args:
+            members: how many may have inputs of their own, then in front; what is the same for all gets an axis of one.
+        """
         if inputs is None or not self.input_dim:
             if self.input_dim or inputs is not None:
                 amount = "some" if not self.input_dim else "none"
                 raise ValueError(f"this member is driven by {self.input_dim} inputs, got {amount}")
             return None
-        values = states_of(inputs, "inputs", self.input_dim)
-        if values.shape != (*instants, self.input_dim):
-            raise ValueError(f"inputs must have the shape {[*instants, self.input_dim]}, got {list(values.shape)}")
+        values, shape = states_of(inputs, "inputs", self.input_dim), (*instants, self.input_dim)
+        if members is not None and values.shape == shape:
+            values = values[None]
+        if values.shape not in (shape, (1, *shape), (members, *shape))[members is not None :]:
+            several = "" if members is None else f" or {[members, *shape]}"
+            raise ValueError(f"inputs must have the shape {[*shape]}{several}, got {list(values.shape)}")
         return torch.from_numpy(np.ascontiguousarray(values))
 
-    def signal(self, inputs: Inputs | None, times: Array, held: bool) -> Signal | None:
-        """u(t), at these times `[times]` unless it has instants of its own."""
+    def signal(
+        self, inputs: Inputs | None, times: Array, held: bool | None, members: int | None = None
+    ) -> Signal | None:
+        """u(t), at these times `[times]` unless it has instants of its own; `members` as of `driving`."""
         instants, values = (instants_of(inputs[0]), inputs[1]) if isinstance(inputs, tuple) else (times, inputs)
-        driving = self.driving(values, len(instants))
-        return None if driving is None else Signal(torch.from_numpy(instants), driving, held)
+        driving = self.driving(values, len(instants), members=members)
+        if driving is None:
+            if held is not None:
+                raise ValueError("held says how inputs go on between their instants, and this member has none")
+            return None
+        return Signal(torch.from_numpy(instants), driving, self.held if held is None else held)

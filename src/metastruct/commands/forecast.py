@@ -1,11 +1,12 @@
 """Forecast a member that was saved: states over time with their standard deviations, as a table and a picture.
 
 metastruct forecast member.safetensors --from 0.3,0.0 --until 30 [--every 0.1] [--begin 0] [--std 0.01,0.02]
-                                       [--output forecast.csv] [force=true]
+                                       [--inputs torque.csv] [--output forecast.csv] [force=true]
 
 --std is that of the errors of the start; without it the start is exact. --output - prints the table alone; a table that
-is there already is replaced by force=true alone. Members that are driven by inputs are forecast from Python:
-metastruct.load_member(FILE).forecast(x0, times, inputs=...).
+is there already is replaced by force=true alone. A member that is driven needs --inputs, a table of one trajectory with
+the time and the columns of the inputs; before and after its instants they stay as they are, and between them they are
+held or joined by lines as in the training.
 """
 
 from __future__ import annotations
@@ -15,10 +16,12 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from metastruct.commands import destination, numbers, parsed
+from metastruct.data.tables.layout import Layout
+from metastruct.data.trajectory import Array
 
 PLACES = ("FILE",)
 FLAGS = {"--from": "0.3,0.0", "--until": "30", "--every": "0.1", "--begin": "0", "--std": "0.01,0.02"}
-FLAGS |= {"--output": "forecast.csv", "force": "true"}
+FLAGS |= {"--inputs": "torque.csv", "--output": "forecast.csv", "force": "true"}
 INSTANTS, MOST = 300, 1_000_000
 
 
@@ -49,16 +52,15 @@ def main(words: Sequence[str]) -> None:
 
     member = load_member(file)
     layout = member.model.layout
-    if layout.inputs:
-        raise ValueError(f"{file} is driven by {', '.join(layout.inputs)}; forecast it from Python, with inputs=...")
+    inputs = driving(file, layout, flags.get("--inputs"))
     if len(start) != len(layout.states):
         raise ValueError(f"--from must be {', '.join(layout.states)}, {len(layout.states)} numbers, got {len(start)}")
     std = numbers("--std", flags["--std"], len(start), 0.0) if "--std" in flags else None
     times = begin + every * np.arange(round(np.floor((until - begin) / every * (1 + 1e-12))) + 1)
     if member.covariance is None and std is None:
-        states, deviation = member.forecast(start, times), None
+        states, deviation = member.forecast(start, times, inputs=inputs), None
     else:
-        states, deviation = member.forecast(start, times, std=True, start_std=std)
+        states, deviation = member.forecast(start, times, std=True, start_std=std, inputs=inputs)
     if not np.isfinite(states).all() or not (deviation is None or np.isfinite(deviation).all()):
         raise ValueError(
             f"the forecast from {flags['--from']} leaves the finite numbers; begin nearer, or ask for less"
@@ -70,3 +72,23 @@ def main(words: Sequence[str]) -> None:
     written(every_one, layout, output)
     draw(every_one, layout, output.with_suffix(".png"))
     print(f"{len(times)} instants in {output}, picture in {output.with_suffix('.png')}")
+
+
+def driving(file: str, layout: Layout, path: str | None) -> tuple[Array, Array] | None:
+    """Instants `[instants]` and inputs there `[instants, input]` of a table; None where nothing drives the member.
+
+    Raises:
+        ValueError: there is a table and nothing is driven, or none and something is, or it holds several trajectories.
+    """
+    if path is None and not layout.inputs:
+        return None
+    if path is None or not layout.inputs:
+        driven = f"is driven by {', '.join(layout.inputs) or 'nothing'}"
+        raise ValueError(f"{file} {driven}; {'leave --inputs out' if path else 'give it --inputs FILE'}")
+    from metastruct.data.family import Family
+
+    names = {"member": layout.member, "trajectory": layout.trajectory, "time": layout.time}
+    every = [one for member in Family.from_files(path, layout.inputs, **names).members for one in member.trajectories]
+    if len(every) != 1:
+        raise ValueError(f"{path} must hold the inputs of one trajectory, got {len(every)}")
+    return every[0].times, every[0].states

@@ -11,6 +11,7 @@ import numpy as np
 
 from metastruct.data.outside import floats, place_of, several
 from metastruct.data.tables.formats import npz
+from metastruct.data.tables.kinds import of_kinds
 from metastruct.data.tables.layout import Layout
 from metastruct.data.tables.malformed import Malformed
 from metastruct.data.tables.reading import tables
@@ -121,6 +122,7 @@ class Family:
 
     @classmethod
     def _of(cls, every: Sequence[Table], layout: Layout, notes: Sequence[str] = ()) -> Family:
+        every, layout = of_kinds(every, layout)
         members, more = seen_in(every, layout)
         names = tuple(tuple(one.trajectories) for one in members.values())
         return cls(tuple(one.member(name) for name, one in members.items()), layout, (*notes, *more), names)

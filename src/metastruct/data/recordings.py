@@ -24,6 +24,7 @@ class Recordings:
         members: what is seen; all have derivatives and inputs, or none.
         dtype: of the numbers.
         lawful: has a law said in which units they are? Else a training takes units of its own.
+        held: does an input stay as it is from one instant to the next? Else it goes along a straight line.
 
     Raises:
         ValueError: some members have parts that others do not have.
@@ -33,9 +34,9 @@ class Recordings:
         lengths: samples of every trajectory of every task.
     """
 
-    def __init__(self, members: Sequence[Member], dtype: torch.dtype, lawful: bool = True):
+    def __init__(self, members: Sequence[Member], dtype: torch.dtype, lawful: bool = True, held: bool = False):
         check_alike(members)
-        self.members, self.dtype, self.lawful = tuple(members), dtype, lawful
+        self.members, self.dtype, self.lawful, self.held = tuple(members), dtype, lawful, held
         self.lengths = [[len(trajectory) for trajectory in member.trajectories] for member in members]
         every = [trajectory for member in members for trajectory in member.trajectories]
         arrays = {name: [getattr(trajectory, name) for trajectory in every] for name in PARTS}
@@ -119,7 +120,7 @@ class Recordings:
         """The same in units of their own, and these; errors as of `slopes`."""
         _, slopes = Recordings(self.members, torch.float64).slopes()
         units = Units.of(self.members, slopes.numpy(), commensurate)
-        return Recordings([*map(units.inside, self.members)], self.parts["states"].dtype), units
+        return Recordings([*map(units.inside, self.members)], self.parts["states"].dtype, held=self.held), units
 
     @property
     def counts(self) -> Array:

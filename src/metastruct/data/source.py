@@ -146,7 +146,7 @@ class Source:
 
         from metastruct.data.recordings import Recordings
 
-        return Recordings(self.train, torch.float32, lawful=self.law is not None)
+        return Recordings(self.train, torch.float32, self.law is not None, self.held_inputs)
 
     def support(
         self, shots: int, seed: int, reads: Sequence[str], window: int = 1, least: int | None = None

@@ -7,14 +7,18 @@ training member is adapted to, as a new one would be, and judged there. Errors o
 misfits of neighbours along a trajectory alike: of whitened residuals u with the share c of noise, g^2 = 1 - c, only
 products of different ones in a block count,
 
-    E u_i u_j = g_i g_j a,   a = sum_blocks ((sum g u)^2 - sum (g u)^2) / sum_blocks ((sum g^2)^2 - sum g^4),
+    E u_i u_j ~ g_i g_j a,   a ~ sum_blocks ((sum g u)^2 - sum (g u)^2) / sum_blocks ((sum g^2)^2 - sum g^4),
 
-which is how much larger the misfit is than it was taken to be. It does not ask how large the noise is.
+which is how much larger the misfit is than it was taken to be. It does not ask how large the noise is. The code of a
+judged member has an error of its own, of covariance Sigma, which moves all of its residuals together: J Sigma J^T is
+expected of the products, and no misfit. Noise leaves an error e of a, which members tell by how they differ; a is
+positive, so its mean is a + e phi(a/e)/Phi(a/e).
 """
 
 from __future__ import annotations
 
 import copy
+import math
 from dataclasses import replace
 from typing import Any
 
@@ -22,16 +26,17 @@ import torch
 from torch import Tensor
 
 from metastruct.adaptation.adaptation import Prior
+from metastruct.adaptation.jacobian import Residual
 from metastruct.adaptation.levenberg_marquardt import LevenbergMarquardt
 from metastruct.data.recordings import Recordings
 from metastruct.data.shots import support, whole
 from metastruct.dynamics.model import ModulatedModel
 from metastruct.objectives.objective import Objective
 
-SHOTS, STEPS, ROUNDS = 500, 20, 2
+SHOTS, STEPS, ROUNDS = 2000, 20, 2
 TASKS = 5  # that are looked at together, so that memory has a bound
 JUDGED = 5  # every so many trajectories of a member that has as many are kept from the training
-BLOCK = 5  # neighbours that are taken to err alike; of twenty they share half of their misfit, at 20 samples a second
+BLOCK, ALIKE = 10, 0.85  # neighbours, and how alike they err: of duffing oscillators and springs at 20 samples a second
 LEAST = 1e-3  # share of the noise that is misfit at least: less cannot be told from none
 
 
@@ -44,7 +49,7 @@ def parted(recordings: Recordings) -> tuple[Recordings, Recordings]:
             every = member.trajectories
             chosen = tuple(one for k, one in enumerate(every) if (k % JUDGED == JUDGED - 1) is judging)
             members.append(replace(member, trajectories=chosen or every))
-        parts.append(Recordings(members, recordings.dtype, recordings.lawful))
+        parts.append(Recordings(members, recordings.dtype, recordings.lawful, recordings.held))
     return parts[0], parts[1]
 
 
@@ -62,18 +67,23 @@ def calibrated(
     misfit = (noise - levels).clamp_min(LEAST * noise)
     learned = objective.learned(result["objective"], misfit)
     prior = Prior.of(codes, learned.likelihood(misfit))
-    codes = LevenbergMarquardt(STEPS).fit(model, learned, fitted_points, codes, prior).codes
+    fit = LevenbergMarquardt(STEPS).fit(model, learned, fitted_points, codes, prior)
+    assert fit.covariance is not None
+    codes, axes = fit.codes, torch.linalg.cholesky(fit.covariance)
     for _ in range(ROUNDS):
-        learned, pairs = objective.learned(result["objective"], misfit), torch.zeros(2, len(misfit), dtype=misfit.dtype)
+        learned, sums = objective.learned(result["objective"], misfit), []
         for tasks in torch.arange(len(codes)).split(TASKS):
             renewed = every.of(tasks)
             for _ in range(3):  # the states of points that were not fitted
                 renewed = learned.renewed(model, renewed, codes[tasks])
-            values = learned.residual(model, renewed, codes[tasks])
+            residual = Residual(model, learned, renewed, prior.covariance.diagonal().sqrt())
+            values, jacobian = residual.with_jacobian(codes[tasks])
             gain = (1 - learned.noise_share(renewed, values)) * (values != 0)  # what is masked is zero
-            u = values * learned.likelihood(misfit).rsqrt().repeat(values.shape[-1] // len(misfit))
-            pairs += torch.stack([_pairs(gain.sqrt() * u, blocks[tasks]), _pairs(gain, blocks[tasks])])
-        misfit = (misfit * pairs[0] / pairs[1]).clamp_min(LEAST * noise)
+            scale = gain.sqrt() * learned.likelihood(misfit).rsqrt().repeat(values.shape[-1] // len(misfit))
+            of_codes = sum(_pairs(scale * part, blocks[tasks]) for part in (jacobian @ axes[tasks]).unbind(-1))
+            excess = _pairs(scale * values, blocks[tasks]) - of_codes
+            sums.append(torch.stack([excess, ALIKE * _pairs(gain, blocks[tasks])]))
+        misfit = (misfit * positive(*torch.cat(sums, 1))).clamp_min(LEAST * noise)
     return result | {"codes": codes.to(result["codes"]), "noise": misfit.to(result["noise"])}
 
 
@@ -89,12 +99,21 @@ def _blocks(lengths: list[list[int]], window: int, points: int) -> Tensor:
     return numbers
 
 
+def positive(parts: Tensor, wholes: Tensor) -> Tensor:
+    """The mean `[components]` of a positive ratio, of sums of parts over sums of wholes, both `[tasks, components]`."""
+    ratio = parts.sum(0) / wholes.sum(0)
+    error = (parts - ratio * wholes).square().sum(0).sqrt() / wholes.sum(0)
+    distance = ratio / error.clamp_min(torch.finfo(error.dtype).tiny)
+    hazard = torch.exp(-distance.square() / 2 - torch.special.log_ndtr(distance)) / math.sqrt(2 * math.pi)
+    return ratio + error * hazard
+
+
 def _pairs(values: Tensor, blocks: Tensor) -> Tensor:
-    """Sums `[components]` of the products of different ones in a block, of residuals `[tasks, residuals]`."""
+    """Sums `[tasks, components]` of products of different ones in a block, of residuals `[tasks, residuals]`."""
     values = values.unflatten(-1, (blocks.shape[-1], -1))
     index = blocks[..., None].expand(values.shape)
     sums = values.new_zeros(len(values), int(blocks.max()) + 1, values.shape[-1]).scatter_add(1, index, values)
-    return sums.square().sum((0, 1)) - values.square().sum((0, 1))
+    return sums.square().sum(1) - values.square().sum(1)
 
 
 def _with_weights(model: ModulatedModel, weights: dict[str, Any]) -> ModulatedModel:

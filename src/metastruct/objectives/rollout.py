@@ -54,6 +54,7 @@ class Rollout(Objective):
         self.window, self.chosen, self.least_misfit = samples, substeps, misfit
         self.fitted, self.substeps = starts == "fitted", substeps or 1
         self.misfit: Tensor | None = None  # variance that codes leave, relative to that of the states, [state]
+        self.held = False  # do inputs stay as they are between samples?
         self.numbers: Mapping[str, float] = {"samples": samples, "substeps": self.substeps}
 
     def _shaped(self, samples: int, substeps: int) -> Rollout:
@@ -69,11 +70,14 @@ class Rollout(Objective):
         rate = float(torch.linalg.matrix_norm(df, ord=2).quantile(0.99)) if len(df) < 10**6 else 0.0
         steps = [np.diff(one.times).max() for m in recordings.members for one in m.trajectories if len(one) > 1]
         substeps = self.chosen or max(1, math.ceil(rate * float(np.median(steps)) / STEP))
-        return self._shaped(max(2, min(self.window, shortest)), substeps)
+        objective = self._shaped(max(2, min(self.window, shortest)), substeps)
+        if recordings.held:
+            objective.held, objective.numbers = True, {**objective.numbers, "held": 1}
+        return objective
 
     def learned(self, numbers: Mapping[str, float], noise: Tensor | None) -> Rollout:
         objective = self._shaped(int(numbers["samples"]), int(numbers["substeps"])) if numbers else copy.copy(self)
-        objective.misfit = noise
+        objective.misfit, objective.held = noise, "held" in numbers
         return objective
 
     def described(self) -> str:
@@ -156,7 +160,7 @@ class Rollout(Objective):
                 def field(y: Tensor, stage: float, sample: int = sample, number: int = number) -> Tensor:
                     if inputs is None:
                         return model.vector_field(y, codes)
-                    share = (number + stage) / self.substeps
+                    share = 0.0 if self.held else (number + stage) / self.substeps
                     return model.vector_field(
                         y, codes, torch.lerp(inputs[..., sample, :], inputs[..., sample + 1, :], share)
                     )

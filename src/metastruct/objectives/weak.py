@@ -44,8 +44,7 @@ class Weak(Objective):
     Args:
         half_width: of a test function, in samples; None: chosen by the training data.
         order: p of phi = (1 - tau^2)^p, at least 3.
-        misfit: the least error of the model that is reckoned with, as a share of the spread of dx/dt; what training
-            leaves is added.
+        misfit: the least error of the model, as a share of the spread of dx/dt; what training leaves is added.
     """
 
     reads = ("states", "smooth", "noise", "times", "inputs")
@@ -54,6 +53,7 @@ class Weak(Objective):
     def __init__(self, half_width: int | None, order: int, misfit: float):
         self.chosen, self.order, self.least_misfit = half_width, order, misfit
         self.misfit: Tensor | None = None  # variance of what no code explained, relative to that of dx/dt, [state]
+        self.held = False  # do inputs stay as they are between instants?
         self._shape(half_width or NODES, 2 * (half_width or NODES) + 1)
 
     def _shape(self, half: int, longest: int) -> None:
@@ -73,7 +73,12 @@ class Weak(Objective):
         half = max(1, min(half, (longest - 1) // 2))
         every = max(1, half // NODES)
         objective._shape(half // every * every, longest)
-        objective.numbers = {**objective.numbers, **objective._errors(recordings)}
+        objective.held = recordings.held
+        objective.numbers = {
+            **objective.numbers,
+            **objective._errors(recordings),
+            **({"held": 1} if recordings.held else {}),
+        }
         return objective
 
     def _errors(self, recordings: Recordings) -> dict[str, float]:
@@ -92,7 +97,7 @@ class Weak(Objective):
         objective = copy.copy(self)
         if numbers:
             objective._shape(int(numbers["half_width"]), int(numbers["longest"]))
-            objective.numbers = numbers
+            objective.numbers, objective.held = numbers, "held" in numbers
         objective.misfit = noise
         return objective
 
@@ -139,11 +144,30 @@ class Weak(Objective):
     # The residual
 
     def places(self, observations: Observations) -> Observations:
-        nodes, parts = slice(None, None, self.every), {}
-        for name in ("smooth", "inputs"):
-            if (values := getattr(observations, name)) is not None:
-                parts[name] = self.windows(values)[..., nodes, :].flatten(-3, -2)
-        return type(observations)(states=parts["smooth"], inputs=parts.get("inputs"))
+        states = self.windows(required(observations.smooth))[..., :: self.every, :].flatten(-3, -2)
+        inputs = observations.inputs
+        if inputs is not None:
+            inputs = self.driving(self.windows(inputs)).flatten(-3, -2)
+        return type(observations)(states=states, inputs=inputs)
+
+    def driving(self, inputs: Tensor) -> Tensor:
+        """Of inputs `[..., samples, input]` of windows those at the nodes.
+
+        A node stands for a stretch of samples, and has the mean over it: a field that is affine in its inputs has the
+        same integral then, to second order in the stretch, also where inputs that are held jump. Samples are taken to
+        be evenly spaced.
+        """
+        if self.every == 1 and not self.held:
+            return inputs
+        last = inputs.shape[-2] - 1
+        after = torch.cat([inputs[..., 1:, :], inputs[..., -1:, :]], -2)
+        mean = inputs if self.held else (inputs + after) / 2  # from a sample to the next
+        total = torch.cat([0 * mean[..., :1, :], mean[..., :-1, :].cumsum(-2)], -2)  # up to each sample
+        nodes = torch.arange(0, last + 1, self.every, device=inputs.device, dtype=inputs.dtype)
+        ends = [(nodes + side * self.every / 2).clamp(0, last) for side in (-1, 1)]
+        begin, end = (total[..., at.long(), :] + (at - at.floor())[:, None] * mean[..., at.long(), :] for at in ends)
+        at_nodes: Tensor = (end - begin) / (ends[1] - ends[0])[:, None]
+        return at_nodes
 
     def residual(self, model: ModulatedModel, observations: Observations, codes: Tensor | None) -> Tensor:
         if observations.operator is None:

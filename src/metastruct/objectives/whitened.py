@@ -53,9 +53,11 @@ class Whitened(Objective):
         real = torch.ones(operator.shape[:2], dtype=torch.bool)
         if observed.mask is not None:
             real = weak.windows(observed.mask[..., None])[..., 0, 0]
-        for name, part in {"states": observed.smooth, "inputs": observed.inputs}.items():
-            if part is not None:
-                parts[name] = weak.windows(part)[..., nodes, :][real].flatten(0, 1).to(recordings.dtype)
+        at_nodes = {"states": weak.windows(required(observed.smooth))[..., nodes, :]}
+        if observed.inputs is not None:
+            at_nodes["inputs"] = weak.driving(weak.windows(observed.inputs))
+        for name, part in at_nodes.items():
+            parts[name] = part[real].flatten(0, 1).to(recordings.dtype)
         parts["operator"] = operator[real].flatten(0, 1).to(recordings.dtype)
         return parts, torch.arange(0, len(parts["states"]), weak.nodes), real.sum(-1).numpy()
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import sys
 from collections.abc import Callable, Iterator, Sequence
+from difflib import get_close_matches
 from typing import NoReturn
 
 from hydra._internal.utils import get_args_parser
@@ -65,8 +66,15 @@ def _option(match: re.Match[str]) -> str:
 
 
 def _setting(match: re.Match[str]) -> str:
-    key = match.groups()[-1] or match[1]
-    return f"{key} is not a setting; {closest(key, _settings())}"
+    """That there is none; where none is like it, those of its group, or the groups."""
+    key, every = match.groups()[-1] or match[1], _settings()
+    group, _, inner = key.partition(".")
+    if get_close_matches(key, every, cutoff=0.5):
+        return f"{key} is not a setting; {closest(key, every)}"
+    beside = [name for name in every if inner and name.startswith(f"{group}.")]
+    if group in every and inner and not beside:
+        return f"{key} is not a setting; {group} has none, as it was chosen"
+    return f"{key} is not a setting; there is {', '.join(beside or [name for name in every if '.' not in name])}"
 
 
 def _no_option(match: re.Match[str]) -> str:

@@ -19,7 +19,7 @@ class CartPole(Mechanism):
     """A point mass on a rod that hangs from a cart with friction; parameters cart, pole (masses), l, b."""
 
     name = "cart_pole"
-    state_names = ("s", "q", "ds", "dq")
+    state_names = ("s", "q", "vs", "vq")
     input_names = ("force",)
     held_inputs = True
     parameter_names = ("cart", "pole", "l", "b")
