@@ -200,3 +200,14 @@ def test_what_a_training_learns_from_noise_falls_with_the_observations_and_is_no
     torch.testing.assert_close(loud / one, torch.full((2,), 4.0).double(), rtol=0.2, atol=0)
     torch.testing.assert_close(one / many, torch.full((2,), 2.0).double(), rtol=0.2, atol=0)
     assert error(0 * SIGMA, 4) is None
+
+
+def test_the_misfit_that_whitens_is_that_of_the_error_bars():
+    """Of exact data whitening reckons with the least misfit, and so do bars: their residuals leave no other."""
+    objective = Weak(5, 6, 0.01)
+    silent = torch.zeros(2, dtype=torch.float64)
+    torch.testing.assert_close(objective.field_noise(silent, 2), torch.full((2,), 1e-4, dtype=torch.float64))
+    seen = members(0 * SIGMA, tasks=1)
+    law = Law(factor=1.01)  # off by less than that
+    assert float(residual(law, seen, misfit=0.01, half=5).square().mean()) < 1
+    assert float(residual(law, seen, misfit=0.001, half=5).square().mean()) > 1

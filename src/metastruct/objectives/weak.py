@@ -133,7 +133,7 @@ class Weak(Objective):
         return self.tests * state_dim
 
     def field_noise(self, noise: Tensor, state_dim: int) -> Tensor:
-        return noise
+        return noise + self.least_misfit**2  # as the residual is whitened
 
     def likelihood(self, noise: Tensor) -> Tensor:
         return torch.ones_like(noise)

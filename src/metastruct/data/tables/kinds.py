@@ -37,11 +37,11 @@ def of_kinds(tables: Sequence[Table], layout: Layout) -> tuple[list[Table], Layo
         if len(kinds) > MOST:
             problem = f"must be a number or one of at most {MOST} words, got {len(kinds)} words"
             raise Malformed(tables[0].file, problem, "leave it out of the labels, or write fewer kinds", column=name)
-        flags = kinds if len(kinds) != 2 else kinds[:1]
-        labels += [f"{name}={kind}" for kind in flags]
+        chosen = kinds if len(kinds) != 2 else kinds[:1]
+        labels += [f"{name}={kind}" for kind in chosen]
         tables = [
             replace(
-                table, columns={**table.columns, **{f"{name}={kind}": _indicator(words or [], kind) for kind in flags}}
+                table, columns={**table.columns, **{f"{name}={kind}": _indicator(words or [], kind) for kind in chosen}}
             )
             for table, words in zip(tables, columns, strict=True)
         ]
@@ -57,8 +57,8 @@ def _words(table: Table, name: str) -> list[str] | None:
     if not isinstance(column, tuple) and (not len(cells) or np.asarray(cells).dtype.kind not in "UO"):
         return None
     words = ["" if cell is None or cell != cell else str(cell).strip() for cell in cells]
-    real = [word for word in words if word.lower() not in MISSING]
-    return words if real and not any(word[0].isdigit() or word[0] in "+-.=" for word in real) else None
+    there = [word for word in words if word.lower() not in MISSING]
+    return words if there and not any(word[0].isdigit() or word[0] in "+-.=" for word in there) else None
 
 
 def _indicator(words: Sequence[str], kind: str) -> Array:
