@@ -29,12 +29,13 @@ from metastruct.runs.provenance import git_commit, sign
 from metastruct.runs.tables import as_csv
 
 FOLDER = Path(__file__).resolve().parents[1] / "outputs" / "reference" / "phlearn"
-POINTS, HORIZON, STEP, FREQUENCY, DAMPING, HATS, NEW = 30_000, 10.0, 0.01, 3.0, 0.3, 51, 10
+POINTS, HORIZON, STEP, FREQUENCY, DAMPING, HATS, NEW = 30_000, 10.0, 0.01, 3.0, 0.3, 101, 10
 SETTINGS: dict[str, Any] = {
     "modulation": "shift",
     "modulation.code_dim": 1,
     "dynamics.friction": "constant",
-    "trainer.steps": 3000,
+    "objective.half_width": 8,  # a wide test function does not see what a hat does inside of it
+    "trainer.steps": 4000,
     "optimizer": "soap",
     "locality": "none",
     "net.width": 32,

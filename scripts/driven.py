@@ -1,7 +1,7 @@
 """Mechanics in (q, v), driven and damped: errors, horizons, the balance of power and the cost of a step.
 
     python scripts/driven.py                                 everything that is missing, three seeds
-    python scripts/driven.py --seeds 0 --only errors         some of it: balance, step, lyapunov, errors, horizons
+    python scripts/driven.py --seeds 0 --only errors         some of it: balance, step, growth, lyapunov, horizons
 
 A cell that is finished is kept at once, in records.csv and table.md of outputs/reference/driven/, and is not made anew.
 Runs are those of experiment=driven; a chaotic family is measured over two Lyapunov times of its own law.
@@ -31,7 +31,7 @@ from metastruct.benchmark.timing import ratio
 from metastruct.config.schema import composed, groups
 from metastruct.data.recordings import Recordings
 from metastruct.data.shots import support
-from metastruct.data.simulate import drawn, instants, integrate, integrate_driven
+from metastruct.data.simulate import drawn, instants, integrate, integrate_driven, signals
 from metastruct.data.trajectory import Array, Member, Trajectory
 from metastruct.dynamics.dynamics import Scales
 from metastruct.dynamics.folded import folded
@@ -63,6 +63,7 @@ BARS = {  # trajectory errors x 1e-2, of mechanical dynamics
 DRIVEN, BOTH = ("driven_pendulum", "cart_pole", "two_link_arm"), ("mechanical", "unstructured")
 PAIRS = [("pendulum", "hamiltonian"), ("swing", "mechanical"), *((s, d) for s in DRIVEN for d in BOTH)]
 CHAOTIC, LONG, HORIZON, RATE = "double_pendulum", ("driven_pendulum", "cart_pole"), 10.0, 20
+CALM = 1000  # largest factor over the query trajectories by which an error of the start grows
 TASKS, QUERY = 10, (5, 6)  # new members, and which of their trajectories
 Row = dict[str, Any]
 
@@ -158,6 +159,27 @@ def largest_exponent(law: Any, lengths: int = 100, length: float = 0.5, apart: f
     return float(np.mean(total) / (length * (lengths - lengths // 10)))
 
 
+def growth(system: str, dynamics: str, seed: int, outputs: str) -> Iterator[tuple[str, float]]:
+    """How the errors of members go with what their own law makes of an error of the start: is it chaos that misses?"""
+    folder, law = run(composed(*words(system, dynamics, seed, outputs))), component(composed(f"system={system}").system)
+    rows = [row for row in csv.DictReader(folder.records.open(newline="")) if row["metric"] == "trajectory_error"]
+    values = np.array([float(row["value"]) for row in rows if not row["component"]])
+    mu, starts = drawn(law, 1, TASKS, 10, 0)
+    times, query = instants(HORIZON, round(RATE * HORIZON) + 1), slice(5, None)
+    inputs = signals(law, 1, TASKS, 10, times, 0)
+    assert inputs is not None
+    offset = np.random.default_rng(0).normal(size=starts[:, query].shape)
+    offset *= 1e-6 / np.linalg.norm(offset, axis=-1, keepdims=True)
+    here, there = (
+        integrate_driven(law, starts[:, query] + shift, mu, times, inputs[:, query], 1e-8) for shift in (0, offset)
+    )
+    factors = np.linalg.norm(there - here, axis=-1).max((1, 2)) / 1e-6
+    calm = factors < CALM
+    yield f"members whose law makes less than {CALM} of a start's error", float(calm.sum())
+    yield "mean error of these", float(values[calm].mean())
+    yield "correlation of the logarithms of both", float(np.corrcoef(np.log(values), np.log(factors))[0, 1])
+
+
 def step(system: str, dynamics: str, seed: int, outputs: str) -> Iterator[tuple[str, float]]:
     """Processor time of an outer step of Adam over that of Hamiltonian dynamics of as many coordinates."""
     for n in (1, 2, 4, 8):
@@ -225,6 +247,7 @@ def cells(seeds: list[int]) -> Iterator[tuple[str, str, str, int]]:
     yield "step", "", "mechanical", 0
     for seed in seeds:
         yield from (("errors", *pair, seed) for pair in PAIRS)
+        yield "growth", "two_link_arm", "mechanical", seed
         yield from (("lyapunov", CHAOTIC, dynamics, seed) for dynamics in BOTH)
         yield from (("horizons", s, dynamics, seed) for s in LONG for dynamics in BOTH)
 
@@ -244,7 +267,7 @@ def table(rows: list[Row]) -> str:
 
 
 PARTS: dict[str, Callable[[str, str, int, str], Iterator[tuple[str, float]]]]
-PARTS = {"balance": balance, "step": step, "errors": errors, "lyapunov": lyapunov, "horizons": horizons}
+PARTS = {part.__name__: part for part in (balance, step, errors, growth, lyapunov, horizons)}
 
 
 def main() -> None:
