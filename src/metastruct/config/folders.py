@@ -65,6 +65,8 @@ def add_conf(folder: str | Path) -> None:
     if not isinstance(folder, str | Path) or not str(folder).strip():
         raise ValueError(f"{folder!r} must be a folder of yamls GROUP/NAME.yaml, got none")
     path = Path(folder).resolve()
+    if os.pathsep in str(path):
+        raise ValueError(f"{path} must be a folder without {os.pathsep} in its name, which parts folders; rename it")
     if path not in folders():
         names = os.pathsep.join([*filter(None, [added()]), str(path)])
         _folders(names)
