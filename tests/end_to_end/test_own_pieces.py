@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -105,6 +106,21 @@ def test_a_yaml_in_the_place_of_another_is_refused(own, tmp_path, monkeypatch):
     monkeypatch.setenv("METASTRUCT_CONF", str(tmp_path))
     with pytest.raises(ValueError, match="rename yours"):
         folders()
+
+
+def test_a_yaml_in_the_place_of_the_first_one_is_refused(own, tmp_path):
+    (tmp_path / "train.yaml").write_text("net: mine\n")
+    with pytest.raises(ValueError, match=r"train\.yaml must be in one folder"):
+        metastruct.add_conf(tmp_path)
+
+
+def test_a_folder_may_have_any_name_but_one_that_parts_folders(own, tmp_path):
+    for name in ("a b", "a,b", "a[b", "it's", "a=b", "ä", "a#b"):
+        shutil.copytree(own, tmp_path / name)
+        os.environ[VARIABLE] = str(tmp_path / name)
+        assert composed("system=quartic").system.name == "quartic"
+    with pytest.raises(ValueError, match="must be a folder without : in its name"):
+        metastruct.add_conf(tmp_path / "a:b")
 
 
 def test_a_yaml_that_cannot_be_read_is_told_in_a_line(tmp_path):
