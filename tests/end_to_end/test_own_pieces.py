@@ -175,3 +175,12 @@ def test_their_contracts_hold_and_a_broken_one_is_found(tmp_path):
     done = typed("check", "system=broken", "--config-dir", "conf", folder=tmp_path)
     assert done.returncode == 1
     assert "energy" in done.stdout
+
+
+@pytest.mark.torture
+def test_check_tries_every_case_of_a_piece_also_where_few_of_all_are_tried(own, tmp_path, monkeypatch):
+    monkeypatch.setenv("PYTEST_ADDOPTS", "--collect-only")
+    listed = typed("check", "optimizer=muon", folder=tmp_path).stdout
+    for name in ("ends_with_the_numbers_of_one_that_was_never_stopped", "diverges_leaves_the_others_alone"):
+        assert re.search(rf"{name}\[auto_decoding-muon(-2-11)?\]", listed), name
+    assert "UnknownMark" not in listed
