@@ -153,7 +153,6 @@ def different(variants: dict[str, dict[str, object]]) -> Iterator[ParameterSet]:
                 yield pytest.param(modulation, arrangement, variant, marks=case.marks)
 
 
-@pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Of a test marked `few(n)` so many cases, spread over all, are tried always; the others are torture."""
     tests = defaultdict[tuple[str, str], list[pytest.Item]](list)

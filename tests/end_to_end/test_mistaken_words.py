@@ -35,8 +35,10 @@ MISTAKES = {
     "adapt nix NEW": "nix must be the folder of a finished run, got no folder",
     "adapt folder DATA --output afile": "--output must be a folder, got afile, which is none; name another",
     "adapt folder DATA --output full": "full/forecast.csv is there already; name another place with --output",
+    "adapt folder DATA --output half": "half/members.safetensors is there already; name another place with --output",
     "adapt folder DATA --output a --output b": "--output must be there once, got it twice",
     START: "forecast needs --until such as --until 30, got none",
+    f"{START} --until 1 --output there.csv": "there.png is there already; name another place with --output",
     f"{START} --until nan": "--until must be a finite number, got 'nan'",
     f"{START} --until inf": "--until must be a finite number, got 'inf'",
     f"{START} --until 1,2": "--until must be a finite number, got '1,2'",
@@ -83,9 +85,10 @@ MISTAKES = {
 def said(tmp_path, monkeypatch, capsys):
     """What a command that is refused says in a folder of odd things, where nothing is written."""
     monkeypatch.chdir(tmp_path)
-    for name in ("folder", "full", "chosen"):
+    for name in ("folder", "full", "half", "chosen"):
         (tmp_path / name).mkdir()
     files = {"afile": "hello", "there.png": "", "full/forecast.csv": "", "chosen/errors.csv": "", "m.safetensors": ""}
+    files |= {"half/members.safetensors": ""}
     for name, text in (files | {"leave.py": "import sys; sys.exit(0)"}).items():
         (tmp_path / name).write_text(text)
     before = {*tmp_path.rglob("*")}

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -107,6 +108,21 @@ def test_a_yaml_in_the_place_of_another_is_refused(own, tmp_path, monkeypatch):
         folders()
 
 
+def test_a_yaml_in_the_place_of_the_first_one_is_refused(own, tmp_path):
+    (tmp_path / "train.yaml").write_text("net: mine\n")
+    with pytest.raises(ValueError, match=r"train\.yaml must be in one folder"):
+        metastruct.add_conf(tmp_path)
+
+
+def test_a_folder_may_have_any_name_but_one_that_parts_folders(own, tmp_path):
+    for name in ("a b", "a,b", "a[b", "it's", "a=b", "ä", "a#b"):
+        shutil.copytree(own, tmp_path / name)
+        os.environ[VARIABLE] = str(tmp_path / name)
+        assert composed("system=quartic").system.name == "quartic"
+    with pytest.raises(ValueError, match="must be a folder without : in its name"):
+        metastruct.add_conf(tmp_path / "a:b")
+
+
 def test_a_yaml_that_cannot_be_read_is_told_in_a_line(tmp_path):
     (tmp_path / "net").mkdir()
     (tmp_path / "net" / "mine.yaml").write_text("width: [")
@@ -159,3 +175,12 @@ def test_their_contracts_hold_and_a_broken_one_is_found(tmp_path):
     done = typed("check", "system=broken", "--config-dir", "conf", folder=tmp_path)
     assert done.returncode == 1
     assert "energy" in done.stdout
+
+
+@pytest.mark.torture
+def test_check_tries_every_case_of_a_piece_also_where_few_of_all_are_tried(own, tmp_path, monkeypatch):
+    monkeypatch.setenv("PYTEST_ADDOPTS", "--collect-only")
+    listed = typed("check", "optimizer=muon", folder=tmp_path).stdout
+    for name in ("ends_with_the_numbers_of_one_that_was_never_stopped", "diverges_leaves_the_others_alone"):
+        assert re.search(rf"{name}\[auto_decoding-muon(-2-11)?\]", listed), name
+    assert "UnknownMark" not in listed

@@ -112,6 +112,28 @@ def test_constants_are_springs_weights_and_matrices():
     assert set(known.parts) == {"potential", "drive"}
 
 
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        ({"weights": 3.0, "arms": [[1, 0]]}, r"weights must be finite numbers such as \[2\.0, 1\.0\], got 3\.0"),
+        ({"weights": [[3.0]], "arms": [[1, 0]]}, r"weights must be finite numbers such as \[2\.0, 1\.0\]"),
+        ({"weights": "34", "arms": [[1, 0]]}, "weights must be finite numbers"),
+        ({"weights": [np.inf], "arms": [[1, 0]]}, "weights must be finite numbers"),
+        ({"weights": [1.0, 2.0], "arms": [[1, 0]]}, "weights needs as many rows"),
+        ({"mass": [[True]]}, "mass must be finite numbers"),
+        ({"mass": 2.0}, "mass must be finite numbers"),
+        ({"mass": [2.0]}, "mass must be finite numbers"),
+        ({"mass": [[1.0], [1.0, 2.0]]}, "mass must be finite numbers"),
+        ({"springs": [[1.0, 2.0], [3.0, 1.0]]}, "springs must be a symmetric matrix"),
+        ({}, "must hold one of mass"),
+    ],
+)
+def test_what_are_no_constants_is_refused_in_one_line(words, message):
+    with pytest.raises(ValueError, match=message) as refused:
+        Constants(**words)
+    assert "\n" not in str(refused.value)
+
+
 def test_factors_are_those_of_cholesky():
     generator = torch.Generator().manual_seed(0)
     root = torch.randn(5, 4, 4, generator=generator, dtype=torch.float64)
@@ -126,6 +148,8 @@ def test_parts_that_make_no_sense_are_refused_in_one_line(small, monkeypatch):
         ("friction", lambda self, q, v: torch.ones(2, 2).to(q).tril(), "friction must be symmetric"),
         ("potential", lambda self, q: q, "potential must give one number a state"),
         ("drive", lambda self, q: q.new_full((2, 2), torch.nan), "drive must be finite"),
+        ("potential", lambda self, q: (q @ torch.eye(3).to(q)).sum(-1), r"potential must take positions \[\.\.\., 2\]"),
+        ("friction", lambda self, q, v: q[..., 5], r"friction must take positions \[\.\.\., 2\]"),
     ):
         with monkeypatch.context() as patch:
             patch.setattr(Arm, part, values)

@@ -12,6 +12,7 @@ from metastruct.config.added import base_of, check_class
 from metastruct.config.facts import options
 from metastruct.config.folders import VARIABLE, add_conf
 from metastruct.config.mistakes import ConfigError
+from metastruct.dynamics.known.known import Known
 from metastruct.nets.net import Net
 
 MODULES = {
@@ -119,3 +120,14 @@ def test_a_piece_is_a_piece(mine):
     assert base_of("net") is Net
     with pytest.raises(ConfigError):
         check_class("net", "other")
+
+
+def test_the_pieces_of_the_example_are_what_their_groups_ask_for(mine, monkeypatch):
+    example = Path(__file__).parents[2] / "examples" / "own_pieces"
+    monkeypatch.syspath_prepend(str(example))
+    add_conf(example / "conf")
+    pieces = [(path.parent.name, path.stem) for path in (example / "conf").glob("*/*.yaml")]
+    assert ("known", "motor") in pieces
+    for piece in pieces:
+        check_class(*piece)
+    assert base_of("known") is Known, "of a group of one piece it is not the class of that piece"

@@ -10,7 +10,9 @@ import numpy as np
 import pytest
 
 import metastruct
+from metastruct.api import export
 from metastruct.api.reading import named
+from metastruct.api.space import Space
 from metastruct.config.folders import VARIABLE
 from metastruct.data.family import Family
 from metastruct.data.outside import LARGEST, floats, pieces_of, place_of, several, states_of
@@ -25,6 +27,7 @@ DOORS: dict[str, Callable[[object], object]] = {
     "path": metastruct.load_member,
     "path of several": metastruct.load_members,
     "path of a family": lambda path: Family.from_files(path, ["q"]),
+    "path of an export": lambda path: export.write(None, path, False),  # type: ignore[arg-type]
     "outputs": lambda path: metastruct.fit(FAMILY, outputs="x" if path is None else path),
 }
 
@@ -81,6 +84,15 @@ REFUSED: dict[str, tuple[Callable[[], object], str]] = {
     "extend 5": (lambda: metastruct.extend(5, FAMILY), "extend needs a Model and a Family, got a int and a Family"),
     "observations 5": (lambda: named(5), r"observations must be \(states, dxdt\) or a mapping, got 5"),
     "observations None": (lambda: named(None), "observations must be"),
+    "no inputs": (
+        lambda: Space(2, 1).signal((), T, None),
+        r"inputs must be numbers at the times, or a pair \(t, u\), got a tuple of 0",
+    ),
+    "inputs and a word": (
+        lambda: Space(2, 1).signal((T, X[:, :1], True), T, None),
+        r"inputs must be .*, got a tuple of 3",
+    ),
+    "held in words": (lambda: Space(2, 1).signal(X[:, :1], T, "no"), "held must be True, False or None, got 'no'"),
     "too large states": (lambda: states_of([1e300, 0], "x", 2), r"x must be finite and at most 1e\+100, got 1 NaN or"),
     "too large pieces": (lambda: pieces_of(X * 1e300, "states", 2), r"states must be finite and at most 1e\+100"),
 }

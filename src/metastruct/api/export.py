@@ -20,6 +20,7 @@ from torch import Tensor, nn
 
 from metastruct.api.fields import Fields
 from metastruct.api.numpy_source import module_of
+from metastruct.data.outside import place_of
 from metastruct.dynamics.folded import folded
 from metastruct.integrators.flow import Flow
 from metastruct.integrators.rk4 import RK4
@@ -62,7 +63,7 @@ def write(fields: Fields, path: str | Path, step: bool) -> Path:
         ValueError: the suffix is none of .onnx, .pt2 and .py.
         ImportError: ONNX needs the extra `export`, which is not installed.
     """
-    path = Path(path)
+    path = place_of(path, "path")
     if path.suffix not in SUFFIXES:
         raise ValueError(f"a member is exported to a file that ends in {', '.join(SUFFIXES)}, got {path}")
     field = VectorField(fields)

@@ -74,6 +74,10 @@ class Space:
         self, inputs: Inputs | None, times: Array, held: bool | None, members: int | None = None
     ) -> Signal | None:
         """u(t), at these times `[times]` unless it has instants of its own; `members` as of `driving`."""
+        if not (held is None or isinstance(held, bool | np.bool)):
+            raise ValueError(f"held must be True, False or None, got {held!r:.60}")
+        if isinstance(inputs, tuple) and len(inputs) != 2:
+            raise ValueError(f"inputs must be numbers at the times, or a pair (t, u), got a tuple of {len(inputs)}")
         instants, values = (instants_of(inputs[0]), inputs[1]) if isinstance(inputs, tuple) else (times, inputs)
         driving = self.driving(values, len(instants), members=members)
         if driving is None:

@@ -142,12 +142,12 @@ def numbers(flag: str, text: str, size: int | None = None, least: float = -math.
     return values
 
 
-def destination(flag: str, path: Path, values: Mapping[str, str], folder: str = "") -> Path:
+def destination(flag: str, path: Path, values: Mapping[str, str], *files: str) -> Path:
     """Where results go, looked at before they are made.
 
     Args:
         values: of the flags, of which force=true lets results replace others.
-        folder: it is a folder, and this file in it says that results are there.
+        files: that results are; it is a folder of these then.
 
     Raises:
         ValueError: something else is in its place, or results are there already.
@@ -155,7 +155,8 @@ def destination(flag: str, path: Path, values: Mapping[str, str], folder: str = 
     forced = values.get("force", "false").lower()
     if forced not in ("true", "false"):
         raise ValueError(f"force must be true or false, got {values['force']!r}")
-    check_place(flag, path, bool(folder))
-    if (path / folder).exists() and forced == "false":
-        raise ValueError(f"{path / folder} is there already; name another place with {flag}, or replace it: force=true")
+    check_place(flag, path, bool(files))
+    there = [place for place in (path / file for file in files or ("",)) if place.exists()]
+    if there and forced == "false":
+        raise ValueError(f"{there[0]} is there already; name another place with {flag}, or replace it: force=true")
     return path

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from metastruct.api.model import Model
 
 PLACES = ("RUN", "NEW")
+RESULTS = ("forecast.csv", "forecast.png", "member.safetensors", "members.safetensors")
 FLAGS = {"--output": "FOLDER", "--adaptation": "NAME", "force": "true"}
 
 
@@ -34,7 +35,7 @@ def main(words: Sequence[str]) -> None:
     if not Path(path).exists():
         raise ValueError(f"{path} must be there, got no such file or folder; check how it is written")
     default = Path(path).with_name(f"{Path(path).stem or 'new'}-adapted")
-    output = destination("--output", Path(flags.get("--output", default)), flags, "forecast.csv")
+    output = destination("--output", Path(flags.get("--output", default)), flags, *RESULTS)
     from metastruct.api.loading import load
 
     model = load(folder)

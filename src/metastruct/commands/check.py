@@ -28,8 +28,9 @@ def main(words: Sequence[str]) -> None:
         import pytest
     except ImportError:
         raise ValueError('metastruct check needs pytest; pip install "metastruct[check]"') from None
+    pytest.hookimpl(tryfirst=True)(Chosen.pytest_collection_modifyitems)  # before few of all cases are kept
     options = ["-q", "-p", "no:cacheprovider", "-o", "addopts=", "-m", "not torture and not slow"]
-    options += ["-o", "markers=torture\nslow", "-W", "ignore::DeprecationWarning"]
+    options += ["-o", "markers=few\ntorture\nslow", "-W", "ignore::DeprecationWarning"]
     options += ["--rootdir", str(contracts), "--confcutdir", str(contracts), "-c", os.devnull]
     options += ["-W", "ignore::pytest.PytestAssertRewriteWarning"]
     places = dict.fromkeys(file for group, _ in pieces for file in files(group))

@@ -3,10 +3,10 @@
 metastruct forecast member.safetensors --from 0.3,0.0 --until 30 [--every 0.1] [--begin 0] [--std 0.01,0.02]
                                        [--inputs torque.csv] [--output forecast.csv] [force=true]
 
---std is that of the errors of the start; without it the start is exact. --output - prints the table alone; a table that
-is there already is replaced by force=true alone. A member that is driven needs --inputs, a table of one trajectory with
-the time and the columns of the inputs; before and after its instants they stay as they are, and between them they are
-held or joined by lines as in the training.
+--std is that of the errors of the start; without it the start is exact. --output - prints the table alone; a table or
+picture that is there already is replaced by force=true alone. A member that is driven needs --inputs, a table of one
+trajectory with the time and the columns of the inputs; before and after its instants they stay as they are, and between
+them they are held or joined by lines as in the training.
 """
 
 from __future__ import annotations
@@ -44,7 +44,8 @@ def main(words: Sequence[str]) -> None:
     if str(output) != "-":
         if output.suffix == ".png":
             raise ValueError(f"--output must be the name of a table such as {FLAGS['--output']}, got {output}")
-        destination("--output", output, flags)
+        for place in (output, output.with_suffix(".png")):
+            destination("--output", place, flags)
     import numpy as np
 
     from metastruct.api.loading import load_member

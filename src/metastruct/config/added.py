@@ -1,7 +1,7 @@
 """The pieces of folders that a user added: is each yaml one, and its class what its group asks for?
 
 What MetaStruct brings along is held to this by its tests. The class that the pieces of a group are derived from is the
-one that MetaStruct's own have in common.
+one that MetaStruct's own have in common, the most general one: a group may have one piece alone.
 """
 
 from __future__ import annotations
@@ -65,9 +65,11 @@ def check_class(group: str, name: str) -> None:
 
 @cached
 def base_of(group: str) -> type:
-    """The class that all of MetaStruct's own pieces of a group are derived from."""
+    """The class that all of MetaStruct's own pieces of a group are derived from, the most general one of several."""
     kinds = [class_of(described(group, path.stem)["_target_"]) for path in sorted((CONF / group).glob("*.yaml"))]
-    return next(base for base in kinds[0].__mro__ if all(issubclass(kind, base) for kind in kinds))
+    package = f"{__name__.partition('.')[0]}."
+    every = [kind for kind in kinds[0].__mro__ if kind.__module__.startswith(package)]
+    return [base for base in every if all(issubclass(kind, base) for kind in kinds)][-1]
 
 
 def _takes(kind: type, setting: str) -> bool:

@@ -22,6 +22,7 @@ CONF = ROOT / "conf" if (ROOT / "conf").is_dir() else ROOT.parents[1] / "conf"  
 VARIABLE = "METASTRUCT_CONF"
 SEARCH = "hydra.searchpath"
 FLAGS = ("--config-dir", "-cd")
+DEPTHS = ("*.yaml", "*/*.yaml")  # such as train.yaml and net/mlp.yaml
 
 
 def added() -> str:
@@ -45,7 +46,7 @@ def _folders(names: str) -> tuple[Path, ...]:
     for folder in every:
         if not folder.is_dir():
             raise ValueError(f"{folder} must be a folder of yamls GROUP/NAME.yaml, got none")
-        for piece in sorted(folder.glob("*/*.yaml")):
+        for piece in sorted(path for depth in DEPTHS for path in folder.glob(depth)):
             owner = owners.setdefault(piece.relative_to(folder), folder)
             if owner != folder:
                 place = piece.relative_to(folder)
@@ -65,6 +66,8 @@ def add_conf(folder: str | Path) -> None:
     if not isinstance(folder, str | Path) or not str(folder).strip():
         raise ValueError(f"{folder!r} must be a folder of yamls GROUP/NAME.yaml, got none")
     path = Path(folder).resolve()
+    if os.pathsep in str(path):
+        raise ValueError(f"{path} must be a folder without {os.pathsep} in its name, which parts folders; rename it")
     if path not in folders():
         names = os.pathsep.join([*filter(None, [added()]), str(path)])
         _folders(names)
@@ -107,7 +110,8 @@ def _located(place: str) -> Path:
 def search_path() -> list[str]:
     """The words that tell Hydra of the folders that were added."""
     more = folders()[1:]
-    return [f"{SEARCH}=[{','.join(f'file://{folder}' for folder in more)}]"] if more else []
+    quoted = ("'" + f"file://{folder}".replace("'", r"\'") + "'" for folder in more)  # it may hold spaces and commas
+    return [f"{SEARCH}=[{','.join(quoted)}]"] if more else []
 
 
 def yaml_of(group: str, name: str) -> Path:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -37,7 +38,7 @@ class Constants(Known):
         arms: Matrix | None = None,
     ):
         super().__init__()
-        column = None if weights is None else [[weight] for weight in weights]
+        column = None if weights is None else [[weight] for weight in _row("weights", weights)]
         entries = {"mass": mass, "friction": friction, "drive": drive, "springs": springs, "arms": arms}
         entries["weights"] = column
         self.matrices = {name: _matrix(name, values) for name, values in entries.items() if values is not None}
@@ -84,10 +85,17 @@ class Constants(Known):
         return self.matrices[name].to(q)
 
 
-def _matrix(name: str, values: Matrix) -> Tensor:
+def _row(name: str, values: Any) -> list[float]:
+    """Numbers, as they are; a truth value is none."""
+    if not (isinstance(values, Sequence) and all(type(value) in (int, float) for value in values)):
+        raise ValueError(f"known.{name} must be finite numbers such as [2.0, 1.0], got {values}")
+    return [*values]
+
+
+def _matrix(name: str, values: Any) -> Tensor:
     """In double precision `[rows, columns]`."""
     try:
-        matrix = torch.tensor(values, dtype=torch.float64, device="cpu")
+        matrix = torch.tensor([_row(name, row) for row in values], dtype=torch.float64, device="cpu")
     except (TypeError, ValueError):
         matrix = torch.full((), torch.nan)
     if matrix.dim() != 2 or not matrix.numel() or not bool(matrix.isfinite().all()):

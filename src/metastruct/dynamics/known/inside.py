@@ -73,7 +73,11 @@ class Inside(nn.Module):
         shapes = {"potential": (), "mass": (n, n), "friction": (n, n), "drive": (n, self.inputs)}
         for part in self.parts:
             function = getattr(self.law, part)
-            values = function(q, self._v(w)) if part == "friction" else function(q)
+            try:
+                values = function(q, self._v(w)) if part == "friction" else function(q)
+            except (RuntimeError, IndexError) as error:
+                words = f"must take positions [..., {n}], got an error: {error}"
+                raise ValueError(f"known.{part} {words}") from error
             shape, rank = shapes[part], len(shapes[part])
             if values.shape[values.dim() - rank :] != shape or (rank == 0 and values.shape != q.shape[:-1]):
                 expected = "[..., " + ", ".join(map(str, shape)) + "]" if rank else "one number a state"
