@@ -512,10 +512,6 @@ PATHS: dict[str, tuple[Callable[[Path], Path], str]] = {
     "a loop of links": (loop, "must lead to a file, got a loop of links; remove the links"),
     "a loop of links in a folder": (looping, "one.csv: must lead to a file, got a loop of links"),
     "a pipe": (pipe, "must be a file or a folder, got mode"),
-    "a name that is too long": (
-        lambda path: path / ("x" * 300 + ".csv"),
-        "path must be a path that the system knows, got one of",
-    ),
     "one member in two files": (folder(a__csv=GOOD, b__csv=GOOD), "b.csv: must hold other members, got a as a.csv"),
     "two files of one stem": (folder(a__csv=ONE, a__txt=ONE), "a.txt: must hold other members, got a as a.csv"),
     "files of other columns": (
