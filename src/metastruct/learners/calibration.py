@@ -1,17 +1,15 @@
 """What codes leave of the training members beside the noise of what was observed.
 
-A training on noisy observations ends with codes that follow its last batches, and with residuals that are nearly all
-noise: their mean square says little of a misfit that is a hundredth of it. Where it was trained, a model errs towards
-the noise that it saw there, and seems better than it is. So some trajectories are kept from the training, and each
-training member is adapted to, as a new one would be, and judged there. Errors of observations are independent, and
-misfits of neighbours along a trajectory alike: of whitened residuals u with the share c of noise, g^2 = 1 - c, only
-products of different ones in a block count,
+Residuals of a training on noisy observations are nearly all noise: their mean square says little of a misfit that is a
+hundredth of it, and where it was trained a model errs towards its noise. So some trajectories are kept from the
+training, and each training member is adapted to, as a new one would be, and judged there. Errors of observations are
+independent, misfits of neighbours alike: of whitened residuals u with the share c of noise, g^2 = 1 - c, products of
+different ones in a block are free of noise,
 
-    E u_i u_j ~ g_i g_j a,   a ~ sum_blocks ((sum g u)^2 - sum (g u)^2) / sum_blocks ((sum g^2)^2 - sum g^4),
+    E u_i u_j ~ g_i g_j a + (J Sigma J^T)_ij,   Sigma the covariance of the code that judges,
+    a ~ sum_blocks ((sum g u)^2 - sum (g u)^2 - the same of Sigma) / sum_blocks ((sum g^2)^2 - sum g^4),
 
-which is how much larger the misfit is than it was taken to be. It does not ask how large the noise is. The code of a
-judged member has an error of its own, of covariance Sigma, which moves all of its residuals together: J Sigma J^T is
-expected of the products, and no misfit. Noise leaves an error e of a, which members tell by how they differ; a is
+which is how much larger the misfit is than it was taken to be. Its error e is told by how members differ; a is
 positive, so its mean is a + e phi(a/e)/Phi(a/e).
 """
 
