@@ -93,7 +93,10 @@ REFUSED: dict[str, tuple[Callable[[], object], str]] = {
         r"inputs must be .*, got a tuple of 3",
     ),
     "held in words": (lambda: Space(2, 1).signal(X[:, :1], T, "no"), "held must be True, False or None, got 'no'"),
-    "a path too long": (lambda: place_of("x" * 300, "path"), "path must be a path that the system knows, got one of 300"),
+    "a path too long": (
+        lambda: place_of("x" * 300, "path"),
+        "path must be a path that the system knows, got one of 300",
+    ),
     "too large states": (lambda: states_of([1e300, 0], "x", 2), r"x must be finite and at most 1e\+100, got 1 NaN or"),
     "too large pieces": (lambda: pieces_of(X * 1e300, "states", 2), r"states must be finite and at most 1e\+100"),
 }

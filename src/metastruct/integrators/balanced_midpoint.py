@@ -43,4 +43,6 @@ class BalancedMidpoint(Integrator):
             share = missing.clamp(-most, most) / torch.where(slope > 0, slope, 1.0)
             return plain + share[..., None] * direction
 
-        return x + fixed_point(update, 0 * x, x.abs().amax(-1))
+        steepness = torch.linalg.vector_norm(flow.energy_gradient(x), dim=-1)
+        blurred = energy.abs() / steepness.clamp_min(torch.finfo(x.dtype).tiny)  # what round-off of E leaves open of x
+        return x + fixed_point(update, 0 * x, torch.maximum(x.abs().amax(-1), blurred))
