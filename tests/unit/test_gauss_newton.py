@@ -333,13 +333,14 @@ def test_a_learner_without_one_sum_of_squares_is_refused_in_one_line(composed, w
     assert "\n" not in str(refusal.value)
 
 
-def test_observations_with_noise_are_refused_wherever_they_come_from(small, oscillators):
+@pytest.mark.parametrize("objective", ["derivatives", "weak", "rollout"])
+def test_observations_with_noise_are_refused_wherever_they_come_from(small, oscillators, objective):
     """Files tell of it themselves, or not at all, when they are read."""
-    exact, cfg = oscillators(TASKS, 30), small("optimizer=gauss_newton")
+    exact, cfg = oscillators(TASKS, 60), small(f"objective={objective}", "optimizer=gauss_newton")
     build_learner(cfg, exact)
     level = np.full(2, 0.01)
     levels = {"noise": level, "derivative_noise": level}
     noisy = [Member(tuple(replace(one, **levels) for one in member.trajectories)) for member in exact.members]
     with pytest.raises(ConfigError, match=r"gauss_newton needs exact observations, .* use optimizer=adam or .*soap"):
         build_learner(cfg, Recordings(noisy, torch.float64))
-    build_learner(small("optimizer=soap"), Recordings(noisy, torch.float64))
+    build_learner(small(f"objective={objective}", "optimizer=soap"), Recordings(noisy, torch.float64))

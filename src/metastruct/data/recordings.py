@@ -87,6 +87,11 @@ class Recordings:
         """Standard deviation of the errors of the derivatives `[members, state]`."""
         return noise_levels(self.members, "derivatives")
 
+    @property
+    def noisy(self) -> bool:
+        """Does somebody say of an observation that it has errors?"""
+        return any(one.noisy for member in self.members for one in member.trajectories)
+
     @cached_property
     def smooth(self) -> list[Array]:
         """The states of every trajectory without what is known to be noise, `[instants, state]`."""

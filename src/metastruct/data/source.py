@@ -115,13 +115,10 @@ class Source:
     @property
     def provides(self) -> dict[str, bool]:
         """What pieces may need of it, by the words of their yamls."""
-        levels = [
-            level for member in self.train for one in member.trajectories for level in (one.noise, one.derivative_noise)
-        ]
         return {
             "measured": self.law is None,
             "observed_field": self.law is None and "derivatives" in self.parts,
-            "noisy": any(level is not None and level.any() for level in levels),
+            "noisy": any(one.noisy for member in self.train for one in member.trajectories),
         }
 
     def check_windows(self, length: int) -> None:

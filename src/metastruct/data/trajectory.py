@@ -74,6 +74,11 @@ class Trajectory:
         return len(self.times)
 
     @property
+    def noisy(self) -> bool:
+        """Does somebody say that its states or derivatives have errors?"""
+        return any(level is not None and bool(np.any(level)) for level in (self.noise, self.derivative_noise))
+
+    @property
     def widths(self) -> dict[str, int]:
         """How many numbers there are at an instant of each part that is there, by name."""
         parts = {"states": self.states, "derivatives": self.derivatives, "inputs": self.inputs}
@@ -108,6 +113,11 @@ class Member:
                     f"trajectories of a member must have the same parts, got {_said(self.widths)} of the first and "
                     f"{_said(trajectory.widths)} of trajectory {number}"
                 )
+
+    @property
+    def noisy(self) -> bool:
+        """Does somebody say that its states or derivatives have errors?"""
+        return any(level is not None and bool(np.any(level)) for level in (self.noise, self.derivative_noise))
 
     @property
     def widths(self) -> dict[str, int]:

@@ -20,9 +20,10 @@ class BalancedMidpoint(Integrator):
     """x_1 = x + h f(m) + lambda grad E(m), m = (x + x_1)/2, with E(x_1) = E(x) + h P(m): order two, reversible.
 
     P = dE/dt is what inputs give less what friction takes, so passivity holds in every step, however long it is. Both
-    are found by one fixed-point iteration to round-off; a trajectory where it does not converge becomes NaN, with a
-    warning. A correction is at most a tenth of the step: at the bottom of the energy, where grad E is zero, there may
-    be no state of the energy that is asked for.
+    are found by one fixed-point iteration to round-off. A correction is at most a tenth of the step: at the bottom of
+    the energy, where grad E is zero, there may be no state of the energy that is asked for. A trajectory where it does
+    not converge, as where all motion is less than the round-off of the energy, takes the plain rule, and becomes NaN
+    where that does not either; both with a warning.
 
     Raises:
         TypeError: at the first step, where the flow has no energy.
@@ -32,6 +33,9 @@ class BalancedMidpoint(Integrator):
 
     def step(self, flow: Flow, x: Tensor, h: Tensor) -> Tensor:
         energy = flow.energy(x)
+
+        def plain_update(d: Tensor) -> Tensor:
+            return h * flow.vector_field(x + d / 2, 0.5)
 
         def update(d: Tensor) -> Tensor:
             middle = x + d / 2
@@ -45,4 +49,6 @@ class BalancedMidpoint(Integrator):
 
         steepness = torch.linalg.vector_norm(flow.energy_gradient(x), dim=-1)
         blurred = energy.abs() / steepness.clamp_min(torch.finfo(x.dtype).tiny)  # what round-off of E leaves open of x
-        return x + fixed_point(update, 0 * x, torch.maximum(x.abs().amax(-1), blurred))
+        size = x.abs().amax(-1)
+        uncorrected = fixed_point(plain_update, 0 * x, size)
+        return x + fixed_point(update, uncorrected, torch.maximum(size, blurred), uncorrected)

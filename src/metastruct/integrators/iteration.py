@@ -12,7 +12,9 @@ ROUND_OFF = 8.0  # units in the last place of the largest component; what still 
 CAP = 200  # iterations; a contraction by 0.8 reaches round-off well before
 
 
-def fixed_point(update: Callable[[Tensor], Tensor], start: Tensor, size: Tensor) -> Tensor:
+def fixed_point(
+    update: Callable[[Tensor], Tensor], start: Tensor, size: Tensor, instead: Tensor | None = None
+) -> Tensor:
     """The z with z = update(z), `[..., unknowns]`.
 
     A trajectory stops when its own largest change is below round-off of its own `size` and falls no further (Hairer,
@@ -23,6 +25,7 @@ def fixed_point(update: Callable[[Tensor], Tensor], start: Tensor, size: Tensor)
         update: a contraction that treats the trajectories apart.
         start: first guess `[..., unknowns]`.
         size: largest number that the unknowns are added to, `[...]`.
+        instead: `[..., unknowns]` what a trajectory takes that has not stopped, in place of NaN.
     """
     z, moving, last = start, torch.ones_like(size, dtype=torch.bool), torch.full_like(size, torch.inf)
     for _ in range(CAP):
@@ -33,7 +36,7 @@ def fixed_point(update: Callable[[Tensor], Tensor], start: Tensor, size: Tensor)
         moving, last = moving & ~settled & new.isfinite().all(-1), change
         if not moving.any():
             break
-    return lost(z, (moving | ~z.isfinite().all(-1)) & size.isfinite())
+    return lost(z, (moving | ~z.isfinite().all(-1)) & size.isfinite(), instead)
 
 
 def rounding(size: Tensor) -> Tensor:
@@ -41,14 +44,15 @@ def rounding(size: Tensor) -> Tensor:
     return ROUND_OFF * torch.finfo(size.dtype).eps * size
 
 
-def lost(values: Tensor, failed: Tensor) -> Tensor:
-    """The values, NaN for the trajectories that failed `[...]`, and then a warning that says how many."""
+def lost(values: Tensor, failed: Tensor, instead: Tensor | None = None) -> Tensor:
+    """The values, NaN or others for the trajectories that failed `[...]`, and then a warning that says how many."""
     if not failed.any():
         return values
+    fate = "become NaN" if instead is None else "take a step without correction"
     warnings.warn(
-        f"no convergence in {CAP} iterations for {int(failed.sum())} of {failed.numel()} trajectories, which become "
-        "NaN; take a smaller integrator.step_size",
+        f"no convergence in {CAP} iterations for {int(failed.sum())} of {failed.numel()} trajectories, which {fate}; "
+        "take a smaller integrator.step_size",
         RuntimeWarning,
         stacklevel=3,
     )
-    return torch.where(failed[..., None], torch.nan, values)
+    return torch.where(failed[..., None], torch.nan if instead is None else instead, values)

@@ -160,7 +160,7 @@ def build_learner(cfg: Config, recordings: Recordings, scales: Scales | None = N
             objective = objective.settled(recordings)
     except ValueError as error:
         raise ConfigError(str(error)) from error
-    if optimizer.share_by_residuals and objective.noisy(recordings):
+    if optimizer.share_by_residuals and (recordings.noisy or objective.noisy(recordings)):
         alternatives = " or ".join(
             name for name in options("optimizer") if "data" not in facts_of("optimizer", name).needs
         )
