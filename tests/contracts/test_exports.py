@@ -57,7 +57,7 @@ def fields(small, arrangement, random_model) -> Fields:
     return fields_of(random_model(small(*arrangement.overrides, "modulation=full_weight"), gain=2.0))
 
 
-@pytest.mark.few(4)
+@pytest.mark.few(2)
 def test_a_module_of_numpy_is_the_member(fields, tmp_path):
     agrees(export.write(fields, tmp_path / "member.py", False), fields, states(fields))
 

@@ -68,7 +68,7 @@ def updates_by_site(model: ModulatedModel, codes: torch.Tensor) -> list:
     return [(site, updates[site.name]) for site in model.dynamics.sites if site.name in updates]
 
 
-@pytest.mark.few(30)
+@pytest.mark.few(15)
 def test_updates_apply_as_their_dense_form_says(model, data):
     generator = torch.Generator().manual_seed(2)
     for site, update in updates_by_site(model, data[2]):
@@ -124,6 +124,7 @@ def test_a_rank_above_the_width_is_clipped(small, random_model, any_modulation):
         assert all(min(factor.shape[-2:]) <= 2 for factor in factors)
 
 
+@pytest.mark.few(30)
 def test_formulas_of_gradients_agree_with_those_of_the_base_class(model, data, monkeypatch):
     needs_a_potential(model)
     ours = loss_and_gradients(model, *data)

@@ -231,6 +231,7 @@ def test_without_codes_it_is_that_of_the_base(objective, small, random_model, ob
     assert not torch.allclose(base, objective.residual(model, observations, zero + 0.1))
 
 
+@pytest.mark.few(1)
 def test_an_adaptation_ends_at_the_code_that_made_the_data_and_at_a_minimum(objective, model, members, codes):
     generator = torch.Generator().manual_seed(4)
     several = torch.cat([codes, torch.randn(20, model.code_dim, dtype=torch.float64, generator=generator)])

@@ -12,6 +12,7 @@ from metastruct.config.facts import CONF
 sys.path.insert(0, str(CONF.parent / "examples"))
 
 
+@pytest.mark.torture
 @pytest.mark.parametrize("model", ["pendulum", "cart_pole"])
 def test_members_of_mujoco_are_learned_adapted_and_drawn(model, tmp_path):
     pytest.importorskip("mujoco")

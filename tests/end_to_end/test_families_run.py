@@ -38,7 +38,7 @@ def families() -> list:
     return [*plain, "pendulum", first, *(pytest.param(name, marks=pytest.mark.torture) for name in others)]
 
 
-@pytest.mark.few(2)
+@pytest.mark.few(1)
 @pytest.mark.parametrize("name", families())
 def test_a_family_runs_and_is_measured_by_what_it_has(tiny, tmp_path, name):
     cfg = tiny(tmp_path, f"system={name}", "evaluation.figures=true")

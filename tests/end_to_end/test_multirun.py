@@ -57,6 +57,7 @@ def test_force_repeats_finished_runs(sweep, tmp_path):
     assert metrics.stat().st_mtime_ns > before
 
 
+@pytest.mark.torture
 def test_a_job_with_replicas_trains_the_seeds_that_are_missing_together(sweep, tmp_path):
     words = ("modulation=shift", "hydra/launcher=sequential")
     assert sweep("seed=0", *words).returncode == 0

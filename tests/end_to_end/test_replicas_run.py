@@ -199,6 +199,7 @@ class Killed(BaseException):
     """The end of a process."""
 
 
+@pytest.mark.torture
 @pytest.mark.parametrize(
     "moment", [name if name in USUAL else pytest.param(name, marks=pytest.mark.torture) for name in MOMENTS]
 )

@@ -73,6 +73,7 @@ def test_a_failure_is_listed_stops_no_other_run_and_is_retried_on_demand(reprodu
     assert "[1/1, 1 failed]" in capfd.readouterr().out
 
 
+@pytest.mark.torture
 def test_results_on_record_outlive_their_run_folders_but_not_their_place_in_the_table(reproduce, tmp_path):
     settings = ("modulation=shift", "modulation=camel")
     assert reproduce(*settings) == 0

@@ -371,7 +371,7 @@ def rows() -> list:
     ]
 
 
-@pytest.mark.few(2)
+@pytest.mark.few(1)
 @pytest.mark.parametrize("options", rows())
 def test_every_option_runs(tiny, shared, accepted, options):
     """Those of a row in one run where they go together, else each in its own with what it needs."""
@@ -389,6 +389,7 @@ def test_every_option_runs(tiny, shared, accepted, options):
         assert all(error > 0 for error in metrics_of(run(tiny(shared, *one)))["field_error"]["per_task"])
 
 
+@pytest.mark.few(2)
 def test_every_experiment_runs(tiny, shared, any_experiment):
     cfg = tiny(shared, f"experiment={any_experiment}", *TWO_STEPS)
     assert cfg.trainer.steps == 2

@@ -27,6 +27,7 @@ def trained(tiny, tmp_path_factory):
     return run(tiny(folder / "outputs", *WORDS, f"data.path={EXAMPLE}", "data.units={t: s, q: rad}")).path
 
 
+@pytest.mark.torture
 def test_a_law_that_is_known_is_the_best_of_all_on_exact_data(trained, tmp_path, capsys):
     (tmp_path / "law.py").write_text(LAW)
     words = ["--law", f"{tmp_path}/law.py:pendulum", "--start", "0.9", "--output", str(tmp_path / "w.csv")]

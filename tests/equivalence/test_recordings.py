@@ -157,6 +157,7 @@ def test_a_look_at_a_value_is_seen():
     assert waits.names == ["_local_scalar_dense"]
 
 
+@pytest.mark.few(2)
 @pytest.mark.parametrize("words", ["joint", "gnode", "nms"])
 @pytest.mark.parametrize("driven", [False, True], ids=["free", "driven"])
 def test_a_recorded_flow_is_the_flow(monkeypatch, small, random_model, words, driven):

@@ -77,6 +77,7 @@ def hessian_asymmetry(model: ModulatedModel, x: torch.Tensor, codes: torch.Tenso
     return torch.linalg.matrix_norm(hessian - hessian.mT) / torch.linalg.matrix_norm(hessian)
 
 
+@pytest.mark.few(10)
 def test_energy_does_not_change_along_the_learned_field(hamiltonian):
     x, codes = states_and_codes(hamiltonian)
     assert relative_rate(energy_gradient(hamiltonian, x, codes), hamiltonian.vector_field(x, codes)).max() < 1e-12

@@ -91,7 +91,7 @@ def rate(gradient: torch.Tensor, field: torch.Tensor) -> torch.Tensor:
     return (gradient * field).sum(-1) / (gradient.norm(dim=-1) * field.norm(dim=-1))
 
 
-@pytest.mark.few(50)
+@pytest.mark.few(25)
 def test_both_degeneracies_hold(model):
     x, codes = states_and_codes(model)
     by_energy, by_entropy = gradients(model, x, codes)

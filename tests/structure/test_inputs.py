@@ -158,6 +158,7 @@ def test_the_order_is_lost_where_a_stage_sees_the_value_after_a_jump(make):
     assert (order < 1.3) == (1.0 in stages)  # the others look at the inside of their steps alone
 
 
+@pytest.mark.few(1)
 def test_the_order_is_lost_where_steps_do_not_end_at_a_jump(make):
     """The control: even steps over an axis of times that knows nothing of the jumps."""
 

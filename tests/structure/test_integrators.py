@@ -52,6 +52,7 @@ def exact_oscillator(times: torch.Tensor) -> torch.Tensor:
     return torch.stack([q * times.cos() + p * times.sin(), p * times.cos() - q * times.sin()], dim=-1)
 
 
+@pytest.mark.few(6)
 @every_integrator
 @pytest.mark.parametrize(
     ("flow", "exact", "step"), [(pendulum, exact_pendulum, 0.05), (oscillator, exact_oscillator, 0.1)]
@@ -67,6 +68,7 @@ def test_error_falls_with_the_stated_order(path, flow, exact, step):
         assert math.log2(larger / smaller) == pytest.approx(coarse.order, abs=0.3)
 
 
+@pytest.mark.few(3)
 @every_integrator
 def test_rollout_returns_the_start_and_the_times_asked_for(path):
     times = torch.tensor([0.0, 0.013, 0.5, 0.57, 2.0], dtype=torch.float64)
@@ -272,6 +274,7 @@ DAMPED = torch.tensor([[[1.0, 0.5, 0.0], [-1.5, 0.4, 0.3]]], dtype=torch.float64
 LONG = 10_000
 
 
+@pytest.mark.torture
 def test_energy_projection_keeps_both_laws_of_a_metriplectic_flow_over_ten_thousand_steps():
     scheme, flow, h = named("energy_projection"), metriplectic(), torch.tensor(0.1, dtype=torch.float64)
     states = [DAMPED]

@@ -111,6 +111,7 @@ def test_the_recorded_number_of_steps_repeats_it_bit_by_bit(make, clock, tmp_pat
     assert not torch.equal(result["codes"], other["codes"])
 
 
+@pytest.mark.torture
 @pytest.mark.parametrize("at", [14, 98])
 def test_a_training_that_goes_on_keeps_its_number_of_steps_on_a_slower_machine(make, clock, tmp_path, at):
     whole = kept(train(make(), tmp_path / "whole", SETTINGS))

@@ -75,6 +75,7 @@ def test_progress_is_told_once_a_period(orbits):
     assert len(told) == COUNT
 
 
+@pytest.mark.torture
 @pytest.mark.parametrize("name", ["leapfrog", "gauss_legendre"])
 def test_energy_of_a_symplectic_rollout_oscillates_and_goes_nowhere(measured, name):
     values = measured[name]
@@ -159,6 +160,7 @@ def integrated(monkeypatch, orbits):
     return asked
 
 
+@pytest.mark.torture
 def test_a_study_measures_every_cell_once_and_keeps_the_rows_of_a_run_that_is_gone(finished, integrated, tmp_path):
     runs, study = [finished(name, "net=separable") for name in "ab"], LongHorizon(["rk4", "leapfrog"], [STEPS], COUNT)
     study.study(runs, tmp_path / "cells", tmp_path)

@@ -82,6 +82,7 @@ def test_a_law_that_cannot_be_run_is_told_in_one_line(tmp_path):
         KnownLaw.read(f"{tmp_path}/law.py:law", [1.0])
 
 
+@pytest.mark.torture
 def test_weak_sindy_finds_a_law_that_its_library_holds():
     pytest.importorskip("pysindy")
     field = Sindy().fit(seen(), SPREAD)

@@ -73,6 +73,7 @@ def test_a_modulation_without_a_rank_appears_once_in_a_cross_with_ranks(own_tabl
     assert labels == ["modulation=shift", *(f"modulation=svd rank={rank}" for rank in (1, 2, 3))]
 
 
+@pytest.mark.torture
 def test_a_table_keeps_the_errors_that_it_shows(own_table, some_tables, tmp_path):
     shown = errors()
     assert all({*shown.get(name, headline_errors())} <= set(one.metrics) for name, one in some_tables.items())
