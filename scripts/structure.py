@@ -85,7 +85,7 @@ def rolled(request: Run, archive: Archive, trained: Trained) -> list[float]:
         flow = trained.model.dynamics.flow(trained.model.modulation(torch.from_numpy(archive.test_codes)))
         path = rollout(flow, torch.from_numpy(starts), torch.from_numpy(times), RK4(STEP)).numpy()
     energies = system.energy(path.reshape(len(mu), -1, starts.shape[-1]), mu).reshape(path.shape[:-1])
-    states, energy = [], []
+    states, energy = list[float](), list[float]()
     for horizons in HORIZONS:
         until = round(horizons * HORIZON / STEP) + 1
         with np.errstate(all="ignore"):

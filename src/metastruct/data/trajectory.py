@@ -115,11 +115,6 @@ class Member:
                 )
 
     @property
-    def noisy(self) -> bool:
-        """Does somebody say that its states or derivatives have errors?"""
-        return any(level is not None and bool(np.any(level)) for level in (self.noise, self.derivative_noise))
-
-    @property
     def widths(self) -> dict[str, int]:
         """As of its trajectories; nothing where there are none."""
         return self.trajectories[0].widths if self.trajectories else {}
