@@ -68,6 +68,7 @@ def test_loss_of_every_task_falls_on_an_easy_problem(adaptation, model, support)
     assert (trace[len(trace) // 2] < trace[0]).all()
 
 
+@pytest.mark.few(2)
 def test_fit_of_many_tasks_is_as_many_fits_of_one(adaptation, model, support):
     fit = adaptation.fit(model, OBJECTIVE, *support)
     alone = [slice(k, k + 1) for k in range(TASKS)]

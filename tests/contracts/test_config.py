@@ -299,6 +299,7 @@ def test_online_logging_is_accepted_with_a_key(composed, monkeypatch):
     validate(composed("logger.mode=online"))
 
 
+@pytest.mark.few(2)
 @pytest.mark.parametrize(
     ("command", "message"),
     [
@@ -321,6 +322,7 @@ def test_a_learner_refuses_what_does_not_go_with_it(composed, command, message):
         validate(composed(*command.split()))
 
 
+@pytest.mark.few(2)
 @pytest.mark.parametrize("learner", ["maml", "anil", "reptile", "pretrained", "scratch"])
 def test_a_learner_of_initialisations_chooses_what_belongs_to_it_and_names_the_method(composed, learner):
     cfg = composed(f"learner={learner}")
@@ -341,6 +343,7 @@ def test_the_largest_sizes_that_make_sense_are_accepted(composed, count):
     validate(composed(*count.split()))
 
 
+@pytest.mark.few(3)
 @pytest.mark.parametrize(
     "override",
     [

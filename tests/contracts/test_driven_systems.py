@@ -54,6 +54,7 @@ def imbalance(system: Driven, x: Array, mu: Array, u: Array, field: Array, h: fl
     return np.abs(parts.sum(-1) + dissipated - supplied) / (np.abs(parts).sum(-1) + dissipated + np.abs(supplied))
 
 
+@pytest.mark.few(7)
 def test_energy_changes_by_what_friction_takes_and_inputs_give(system):
     mu = members(system)
     x, u = somewhere(system, mu)

@@ -53,6 +53,7 @@ def test_a_yaml_provides_what_its_class_has(name):
     assert {word: piece.provided(word) for word in there} == there
 
 
+@pytest.mark.few(2)
 def test_vector_field_has_the_shape_of_the_states(model, data):
     x, codes = data
     assert model.vector_field(x, codes).shape == x.shape

@@ -104,6 +104,7 @@ def test_training_depends_on_the_seed_alone(make):
     assert any(not torch.equal(a, numbers(other)[name]) for name, a in numbers(first).items())
 
 
+@pytest.mark.few(4)
 def test_a_learner_that_resumes_ends_with_the_numbers_of_one_that_was_never_stopped(make):
     whole, stopped, resumed = make(), make(), make()
     for step in range(6):
@@ -138,6 +139,7 @@ def test_loss_falls_on_an_easy_family(make):
     assert sum(losses[-20:]) < 0.2 * sum(losses[:20])
 
 
+@pytest.mark.few(4)
 def test_training_ends_at_its_last_step_and_is_done_once(make, tmp_path):
     settings = Trainer(accelerator="cpu", checkpoint_seconds=1000.0)
     learner = make(steps=5)

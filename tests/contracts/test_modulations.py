@@ -181,6 +181,7 @@ def test_codes_receive_a_gradient_where_they_start(model, data):
     assert (by_codes.abs().amax(-1) > 1e-8).all()
 
 
+@pytest.mark.few(36)
 def test_a_batch_of_tasks_is_as_many_batches_of_one(model, data):
     x, dxdt, codes = data
     losses, by_x, by_codes, *by_parameters = loss_and_gradients(model, x, dxdt, codes)
@@ -205,6 +206,7 @@ def test_a_single_point_gives_what_it_gives_among_others(model, data):
     assert all(torch.equal(a, b) for a, b in zip(parameters, model.parameters(), strict=True))
 
 
+@pytest.mark.few(37)
 def test_a_leading_axis_of_replicas_gives_the_results_of_single_models(
     small, random_model, model, data, any_modulation, arrangement, variant
 ):

@@ -194,6 +194,7 @@ def as_function(net: Net, x: torch.Tensor):
     return function, arguments
 
 
+@pytest.mark.few(6)
 def test_gradient_passes_gradcheck(potential, x):
     function, arguments = as_function(potential, x[:2, :1])
     assert torch.autograd.gradcheck(function, arguments, fast_mode=True)

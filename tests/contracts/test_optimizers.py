@@ -62,6 +62,7 @@ def walk(learner: Learner, first: int, last: int) -> Learner:
 # With every learner
 
 
+@pytest.mark.few(8)
 @pytest.mark.parametrize("batch", [2, TASKS])
 def test_every_parameter_moves_within_two_outer_steps(make, batch):
     learner = make(batch=batch)
@@ -146,6 +147,7 @@ def quadratic(seed: int = 0) -> tuple[torch.nn.Parameter, Callable[[], torch.Ten
     return matrix, lambda: (metric * (matrix - goal).square()).sum() / 2
 
 
+@pytest.mark.few(4)
 @pytest.mark.parametrize("with_codes", [False, True])
 def test_an_easy_quadratic_converges(composed, any_optimizer, with_codes):
     optimizer = component(composed(f"optimizer={any_optimizer}").optimizer, base_rate=0.1, code_rate=0.1)

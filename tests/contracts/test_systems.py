@@ -200,6 +200,7 @@ def test_vector_field_follows_from_the_energy_by_hamiltons_equations(canonical):
     np.testing.assert_allclose(field, np.concatenate([dp, -dq], axis=-1), atol=1e-8 * np.abs(field).max())
 
 
+@pytest.mark.few(3)
 def test_energy_is_constant_along_the_simulated_flow(conservative):
     mu = members(conservative)
     assert relative_drift(conservative, mu, starts(conservative, mu), horizon=10.0).max() < 1e-8
@@ -310,6 +311,7 @@ def under_cap(system: System, mu: Array, scale: float, count: int = 400_000) -> 
     return points[system.energy(points, mu[None]) <= system.energy_cap(mu[None])[:, None]]
 
 
+@pytest.mark.few(3)
 def test_starts_are_uniform_under_the_energy_cap(capped):
     mu = members(capped, count=3)
     for sample, member in zip(starts(capped, mu, count=4000), mu, strict=True):
@@ -339,12 +341,14 @@ def holds(box: Array, extent: Array) -> bool:
     return bool((beyond < 1e-4 * np.diff(extent)).all())
 
 
+@pytest.mark.few(3)
 def test_the_box_holds_every_state_under_the_energy_cap(capped):
     mu, free = members(capped, count=4), varied(capped)
     for axis in free:
         assert holds(capped.box(mu)[:, axis], reached(capped, mu, axis, free))
 
 
+@pytest.mark.few(6)
 @pytest.mark.parametrize("side", [0, 1], ids=["low", "high"])
 def test_a_box_that_is_too_small_in_one_component_is_seen(capped, side):
     free = varied(capped)

@@ -110,6 +110,7 @@ def test_a_forecast_is_that_of_the_member(adapted, tmp_path, capsys):
     assert capsys.readouterr().out == (tmp_path / "f.csv").read_text()
 
 
+@pytest.mark.few(8)
 @pytest.mark.parametrize(
     ("words", "told"),
     [

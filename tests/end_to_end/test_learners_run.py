@@ -61,6 +61,7 @@ def test_a_run_of_two_steps_leaves_records_of_its_method_and_its_adaptation_step
     assert folder.model.stat().st_size < 60_000
 
 
+@pytest.mark.few(2)
 @pytest.mark.parametrize("learner", BASELINES)
 def test_a_finished_run_adapts_through_the_python_interface(started, learner):
     folder, _, _ = started(learner)

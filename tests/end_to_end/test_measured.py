@@ -127,6 +127,7 @@ def test_where_nothing_is_held_out_the_model_is_all(made, tiny):
     assert metastruct.load(folder.path).state_dim == 2
 
 
+@pytest.mark.few(5)
 @pytest.mark.parametrize(
     ("words", "told"),
     [
@@ -293,6 +294,7 @@ ODD = {
 }
 
 
+@pytest.mark.few(2)
 @pytest.mark.parametrize("members", ODD.values(), ids=ODD.keys())
 def test_odd_data_are_learned_and_their_members_adapted(tmp_path, members):
     family = metastruct.Family.from_arrays(members, ["q", "p"])
@@ -305,6 +307,7 @@ def test_odd_data_are_learned_and_their_members_adapted(tmp_path, members):
     assert np.isfinite(member.rollout(paths[0].states[0], [0.0, 0.5, 1.0])).all()
 
 
+@pytest.mark.few(2)
 @pytest.mark.parametrize(
     ("arguments", "told"),
     [

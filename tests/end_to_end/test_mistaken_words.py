@@ -104,6 +104,7 @@ def said(tmp_path, monkeypatch, capsys):
     assert {*tmp_path.rglob("*")} == before
 
 
+@pytest.mark.few(26)
 @pytest.mark.parametrize("words", MISTAKES)
 def test_a_mistake_is_told_in_one_line_and_nothing_is_written(said, words):
     assert said([str(DATA) if word == "DATA" else word for word in words.split()]).startswith(

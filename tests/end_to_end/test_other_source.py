@@ -204,6 +204,7 @@ def test_a_driven_member_is_adapted_and_rolled_out_from_python(tmp_path):
             call()
 
 
+@pytest.mark.few(3)
 @pytest.mark.usefixtures("extended")
 @pytest.mark.parametrize(
     ("words", "told"),

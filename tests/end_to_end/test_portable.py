@@ -140,6 +140,7 @@ DAMAGES = {
 }
 
 
+@pytest.mark.few(8)
 @pytest.mark.parametrize(("damage", "told"), DAMAGES.values(), ids=DAMAGES.keys())
 def test_a_file_that_is_not_what_it_should_be_is_refused_in_one_line(member, tmp_path, damage, told):
     path = member.save(tmp_path / "member.safetensors")

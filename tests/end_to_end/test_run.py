@@ -148,6 +148,7 @@ def test_force_repeats_training_and_measuring_and_ends_with_the_same_numbers(tin
     assert numbers_of(folder) == numbers_of(first_run[0])
 
 
+@pytest.mark.few(2)
 @pytest.mark.parametrize("word", ["shots=5", "adaptation=gradient", "evaluation.start=zero", "data.test_tasks=1"])
 def test_other_ways_to_measure_do_not_train_again(tiny, copied, first_run, capsys, word):
     model = the_training(copied) / "model.ckpt"
@@ -397,6 +398,7 @@ def test_every_experiment_runs(tiny, shared, any_experiment):
     assert metrics_of(run(cfg))["training_steps"] == 2
 
 
+@pytest.mark.few(2)
 @pytest.mark.parametrize("schedule", ["joint", "alternating"])
 @pytest.mark.parametrize("batch", [2, 4])
 def test_every_schedule_runs(tiny, shared, schedule, batch):

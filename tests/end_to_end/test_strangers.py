@@ -236,6 +236,7 @@ TEXTS = {
 }
 
 
+@pytest.mark.few(14)
 @pytest.mark.parametrize("change", TEXTS.values(), ids=TEXTS)
 def test_a_configuration_that_is_none_is_refused_in_one_line(folder, trap, change):
     config = folder / "config.yaml"
@@ -367,6 +368,7 @@ COMMON = ("a list", "another training", "another shape", "NaN")  # one of each w
 ALL = [name if name in COMMON else pytest.param(name, marks=pytest.mark.torture) for name in MODELS]
 
 
+@pytest.mark.few(2)
 @pytest.mark.parametrize("name", ALL)
 def test_a_model_file_of_something_else_is_made_again_in_a_training(tiny, first_run, tmp_path, name, capsys):
     shutil.copytree(first_run[1], tmp_path / "outputs")
@@ -431,6 +433,7 @@ def test_a_payload_in_any_form_of_a_model_file_is_not_executed(folder, trap):
 # What an adaptation and a rollout may be told
 
 
+@pytest.mark.few(6)
 @pytest.mark.parametrize(
     ("adaptation", "settings"),
     [
@@ -459,6 +462,7 @@ class Thing:
         return 1.0
 
 
+@pytest.mark.few(3)
 @pytest.mark.parametrize("x", [{}, {1.0: 2}, [Thing(), Thing()], "1 2", b"12", None, lambda: 0, [[], [1]], object()])
 def test_what_is_no_array_is_no_state(first_run, trap, x):
     model = metastruct.load(first_run[0].path)
@@ -596,6 +600,7 @@ def table_of(folder: Path, name: str) -> Path:
     return folder / "main"
 
 
+@pytest.mark.few(4)
 @pytest.mark.parametrize("name", NASTY)
 def test_names_in_a_report_stay_words(tmp_path, trap, name):
     folder = tmp_path / "reference"
@@ -648,6 +653,7 @@ def test_a_formula_in_a_cell_is_text_and_a_number_stays_one(tmp_path, name):
 RECORD = Record("main", "r", "s", "d", "m", "l", "h", 0, 0, 1, 1, "a", "mean", "", "field_error", -0.5)
 
 
+@pytest.mark.few(8)
 @pytest.mark.parametrize("word", ["", "=1", "a/b", "../x", "a\nb", "<b>", "a?b", "x" * 65, "[/bold]", "#1"])
 @pytest.mark.parametrize("key", ["tag", "logger.project"])
 def test_a_word_for_trackers_and_tables_is_refused_unless_it_is_a_word(tiny, tmp_path, key, word):

@@ -18,6 +18,7 @@ TASKS, POINTS, STEPS, RATE, LAMBDA_Z = 3, 6, 8, 0.05, 0.02
 METHODS = {"shift": 0, "full_weight": 0, "rank_one": 1, "multi_rank": 2, "svd": 2}
 
 
+@pytest.mark.few(4)
 @pytest.mark.parametrize("start", ["anywhere", "zero"])
 @pytest.mark.parametrize("method", METHODS)
 def test_fit_ends_with_the_codes_of_a_loop_over_tasks(small, random_model, method, start):

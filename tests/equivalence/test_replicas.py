@@ -163,6 +163,7 @@ class Shaken(Unstructured):
         return super().vector_field(*states, **updates) * self.shake[..., None, None, :]
 
 
+@pytest.mark.few(2)
 @pytest.mark.parametrize(
     ("module", "piece", "words"),
     [
@@ -228,6 +229,7 @@ def test_a_step_calls_as_many_operators_for_many_seeds_as_for_few(make, words):
 # Divergence
 
 
+@pytest.mark.few(2)
 @pytest.mark.parametrize("words", [(), ("learner.task_batch=3",), ("learner=maml",), ("learner=reptile",)], ids=str)
 def test_a_replica_that_diverges_leaves_the_others_alone(make, words):
     maker = make(*words)

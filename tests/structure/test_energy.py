@@ -83,6 +83,7 @@ def test_energy_does_not_change_along_the_learned_field(hamiltonian):
     assert relative_rate(energy_gradient(hamiltonian, x, codes), hamiltonian.vector_field(x, codes)).max() < 1e-12
 
 
+@pytest.mark.few(8)
 def test_the_unstructured_field_does_not_keep_that_energy(hamiltonian, unstructured):
     x, codes = states_and_codes(hamiltonian)
     other = unstructured.vector_field(*states_and_codes(unstructured))
@@ -135,6 +136,7 @@ def velocity_change(model: ModulatedModel) -> float:
     return float(((after - before).abs().max() / before.abs().max()).detach())
 
 
+@pytest.mark.few(4)
 def test_only_a_separable_net_has_velocities_that_do_not_depend_on_the_position(small, random_model, any_modulation):
     for net, separates in (("separable", True), ("mlp", False)):
         cfg = small(f"modulation={any_modulation}", f"net={net}", net__width=8, modulation__rank=3)

@@ -102,6 +102,7 @@ def test_both_degeneracies_hold(model):
     assert residual(friction, by_entropy) > 1e-2
 
 
+@pytest.mark.few(28)
 def test_poisson_is_skew_and_friction_is_symmetric_and_nowhere_negative(model):
     poisson, friction = matrices(model, *states_and_codes(model))
     size = torch.linalg.matrix_norm(friction).max()
@@ -110,6 +111,7 @@ def test_poisson_is_skew_and_friction_is_symmetric_and_nowhere_negative(model):
     assert torch.linalg.eigvalsh(friction).min() > -1e-14 * size
 
 
+@pytest.mark.few(45)
 def test_field_is_poisson_times_energy_gradient_plus_friction_times_entropy_gradient(model):
     x, codes = states_and_codes(model)
     by_energy, by_entropy = gradients(model, x, codes)

@@ -132,6 +132,7 @@ def test_every_trajectory_may_have_a_signal_of_its_own():
 # Integrators
 
 
+@pytest.mark.few(5)
 @pytest.mark.parametrize("held", [True, False], ids=["jumps", "lines"])
 def test_the_order_is_kept_for_steps_end_where_the_inputs_have_an_instant(make, held):
     truth = exact(held)
@@ -139,6 +140,7 @@ def test_the_order_is_kept_for_steps_end_where_the_inputs_have_an_instant(make, 
     assert order == pytest.approx(make(0.1).order, abs=0.25)
 
 
+@pytest.mark.few(2)
 def test_the_order_is_lost_where_a_stage_sees_the_value_after_a_jump(make):
     """The control: the same steps, the signal taken at the time of a stage whatever step it belongs to."""
 

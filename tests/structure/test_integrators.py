@@ -110,6 +110,7 @@ def test_a_step_that_is_not_above_zero_is_refused(path, step):
         make(path, step_size=step)
 
 
+@pytest.mark.few(2)
 @every_integrator
 def test_a_trajectory_that_blows_up_does_not_touch_its_neighbours(path):
     runaway = Flow(

@@ -39,6 +39,7 @@ def model(request, small) -> ModulatedModel:
     return made(small, modulation, *SHAPES[shape])
 
 
+@pytest.mark.few(4)
 def test_stored_energy_changes_by_what_friction_takes_and_inputs_give(model):
     x, codes, u = given(model, *SIZES)
     assert imbalance(model, model.vector_field(x, codes, u), x, codes, u).max() < 1e-12

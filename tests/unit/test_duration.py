@@ -77,6 +77,7 @@ def interrupt_at(patch: pytest.MonkeyPatch, at: int) -> None:
     patch.setattr(Learner, "advance", broken)
 
 
+@pytest.mark.few(2)
 @pytest.mark.parametrize("seconds", [0.5, 3.0])
 @pytest.mark.parametrize("step", [0.01, 0.002])
 def test_as_many_steps_are_made_as_fit_into_the_time(make, clock, seconds, step):
@@ -150,6 +151,7 @@ def test_a_time_is_in_the_training_key_in_the_place_of_the_steps(composed):
     assert "seconds" not in training_settings(composed("trainer.steps=60"))
 
 
+@pytest.mark.few(2)
 @pytest.mark.parametrize(
     ("words", "why"),
     [

@@ -85,6 +85,7 @@ def closed():
     plt.close("all")
 
 
+@pytest.mark.few(3)
 @pytest.mark.parametrize("kind", KINDS)
 def test_every_figure_is_drawn(kind, tmp_path, monkeypatch):
     drawn = []

@@ -18,6 +18,7 @@ def checked(composed, *words: str) -> None:
     rehearse(Run.of(cfg).config)
 
 
+@pytest.mark.few(2)
 @pytest.mark.parametrize(
     ("words", "message"),
     [

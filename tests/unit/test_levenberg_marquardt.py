@@ -56,6 +56,7 @@ def start() -> torch.Tensor:
     return a_prior().mean.expand(TASKS, -1)
 
 
+@pytest.mark.few(2)
 @pytest.mark.parametrize("name", ["svd", "shift", "geps", "camel", "full_weight", "multi_rank", "film"])
 def test_jacobian_agrees_with_finite_differences(small, random_model, name):
     model = random_model(small(f"modulation={name}"), gain=3.0)

@@ -64,6 +64,7 @@ def test_every_domain_has_as_many_tasks_as_a_family_alone(composed, tmp_path):
     assert source.domains("test") == DOMAINS
 
 
+@pytest.mark.few(6)
 @pytest.mark.parametrize(
     ("words", "message"),
     [

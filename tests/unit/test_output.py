@@ -18,6 +18,7 @@ COMMAND = (
 )
 
 
+@pytest.mark.few(2)
 @pytest.mark.parametrize(
     "command",
     ["{} | true", "{} > /dev/full", "{} >&-", "PYTHONIOENCODING=ascii {} > /dev/null", "MPLBACKEND=nix {} > /dev/null"],

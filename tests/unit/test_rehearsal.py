@@ -61,6 +61,7 @@ REFUSED_BY_A_CLASS = {  # each a value that the bounds let pass where the class 
 }
 
 
+@pytest.mark.few(7)
 @pytest.mark.parametrize("target", REFUSED_BY_A_CLASS)
 @pytest.mark.parametrize("replicas", [1, 2])
 def test_what_any_class_refuses_leaves_no_run_folder(composed, tmp_path, monkeypatch, target, replicas):

@@ -96,6 +96,7 @@ def test_a_group_that_lacks_or_holds_more_is_refused_by_name(read, settings, gro
         assert "more" in refusal(read, settings | {group: settings[group] | {"more": 1}})
 
 
+@pytest.mark.few(4)
 @pytest.mark.parametrize("group", [group for group in GROUPS if group in COMPONENTS])
 def test_a_piece_that_lacks_a_setting_is_refused_by_its_name(settings, group):
     for key in settings[group] or ():
@@ -105,6 +106,7 @@ def test_a_piece_that_lacks_a_setting_is_refused_by_its_name(settings, group):
             Run.of(OmegaConf.create(less))
 
 
+@pytest.mark.few(5)
 @pytest.mark.parametrize("group", [group for group in GROUPS if group not in OPTIONAL])
 def test_a_setting_that_is_nothing_of_its_kind_is_refused_by_its_group(read, settings, group):
     *_, last = settings[group]

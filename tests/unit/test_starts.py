@@ -228,6 +228,7 @@ DRAWN = {
 }
 
 
+@pytest.mark.few(3)
 @pytest.mark.parametrize("name", DRAWN)
 def test_members_and_starts_of_the_benchmark_are_those_of_the_results_of_record(name):
     system, digest = build_system(composed(f"system={name}")), hashlib.sha256()

@@ -149,6 +149,7 @@ def test_a_sweep_logs_and_draws_where_the_user_says_so_and_that_is_no_other_tabl
     assert parsed(["with=shots=3"]).reference == Path("outputs/trial")
 
 
+@pytest.mark.few(2)
 @pytest.mark.parametrize(
     ("words", "told"),
     [
