@@ -42,7 +42,7 @@ RUNS = {
     "alternating": ("optimizer=adam", "learner.schedule=alternating", "learner.task_batch=3", "modulation=shift", FEW),
     "full_weight": ("system=duffing", "modulation=full_weight", "adaptation=levenberg_marquardt"),
     "rank_one": ("system=mass_spring", "modulation=rank_one", "net=separable", "integrator=leapfrog", FEW),
-    "camel": ("modulation=camel", "data.noise=0.05"),
+    "camel": ("optimizer=soap", "modulation=camel", "data.noise=0.05"),
     "geps": ("modulation=geps", "adaptation=levenberg_marquardt"),
     "gnode": ("system=damped_oscillator", "modulation=svd", "rank=3", FEW),
     "nms": ("system=two_gas_containers", "modulation=multi_rank", "rank=2", "bracket=nms", "data.horizon=1", FEW),

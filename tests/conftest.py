@@ -161,7 +161,9 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             tests[item.location[0], item.originalname].append(item)  # type: ignore[attr-defined]
     for cases in tests.values():
         number = min(cases[0].get_closest_marker("few").args[0], len(cases))  # type: ignore[union-attr]
-        kept = {place * (len(cases) - 1) // max(number - 1, 1) for place in range(number)}
+        kept = (
+            {place * (len(cases) - 1) // (number - 1) for place in range(number)} if number > 1 else {len(cases) // 2}
+        )
         for place in {*range(len(cases))} - kept:
             cases[place].add_marker(pytest.mark.torture)
 

@@ -95,7 +95,7 @@ REFUSED: dict[str, tuple[Callable[[], object], str]] = {
     "held in words": (lambda: Space(2, 1).signal(X[:, :1], T, "no"), "held must be True, False or None, got 'no'"),
     "a path too long": (
         lambda: place_of("x" * 300, "path"),
-        "path must be a path that the system knows, got one of 300",
+        "path must be a path that the system lets be looked at, got one of 300 letters: File name too long",
     ),
     "too large states": (lambda: states_of([1e300, 0], "x", 2), r"x must be finite and at most 1e\+100, got 1 NaN or"),
     "too large pieces": (lambda: pieces_of(X * 1e300, "states", 2), r"states must be finite and at most 1e\+100"),

@@ -78,14 +78,15 @@ def place_of(path: Any, name: str) -> Path:
     """The path of a file or a folder.
 
     Raises:
-        ValueError: it is no path, or the system knows none so long.
+        ValueError: it is no path, or the system does not let it be looked at.
     """
     if not isinstance(path, str | Path) or not str(path).strip():
         raise ValueError(f"{name} must be the path of a file or a folder, got {path!r:.60}")
     try:
         Path(path).exists()
     except OSError as error:
-        raise ValueError(f"{name} must be a path that the system knows, got one of {len(str(path))} letters") from error
+        problem = f"{len(str(path))} letters: {error.strerror}"
+        raise ValueError(f"{name} must be a path that the system lets be looked at, got one of {problem}") from error
     return Path(path)
 
 
