@@ -34,12 +34,12 @@ class BalancedMidpoint(Integrator):
     def step(self, flow: Flow, x: Tensor, h: Tensor) -> Tensor:
         energy = flow.energy(x)
 
-        def plain_update(d: Tensor) -> Tensor:
+        def uncorrected(d: Tensor) -> Tensor:
             return h * flow.vector_field(x + d / 2, 0.5)
 
         def update(d: Tensor) -> Tensor:
             middle = x + d / 2
-            plain, direction = h * flow.vector_field(middle, 0.5), flow.energy_gradient(middle)
+            plain, direction = uncorrected(d), flow.energy_gradient(middle)
             slope = (direction * direction).sum(-1)
             gain = 0.0 if flow.keeps_energy else duration(h) * flow.power(middle, 0.5)
             missing = gain - (flow.energy(x + d) - energy) + (direction * (d - plain)).sum(-1)
@@ -50,5 +50,5 @@ class BalancedMidpoint(Integrator):
         steepness = torch.linalg.vector_norm(flow.energy_gradient(x), dim=-1)
         blurred = energy.abs() / steepness.clamp_min(torch.finfo(x.dtype).tiny)  # what round-off of E leaves open of x
         size = x.abs().amax(-1)
-        uncorrected = fixed_point(plain_update, 0 * x, size)
-        return x + fixed_point(update, uncorrected, torch.maximum(size, blurred), uncorrected)
+        blurred = torch.maximum(size, blurred)
+        return x + fixed_point(update, 0 * x, blurred, lambda: fixed_point(uncorrected, 0 * x, size))

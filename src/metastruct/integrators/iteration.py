@@ -13,7 +13,7 @@ CAP = 200  # iterations; a contraction by 0.8 reaches round-off well before
 
 
 def fixed_point(
-    update: Callable[[Tensor], Tensor], start: Tensor, size: Tensor, instead: Tensor | None = None
+    update: Callable[[Tensor], Tensor], start: Tensor, size: Tensor, instead: Callable[[], Tensor] | None = None
 ) -> Tensor:
     """The z with z = update(z), `[..., unknowns]`.
 
@@ -25,7 +25,7 @@ def fixed_point(
         update: a contraction that treats the trajectories apart.
         start: first guess `[..., unknowns]`.
         size: largest number that the unknowns are added to, `[...]`.
-        instead: `[..., unknowns]` what a trajectory takes that has not stopped, in place of NaN.
+        instead: makes what a trajectory takes that has not stopped `[..., unknowns]`, in place of NaN.
     """
     z, moving, last = start, torch.ones_like(size, dtype=torch.bool), torch.full_like(size, torch.inf)
     for _ in range(CAP):
@@ -36,7 +36,8 @@ def fixed_point(
         moving, last = moving & ~settled & new.isfinite().all(-1), change
         if not moving.any():
             break
-    return lost(z, (moving | ~z.isfinite().all(-1)) & size.isfinite(), instead)
+    failed = (moving | ~z.isfinite().all(-1)) & size.isfinite()
+    return lost(z, failed, instead() if instead is not None and bool(failed.any()) else None)
 
 
 def rounding(size: Tensor) -> Tensor:
