@@ -10,13 +10,20 @@ class ConfigError(ValueError):
     """A user's mistake, in one line: what was expected, what came, what to do."""
 
 
-def closest(word: str, options: Sequence[str]) -> str:
-    """'did you mean ...?' with the near matches, or what there is."""
+def closest(word: str, options: Sequence[str], instead: Sequence[str] | None = None) -> str:
+    """'did you mean ...?' with the near matches, or what there is.
+
+    Args:
+        instead: what to list where none is near, of many options.
+    """
+    alike, there = near(word, options), options if instead is None else instead
+    return f"did you mean {' or '.join(alike)}?" if alike else f"there is {listed(there)}" if there else "leave it out"
+
+
+def near(word: str, options: Sequence[str]) -> list[str]:
+    """The same word in other letters, else up to three that are like it."""
     alike = [option for option in options if option.casefold() == word.casefold()]
-    near = alike or get_close_matches(word, options, n=3, cutoff=0.6)
-    return (
-        f"did you mean {' or '.join(near)}?" if near else f"there is {listed(options)}" if options else "leave it out"
-    )
+    return alike or get_close_matches(word, options, n=3, cutoff=0.6)
 
 
 def listed(names: Sequence[str], most: int = 30) -> str:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 import sys
 from collections.abc import Callable, Iterator, Sequence
-from difflib import get_close_matches
 from typing import NoReturn
 
 from hydra._internal.utils import get_args_parser
@@ -15,7 +14,7 @@ from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from metastruct.config.facts import options
-from metastruct.config.mistakes import ConfigError, closest
+from metastruct.config.mistakes import ConfigError, closest, near
 from metastruct.config.schema import composed, groups
 
 KINDS = {"Integer": "an integer such as 3", "Float": "a number such as 0.5", "bool": "true or false"}
@@ -69,12 +68,10 @@ def _setting(match: re.Match[str]) -> str:
     """That there is none; where none is like it, those of its group, or the groups."""
     key, every = match.groups()[-1] or match[1], _settings()
     group, _, inner = key.partition(".")
-    if get_close_matches(key, every, cutoff=0.5):
-        return f"{key} is not a setting; {closest(key, every)}"
-    beside = [name for name in every if inner and name.startswith(f"{group}.")]
-    if group in every and inner and not beside:
-        return f"{key} is not a setting; {group} has none, as it was chosen"
-    return f"{key} is not a setting; there is {', '.join(beside or [name for name in every if '.' not in name])}"
+    chosen = group in every and bool(inner)
+    beside = [name for name in every if (name.startswith(f"{group}.") if chosen else "." not in name)]
+    fix = closest(key, every, beside) if beside or near(key, every) else f"{group} has none, as it was chosen"
+    return f"{key} is not a setting; {fix}"
 
 
 def _no_option(match: re.Match[str]) -> str:
