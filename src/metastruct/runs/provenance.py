@@ -80,8 +80,12 @@ def here() -> dict[str, Any]:
 
 
 def sign(folder: Path, words: Sequence[str]) -> None:
-    """Write provenance.json beside the results of a script: the command line that made them, and `here`."""
-    record = {"command": shlex.join(["python", *words])} | here()
+    """Write provenance.json beside the results of a script: the command line that made them, and `here`.
+
+    Of a path of this machine only the last name is kept, for others have no such folder.
+    """
+    portable = [Path(word).name if Path(word).is_absolute() else word for word in words]
+    record = {"command": shlex.join(["python", *portable])} | here()
     write_atomically(folder / "provenance.json", json.dumps(record, indent=2) + "\n")
 
 
