@@ -30,6 +30,7 @@ from metastruct.running.experiment import run
 from metastruct.running.run import Run
 from metastruct.running.trained import Trained
 from metastruct.runs.files import write_atomically
+from metastruct.runs.lines import markdown
 from metastruct.runs.provenance import sign
 from metastruct.runs.tables import as_csv
 
@@ -53,6 +54,14 @@ DYNAMICS = ("hamiltonian", "unstructured")
 HORIZON, HORIZONS, STEP, TRAJECTORIES, LAST = 10.0, (1, 10, 100), 0.1, 2, 0.2
 COLUMNS = ("data", "dynamics", "seed", "seconds", "fell", "field", *(f"states_{k}" for k in HORIZONS))
 COLUMNS += tuple(f"energy_{k}" for k in HORIZONS)
+TITLE = """# With and without structure
+
+Pendulum, svd(5), width 32, {steps} outer steps of SOAP for both; errors x 1e-2, medians over new members
+and trajectories; a horizon is 10 units of time, about four swings. States: |x - x_true| / |x_true| over the
+rollout. Energy: change of the true energy from start to end in units of its spread over the starts. Fell:
+the loss of the last fifth of the steps but one over that of the last.
+
+"""
 Row = dict[str, str]
 
 
@@ -98,26 +107,15 @@ def rolled(request: Run, archive: Archive, trained: Trained) -> list[float]:
 
 def table(rows: Sequence[Row], steps: int) -> str:
     """In Markdown; the least and the most over seeds where there are several."""
-    heads = [f"{name} over {k}" for name in ("states", "energy") for k in HORIZONS]
-    lines = [
-        "# With and without structure",
-        "",
-        f"Pendulum, svd(5), width 32, {steps} outer steps of SOAP for both; errors x 1e-2, medians over new members",
-        "and trajectories; a horizon is 10 units of time, about four swings. States: |x - x_true| / |x_true| over the",
-        "rollout. Energy: change of the true energy from start to end in units of its spread over the starts. Fell:",
-        "the loss of the last fifth of the steps but one over that of the last.",
-        "",
-        "| data | dynamics | seeds | seconds | fell | field | " + " | ".join(heads) + " |",
-        "|" + "---|" * (6 + len(heads)),
-    ]
+    heads = ["data", "dynamics", "seeds", "seconds", "fell", "field"]
+    heads += [f"{name} over {k}" for name in ("states", "energy") for k in HORIZONS]
+    body = []
     for data, dynamics in itertools.product(DATA, DYNAMICS):
         if cells := [row for row in rows if (row["data"], row["dynamics"]) == (data, dynamics)]:
             seconds, fell = (statistics.mean(float(row[name]) for row in cells) for name in ("seconds", "fell"))
             shown = [summary([float(row[name]) for row in cells]) for name in COLUMNS[5:]]
-            lines.append(
-                f"| {data} | {dynamics} | {len(cells)} | {seconds:.0f} | {fell:.2f} | " + " | ".join(shown) + " |"
-            )
-    return "\n".join(lines) + "\n"
+            body.append([data, dynamics, f"{len(cells)}", f"{seconds:.0f}", f"{fell:.2f}", *shown])
+    return TITLE.format(steps=steps) + markdown(heads, body, [])
 
 
 def summary(values: Sequence[float]) -> str:
