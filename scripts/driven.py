@@ -23,24 +23,18 @@ from unittest.mock import patch
 
 import numpy as np
 import torch
+from forecaster import QUERY, RATE, TASKS, Forecaster, words
 from torch import Tensor
 
-import metastruct
-from metastruct.api.model import Model
 from metastruct.benchmark.timing import ratio
 from metastruct.config.schema import composed, groups
 from metastruct.data.recordings import Recordings
-from metastruct.data.shots import support
 from metastruct.data.simulate import drawn, instants, integrate, integrate_driven, signals
-from metastruct.data.trajectory import Array, Member, Trajectory
+from metastruct.data.trajectory import Member, Trajectory
 from metastruct.dynamics.dynamics import Scales
-from metastruct.dynamics.folded import folded
 from metastruct.dynamics.mechanical import Mechanical
 from metastruct.dynamics.triangular import times as product
-from metastruct.evaluation.errors import relative_error
-from metastruct.integrators.rollout import rollout
-from metastruct.integrators.signal import Signal
-from metastruct.running.assembly import build_learner, build_model, build_source, component
+from metastruct.running.assembly import build_learner, build_model, component
 from metastruct.running.experiment import run
 from metastruct.running.run import Run
 from metastruct.runs.files import write_atomically
@@ -50,7 +44,6 @@ from metastruct.runs.tables import as_csv
 
 ROOT = Path(__file__).resolve().parents[1]
 FOLDER = ROOT / "outputs" / "reference" / "driven"
-QUIET = ("logger=none", "evaluation.figures=false", "evaluation.metrics=[field_error,trajectory_error]")
 MEAN = "trajectory_error mean"
 BARS = {  # of mechanical dynamics, by part, system and figure
     ("errors", "driven_pendulum", MEAN): "0.5",
@@ -62,15 +55,9 @@ BARS = {  # of mechanical dynamics, by part, system and figure
 }
 DRIVEN, BOTH = ("driven_pendulum", "cart_pole", "two_link_arm"), ("mechanical", "unstructured")
 PAIRS = [("pendulum", "hamiltonian"), ("swing", "mechanical"), *((s, d) for s in DRIVEN for d in BOTH)]
-CHAOTIC, LONG, HORIZON, RATE = "double_pendulum", ("driven_pendulum", "cart_pole"), 10.0, 20
+CHAOTIC, LONG, HORIZON = "double_pendulum", ("driven_pendulum", "cart_pole"), 10.0
 CALM = 1000  # largest factor over the query trajectories by which an error of the start grows
-TASKS, QUERY = 10, (5, 6)  # new members, and which of their trajectories
 Row = dict[str, Any]
-
-
-def words(system: str, dynamics: str, seed: int, outputs: str) -> tuple[str, ...]:
-    """Of a run."""
-    return "experiment=driven", f"system={system}", f"dynamics={dynamics}", f"seed={seed}", f"outputs={outputs}", *QUIET
 
 
 def errors(system: str, dynamics: str, seed: int, outputs: str) -> Iterator[tuple[str, float]]:
@@ -80,50 +67,6 @@ def errors(system: str, dynamics: str, seed: int, outputs: str) -> Iterator[tupl
         yield f"{name} mean", metrics[name]["mean"]
         yield f"{name} median", metrics[name]["median"]
     yield "training seconds", metrics["seconds"]["training"]
-
-
-class Forecaster:
-    """New members of a run, adapted to their support, along their query trajectories for as long as one likes."""
-
-    def __init__(self, system: str, dynamics: str, seed: int, outputs: str):
-        cfg = composed(*words(system, dynamics, seed, outputs))
-        self.model, self.config = metastruct.load(run(cfg).path), Run.of(cfg).config
-        source, objective = build_source(self.config, print), self.model.trained.objective
-        parts = [member.part(slice(source.support_trajectories)) for member in source.test]
-        observed = support(parts, self.config.shots, seed, objective.reads, objective.window, objective.least)
-        self.codes = self._fitted(self.model, observed)
-        self.law: Any = source.law
-
-    @staticmethod
-    def _fitted(model: Model, observed: Any) -> Tensor:
-        trained, start = model.trained, model.trained.start(len(observed), "mean")
-        adaptation = model._adaptation(None, {})
-        return adaptation.fit(trained.model, trained.objective, observed, start, model._prior).codes
-
-    @torch.no_grad()
-    def errors(self, horizons: tuple[float, ...]) -> list[Array]:
-        """Relative errors of trajectories `[tasks]` from their beginning to each horizon."""
-        times, starts, inputs, truth = true_paths(self.law, max(horizons))
-        dynamics = self.model.trained.model.dynamics
-        signal = Signal(torch.from_numpy(times), torch.from_numpy(inputs), self.law.held_inputs)
-        updates = folded(self.model.trained.model.modulation(self.codes), dynamics)
-        flow = dynamics.flow(updates, signal if inputs.shape[-1] else None, recorded=True)
-        path = rollout(flow, torch.from_numpy(starts), torch.from_numpy(times), component(self.config.integrator))
-        ends = [round(RATE * horizon) + 1 for horizon in horizons]
-        return [relative_error(path.numpy()[:, :, :end], truth[:, :, :end]) for end in ends]
-
-
-@cache
-def true_paths(law: Any, horizon: float) -> tuple[Array, Array, Array, Array]:
-    """Times, starts, inputs and states of the query trajectories of the test members, however long."""
-    mu, starts = drawn(law, 1, TASKS, QUERY[-1] + 1, 0)
-    starts, times = starts[:, QUERY], instants(horizon, round(RATE * horizon) + 1)
-    streams = [[np.random.default_rng([0, 1, task, number, 1]) for number in QUERY] for task in range(TASKS)]
-    inputs = np.array([[law.sample_inputs(stream, times) for stream in line] for line in streams])
-    tolerance = 1e-9
-    if not law.input_names:
-        return times, starts, inputs, integrate(law, starts, mu, times, tolerance)
-    return times, starts, inputs, integrate_driven(law, starts, mu, times, inputs, tolerance)
 
 
 def horizons(system: str, dynamics: str, seed: int, outputs: str) -> Iterator[tuple[str, float]]:

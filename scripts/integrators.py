@@ -17,13 +17,11 @@ from typing import Any
 
 import numpy as np
 import torch
-from driven import Forecaster, true_paths
+from forecaster import Forecaster, true_paths
 
 from metastruct.config.facts import settings_of
-from metastruct.dynamics.folded import folded
 from metastruct.integrators.rk4 import RK4
 from metastruct.integrators.rollout import rollout
-from metastruct.integrators.signal import Signal
 from metastruct.running.assembly import component
 from metastruct.runs.files import write_atomically
 from metastruct.runs.lines import markdown
@@ -43,19 +41,16 @@ def measured(system: str, outputs: str) -> list[dict[str, Any]]:
     times, starts, inputs, _ = true_paths(forecaster.law, SPAN)
     chosen = slice(MEMBERS)
     dynamics, stride = forecaster.model.trained.model.dynamics, 2  # instants of 0.1
-    instants, x = torch.from_numpy(times), torch.from_numpy(starts[chosen, :1])
-    signal = Signal(instants[::stride], torch.from_numpy(inputs[chosen, :1, ::stride]), forecaster.law.held_inputs)
-    updates = folded(forecaster.model.trained.model.modulation(forecaster.codes[chosen]), dynamics)
-    driving = signal if inputs.shape[-1] else None
-    ends = instants[::stride]
-    exact = rollout(dynamics.flow(updates, driving, recorded=True), x, ends, RK4(0.01))
+    ends, x = torch.from_numpy(times)[::stride], torch.from_numpy(starts[chosen, :1])
+    driving, updates = inputs[chosen, :1, ::stride], forecaster.updates(chosen)
+    exact = rollout(forecaster.flow(ends, driving, chosen, recorded=True), x, ends, RK4(0.01))
     energy = dynamics.energy(exact.flatten(1, 2), updates)
     lines = []
     for name in SCHEMES:
         for step in STEPS:
             scheme = component(settings_of("integrator", name))
             scheme.step_size = step
-            flow, began = dynamics.flow(updates, driving), time.process_time()
+            flow, began = forecaster.flow(ends, driving, chosen), time.process_time()
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore")
                 path = rollout(flow, x, ends, scheme)
