@@ -130,6 +130,7 @@ def goes_against_a_need(options: dict[str, str | None], law: Mapping[str, object
     return any(need.group in options for need in unmet(chosen(plain, system=law or {})))
 
 
+@lru_cache
 def default_arrangement() -> Arrangement:
     """That of conf/train.yaml."""
     cfg = configuration()

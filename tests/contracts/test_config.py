@@ -44,7 +44,7 @@ def numbers_in(node, path=()):
     return [*here, *(leaf for key, value in pairs for leaf in numbers_in(value, (*path, key)))]
 
 
-@pytest.mark.few(2)
+@pytest.mark.few(1)
 @pytest.mark.parametrize(("group", "option"), [("modulation", "svd"), *(c for c in CHOICES if c[0] == "optimizer")])
 def test_an_integer_that_no_machine_holds_is_refused_in_every_place(composed, accepted, group, option):
     whole = OmegaConf.to_container(composed(*accepted(group, option)), resolve=True)
@@ -73,7 +73,7 @@ def test_every_yaml_is_named_as_its_file(group, option):
         assert "name" in described
 
 
-@pytest.mark.few(25)
+@pytest.mark.few(10)
 @pytest.mark.parametrize(("group", "option"), CHOICES)
 def test_every_single_choice_composes_and_is_accepted(composed, accepted, group, option):
     cfg = composed(*accepted(group, option))
@@ -237,7 +237,7 @@ def with_others(pattern: str) -> str:
     return re.sub(r"(?<!,) or |(?=, or use|\$$)", lambda place: r"(?: or \w+)*" + place[0], pattern)
 
 
-@pytest.mark.few(80)
+@pytest.mark.few(60)
 @pytest.mark.parametrize("command", MISTAKES)
 def test_a_mistake_is_refused_by_one_line_that_names_its_key(composed, command):
     cfg = composed(*command.split())

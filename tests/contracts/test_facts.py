@@ -128,7 +128,7 @@ REFUSED = [
 ]
 
 
-@pytest.mark.few(3)
+@pytest.mark.few(1)
 @pytest.mark.parametrize("command", REFUSED)
 def test_every_way_that_a_refusal_offers_is_accepted(composed, command):
     with pytest.raises(ConfigError) as refused:

@@ -68,7 +68,7 @@ def updates_by_site(model: ModulatedModel, codes: torch.Tensor) -> list:
     return [(site, updates[site.name]) for site in model.dynamics.sites if site.name in updates]
 
 
-@pytest.mark.few(15)
+@pytest.mark.few(12)
 def test_updates_apply_as_their_dense_form_says(model, data):
     generator = torch.Generator().manual_seed(2)
     for site, update in updates_by_site(model, data[2]):
@@ -85,7 +85,7 @@ def test_updates_apply_as_their_dense_form_says(model, data):
         assert all(torch.equal(a, b) for a, b in zip(given, (weight, h, g), strict=True))
 
 
-@pytest.mark.few(30)
+@pytest.mark.few(10)
 def test_an_offset_is_one_for_each_task_where_something_is_generated(model, data):
     generator = torch.Generator().manual_seed(3)
     for site, update in updates_by_site(model, data[2]):
@@ -124,7 +124,7 @@ def test_a_rank_above_the_width_is_clipped(small, random_model, any_modulation):
         assert all(min(factor.shape[-2:]) <= 2 for factor in factors)
 
 
-@pytest.mark.few(30)
+@pytest.mark.few(40)
 def test_formulas_of_gradients_agree_with_those_of_the_base_class(model, data, monkeypatch):
     needs_a_potential(model)
     ours = loss_and_gradients(model, *data)
@@ -133,6 +133,7 @@ def test_formulas_of_gradients_agree_with_those_of_the_base_class(model, data, m
     assert_same(ours, loss_and_gradients(model, *data))
 
 
+@pytest.mark.few(25)
 def test_vector_field_is_the_same_with_and_without_autograd(model, data):
     x, _, codes = data
     with torch.no_grad():

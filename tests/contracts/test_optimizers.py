@@ -121,7 +121,7 @@ def test_a_replica_that_diverges_leaves_the_others_alone(make):
         assert torch.equal(lost[name][[0, 2]], value[[0, 2]]), name
 
 
-@pytest.mark.few(7)
+@pytest.mark.few(5)
 @pytest.mark.parametrize(("batch", "stop"), [(2, 11), (TASKS, 1)])
 def test_a_training_that_resumes_ends_with_the_numbers_of_one_that_was_never_stopped(make, batch, stop):
     whole, stopped, resumed = (make(batch=batch) for _ in range(3))

@@ -137,7 +137,7 @@ def test_any_number_of_shots_is_measured_with_one_training(started, outputs, ada
     assert np.isfinite(metrics_of(folder)["field_error"]["per_task"]).all()
 
 
-@pytest.mark.few(4)
+@pytest.mark.few(2)
 @pytest.mark.parametrize("adaptation", groups()["adaptation"])
 def test_one_observation_is_enough_for_every_adaptation(accepted, started, adaptation):
     few = () if adaptation == "closed_form" else ("adaptation.steps=5",)

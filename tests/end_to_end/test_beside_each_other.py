@@ -151,10 +151,16 @@ def close(ours: list[tuple[str, ...]], theirs: list[tuple[str, ...]]) -> bool:
     return named and all(one == pytest.approx(other, rel=1e-3, abs=1e-6, nan_ok=True) for one, other in pairs)
 
 
-@pytest.mark.few(1)
-@pytest.mark.parametrize("there", [False, True])
-def test_forced_runs_take_nothing_from_others(together, there):
-    together(("force", "shots", "replicas with force"), 0.4, there)
+@pytest.mark.parametrize(
+    ("kinds", "there"),
+    [
+        (("force", "replicas with force"), True),
+        pytest.param(("force", "shots", "replicas with force"), False, marks=pytest.mark.torture),
+        pytest.param(("force", "shots", "replicas with force"), True, marks=pytest.mark.torture),
+    ],
+)
+def test_forced_runs_take_nothing_from_others(together, kinds, there):
+    together(kinds, 0.4, there)
 
 
 @pytest.mark.torture

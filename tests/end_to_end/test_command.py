@@ -101,7 +101,7 @@ def typed(tmp_path, monkeypatch, capfd):
     assert list(tmp_path.iterdir()) == []
 
 
-@pytest.mark.few(10)
+@pytest.mark.few(6)
 @pytest.mark.parametrize("command", MISTAKES)
 def test_a_mistake_is_told_in_one_line_and_nothing_is_written(typed, command):
     code, printed, complaint = typed(*command.split())
@@ -135,6 +135,7 @@ def test_help_lists_every_group_with_its_options(train):
     assert "| torch\n" not in done.stderr
 
 
+@pytest.mark.few(1)
 @pytest.mark.parametrize("command", ["-m shots=0,-1", "-m modulation=svd rank=0,-1"])
 def test_every_job_of_a_sweep_that_fails_is_told_and_the_sweep_fails(train, command):
     done = train(*command.split())

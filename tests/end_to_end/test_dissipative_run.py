@@ -29,6 +29,7 @@ def member(finished) -> metastruct.Member:
     return metastruct.load(folder.path).adapt(states, system.vector_field(states[None], mu)[0])
 
 
+@pytest.mark.few(1)
 def test_both_laws_are_measured_and_hold(finished, any_bracket):
     metrics = json.loads(finished[0].metrics.read_text())
     assert metrics["dynamics"] == f"generic({any_bracket})"

@@ -46,7 +46,7 @@ def started(small, tmp_path_factory):
     return job
 
 
-@pytest.mark.few(3)
+@pytest.mark.few(2)
 @pytest.mark.parametrize("learner", groups()["learner"])
 def test_a_run_of_two_steps_leaves_records_of_its_method_and_its_adaptation_steps(started, learner):
     folder, metrics, rows = started(learner)
@@ -70,7 +70,7 @@ def test_a_finished_run_adapts_through_the_python_interface(started, learner):
     assert math.isfinite(member.losses[-1])
 
 
-@pytest.mark.few(2)
+@pytest.mark.few(1)
 @pytest.mark.parametrize("learner", ["maml", "anil", "reptile", "pretrained"])
 def test_a_training_that_diverges_is_a_result_and_all_its_tasks_are_counted(started, capsys, learner):
     settings = {"learner__inner_rate": 1e17, "optimizer__base_rate": 1e17}

@@ -139,6 +139,7 @@ def cases() -> list:
     return [first, *(pytest.param(*case.values, id=case.id, marks=pytest.mark.torture) for case in between), last]
 
 
+@pytest.mark.few(1)
 @pytest.mark.usefixtures("extended")
 @pytest.mark.parametrize("words", cases())
 def test_members_that_nobody_simulated_are_learned_measured_and_drawn(tmp_path, words):

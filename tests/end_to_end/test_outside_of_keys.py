@@ -201,7 +201,7 @@ def around(foreign, bare_environment, tmp_path) -> Callable[[dict[str, str]], di
     return made
 
 
-FREQUENT = ("a SLURM job of eight tasks", "torchrun", "defaults of Lightning")
+FREQUENT = ("a SLURM job of eight tasks", "torchrun")
 NAMES = [name if name in FREQUENT else pytest.param(name, marks=pytest.mark.torture) for name in SURROUNDINGS]
 
 

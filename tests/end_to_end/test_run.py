@@ -341,7 +341,7 @@ def shared(tmp_path_factory) -> Path:
 TWO_STEPS = ("trainer.steps=2", "evaluation.steps=2", "integrator.step_size=0.1")
 
 
-@pytest.mark.few(6)
+@pytest.mark.few(4)
 def test_every_modulation_runs_with_every_net_and_dynamics(tiny, shared, arrangement, modulation):
     cfg = tiny(shared, f"modulation={modulation}", *arrangement.overrides, *TWO_STEPS)
     try:
@@ -390,7 +390,7 @@ def test_every_option_runs(tiny, shared, accepted, options):
         assert all(error > 0 for error in metrics_of(run(tiny(shared, *one)))["field_error"]["per_task"])
 
 
-@pytest.mark.few(2)
+@pytest.mark.few(1)
 def test_every_experiment_runs(tiny, shared, any_experiment):
     cfg = tiny(shared, f"experiment={any_experiment}", *TWO_STEPS)
     assert cfg.trainer.steps == 2

@@ -168,7 +168,7 @@ def everywhere() -> Iterator[Any]:
         yield pytest.param(name, where, marks=[] if there == number % len(WHERE) else pytest.mark.torture)
 
 
-@pytest.mark.few(20)
+@pytest.mark.few(15)
 @pytest.mark.parametrize(("name", "where"), everywhere())
 def test_nothing_that_a_configuration_names_is_made(folder, trap, name, where):
     tree = yaml.safe_load((folder / "config.yaml").read_text())

@@ -44,6 +44,7 @@ def test_a_law_that_is_known_is_the_best_of_all_on_exact_data(trained, tmp_path,
     assert "every member in" in capsys.readouterr().out
 
 
+@pytest.mark.few(1)
 @pytest.mark.skipif(find_spec("pysindy") is None, reason="pysindy comes with the extra examples")
 def test_what_has_no_numbers_says_why(trained, tmp_path, capsys, monkeypatch):
     monkeypatch.setattr("metastruct.evaluation.rivals.sindy.FEWEST", 1000)

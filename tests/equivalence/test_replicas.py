@@ -303,6 +303,7 @@ def numbers(folder: Path) -> dict[str, torch.Tensor]:
     return kept["model"] | {"codes": kept["codes"], "history": torch.tensor([loss for _, loss in kept["history"]])}
 
 
+@pytest.mark.few(1)
 @pytest.mark.parametrize("words", [(), ("learner.task_batch=3",), ("learner=maml",)], ids=str)
 def test_seeds_that_are_interrupted_go_on_and_end_with_the_same_numbers(make, tmp_path, monkeypatch, capsys, words):
     maker = make(*words)

@@ -68,12 +68,11 @@ def test_error_falls_with_the_stated_order(path, flow, exact, step):
         assert math.log2(larger / smaller) == pytest.approx(coarse.order, abs=0.3)
 
 
-@pytest.mark.few(3)
 @every_integrator
 def test_rollout_returns_the_start_and_the_times_asked_for(path):
-    times = torch.tensor([0.0, 0.013, 0.5, 0.57, 2.0], dtype=torch.float64)
+    times = torch.tensor([0.0, 0.013, 0.3, 0.37], dtype=torch.float64)
     states = rollout(pendulum(), STARTS, times, make(path, step_size=0.002))
-    assert states.shape == (1, 3, 5, 2)
+    assert states.shape == (1, 3, 4, 2)
     torch.testing.assert_close(states[:, :, 0], STARTS, rtol=0, atol=0)
     torch.testing.assert_close(states, exact_pendulum(times), rtol=0, atol=1e-4)
 

@@ -200,11 +200,12 @@ def test_new_members_are_met_and_measured_without_a_law(trained):
 
 def test_what_is_measured_of_a_member_does_not_depend_on_the_members_beside_it(trained):
     """Although its observations are filled up beside those that have more."""
-    whole = evaluation(trained[0], source())
+    names = ["trajectory_error", "support_loss"]
+    whole = evaluation(trained[0], source(), names=names)
     assert whole.adapted.support.count.tolist() == [15, 33, 7]
     assert whole.adapted.times.shape == (3, 2, 20)
     for task in range(3):
-        alone = evaluation(trained[0], source([task]))
+        alone = evaluation(trained[0], source([task]), names=names)
         torch.testing.assert_close(alone.adapted.fit.codes[0], whole.adapted.fit.codes[task], rtol=1e-7, atol=1e-8)
         covariances = (each.adapted.fit.covariance for each in (alone, whole))
         torch.testing.assert_close(next(covariances)[0], next(covariances)[task], rtol=1e-6, atol=1e-10)
@@ -213,7 +214,7 @@ def test_what_is_measured_of_a_member_does_not_depend_on_the_members_beside_it(t
 
 
 def test_more_shots_than_some_members_have_are_used_where_they_are(trained):
-    few, many = (evaluation(trained[0], source(), shots).adapted.support for shots in (7, 20))
+    few, many = (evaluation(trained[0], source(), shots, ["support_loss"]).adapted.support for shots in (7, 20))
     assert few.mask is None
     assert many.count.tolist() == [15, 20, 7]
 
@@ -237,7 +238,7 @@ def test_rollouts_go_on_from_every_start_and_are_compared_with_what_was_seen(tra
 
 
 def test_arrays_that_are_kept_are_those_that_are_there(trained):
-    arrays = evaluation(trained[0], source()).adapted.arrays()
+    arrays = evaluation(trained[0], source(), names=["trajectory_error"]).adapted.arrays()
     assert {"times", "query", "rollouts", "trace", "test_codes", "test_parameters", "grid_axes"} <= arrays.keys()
     assert not arrays.keys() & {"grid", "true_field", "true_energy"}
     assert arrays["test_parameters"].shape == (3, 0)

@@ -17,7 +17,7 @@ from metastruct.running.validation.rehearsal import rehearse
 from metastruct.running.validation.size import check_trained
 
 
-@pytest.mark.few(3)
+@pytest.mark.few(2)
 @pytest.mark.parametrize("group", ["modulation", "net", "bracket", "learner"])
 def test_every_model_is_rehearsed_with_the_parameters_that_it_has(composed, accepted, group):
     for option in options(group):

@@ -166,6 +166,7 @@ def test_rows_come_back_from_a_file_with_the_errors_that_each_of_them_has(tmp_pa
     assert read(tmp_path / "records.csv") == rows
 
 
+@pytest.mark.few(1)
 @pytest.mark.parametrize("at", [0, 7, STEPS - 2])
 def test_a_trial_whose_loss_is_not_finite_in_any_step_has_lost(small_trials, tmp_path, monkeypatch, at):
     asked, _ = attempt(tmp_path)
