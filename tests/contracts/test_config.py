@@ -73,7 +73,7 @@ def test_every_yaml_is_named_as_its_file(group, option):
         assert "name" in described
 
 
-@pytest.mark.few(10)
+@pytest.mark.few(5)
 @pytest.mark.parametrize(("group", "option"), CHOICES)
 def test_every_single_choice_composes_and_is_accepted(composed, accepted, group, option):
     cfg = composed(*accepted(group, option))
@@ -237,7 +237,7 @@ def with_others(pattern: str) -> str:
     return re.sub(r"(?<!,) or |(?=, or use|\$$)", lambda place: r"(?: or \w+)*" + place[0], pattern)
 
 
-@pytest.mark.few(60)
+@pytest.mark.few(30)
 @pytest.mark.parametrize("command", MISTAKES)
 def test_a_mistake_is_refused_by_one_line_that_names_its_key(composed, command):
     cfg = composed(*command.split())
@@ -369,7 +369,7 @@ VALUES = (
 )
 
 
-@pytest.mark.few(8)
+@pytest.mark.few(4)
 @pytest.mark.parametrize("command", VALUES)
 def test_a_value_that_is_set_without_hydra_is_what_hydra_makes_of_it(command):
     assert configured(*command.split(maxsplit=1)) == composed(*command.split(maxsplit=1))

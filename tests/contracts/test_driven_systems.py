@@ -54,7 +54,7 @@ def imbalance(system: Driven, x: Array, mu: Array, u: Array, field: Array, h: fl
     return np.abs(parts.sum(-1) + dissipated - supplied) / (np.abs(parts).sum(-1) + dissipated + np.abs(supplied))
 
 
-@pytest.mark.few(7)
+@pytest.mark.few(3)
 def test_energy_changes_by_what_friction_takes_and_inputs_give(system):
     mu = members(system)
     x, u = somewhere(system, mu)
@@ -64,6 +64,7 @@ def test_energy_changes_by_what_friction_takes_and_inputs_give(system):
     assert bool(system.input_names) == bool(np.abs(supplied).max() > 1e-3)
 
 
+@pytest.mark.few(6)
 def test_it_does_not_without_the_coriolis_forces(system, monkeypatch):
     """The control, of mechanisms whose mass depends on the position."""
     mu = members(system)

@@ -59,6 +59,7 @@ def test_vector_field_has_the_shape_of_the_states(model, data):
     assert model.vector_field(x, codes).shape == x.shape
 
 
+@pytest.mark.few(3)
 def test_vector_field_of_a_task_depends_on_its_code_alone(model, data):
     x, codes = data
     before = model.vector_field(x, codes)

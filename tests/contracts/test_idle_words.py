@@ -58,7 +58,7 @@ def once(monkeypatch, composed):
     monkeypatch.setattr(idle, "composed", composed)
 
 
-@pytest.mark.few(12)
+@pytest.mark.few(6)
 @pytest.mark.parametrize("command", IDLE)
 def test_a_word_that_nothing_reads_is_refused(composed, command):
     words = command.split()

@@ -286,6 +286,7 @@ def test_the_usual_errors_are_metrics_that_tables_keep():
     assert 0 < len(headline_errors()) < len(NAMES)
 
 
+@pytest.mark.few(3)
 @pytest.mark.parametrize(
     ("words", "message"),
     [

@@ -68,7 +68,7 @@ def updates_by_site(model: ModulatedModel, codes: torch.Tensor) -> list:
     return [(site, updates[site.name]) for site in model.dynamics.sites if site.name in updates]
 
 
-@pytest.mark.few(12)
+@pytest.mark.few(6)
 def test_updates_apply_as_their_dense_form_says(model, data):
     generator = torch.Generator().manual_seed(2)
     for site, update in updates_by_site(model, data[2]):
@@ -85,7 +85,7 @@ def test_updates_apply_as_their_dense_form_says(model, data):
         assert all(torch.equal(a, b) for a, b in zip(given, (weight, h, g), strict=True))
 
 
-@pytest.mark.few(10)
+@pytest.mark.few(4)
 def test_an_offset_is_one_for_each_task_where_something_is_generated(model, data):
     generator = torch.Generator().manual_seed(3)
     for site, update in updates_by_site(model, data[2]):
@@ -113,7 +113,7 @@ def test_tags_that_no_site_carries_are_refused(small, random_model, any_modulati
         random_model(cfg)
 
 
-@pytest.mark.few(10)
+@pytest.mark.few(5)
 def test_a_rank_above_the_width_is_clipped(small, random_model, any_modulation):
     cfg = small(f"modulation={any_modulation}", "net=mlp", net__width=2, modulation__rank=5)
     if cfg.modulation.get("rank") is None:
@@ -124,7 +124,7 @@ def test_a_rank_above_the_width_is_clipped(small, random_model, any_modulation):
         assert all(min(factor.shape[-2:]) <= 2 for factor in factors)
 
 
-@pytest.mark.few(40)
+@pytest.mark.few(19)
 def test_formulas_of_gradients_agree_with_those_of_the_base_class(model, data, monkeypatch):
     needs_a_potential(model)
     ours = loss_and_gradients(model, *data)
@@ -133,7 +133,7 @@ def test_formulas_of_gradients_agree_with_those_of_the_base_class(model, data, m
     assert_same(ours, loss_and_gradients(model, *data))
 
 
-@pytest.mark.few(25)
+@pytest.mark.few(5)
 def test_vector_field_is_the_same_with_and_without_autograd(model, data):
     x, _, codes = data
     with torch.no_grad():
@@ -142,7 +142,7 @@ def test_vector_field_is_the_same_with_and_without_autograd(model, data):
     torch.testing.assert_close(silent, model.vector_field(x, codes), rtol=1e-12, atol=1e-13)
 
 
-@pytest.mark.few(20)
+@pytest.mark.few(10)
 def test_loss_passes_gradcheck_for_codes_and_parameters(model, data):
     x, dxdt, codes = data
     x, dxdt, codes = x[:2, :2], dxdt[:2, :2], codes[:2].clone().requires_grad_()
@@ -163,6 +163,7 @@ def test_loss_passes_gradcheck_for_codes_and_parameters(model, data):
     assert torch.autograd.gradcheck(losses, (codes, *values), fast_mode=True, atol=1e-4, rtol=1e-4)
 
 
+@pytest.mark.few(21)
 def test_every_parameter_and_code_receives_a_gradient_at_initialisation(model, data):
     x, dxdt, codes = data
     _, _, by_codes, *by_parameters = loss_and_gradients(model, x, dxdt, codes)

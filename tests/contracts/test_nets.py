@@ -200,7 +200,7 @@ def test_gradient_passes_gradcheck(potential, x):
     assert torch.autograd.gradcheck(function, arguments, fast_mode=True)
 
 
-@pytest.mark.few(7)
+@pytest.mark.few(3)
 def test_gradient_passes_gradgradcheck(potential, x):
     function, arguments = as_function(potential, x[:2, :1])
     assert torch.autograd.gradgradcheck(function, arguments, fast_mode=True)

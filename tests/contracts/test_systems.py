@@ -392,7 +392,7 @@ def test_members_do_not_depend_on_their_batch_mates(system):
         np.testing.assert_allclose(size(mu), alone, rtol=1e-13, atol=1e-13)
 
 
-@pytest.mark.few(5)
+@pytest.mark.few(2)
 def test_trajectories_do_not_depend_on_the_other_tasks_of_a_simulation(system):
     settings = {"trajectories": 2, "horizon": 5.0, "points": 20, "tolerance": 1e-10, "seed": 0}
     many, few = (simulate(system, 0, tasks=tasks, **settings) for tasks in (4, 1))

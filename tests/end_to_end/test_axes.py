@@ -99,7 +99,7 @@ def test_reset_codes_end_within_reach_of_zero_and_evolving_ones_beyond(started):
     assert 0 < reset.codes.abs().max() <= reach < evolving.codes.abs().max()
 
 
-@pytest.mark.few(5)
+@pytest.mark.few(2)
 @pytest.mark.parametrize("learner", groups()["learner"])
 @pytest.mark.parametrize("tasks", [1, 5])
 def test_fewer_training_tasks_need_no_other_word(composed, tmp_path, learner, tasks):

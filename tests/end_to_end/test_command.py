@@ -101,7 +101,7 @@ def typed(tmp_path, monkeypatch, capfd):
     assert list(tmp_path.iterdir()) == []
 
 
-@pytest.mark.few(6)
+@pytest.mark.few(3)
 @pytest.mark.parametrize("command", MISTAKES)
 def test_a_mistake_is_told_in_one_line_and_nothing_is_written(typed, command):
     code, printed, complaint = typed(*command.split())

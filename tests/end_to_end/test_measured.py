@@ -110,6 +110,7 @@ def test_an_edited_file_is_another_training_and_one_that_was_moved_or_touched_is
     assert trainings(outputs) == before + 1
 
 
+@pytest.mark.torture
 def test_holding_out_others_is_another_training_and_another_support_is_none(made, tiny):
     folder, path, outputs = made
     before = trainings(outputs)
@@ -209,6 +210,7 @@ def test_a_family_is_fitted_from_a_frame_and_the_run_is_one_like_any_other(famil
     )
 
 
+@pytest.mark.torture
 def test_the_run_of_a_family_from_memory_is_evaluated_by_the_words_of_train(family, tiny, tmp_path):
     model = metastruct.fit(family, test=["rod 1"], steps=20, outputs=tmp_path, settings=SETTINGS, progress=False)
     cfg = configuration_of(RunFolder(model.folder))

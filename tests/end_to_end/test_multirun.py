@@ -38,7 +38,7 @@ def test_a_multirun_goes_through_the_pool_each_run_once(sweep, tmp_path):
     assert "[1/" not in again.stdout
 
 
-@pytest.mark.few(1)
+@pytest.mark.torture
 def test_failures_and_mistakes_stop_no_other_run_and_the_sweep_fails(sweep, tmp_path):
     done = sweep("optimizer.base_rate=1e9,0.004", "shots=0,10", "hydra/launcher=sequential")
     assert done.returncode == 1

@@ -174,6 +174,7 @@ def test_members_that_nobody_simulated_are_learned_well_and_their_line_in_a_tabl
     assert (line["system"], line["noise"], line["train_tasks"]) == ("measured", "", "")
 
 
+@pytest.mark.torture
 @pytest.mark.usefixtures("extended")
 def test_a_driven_member_is_adapted_and_rolled_out_from_python(tmp_path):
     model = metastruct.load(made(tmp_path, "data.inputs=[force]", "adaptation=levenberg_marquardt"))

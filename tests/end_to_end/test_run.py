@@ -312,6 +312,7 @@ def test_a_diverged_run_says_so_in_one_line_and_fails(train):
     assert line.startswith("error: the training loss is not finite at outer step")
 
 
+@pytest.mark.torture
 def test_a_sweep_drops_a_rank_without_meaning_with_one_note_and_runs_no_duplicate(train, tmp_path):
     code, printed, complaint = train("-m", "modulation=shift,svd", "rank=1,2", "trainer.steps=2")
     assert (code, complaint) == (0, "")
@@ -341,7 +342,7 @@ def shared(tmp_path_factory) -> Path:
 TWO_STEPS = ("trainer.steps=2", "evaluation.steps=2", "integrator.step_size=0.1")
 
 
-@pytest.mark.few(4)
+@pytest.mark.few(2)
 def test_every_modulation_runs_with_every_net_and_dynamics(tiny, shared, arrangement, modulation):
     cfg = tiny(shared, f"modulation={modulation}", *arrangement.overrides, *TWO_STEPS)
     try:

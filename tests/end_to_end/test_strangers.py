@@ -168,7 +168,7 @@ def everywhere() -> Iterator[Any]:
         yield pytest.param(name, where, marks=[] if there == number % len(WHERE) else pytest.mark.torture)
 
 
-@pytest.mark.few(15)
+@pytest.mark.few(7)
 @pytest.mark.parametrize(("name", "where"), everywhere())
 def test_nothing_that_a_configuration_names_is_made(folder, trap, name, where):
     tree = yaml.safe_load((folder / "config.yaml").read_text())
@@ -481,6 +481,7 @@ def test_what_is_no_array_is_no_state(first_run, trap, x):
 # Scripts that read folders
 
 
+@pytest.mark.few(3)
 @pytest.mark.parametrize(
     "attack",
     [

@@ -131,7 +131,7 @@ class SlowLearner:
         return sum(losses) / len(losses)
 
 
-@pytest.mark.few(10)
+@pytest.mark.few(5)
 @pytest.mark.parametrize("method", METHODS)
 @pytest.mark.parametrize("protocol", PROTOCOLS.values(), ids=PROTOCOLS)
 def test_batched_learner_ends_with_the_numbers_of_a_loop_over_tasks(make, method, protocol):

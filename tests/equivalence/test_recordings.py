@@ -139,7 +139,7 @@ class Waits(TorchDispatchMode):
         return func(*args, **(kwargs or {}))
 
 
-@pytest.mark.few(4)
+@pytest.mark.few(2)
 @pytest.mark.parametrize("patience", [0, 100], ids=["recorded", "plain"])
 @pytest.mark.parametrize("words", ["joint", "some_tasks", "soap", "gnode"])
 def test_a_step_waits_for_no_device(monkeypatch, make, words, patience):

@@ -106,7 +106,7 @@ def test_every_learner_trains_several_seeds_as_it_trains_one(make, any_learner):
     assert_same_training(make(f"learner={any_learner}"))
 
 
-@pytest.mark.few(4)
+@pytest.mark.few(2)
 def test_every_modulation_trains_several_seeds_as_it_trains_one(make, accepted, any_modulation):
     assert_same_training(make(*accepted("modulation", any_modulation)))
 

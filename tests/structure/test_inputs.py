@@ -132,7 +132,7 @@ def test_every_trajectory_may_have_a_signal_of_its_own():
 # Integrators
 
 
-@pytest.mark.few(5)
+@pytest.mark.few(2)
 @pytest.mark.parametrize("held", [True, False], ids=["jumps", "lines"])
 def test_the_order_is_kept_for_steps_end_where_the_inputs_have_an_instant(make, held):
     truth = exact(held)

@@ -63,6 +63,7 @@ def test_it_does_not_along_the_unstructured_field(small):
     assert imbalance(model, other.vector_field(x, given(other, *SIZES)[1], u), x, codes, u).max() > 0.1
 
 
+@pytest.mark.few(4)
 def test_positions_change_by_the_velocities_themselves(model):
     x, codes, u = given(model, *SIZES)
     assert torch.equal(model.vector_field(x, codes, u)[..., :COORDINATES], x[..., COORDINATES:])

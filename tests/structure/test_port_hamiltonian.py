@@ -54,6 +54,7 @@ def test_it_does_not_where_the_matrix_of_the_energy_is_not_skew(small):
     assert imbalance(model, model.vector_field(x, codes, u), x, codes, u).max() > 1e-2
 
 
+@pytest.mark.few(4)
 def test_the_supply_is_that_of_the_outputs_by_differences_from_outside(model):
     """y = G^T grad H, with G the change of the field with the inputs."""
     x, codes, u = given(model, *SIZES)

@@ -82,7 +82,7 @@ def said(words: list[str], capfd) -> str:
     return printed.err
 
 
-@pytest.mark.few(12)
+@pytest.mark.few(6)
 @pytest.mark.parametrize("text", WRONG, ids=range(len(WRONG)))
 def test_what_is_no_piece_is_told_by_check(mine, text, capfd):
     assert WRONG[text] in said(["check", "net=mine", "--config-dir", str(mine(text))], capfd)

@@ -133,6 +133,7 @@ def test_a_training_that_begins_anew_measures_anew(make, clock, tmp_path):
     assert kept(train(make(), tmp_path, SETTINGS, again=True))["outer_step"] == 50
 
 
+@pytest.mark.torture
 def test_seeds_that_are_trained_together_make_the_steps_that_one_makes_alone(make, clock, tmp_path):
     learners = {tmp_path / f"pendulum-method-seed{seed}-key": (lambda seed=seed: make(seed)) for seed in (0, 1)}
     train_together(learners, SETTINGS)

@@ -80,7 +80,7 @@ def walk(learner: Learner, first: int, last: int) -> Tensor:
 # The derivatives
 
 
-@pytest.mark.few(4)
+@pytest.mark.few(2)
 def test_rows_are_the_derivatives_of_every_residual(make, arrangement):
     learner = make(*arrangement.overrides, "modulation=svd")
     residuals = residuals_of(learner)

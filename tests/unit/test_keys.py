@@ -82,7 +82,7 @@ def test_evaluating_differently_does_not_train_again(settings, default, override
     assert evaluation_key(other) != evaluation_key(default)
 
 
-@pytest.mark.few(9)
+@pytest.mark.few(4)
 @pytest.mark.parametrize("override", IN_BOTH)
 def test_training_differently_changes_both_keys(settings, default, override):
     other = settings(override)

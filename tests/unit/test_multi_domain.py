@@ -167,6 +167,7 @@ def test_members_are_described_by_their_domain_and_its_own_parameters(union):
     assert union.described(mu) == ["duffing: alpha = -0.50, beta = 1.00", "pendulum: m = 1.00, l = 0.75, q0 = 0.25"]
 
 
+@pytest.mark.torture
 def test_a_run_reports_every_domain_and_all_together(composed, tmp_path, capsys):
     words = ("data.train_tasks=2", "data.test_tasks=2", "data.points=20", "shots=10")
     quick = ("trainer.steps=2", "evaluation.steps=2", "evaluation.grid=11", "logger=none", f"outputs={tmp_path}")

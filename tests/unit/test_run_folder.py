@@ -76,7 +76,7 @@ def test_what_a_run_left_is_read(read, settings):
     assert read(settings).settings == settings
 
 
-@pytest.mark.few(24)
+@pytest.mark.few(12)
 @pytest.mark.parametrize("group", GROUPS)
 @pytest.mark.parametrize("instead", INSTEAD)
 def test_a_group_that_is_something_else_is_refused_by_name(read, settings, group, instead):
@@ -87,7 +87,7 @@ def test_a_group_that_is_something_else_is_refused_by_name(read, settings, group
     assert group in refusal(read, changed)
 
 
-@pytest.mark.few(8)
+@pytest.mark.few(4)
 @pytest.mark.parametrize("group", GROUPS)
 def test_a_group_that_lacks_or_holds_more_is_refused_by_name(read, settings, group):
     if group not in OPTIONAL:

@@ -165,7 +165,7 @@ def test_a_family_with_a_better_way_to_draw_under_its_cap_keeps_it(words):
     np.testing.assert_array_equal(own.grid_box(mu), chosen.grid_box(mu))
 
 
-@pytest.mark.few(5)
+@pytest.mark.few(2)
 @pytest.mark.parametrize("name", groups()["system"])
 def test_under_the_cap_is_the_law_of_every_family_that_has_a_cap(name):
     cfg = composed(f"system={name}", "start=under_cap")
@@ -178,7 +178,7 @@ def test_under_the_cap_is_the_law_of_every_family_that_has_a_cap(name):
     np.testing.assert_array_equal(drawn(own, mu=own.corners()[0]), drawn(build_system(cfg), mu=own.corners()[0]))
 
 
-@pytest.mark.few(5)
+@pytest.mark.few(2)
 @pytest.mark.parametrize("name", groups()["system"])
 def test_every_family_starts_in_a_box_and_is_simulated_and_measured_there(name):
     own = build_system(composed(f"system={name}"))
