@@ -32,7 +32,6 @@ def members(model) -> metastruct.Members:
         )
 
 
-@pytest.mark.torture
 def test_inputs_are_held_as_in_the_training_unless_told_otherwise(members):
     member = members[0]
     usual, held, lines = (member.rollout(X[0], TIMES, U, **more) for more in ({}, {"held": True}, {"held": False}))

@@ -84,7 +84,6 @@ def test_energy_of_a_symplectic_rollout_oscillates_and_goes_nowhere(measured, na
     assert (values["slope_error"] < 1e-3 * values["amplitude"]).all()
 
 
-@pytest.mark.torture
 def test_energy_of_rk4_at_a_coarse_step_drifts(measured):
     values = measured["rk4"]
     assert (values["slope"] < -10 * values["slope_error"]).all()
