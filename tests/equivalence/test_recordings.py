@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import random
 from functools import partial
 
 import pytest
@@ -264,6 +265,80 @@ def test_a_compiler_is_given_products_and_sums():
 )
 def test_a_product_gathers_where_it_is_added(function, expected):
     assert operations(function, torch.arange(4.0).view(2, 2) + 1.0) == expected
+
+
+def overwritten(x):
+    """Two sums gather products; the memory of the first holds what the second product reads."""
+    a = x.exp()
+    product = a @ x
+    first = a + x @ x
+    return (first.sin() + product,)
+
+
+def overwritten_through_a_look(x):
+    a = x.exp()
+    product = a.mT @ x
+    first = a + x @ x
+    return (first.sin() + product,)
+
+
+def overwritten_twice(x):
+    a = x.exp()
+    product = x @ a
+    first = a + x @ x
+    second = first + x.mT @ x
+    return (second.sin() + product,)
+
+
+def scaled_through_a_look(x):
+    """What is added is not the product as it was made."""
+    product = x @ x
+    product.view(4).mul_(3.0)
+    return (x.exp() + product,)
+
+
+@pytest.mark.parametrize(
+    ("function", "gathers"),
+    [(overwritten, 1), (overwritten_through_a_look, 1), (overwritten_twice, 2), (scaled_through_a_look, 0)],
+)
+def test_a_product_is_not_made_after_what_it_reads_was_overwritten(function, gathers):
+    assert operations(function, torch.arange(4.0).view(2, 2) + 1.0).count("addmm_") == gathers
+
+
+def random_line(seed: int, length: int = 20):
+    """A function of two square matrices: products, sums, looks, results, and what is written in place."""
+    draws = random.Random(seed)
+    steps = [(draws.random(), [draws.random() for _ in range(3)]) for _ in range(length)]
+    results = draws.randint(1, 3)
+
+    def function(x, y):
+        values = [x, y, x.sin(), y.cos()]
+        for kind, places in steps:
+            p, q, r = (values[int(place * len(values))] for place in places)
+            values.append(LINES[int(kind * len(LINES))](p, q, r))
+        return tuple(value.clone() for value in values[-results:])
+
+    return function
+
+
+LINES = [
+    *6 * [lambda p, q, r: p @ q, lambda p, q, r: p + q],
+    *(lambda p, q, r: p.mT, lambda p, q, r: p.view(4).view(2, 2) if p.is_contiguous() else p.clone()),
+    *(lambda p, q, r: 0.5 * p, lambda p, q, r: p * q, lambda p, q, r: p - q, lambda p, q, r: torch.ones_like(p) + q),
+    *(lambda p, q, r: p.sin(), lambda p, q, r: p.clone().mul_(0.9), lambda p, q, r: p.clone().addmm_(q, r)),
+    lambda p, q, r: (a := p.sin().contiguous(), b := a @ q, a.view(4).mul_(0.9), b.view(4).mul_(0.9), r + b)[-1],
+]
+
+
+@pytest.mark.few(30)
+@pytest.mark.parametrize("seed", range(300))
+def test_any_recording_gives_the_same_numbers_again_and_again(seed):
+    x, y = torch.randn(2, 2, 2, dtype=torch.float64, generator=torch.Generator().manual_seed(seed))
+    function = random_line(seed)
+    line = lean(make_fx(function)(x, y), (x, y))
+    for _ in range(2):
+        for ours, theirs in zip(line(x, y), function(x, y), strict=True):
+            torch.testing.assert_close(ours, theirs, rtol=1e-9, atol=1e-9)
 
 
 @pytest.mark.parametrize(

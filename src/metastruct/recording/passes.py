@@ -186,7 +186,10 @@ class _Memory:
 
 
 def gathered(line: GraphModule) -> None:
-    """A + B C as a product that adds to A, where nobody reads A or B C afterwards."""
+    """A + B C as a product that adds to A, where nobody reads A or B C afterwards.
+
+    The product is made later than before, so nothing that it reads, nor itself, may be written into in the meantime.
+    """
     memory, written = _Memory(line), _written(line)
     for place, node in enumerate(memory.nodes):
         if node.target is not aten.add.Tensor or node.kwargs:
@@ -194,9 +197,10 @@ def gathered(line: GraphModule) -> None:
         for total, product in (node.args, node.args[::-1]):
             if not isinstance(product, Node) or product.target not in PLUS or not memory.free(total, place):
                 continue
-            reads = _memory(*product.all_input_nodes)
-            if memory.free(product, place) and reads.isdisjoint(written | _memory(total)):
+            moved = _memory(product, *product.all_input_nodes)
+            if memory.free(product, place) and moved.isdisjoint(written | _memory(total)):
                 node.target, node.args = PLUS[product.target], (total, *product.args)
+                written |= _memory(total)
                 break
 
 
