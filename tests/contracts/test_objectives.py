@@ -65,6 +65,14 @@ def observations(objective, model, members, codes) -> Observations:
     return objective.renewed(model, drawn(objective, members, 4 * objective.window), codes)
 
 
+def test_all_that_an_objective_learned_goes_to_a_device(objective):
+    learned = objective.learned({}, torch.ones(objective.components(2)))
+    parts = [part for part in vars(learned.to("meta")).values() if isinstance(part, Tensor)]
+    assert parts
+    assert all(part.is_meta for part in parts)
+    assert not any(part.is_meta for part in vars(learned).values() if isinstance(part, Tensor))
+
+
 def drawn(objective: Objective, members: list[Member], shots: int) -> Observations:
     return support(members, shots, 0, objective.reads, objective.window, objective.least)
 

@@ -10,6 +10,7 @@ from reference import LazyAdam, Reference, norm_of, numbers_of
 
 from metastruct.adaptation.adaptation import Fit
 from metastruct.adaptation.gradient import GradientDescent
+from metastruct.adaptation.levenberg_marquardt import LevenbergMarquardt
 from metastruct.data.observations import Observations
 from metastruct.objectives.derivatives import Derivatives
 from metastruct.recording import recorded
@@ -43,6 +44,23 @@ def test_fit_ends_with_the_codes_of_a_loop_over_tasks(small, random_model, metho
         losses.append(float(reference.task_loss(numbers, x[k], dxdt[k], own[k]).detach()))
         torch.testing.assert_close(fit.codes[k], own[k], rtol=1e-6, atol=1e-6)
         torch.testing.assert_close(fit.trace[:, k], torch.tensor(losses, dtype=torch.float64), rtol=1e-6, atol=1e-8)
+
+
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="there is no CUDA device")
+@pytest.mark.parametrize("words", ["modulation=svd", "modulation=full_weight"])
+@pytest.mark.parametrize("adaptation", [GradientDescent(STEPS, RATE, LAMBDA_Z), LevenbergMarquardt(20)])
+def test_a_cuda_device_fits_the_same_codes(small, random_model, adaptation, words):
+    model = random_model(small(words), gain=3.0)
+    generator = torch.Generator().manual_seed(1)
+    x = torch.randn(TASKS, POINTS, 2, generator=generator, dtype=torch.float64)
+    with torch.no_grad():
+        dxdt = model.vector_field(x, torch.randn(TASKS, 3, generator=generator, dtype=torch.float64))
+    start = torch.zeros(TASKS, 3, dtype=torch.float64)
+    ours, theirs = (
+        adaptation.fit(model.to(device), Derivatives(), Observations(x.to(device), dxdt.to(device)), start.to(device))
+        for device in ("cuda", "cpu")
+    )
+    torch.testing.assert_close(ours.codes.cpu(), theirs.codes, rtol=1e-6, atol=1e-8)
 
 
 def test_a_larger_lambda_z_keeps_codes_nearer_to_zero(small, random_model):

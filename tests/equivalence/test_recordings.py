@@ -126,6 +126,20 @@ def test_a_copy_steps_alone(monkeypatch, make):
     assert all((ours != theirs).any() for ours, theirs in zip(other.parameters(), before, strict=True))
 
 
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="there is no CUDA device")
+@pytest.mark.parametrize("patience", [1, 100], ids=["recorded", "plain"])
+@pytest.mark.parametrize(
+    "words", [*WORDS.values(), ("optimizer=gauss_newton",), ("learner=maml",), ("learner=reptile",)]
+)
+def test_a_cuda_device_takes_the_same_steps(monkeypatch, make, words, patience):
+    plain = steps(in_double(make(*words)))
+    monkeypatch.setattr(recording, "PATIENCE", patience)
+    learner = in_double(make(*words).to("cuda"))
+    for ours, theirs in zip(steps(learner), plain, strict=True):
+        assert ours.is_cuda
+        torch.testing.assert_close(ours.cpu(), theirs, rtol=1e-7, atol=1e-9)
+
+
 class Waits(TorchDispatchMode):
     """What a device would have to be waited for."""
 

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import copy
 from abc import ABC, abstractmethod
 from collections.abc import Collection, Mapping
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import torch
 from torch import Tensor
 
 from metastruct.objectives.glimpse import glimpse
@@ -49,6 +51,12 @@ class Objective(ABC):
     def learned(self, numbers: Mapping[str, float], noise: Tensor | None) -> Objective:
         """As it was settled, after a training whose codes left the variances `[components]`."""
         return self
+
+    def to(self, device: torch.device | str) -> Objective:
+        """With its tensors on a device."""
+        moved = copy.copy(self)
+        vars(moved).update({name: part.to(device) for name, part in vars(self).items() if isinstance(part, Tensor)})
+        return moved
 
     def noisy(self, recordings: Recordings) -> bool:
         """Do observations have errors that are no misfit, but in what a training leaves of its residual?"""

@@ -30,7 +30,7 @@ def evaluated(run: Run, source: Source, trained: Trained) -> Measurements:
     config, tasks = run.config, len(source.test)
     device = "cuda" if config.trainer.accelerator != "cpu" and torch.cuda.is_available() else "cpu"
     start = trained.start(tasks, config.evaluation.start).to(device)
-    learned = Learned(trained.model.to(device), trained.objective, start, trained.prior().to(device))
+    learned = Learned(trained.model.to(device), trained.objective.to(device), start, trained.prior().to(device))
     pieces = component(config.adaptation), component(config.integrator)
     with working(f"adapting to {tasks} new tasks from {config.shots} observations each, then measuring"):
         try:
