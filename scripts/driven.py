@@ -25,6 +25,7 @@ import chaos
 import numpy as np
 import torch
 from balance import balance
+from cells import Row, arguments, commit, kept, write
 from forecaster import Forecaster, words
 
 from metastruct.benchmark.timing import ratio
@@ -34,10 +35,8 @@ from metastruct.data.trajectory import Member, Trajectory
 from metastruct.running.assembly import build_learner, component
 from metastruct.running.experiment import run
 from metastruct.running.run import Run
-from metastruct.runs.files import write_atomically
 from metastruct.runs.lines import markdown
-from metastruct.runs.provenance import git_commit, sign
-from metastruct.runs.tables import as_csv
+from metastruct.runs.provenance import sign
 
 ROOT = Path(__file__).resolve().parents[1]
 FOLDER = ROOT / "outputs" / "reference" / "driven"
@@ -57,7 +56,6 @@ PAIRS = [
 ]
 CHAOTIC, HORIZON = "double_pendulum", 10.0
 CALM = 1000  # largest factor over the query trajectories by which an error of the start grows
-Row = dict[str, Any]
 
 
 def errors(system: str, dynamics: str, seed: int, outputs: str) -> Iterator[tuple[str, float]]:
@@ -132,7 +130,7 @@ def stepping(system: str, coordinates: int, *more: str) -> Callable[[], object]:
     return lambda: learner.outer_update(next(numbers))
 
 
-def cells(seeds: list[int]) -> Iterator[tuple[str, str, str, int]]:
+def every(seeds: list[int]) -> Iterator[tuple[str, str, str, int]]:
     """Part, system, dynamics and seed, the quick ones first."""
     yield from (("balance", "", dynamics, 0) for dynamics in ("mechanical", "port_hamiltonian"))
     yield "step", "", "mechanical", 0
@@ -168,24 +166,10 @@ PARTS = {part.__name__: part for part in (balance, step, sensitivity, errors, gr
 KEY = ("part", "system", "dynamics", "seed")
 
 
-def read(folder: Path) -> list[Row]:
-    """The rows that a folder holds."""
-    place = folder / "records.csv"
-    return [*csv.DictReader(place.open(newline=""))] if place.exists() else []
-
-
-def write(folder: Path, rows: list[Row]) -> None:
-    """Rows in the order of the cells, and their table."""
-    order = [tuple(map(str, cell)) for cell in cells(sorted({int(row["seed"]) for row in rows}))]
-    rows = sorted(rows, key=lambda row: order.index(tuple(row[name] for name in KEY)))
-    write_atomically(folder / "records.csv", as_csv(rows))
-    write_atomically(folder / "table.md", table(rows))
-
-
-def merged(rows: list[Row], others: list[Row]) -> list[Row]:
-    """Rows, and of the others those of cells that are not there."""
-    there = {tuple(row[name] for name in KEY) for row in rows}
-    return rows + [row for row in others if tuple(row[name] for name in KEY) not in there]
+def ordered(rows: list[Row]) -> list[Row]:
+    """In the order of the cells."""
+    order = [tuple(map(str, cell)) for cell in every(sorted({int(row["seed"]) for row in rows}))]
+    return sorted(rows, key=lambda row: order.index(tuple(row[name] for name in KEY)))
 
 
 def main() -> None:
@@ -196,14 +180,11 @@ def main() -> None:
     parser.add_argument("--systems", nargs="+", help="of these alone")
     parser.add_argument("--dynamics", nargs="+", help="of these alone")
     parser.add_argument("--outputs", default=str(ROOT / "outputs"))
-    parser.add_argument("--folder", type=Path, default=FOLDER, help="of the records")
-    parser.add_argument("--merge", nargs="+", type=Path, default=[], help="folders whose records are taken in")
+    arguments(parser, FOLDER)
     options = parser.parse_args()
     torch.set_num_threads(1)
-    rows, commit = read(options.folder), git_commit()
-    for folder in options.merge:
-        rows = merged(rows, read(folder))
-    for part, system, dynamics, seed in [] if options.merge else cells(options.seeds):
+    rows, now = kept(options, KEY), commit()
+    for part, system, dynamics, seed in [] if options.merge else every(options.seeds):
         key = {"part": part, "system": system, "dynamics": dynamics, "seed": str(seed)}
         places = (part, options.only), (system, options.systems), (dynamics, options.dynamics)
         if any(chosen and word not in chosen for word, chosen in places) or any(
@@ -212,11 +193,11 @@ def main() -> None:
             continue
         began = time.process_time()
         results = [*PARTS[part](system, dynamics, seed, options.outputs)]
-        common = {"seconds": f"{time.process_time() - began:.0f}", "commit": commit[:12] + commit[40:]}
-        rows += [key | {"figure": name, "value": f"{value:.6g}"} | common for name, value in results]
-        write(options.folder, rows)
+        common = {"seconds": f"{time.process_time() - began:.0f}", "commit": now}
+        rows = ordered(rows + [key | {"figure": name, "value": f"{value:.6g}"} | common for name, value in results])
+        write(options.folder, rows, table(rows))
         print(part, system, dynamics, seed, *(f"{name} {value:.3g}" for name, value in results), sep="  ", flush=True)
-    write(options.folder, rows)
+    write(options.folder, rows, table(rows))
     sign(options.folder, ["scripts/driven.py", *sys.argv[1:]])
 
 
