@@ -17,7 +17,7 @@ import json
 import statistics
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -55,21 +55,42 @@ PAIRS = [
     *(*(("spring_chain", d) for d in BOTH), ("rlc_circuit", "port_hamiltonian"), ("rlc_circuit", "unstructured")),
 ]
 CHAOTIC, HORIZON = "double_pendulum", 10.0
+VARIANTS = {  # of the arm
+    "drive_shared": ("dynamics.shared=[drive]",),  # all members have the same motors
+    "code_6": ("modulation.code_dim=6",),  # numbers that M, V and D are affine in
+    "shared_code_6": ("dynamics.shared=[drive]", "modulation.code_dim=6"),
+    "width_96": ("net.width=96",),
+    "rows_4480": (  # many residuals an iteration, many iterations, which a processor takes hours for
+        *("trainer.accelerator=cuda", "trainer.steps=2000", "optimizer.warm_start=0.4"),
+        *("optimizer.rows=4480", "learner.point_batch=32", "trainer.compile=never"),
+    ),
+}
+VARIANTS["rows_4480_code_6"] = VARIANTS["rows_4480"] + VARIANTS["shared_code_6"]
 CALM = 1000  # largest factor over the query trajectories by which an error of the start grows
 
 
-def errors(system: str, dynamics: str, seed: int, outputs: str) -> Iterator[tuple[str, float]]:
+def errors(
+    system: str, dynamics: str, seed: int, outputs: str, more: Sequence[str] = ()
+) -> Iterator[tuple[str, float]]:
     """Of the new members over their query trajectories, and processor seconds of the training."""
-    metrics = json.loads(run(composed(*words(system, dynamics, seed, outputs))).metrics.read_text())
+    metrics = json.loads(run(composed(*words(system, dynamics, seed, outputs), *more)).metrics.read_text())
     for name in ("trajectory_error", "field_error"):
         yield f"{name} mean", metrics[name]["mean"]
         yield f"{name} median", metrics[name]["median"]
     yield "training seconds", metrics["seconds"]["training"]
 
 
+def accuracy(system: str, variant: str, seed: int, outputs: str) -> Iterator[tuple[str, float]]:
+    """The same with other settings: is more accuracy to be had, and what does it bring?"""
+    yield from errors(system, "mechanical", seed, outputs, VARIANTS[variant])
+
+
 def horizons(system: str, dynamics: str, seed: int, outputs: str) -> Iterator[tuple[str, float]]:
-    """Errors over 1, 10 and 100 times the horizon of the training; rollouts that left count as infinite."""
-    spans = (HORIZON, 10 * HORIZON, 100 * HORIZON)
+    """Errors over 1, 10 and 100 times the horizon of the training; rollouts that left count as infinite.
+
+    Not over 100 of arms, where a neighbour has parted by then from the law itself.
+    """
+    spans = tuple(factor * HORIZON for factor in ((1, 10) if system == "two_link_arm" else (1, 10, 100)))
     for span, values in zip(spans, Forecaster(system, dynamics, seed, outputs).errors(spans), strict=True):
         yield f"median error over {span:g}", float(np.median(np.nan_to_num(values, nan=np.inf)))
 
@@ -135,6 +156,7 @@ def every(seeds: list[int]) -> Iterator[tuple[str, str, str, int]]:
     yield from (("balance", "", dynamics, 0) for dynamics in ("mechanical", "port_hamiltonian"))
     yield "step", "", "mechanical", 0
     yield "sensitivity", "two_link_arm", "law", 0
+    yield from (("accuracy", "two_link_arm", variant, 0) for variant in VARIANTS)
     for seed in seeds:
         for pair in PAIRS:
             yield "errors", *pair, seed
@@ -162,7 +184,7 @@ def table(rows: list[Row]) -> str:
 
 
 PARTS: dict[str, Callable[[str, str, int, str], Iterator[tuple[str, float]]]]
-PARTS = {part.__name__: part for part in (balance, step, sensitivity, errors, growth, lyapunov, horizons)}
+PARTS = {part.__name__: part for part in (balance, step, sensitivity, accuracy, errors, growth, lyapunov, horizons)}
 KEY = ("part", "system", "dynamics", "seed")
 
 

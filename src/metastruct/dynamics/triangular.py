@@ -26,8 +26,6 @@ class Triangular(torch.nn.Module):
     """
 
     place: Tensor  # [entries, size * size], where each number stands
-    row: Tensor  # [entries, size]
-    column: Tensor  # [entries, size]
 
     def __init__(self, size: int, diagonal: bool = False, definite: bool = False):
         super().__init__()
@@ -39,10 +37,19 @@ class Triangular(torch.nn.Module):
         else:
             rows = columns = both
         self.entries = len(rows)
-        axes = torch.eye(size)
-        self.register_buffer("row", axes[rows], persistent=False)
-        self.register_buffer("column", axes[columns], persistent=False)
-        self.register_buffer("place", (self.row[:, :, None] * self.column[:, None, :]).flatten(1))
+        place = torch.zeros(self.entries, size * size)
+        place[torch.arange(self.entries), rows * size + columns] = 1.0
+        self.register_buffer("place", place)
+
+    @property
+    def row(self) -> Tensor:
+        """Which each entry is in `[entries, size]`."""
+        return self.place.unflatten(1, (self.size, self.size)).sum(2)
+
+    @property
+    def column(self) -> Tensor:
+        """Which each entry is in `[entries, size]`."""
+        return self.place.unflatten(1, (self.size, self.size)).sum(1)
 
     def forward(self, numbers: Tensor) -> Tensor:
         """K."""
