@@ -1,7 +1,9 @@
 """Mechanics in (q, v), driven and damped: errors, horizons, the balance of power and the cost of a step.
 
     python scripts/driven.py                                 everything that is missing, three seeds
-    python scripts/driven.py --seeds 0 --only errors         some of it: balance, step, growth, lyapunov, horizons
+    python scripts/driven.py --seeds 0 --only errors         some of it, by part, --systems or --dynamics
+    python scripts/driven.py ... --folder FOLDER             somewhere else, so that several go beside each other
+    python scripts/driven.py --merge FOLDER ...              what was made there
 
 A cell that is finished is kept at once, in records.csv and table.md of outputs/reference/driven/, and is not made anew.
 Runs are those of experiment=driven; a chaotic family is measured over two Lyapunov times of its own law.
@@ -15,32 +17,26 @@ import json
 import statistics
 import sys
 import time
-from collections.abc import Callable, Iterator
-from functools import cache
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
-from unittest.mock import patch
 
+import chaos
 import numpy as np
 import torch
-from forecaster import QUERY, RATE, TASKS, Forecaster, words
-from torch import Tensor
+from balance import balance
+from cells import Row, arguments, commit, kept, write
+from forecaster import Forecaster, words
 
 from metastruct.benchmark.timing import ratio
-from metastruct.config.schema import composed, groups
+from metastruct.config.schema import composed
 from metastruct.data.recordings import Recordings
-from metastruct.data.simulate import drawn, instants, integrate, integrate_driven, signals
 from metastruct.data.trajectory import Member, Trajectory
-from metastruct.dynamics.dynamics import Scales
-from metastruct.dynamics.mechanical import Mechanical
-from metastruct.dynamics.triangular import times as product
-from metastruct.running.assembly import build_learner, build_model, component
+from metastruct.running.assembly import build_learner, component
 from metastruct.running.experiment import run
 from metastruct.running.run import Run
-from metastruct.runs.files import write_atomically
 from metastruct.runs.lines import markdown
-from metastruct.runs.provenance import git_commit, sign
-from metastruct.runs.tables import as_csv
+from metastruct.runs.provenance import sign
 
 ROOT = Path(__file__).resolve().parents[1]
 FOLDER = ROOT / "outputs" / "reference" / "driven"
@@ -54,24 +50,47 @@ BARS = {  # of mechanical dynamics, by part, system and figure
     **{("step", "", f"n = {n}, friction none"): "3" for n in (1, 2, 4, 8)},
 }
 DRIVEN, BOTH = ("driven_pendulum", "cart_pole", "two_link_arm"), ("mechanical", "unstructured")
-PAIRS = [("pendulum", "hamiltonian"), ("swing", "mechanical"), *((s, d) for s in DRIVEN for d in BOTH)]
-CHAOTIC, LONG, HORIZON = "double_pendulum", ("driven_pendulum", "cart_pole"), 10.0
+PAIRS = [
+    *(("pendulum", "hamiltonian"), ("swing", "mechanical"), *((s, d) for s in DRIVEN for d in BOTH)),
+    *(*(("spring_chain", d) for d in BOTH), ("rlc_circuit", "port_hamiltonian"), ("rlc_circuit", "unstructured")),
+]
+CHAOTIC, HORIZON = "double_pendulum", 10.0
+VARIANTS = {  # of the arm
+    "drive_shared": ("dynamics.shared=[drive]",),  # all members have the same motors
+    "code_6": ("modulation.code_dim=6",),  # numbers that M, V and D are affine in
+    "shared_code_6": ("dynamics.shared=[drive]", "modulation.code_dim=6"),
+    "width_96": ("net.width=96",),
+    "rows_4480": (  # many residuals an iteration, many iterations, which a processor takes hours for
+        *("trainer.accelerator=cuda", "trainer.steps=2000", "optimizer.warm_start=0.4"),
+        *("optimizer.rows=4480", "learner.point_batch=32", "trainer.compile=never"),
+    ),
+}
+VARIANTS["rows_4480_code_6"] = VARIANTS["rows_4480"] + VARIANTS["shared_code_6"]
 CALM = 1000  # largest factor over the query trajectories by which an error of the start grows
-Row = dict[str, Any]
 
 
-def errors(system: str, dynamics: str, seed: int, outputs: str) -> Iterator[tuple[str, float]]:
+def errors(
+    system: str, dynamics: str, seed: int, outputs: str, more: Sequence[str] = ()
+) -> Iterator[tuple[str, float]]:
     """Of the new members over their query trajectories, and processor seconds of the training."""
-    metrics = json.loads(run(composed(*words(system, dynamics, seed, outputs))).metrics.read_text())
+    metrics = json.loads(run(composed(*words(system, dynamics, seed, outputs), *more)).metrics.read_text())
     for name in ("trajectory_error", "field_error"):
         yield f"{name} mean", metrics[name]["mean"]
         yield f"{name} median", metrics[name]["median"]
     yield "training seconds", metrics["seconds"]["training"]
 
 
+def accuracy(system: str, variant: str, seed: int, outputs: str) -> Iterator[tuple[str, float]]:
+    """The same with other settings: is more accuracy to be had, and what does it bring?"""
+    yield from errors(system, "mechanical", seed, outputs, VARIANTS[variant])
+
+
 def horizons(system: str, dynamics: str, seed: int, outputs: str) -> Iterator[tuple[str, float]]:
-    """Errors over 1, 10 and 100 times the horizon of the training; rollouts that left count as infinite."""
-    spans = (HORIZON, 10 * HORIZON, 100 * HORIZON)
+    """Errors over 1, 10 and 100 times the horizon of the training; rollouts that left count as infinite.
+
+    Not over 100 of arms, where a neighbour has parted by then from the law itself.
+    """
+    spans = tuple(factor * HORIZON for factor in ((1, 10) if system == "two_link_arm" else (1, 10, 100)))
     for span, values in zip(spans, Forecaster(system, dynamics, seed, outputs).errors(spans), strict=True):
         yield f"median error over {span:g}", float(np.median(np.nan_to_num(values, nan=np.inf)))
 
@@ -79,48 +98,36 @@ def horizons(system: str, dynamics: str, seed: int, outputs: str) -> Iterator[tu
 def lyapunov(system: str, dynamics: str, seed: int, outputs: str) -> Iterator[tuple[str, float]]:
     """Errors over two Lyapunov times of the law, one over its mean largest exponent."""
     forecaster = Forecaster(system, dynamics, seed, outputs)
-    exponent = largest_exponent(forecaster.law)
+    exponent = chaos.largest_exponent(forecaster.law)
     (values,) = forecaster.errors((2 / exponent,))
     yield "Lyapunov time", 1 / exponent
     yield "median error over two", float(np.median(values))
     yield "mean error over two", float(np.mean(values))
 
 
-@cache
-def largest_exponent(law: Any, lengths: int = 100, length: float = 0.5, apart: float = 1e-7) -> float:
-    """Mean over members and starts of the rate at which neighbours part, renewed after each length (Benettin 1980)."""
-    mu, starts = drawn(law, 1, TASKS, QUERY[-1] + 1, 0)
-    x, total = starts[:, QUERY], 0.0
-    offset = np.random.default_rng(0).normal(size=x.shape)
-    for number in range(lengths):
-        offset *= apart / np.linalg.norm(offset, axis=-1, keepdims=True)
-        ends = integrate(law, np.concatenate([x, x + offset], 1), mu, np.array([0.0, length]), 1e-11)[:, :, -1]
-        x, neighbour = np.split(ends, 2, axis=1)
-        offset = neighbour - x
-        if number >= lengths // 10:  # first it turns into the direction of growth
-            total = total + np.log(np.linalg.norm(offset, axis=-1) / apart)
-    return float(np.mean(total) / (length * (lengths - lengths // 10)))
-
-
 def growth(system: str, dynamics: str, seed: int, outputs: str) -> Iterator[tuple[str, float]]:
     """How the errors of members go with what their own law makes of an error of the start: is it chaos that misses?"""
-    folder, law = run(composed(*words(system, dynamics, seed, outputs))), component(composed(f"system={system}").system)
-    rows = [row for row in csv.DictReader(folder.records.open(newline="")) if row["metric"] == "trajectory_error"]
+    records = run(composed(*words(system, dynamics, seed, outputs))).records
+    rows = [row for row in csv.DictReader(records.open(newline="")) if row["metric"] == "trajectory_error"]
     values = np.array([float(row["value"]) for row in rows if not row["component"]])
-    mu, starts = drawn(law, 1, TASKS, 10, 0)
-    times, query = instants(HORIZON, round(RATE * HORIZON) + 1), slice(5, None)
-    inputs = signals(law, 1, TASKS, 10, times, 0)
-    assert inputs is not None
-    offset = np.random.default_rng(0).normal(size=starts[:, query].shape)
-    offset *= 1e-6 / np.linalg.norm(offset, axis=-1, keepdims=True)
-    here, there = (
-        integrate_driven(law, starts[:, query] + shift, mu, times, inputs[:, query], 1e-8) for shift in (0, offset)
-    )
-    factors = np.linalg.norm(there - here, axis=-1).max((1, 2)) / 1e-6
+    factors = chaos.factors(component(composed(f"system={system}").system)).max((1, 2))
     calm = factors < CALM
     yield f"members whose law makes less than {CALM} of a start's error", float(calm.sum())
     yield "mean error of these", float(values[calm].mean())
     yield "correlation of the logarithms of both", float(np.corrcoef(np.log(values), np.log(factors))[0, 1])
+
+
+def sensitivity(system: str, dynamics: str, seed: int, outputs: str) -> Iterator[tuple[str, float]]:
+    """What the true law itself misses where its parameters are a little off: any model with that field error does."""
+    law = component(composed(f"system={system}").system)
+    rates = np.log(chaos.factors(law)[..., -1]) / HORIZON
+    yield "finite-time exponent mean", float(rates.mean())
+    yield "finite-time exponent largest", float(rates.max())
+    for off in (1e-5, 1e-4, 1e-3):
+        field, trajectory = chaos.off(law, off, seed)
+        yield f"field_error mean, parameters off by {off:g}", float(field.mean())
+        yield f"trajectory_error mean, parameters off by {off:g}", float(trajectory.mean())
+        yield f"trajectory_error median, parameters off by {off:g}", float(np.median(trajectory))
 
 
 def step(system: str, dynamics: str, seed: int, outputs: str) -> Iterator[tuple[str, float]]:
@@ -144,55 +151,20 @@ def stepping(system: str, coordinates: int, *more: str) -> Callable[[], object]:
     return lambda: learner.outer_update(next(numbers))
 
 
-def balance(system: str, dynamics: str, seed: int, outputs: str) -> Iterator[tuple[str, float]]:
-    """|dE/dt + what friction takes - what inputs give| over the sizes of the terms, the largest of random nets."""
-    for modulation in groups()["modulation"]:
-        yield modulation, imbalance(dynamics, modulation)
-    if dynamics == "mechanical":
-        with patch.object(Mechanical, "_coriolis", whole_slope):
-            yield "control: Coriolis terms without their half", imbalance(dynamics, "svd")
-
-
-def whole_slope(self: Any, place: Any, mass: Any, factor: Tensor) -> Tensor:
-    """Coriolis terms that take the slope of w^T M w, not of its half."""
-    triangular, w = self.factors["mass"], place.w
-    turning = triangular.along(mass.value, mass.along(self.chart.along(place.y, w)))
-    u = product(factor.mT, w)
-    slope = 2 * self.chart.back(place.y, mass.back(triangular.back(mass.value, w, u)))
-    return product(turning, u) + product(factor, product(turning.mT, w)) - slope
-
-
-def imbalance(dynamics: str, modulation: str) -> float:
-    """Of three coordinates, or pairs, two inputs and twenty nets of double precision."""
-    torch.manual_seed(0)
-    mean, std, rate = torch.rand(3, 6, dtype=torch.float64) + 0.5
-    centre, spread = torch.rand(2, 2, dtype=torch.float64) + 0.5
-    friction = {"mechanical": "rayleigh", "port_hamiltonian": "state"}[dynamics]
-    more = (f"dynamics.friction={friction}", "dynamics.drive=state", f"modulation={modulation}")
-    config = Run.of(composed(f"dynamics={dynamics}", *more)).config
-    largest = 0.0
-    for _ in range(20):
-        model = build_model(config, Scales(mean, std, rate, input_mean=centre, input_std=spread)).double()
-        x = torch.randn(5, 20, 6, dtype=torch.float64, requires_grad=True)
-        codes, u = torch.randn(5, model.code_dim, dtype=torch.float64), torch.randn(5, 20, 2, dtype=torch.float64)
-        codes = codes * min(1.0, 2 / model.code_dim**0.5)
-        (gradient,) = torch.autograd.grad(model.energy(x, codes).sum(), x)
-        parts = gradient * model.vector_field(x, codes, u)
-        taken, supplied = model.dynamics.powers(x, model.modulation(codes), u)
-        relative = (parts.sum(-1) + taken - supplied).abs() / (parts.abs().sum(-1) + taken + supplied.abs())
-        largest = max(largest, relative.max().item())
-    return largest
-
-
-def cells(seeds: list[int]) -> Iterator[tuple[str, str, str, int]]:
+def every(seeds: list[int]) -> Iterator[tuple[str, str, str, int]]:
     """Part, system, dynamics and seed, the quick ones first."""
     yield from (("balance", "", dynamics, 0) for dynamics in ("mechanical", "port_hamiltonian"))
     yield "step", "", "mechanical", 0
+    yield "sensitivity", "two_link_arm", "law", 0
+    yield from (("accuracy", "two_link_arm", variant, 0) for variant in VARIANTS)
     for seed in seeds:
-        yield from (("errors", *pair, seed) for pair in PAIRS)
-        yield "growth", "two_link_arm", "mechanical", seed
+        for pair in PAIRS:
+            yield "errors", *pair, seed
+            if pair == ("two_link_arm", "mechanical"):
+                yield "growth", *pair, seed
+            if pair[0] not in ("pendulum", "swing"):
+                yield "horizons", *pair, seed
         yield from (("lyapunov", CHAOTIC, dynamics, seed) for dynamics in BOTH)
-        yield from (("horizons", s, dynamics, seed) for s in LONG for dynamics in BOTH)
 
 
 def table(rows: list[Row]) -> str:
@@ -212,7 +184,14 @@ def table(rows: list[Row]) -> str:
 
 
 PARTS: dict[str, Callable[[str, str, int, str], Iterator[tuple[str, float]]]]
-PARTS = {part.__name__: part for part in (balance, step, errors, growth, lyapunov, horizons)}
+PARTS = {part.__name__: part for part in (balance, step, sensitivity, accuracy, errors, growth, lyapunov, horizons)}
+KEY = ("part", "system", "dynamics", "seed")
+
+
+def ordered(rows: list[Row]) -> list[Row]:
+    """In the order of the cells."""
+    order = [tuple(map(str, cell)) for cell in every(sorted({int(row["seed"]) for row in rows}))]
+    return sorted(rows, key=lambda row: order.index(tuple(row[name] for name in KEY)))
 
 
 def main() -> None:
@@ -221,24 +200,27 @@ def main() -> None:
     parser.add_argument("--seeds", nargs="+", type=int, default=[0, 1, 2])
     parser.add_argument("--only", nargs="+", choices=PARTS, default=[*PARTS])
     parser.add_argument("--systems", nargs="+", help="of these alone")
+    parser.add_argument("--dynamics", nargs="+", help="of these alone")
     parser.add_argument("--outputs", default=str(ROOT / "outputs"))
+    arguments(parser, FOLDER)
     options = parser.parse_args()
     torch.set_num_threads(1)
-    place = FOLDER / "records.csv"
-    rows: list[Row] = list(csv.DictReader(place.open(newline=""))) if place.exists() else []
-    for part, system, dynamics, seed in cells(options.seeds):
+    rows, now = kept(options, KEY), commit()
+    for part, system, dynamics, seed in [] if options.merge else every(options.seeds):
         key = {"part": part, "system": system, "dynamics": dynamics, "seed": str(seed)}
-        wanted = part in options.only and system in (options.systems or [system])
-        if not wanted or any(key.items() <= row.items() for row in rows):
+        places = (part, options.only), (system, options.systems), (dynamics, options.dynamics)
+        if any(chosen and word not in chosen for word, chosen in places) or any(
+            key.items() <= row.items() for row in rows
+        ):
             continue
         began = time.process_time()
         results = [*PARTS[part](system, dynamics, seed, options.outputs)]
-        common = {"seconds": f"{time.process_time() - began:.0f}", "commit": git_commit()[:12]}
-        rows += [key | {"figure": name, "value": f"{value:.6g}"} | common for name, value in results]
-        write_atomically(place, as_csv(rows))
-        write_atomically(FOLDER / "table.md", table(rows))
+        common = {"seconds": f"{time.process_time() - began:.0f}", "commit": now}
+        rows = ordered(rows + [key | {"figure": name, "value": f"{value:.6g}"} | common for name, value in results])
+        write(options.folder, rows, table(rows))
         print(part, system, dynamics, seed, *(f"{name} {value:.3g}" for name, value in results), sep="  ", flush=True)
-    sign(FOLDER, ["scripts/driven.py", *sys.argv[1:]])
+    write(options.folder, rows, table(rows))
+    sign(options.folder, ["scripts/driven.py", *sys.argv[1:]])
 
 
 if __name__ == "__main__":

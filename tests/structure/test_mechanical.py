@@ -9,7 +9,6 @@ from pairs import crossed
 from torch import Tensor
 
 from metastruct.config.schema import groups
-from metastruct.dynamics.mechanical import Mechanical
 from metastruct.dynamics.model import ModulatedModel
 from metastruct.dynamics.triangular import Triangular, solved, times
 from metastruct.running.assembly import build_model
@@ -46,14 +45,8 @@ def test_it_does_not_where_the_slope_of_the_kinetic_energy_counts_twice(small, m
     """The control: Coriolis terms without their factor of one half."""
     model = made(small, "mechanical", "svd")
     x, codes, u = given(model, *SIZES)
-    right = Mechanical._coriolis
-
-    def twice(self, place, mass, factor):
-        w = place.w
-        back = self.factors["mass"].back(mass.value, w, times(factor.mT, w))
-        return right(self, place, mass, factor) - self.chart.back(place.y, mass.back(back))
-
-    monkeypatch.setattr(Mechanical, "_coriolis", twice)
+    right = Triangular.back  # of the kinetic energy alone
+    monkeypatch.setattr(Triangular, "back", lambda *given: 2 * right(*given))
     assert imbalance(model, model.vector_field(x, codes, u), x, codes, u).max() > 1e-2
 
 
@@ -173,7 +166,10 @@ def test_factors_and_their_solutions_are_those_of_dense_algebra(size, diagonal):
     assert torch.equal(factor, factor.tril())
     assert (factor.diagonal(dim1=-2, dim2=-1) > 0).all()
     torch.testing.assert_close(solved(factor, right), torch.linalg.solve(factor @ factor.mT, right))
-    torch.testing.assert_close(triangular.along(numbers, change), torch.func.jvp(triangular, (numbers,), (change,))[1])
+    turning = triangular.square(triangular.along(numbers, change))
+    torch.testing.assert_close(turning, torch.func.jvp(triangular, (numbers,), (change,))[1])
+    torch.testing.assert_close(triangular.times(triangular.of(numbers), right), times(factor, right))
+    torch.testing.assert_close(triangular.transposed(triangular.of(numbers), left), times(factor.mT, left))
     numbers.requires_grad_()
     product = (left * times(triangular(numbers), right)).sum()
     torch.testing.assert_close(triangular.back(numbers, left, right), torch.autograd.grad(product, numbers)[0])

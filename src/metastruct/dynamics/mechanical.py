@@ -148,8 +148,8 @@ class Mechanical(Ports):
         if "potential" in self.nets:
             force = -self.strength * self._slope(place, updates)
         if "friction" in self.nets:
-            resistance = self._factor("friction", place, updates)
-            force = force - self.strength * times(resistance, times(resistance.mT, place.w))
+            triangular, entries = self._resistance(place, updates)
+            force = force - self.strength * triangular.times(entries, triangular.transposed(entries, place.w))
         if self.inputs:
             force = force + self._push(place, updates, inputs)
         if self._knows("potential"):
@@ -174,8 +174,8 @@ class Mechanical(Ports):
         place, scale = self._place(x), self._unit / self.clock
         dissipated = supplied = torch.zeros_like(place.w[..., 0])
         if "friction" in self.nets:
-            push = times(self._factor("friction", place, updates).mT, place.w)
-            dissipated = scale * self.strength * push.square().sum(-1)
+            triangular, entries = self._resistance(place, updates)
+            dissipated = scale * self.strength * triangular.transposed(entries, place.w).square().sum(-1)
         if self._knows("friction"):
             resistance = times(self._inner.friction(place.y, place.w), place.w)
             dissipated = dissipated + scale * (place.w * resistance).sum(-1)
@@ -212,9 +212,11 @@ class Mechanical(Ports):
         factor, bending = None, 0 * place.w
         if "mass" in self.nets:
             mass = self.numbers("mass", place.features, updates)
-            factor = self._triangular("mass")(mass.value)
+            triangular = self._triangular("mass")
+            entries = triangular.of(mass.value)
+            factor = triangular.square(entries)
             if self.forms["mass"] != "constant":
-                bending = self._coriolis(place, mass, factor)
+                bending = self._coriolis(place, mass, entries)
         if self._knows("mass"):
             total = self._inner.mass(place.y)
             factor = factor_of(total if factor is None else total + factor @ factor.mT)
@@ -222,16 +224,18 @@ class Mechanical(Ports):
         assert factor is not None
         return factor, bending
 
-    def _factor(self, part: str, place: Place, updates: Updates) -> Tensor:
-        return self._triangular(part)(self.numbers(part, place.features, updates).value)
+    def _resistance(self, place: Place, updates: Updates) -> tuple[Triangular, Tensor]:
+        """N with D = N N^T, as its entries."""
+        triangular = self._triangular("friction")
+        return triangular, triangular.of(self.numbers("friction", place.features, updates).value)
 
-    def _coriolis(self, place: Place, mass: Linearised, factor: Tensor) -> Tensor:
+    def _coriolis(self, place: Place, mass: Linearised, entries: Tensor) -> Tensor:
         """C v: how the momentum turns with the mass along the motion, less the slope of the kinetic energy."""
         triangular, w = self._triangular("mass"), place.w
         turning = triangular.along(mass.value, mass.along(self.chart.along(place.y, w)))
-        u = times(factor.mT, w)
+        u = triangular.transposed(entries, w)
         slope = self.chart.back(place.y, mass.back(triangular.back(mass.value, w, u)))
-        return times(turning, u) + times(factor, times(turning.mT, w)) - slope
+        return triangular.times(turning, u) + triangular.times(entries, triangular.transposed(turning, w)) - slope
 
     def _triangular(self, part: str) -> Triangular:
         triangular = self.factors[part]

@@ -14,7 +14,10 @@ LEAST = 1e-2  # of a diagonal that must stay above zero
 
 
 class Triangular(torch.nn.Module):
-    """K `[..., size, size]` from numbers `[..., entries]`, the diagonal first.
+    """K `[..., size, size]` and its products from numbers `[..., entries]`, the diagonal first.
+
+    Its products with vectors are taken by entry, (K v)_i = sum_e [i = row of e] K_e v_(column of e): the half that is
+    zero plays no part.
 
     Args:
         size: of the matrix.
@@ -38,21 +41,46 @@ class Triangular(torch.nn.Module):
         place[torch.arange(self.entries), rows * size + columns] = 1.0
         self.register_buffer("place", place)
 
+    @property
+    def row(self) -> Tensor:
+        """Which each entry is in `[entries, size]`."""
+        return self.place.unflatten(1, (self.size, self.size)).sum(2)
+
+    @property
+    def column(self) -> Tensor:
+        """Which each entry is in `[entries, size]`."""
+        return self.place.unflatten(1, (self.size, self.size)).sum(1)
+
     def forward(self, numbers: Tensor) -> Tensor:
         """K."""
+        return self.square(self.of(numbers))
+
+    def of(self, numbers: Tensor) -> Tensor:
+        """The entries of K `[..., entries]`."""
         if not self.definite:
-            return self._square(numbers)
+            return numbers
         diagonal, rest = numbers.split([self.size, self.entries - self.size], dim=-1)
-        return self._square(torch.cat([softplus(diagonal + UNIT) + LEAST, rest], dim=-1))
+        return torch.cat([softplus(diagonal + UNIT) + LEAST, rest], dim=-1)
+
+    def square(self, entries: Tensor) -> Tensor:
+        """K from its entries."""
+        return (entries @ self.place).unflatten(-1, (self.size, self.size))
+
+    def times(self, entries: Tensor, vector: Tensor) -> Tensor:
+        """K v `[..., size]`."""
+        return (entries * (vector @ self.column.mT)) @ self.row
+
+    def transposed(self, entries: Tensor, vector: Tensor) -> Tensor:
+        """K^T v `[..., size]`."""
+        return (entries * (vector @ self.row.mT)) @ self.column
 
     def along(self, numbers: Tensor, change: Tensor) -> Tensor:
-        """The change of K with that of its numbers."""
-        return self._square(self._sloped(numbers, change))
+        """The change of the entries of K with that of its numbers."""
+        return self._sloped(numbers, change)
 
     def back(self, numbers: Tensor, left: Tensor, right: Tensor) -> Tensor:
         """d(left^T K right)/d numbers `[..., entries]`, of vectors `[..., size]`."""
-        product = (left[..., :, None] * right[..., None, :]).flatten(-2)
-        return self._sloped(numbers, product @ self.place.mT)
+        return self._sloped(numbers, (left @ self.row.mT) * (right @ self.column.mT))
 
     def _sloped(self, numbers: Tensor, change: Tensor) -> Tensor:
         """A change of the numbers times the slope of the entries."""
@@ -61,9 +89,6 @@ class Triangular(torch.nn.Module):
         parts = self.size, self.entries - self.size
         (diagonal, _), (first, rest) = numbers.split(parts, dim=-1), change.split(parts, dim=-1)
         return torch.cat([torch.sigmoid(diagonal + UNIT) * first, rest], dim=-1)
-
-    def _square(self, numbers: Tensor) -> Tensor:
-        return (numbers @ self.place).unflatten(-1, (self.size, self.size))
 
 
 def times(matrix: Tensor, vector: Tensor) -> Tensor:
@@ -88,12 +113,13 @@ def solved(factor: Tensor, right: Tensor) -> Tensor:
 
     The matrices are small and many: a routine of LAPACK would be called once for each.
     """
+    columns, rows = factor.unbind(-1), factor.unbind(-2)  # once: the gradient of a part is as large as what it is of
     size, rest, parts = right.shape[-1], right, list[Tensor]()
     for j in range(size):
-        parts.append(rest[..., :1] / factor[..., j, j, None])
-        rest = rest[..., 1:] - factor[..., j + 1 :, j] * parts[-1]
+        parts.append(rest[..., :1] / columns[j][..., j, None])
+        rest = rest[..., 1:] - columns[j][..., j + 1 :] * parts[-1]
     rest, solution = torch.cat(parts, dim=-1), list[Tensor]()
     for j in reversed(range(size)):
-        solution.append(rest[..., -1:] / factor[..., j, j, None])
-        rest = rest[..., :-1] - factor[..., j, :j] * solution[-1]
+        solution.append(rest[..., -1:] / rows[j][..., j, None])
+        rest = rest[..., :-1] - rows[j][..., :j] * solution[-1]
     return torch.cat(solution[::-1], dim=-1)

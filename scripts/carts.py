@@ -1,0 +1,69 @@
+"""Forecasts of carts that MuJoCo simulates (examples/mujoco_cart.py), for the record.
+
+    python scripts/carts.py [--seeds 0 1 2] [--outputs outputs/carts]    everything that is missing
+    python scripts/carts.py --measure                                     the tables alone, which need MuJoCo
+    python scripts/carts.py ... --folder FOLDER; --merge FOLDER ...       seeds beside each other, and together again
+
+Writes records.csv and table.md to outputs/reference/carts/; a seed draws other carts, motions and noise.
+"""
+
+from __future__ import annotations
+
+import argparse
+import statistics
+import sys
+from pathlib import Path
+
+import torch
+from cells import Row, arguments, commit, kept, write
+
+from metastruct.runs.lines import markdown
+from metastruct.runs.provenance import sign
+
+ROOT = Path(__file__).resolve().parents[1]
+FOLDER = ROOT / "outputs" / "reference" / "carts"
+BARS = {"noisy start, mean error": "3 %", "coverage of 95 % bars": "90 to 98 %"}
+sys.path.insert(0, str(ROOT / "examples"))
+
+
+def table(rows: list[Row]) -> str:
+    """Means over seeds (least, most)."""
+    body = []
+    for figure in dict.fromkeys(row["figure"] for row in rows):
+        values = [float(row["value"]) for row in rows if row["figure"] == figure]
+        unit, factor = ("s", 1) if "seconds" in figure else ("%", 100)
+        mean, least, most = (f"{factor * f(values):.3g}" for f in (statistics.mean, min, max))
+        body.append([figure, f"{mean} {unit} ({least}, {most})", str(len(values)), BARS.get(figure, "")])
+    return "# Carts of MuJoCo, forecast for 2 s\n\n" + markdown(["figure", "value", "seeds", "bar"], body, [])
+
+
+def main() -> None:
+    """Make what is missing, one seed after another."""
+    import mujoco_cart
+
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--seeds", nargs="+", type=int, default=[0, 1, 2])
+    parser.add_argument("--outputs", type=Path, default=ROOT / "outputs" / "carts")
+    parser.add_argument("--measure", action="store_true", help="make the tables alone")
+    arguments(parser, FOLDER)
+    options = parser.parse_args()
+    torch.set_num_threads(1)
+    now, rows = commit(), kept(options, ("seed",))
+    for seed in [] if options.merge else options.seeds:
+        folder = options.outputs / str(seed)
+        if options.measure:
+            folder.mkdir(parents=True, exist_ok=True)
+            mujoco_cart.measure(folder, seed=seed)
+        elif str(seed) not in {row["seed"] for row in rows}:
+            figures = mujoco_cart.main(folder=folder, seed=seed)
+            common = {"seed": str(seed), "commit": now}
+            rows += [{"figure": name, "value": f"{value:.6g}"} | common for name, value in figures.items()]
+            print(seed, figures, flush=True)
+    if not options.measure:
+        rows.sort(key=lambda row: row["seed"])
+        write(options.folder, rows, table(rows))
+        sign(options.folder, ["scripts/carts.py", *sys.argv[1:]])
+
+
+if __name__ == "__main__":
+    main()
