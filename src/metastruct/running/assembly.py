@@ -221,4 +221,5 @@ def build_protocol(cfg: Config) -> Protocol:
         metrics=build_metrics(in_order("metric") if named is None else named),
         pieces=chosen({group: plain(getattr(cfg, group)) for group in COMPONENTS}),
         by_name=named is not None,
+        visited=cfg.evaluation.states is not None,
     )

@@ -44,6 +44,8 @@ CAPABILITIES = {
     "entropy": Capability("entropy", "a metriplectic system"),
     "poisson": Capability("Poisson matrix", "a metriplectic system"),
     "friction": Capability("friction matrix", "a metriplectic system"),
+    "momentum": Capability("total momentum that is kept", "bodies on which nothing from outside acts"),
+    "angular_momentum": Capability("angular momentum that is kept", "bodies that see only distances"),
     "energy_cap": Capability("energy cap", "a system that starts under one", of_law=False),
     "cap_box": Capability("box of the states under an energy cap", "a system that starts under one", of_law=False),
 }
@@ -182,6 +184,14 @@ class System(ABC):
     def friction(self, x: Array, mu: Array) -> Array:
         """Friction matrix M, `[tasks, points, state, state]`; errors as of `energy`."""
         raise self._lacks("friction")
+
+    def momentum(self, x: Array, mu: Array) -> Array:
+        """Total momentum, which the law keeps, `[tasks, points, axes]`; errors as of `energy`."""
+        raise self._lacks("momentum")
+
+    def angular_momentum(self, x: Array, mu: Array) -> Array:
+        """Total angular momentum, which the law keeps, `[tasks, points]`; errors as of `energy`."""
+        raise self._lacks("angular_momentum")
 
     def energy_cap(self, mu: Array) -> Array:
         """Largest energy of an initial state, `[tasks]`; errors as of `energy`."""

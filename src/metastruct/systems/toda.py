@@ -42,6 +42,9 @@ class Toda(OscillatorChain):
         pressed = np.exp(-b * d)
         return a / b * (pressed - 1 + b * d), a * (1 - pressed), (a * b)[:, 0, 0]
 
+    def momentum(self, x: Array, mu: Array) -> Array:
+        return x[..., self.oscillators :].sum(-1, keepdims=True)
+
     def integrals(self, x: Array, mu: Array) -> Array:
         """The n integrals of motion, `[tasks, points, n]`, in ascending order."""
         q, p = np.split(x, 2, axis=-1)
