@@ -54,11 +54,9 @@ class Rings(Start):
         return np.concatenate([q.reshape(count, -1), (speed * masses * v).reshape(count, -1)], axis=1)
 
     def box(self, system: System, mu: Array) -> Array:
-        mass = mu[:, :-1]
-        heavier = np.maximum(mass - mass.mean(-1, keepdims=True), 0) / mass.sum(-1, keepdims=True)
-        q = RADIUS * (1 - heavier) + JITTER  # the centre of mass is nearer to a heavy body
-        rest = 1 - mass / mass.sum(-1, keepdims=True)  # of a velocity, where the centre of mass stays
-        p = self._speed(mu)[:, None] * mass * rest * (SHARE[1] + KICK)
+        mass, corners = mu[:, :-1], np.exp(2j * np.pi * np.arange(self.bodies) / self.bodies)
+        reach = np.abs(corners - (mass @ corners / mass.sum(-1))[:, None])  # from the centre of mass of a regular ring
+        q, p = RADIUS * reach + JITTER, self._speed(mu)[:, None] * mass * (SHARE[1] * reach + KICK)
         half = np.concatenate([np.repeat(q, 2, axis=1), np.repeat(p, 2, axis=1)], axis=1)
         return centred_box(np.zeros_like(half), half)
 
