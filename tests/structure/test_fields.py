@@ -21,8 +21,8 @@ from metastruct.systems.sine_gordon import SineGordon
 
 GRIDS = {
     "ring": {"components": 2, "spacing": 0.5},
-    "line": {"components": 1, "ends": "fixed", "reach": 2},
-    "torus": {"components": 2, "shape": [3, 4], "reach": 2},
+    "line": {"components": 1, "ends": "fixed", "reach": 2, "terms": "together"},
+    "torus": {"components": 2, "shape": [3, 4], "reach": 2, "terms": "together"},
     "plate": {"components": 1, "shape": [4, 6], "ends": "fixed"},
 }
 SIZE = 24
