@@ -29,7 +29,7 @@ from metastruct.objectives.derivatives import Derivatives
 from metastruct.running.assembly import build_metrics, component
 from metastruct.running.validation import validate
 
-KEPT = {"momentum", "angular_momentum"}  # that no damped oscillator has; tests/unit/test_momentum_drift.py
+KEPT = {"momentum", "angular_momentum", "grid"}  # that no damped oscillator has; tests/unit/test_momentum_drift.py
 NAMES = [name for name in options("metric") if KEPT.isdisjoint(metric_facts(name).needs.get("system", {}))]
 TASKS = 3
 OBSERVED = {name for name in NAMES if "data" in metric_facts(name).needs}  # what stands in where there is no law
