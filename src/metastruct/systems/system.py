@@ -71,6 +71,7 @@ class System(ABC):
     structure: str  # "conservative", "metriplectic" or "general"
     canonical: bool  # are the coordinates (q, p), positions first?
     mechanical: bool = False  # are they (q, v), positions first and v = dq/dt?
+    bath: bool = False  # are they (q, p, S), with the entropy of one bath of constant temperature?
     storing: bool = False  # are they those of stores of energy, as (q, p) are?
     start: Start  # where initial states lie, unless a user chooses another law
     grid_axes: tuple[int, int] = (0, 1)  # the components that the evaluation grid varies
@@ -126,7 +127,7 @@ class System(ABC):
     def provides(self) -> dict[str, Any]:
         """What it says of itself, in words that other pieces may need."""
         words = {"law": True, "structure": self.structure, "canonical": self.canonical}
-        words |= {"mechanical": self.mechanical, "stores": self.storing or self.canonical}
+        words |= {"bath": self.bath, "mechanical": self.mechanical, "stores": self.storing or self.canonical}
         return words | {capability: self.gives(capability) for capability in CAPABILITIES}
 
     def started_by(self, start: Start, count: int = 1) -> Self:
