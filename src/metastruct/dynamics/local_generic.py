@@ -61,13 +61,13 @@ class LocalGeneric(Dynamics):
     def make_nets(self, net: MakeNet, state_dim: int) -> dict[str, Net]:
         if state_dim % 2 == 0 or state_dim < 3:
             raise ValueError(f"dynamics=local_generic needs a state (q, p, S) of odd size, got {state_dim}")
-        return {"hamiltonian": net(state_dim - 1, 1, True), "friction": Numbers(state_dim // 2, WEAK)}
+        return {"energy": net(state_dim - 1, 1, True), "friction": Numbers(state_dim // 2, WEAK)}
 
     def _slope(self, x: Tensor, updates: Updates) -> tuple[Tensor, Tensor]:
         """dH/dq and dH/dp over c, in units of spread one."""
-        potential, y = self.nets["hamiltonian"], self.standardise(x)[..., :-1]
+        potential, y = self.nets["energy"], self.standardise(x)[..., :-1]
         assert isinstance(potential, Net)
-        by_q, by_p = potential.gradient(y, under(updates, "hamiltonian")).chunk(2, dim=-1)
+        by_q, by_p = potential.gradient(y, under(updates, "energy")).chunk(2, dim=-1)
         return by_q, by_p
 
     def _frictions(self, x: Tensor, updates: Updates) -> Tensor:
@@ -96,7 +96,7 @@ class LocalGeneric(Dynamics):
         return (self.energy_scale * self.rate / self._heat).squeeze(-1)
 
     def energy(self, x: Tensor, updates: Updates) -> Tensor:
-        mechanical = self.nets["hamiltonian"](self.standardise(x)[..., :-1], under(updates, "hamiltonian"))
+        mechanical = self.nets["energy"](self.standardise(x)[..., :-1], under(updates, "energy"))
         return self.energy_scale * mechanical.squeeze(-1) + self.temperature * x[..., -1]
 
     def entropy(self, x: Tensor, updates: Updates) -> Tensor:
