@@ -21,8 +21,9 @@ from torch import Tensor, nn
 
 from metastruct.nets.mlp import MLP
 from metastruct.nets.net import Net
-from metastruct.nets.product import by_task, plus_offset, to_rows
-from metastruct.nets.site import PLAIN, Site, Updates, under
+from metastruct.nets.numbers import Numbers
+from metastruct.nets.product import by_task, to_rows
+from metastruct.nets.site import Updates, under
 
 Edge = tuple[int | None, int | None]  # the body that it ends at, and the one that it begins at; None is a wall at q = 0
 
@@ -37,7 +38,6 @@ EDGES: dict[str, Callable[[int], list[Edge]]] = {
     "ring": lambda bodies: _chain(bodies) + ([(0, bodies - 1)] if bodies > 2 else []),
     "complete": lambda bodies: [(j, i) for i in range(bodies) for j in range(i + 1, bodies)],
 }
-FEATURES = "features"
 
 
 class Graph(Net):
@@ -49,7 +49,7 @@ class Graph(Net):
         sees: "difference": W of q_i - q_j and T of p_i; "distance": W of log(|q_i - q_j|^2 + core^2) and T of |p_i|^2.
         core: distance below which all look alike, in the unit of the net.
         place: is there a U?
-        features: numbers f_i of each body, the offset of a site with the tag "input". A net with some has its bodies.
+        features: numbers f_i of each body, as of `Numbers`. A net with some has its bodies.
         mlp: width, depth and activation of each net, as of `MLP`.
 
     Raises:
@@ -57,8 +57,6 @@ class Graph(Net):
     """
 
     incidence: Tensor  # [bodies * dimension, edges * dimension], of 1 and -1
-    weights: nn.ParameterDict
-    biases: nn.ParameterDict
 
     def __init__(
         self,
@@ -88,15 +86,16 @@ class Graph(Net):
             raise ValueError("net.features tell bodies apart, and a wall has none, got net.edges=walls; use chain")
         self.register_buffer("incidence", incidence(self.bodies, ends, dimension), persistent=False)
         seen = 1 if self.far else dimension
-        parts = {"kinetic": MLP(seen + features, 1, True, **mlp), "edge": MLP(seen + 2 * features, 1, True, **mlp)}
+        parts: dict[str, Net] = {
+            "kinetic": MLP(seen + features, 1, True, **mlp),
+            "edge": MLP(seen + 2 * features, 1, True, **mlp),
+        }
         if place:
             parts["place"] = MLP(dimension + features, 1, True, **mlp)
+        if features:
+            parts["features"] = Numbers(self.bodies * features)
         self.parts = nn.ModuleDict(parts)
         self.sites = [site.prefixed(f"parts.{name}") for name, part in parts.items() for site in part.sites]
-        if features:
-            self.sites.append(Site(FEATURES, "input", self.bodies * features, 1))
-            self.weights = nn.ParameterDict({FEATURES: torch.randn(self.bodies * features, 1) / 2})
-            self.biases = nn.ParameterDict({FEATURES: torch.randn(self.bodies * features) / 2})
 
     @classmethod
     def alike(cls, size: int, dimension: int = 1, sees: str = "difference", **settings: Any) -> list[list[int]]:
@@ -123,13 +122,10 @@ class Graph(Net):
         """Of bodies and of edges, `[..., tasks or 1, 1, terms, numbers]`."""
         if not self.features:
             return None, None
-        ones = x.new_ones(*x.shape[:-3], x.shape[-3] if FEATURES in updates else 1, 1)
-        update = updates.get(FEATURES, PLAIN)
-        rows = plus_offset(update.linear(ones, self.weights[FEATURES]), update.offset(self.biases[FEATURES]))
-        of_bodies = rows.unflatten(-1, (self.bodies, self.features))
+        of_bodies = self.parts["features"](x, under(updates, "parts.features")).unflatten(-1, (self.bodies, -1))
         between = self.incidence[:: self.dimension, :: self.dimension].mT
         of_edges = torch.cat([between.abs() @ of_bodies, (between @ of_bodies).square()], dim=-1)
-        return of_bodies[..., None, :, :], of_edges[..., None, :, :]
+        return of_bodies, of_edges
 
     def _seen(self, x: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """Positions and momenta of bodies, and differences of edges, `[..., tasks, points, terms, dimension]`."""

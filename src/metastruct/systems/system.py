@@ -71,6 +71,7 @@ class System(ABC):
     structure: str  # "conservative", "metriplectic" or "general"
     canonical: bool  # are the coordinates (q, p), positions first?
     mechanical: bool = False  # are they (q, v), positions first and v = dq/dt?
+    bath: bool = False  # are they (q, p, S), with the entropy of one bath of constant temperature?
     storing: bool = False  # are they those of stores of energy, as (q, p) are?
     gridded: bool = False  # are they the values of fields on the sites of a grid?
     start: Start  # where initial states lie, unless a user chooses another law
@@ -127,7 +128,8 @@ class System(ABC):
     def provides(self) -> dict[str, Any]:
         """What it says of itself, in words that other pieces may need."""
         words = {"law": True, "structure": self.structure, "canonical": self.canonical}
-        words |= {"mechanical": self.mechanical, "stores": self.storing or self.canonical, "grid": self.gridded}
+        words |= {"mechanical": self.mechanical, "stores": self.storing or self.canonical}
+        words |= {"bath": self.bath, "grid": self.gridded}
         return words | {capability: self.gives(capability) for capability in CAPABILITIES}
 
     def started_by(self, start: Start, count: int = 1) -> Self:
