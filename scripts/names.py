@@ -29,7 +29,7 @@ GROUPS = (
 )
 WORDS = {
     *("shift", "weights", "gradient", "descent", "scratch", "pretrained", "hamiltonian", "generic", "unstructured"),
-    *("separable", "given", "simulated", "files", "derivatives", "rollout", "weak", "sequential", "ray"),
+    *("separable", "given", "simulated", "files", "derivatives", "rollout", "weak", "sequential", "ray", "bodies"),
 }
 
 

@@ -138,7 +138,7 @@ def test_energy_that_is_conserved_does_not_change_along_the_field(model, data):
 def test_a_change_of_units_of_the_data_changes_the_units_of_the_field(cfg, model, data):
     """Constants of the data enter such that the nets see no units."""
     x, codes = data
-    spread = np.array([3.0, 0.2, 7.0, 0.5, 2.0, 0.1])[: x.shape[-1]]
+    spread = np.resize([3.0, 0.2, 7.0, 0.5, 2.0, 0.1], x.shape[-1])
     units = torch.from_numpy(commensurate(cfg)(Units(0 * spread, spread)).spread)
     own = model.dynamics
     scales = Scales(own.state_mean * units, own.state_std * units, own.derivative_std * units)

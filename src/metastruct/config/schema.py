@@ -49,6 +49,7 @@ class Evaluation:
     start: str = lawful(("mean", "zero"))
     grid: int = lawful("at least 11 and at most 1000")  # the window of the SSIM
     box_scale: float = lawful("above 0 and at most 1000")
+    states: str | None = lawful(("visited",), None)
     metrics: list[str] | None = None
     figures: bool = MISSING
 

@@ -56,6 +56,13 @@ class Units:
         driving = [one.inputs for one in every if one.inputs is not None]
         return commensurate(cls(centre, spread, time or 1.0, *(spread_of(np.concatenate(driving)) if driving else ())))
 
+    def shared(self, groups: Sequence[Sequence[int]]) -> Units:
+        """One unit for all components of a group, about the origin of the data."""
+        centre, spread = self.centre.copy(), self.spread.copy()
+        for group in map(list, groups):
+            spread[group], centre[group] = np.sqrt(np.mean(spread[group] ** 2 + centre[group] ** 2)), 0.0
+        return replace(self, centre=centre, spread=spread)
+
     def inside(self, member: Member) -> Member:
         """A member in these units."""
         return replace(member, trajectories=tuple(map(self._inside, member.trajectories)))

@@ -7,6 +7,7 @@ the system's own units on the outside, `[..., tasks, points, state]`, and of spr
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
@@ -59,6 +60,14 @@ class Scales:
             return scales
         driving = moved(self.input_mean, self.input_std, units.input_centre, units.input_spread)
         return replace(scales, input_mean=driving[0], input_std=driving[1])
+
+    def shared(self, groups: Sequence[Sequence[int]]) -> Scales:
+        """The same constants with one unit for all components of a group, whose origin is that of the data."""
+        mean, state, slope = (each.clone() for each in (self.state_mean, self.state_std, self.derivative_std))
+        for group in map(list, groups):
+            state[group] = (state[group].square() + mean[group].square()).mean().sqrt()
+            slope[group], mean[group] = slope[group].square().mean().sqrt(), 0.0
+        return replace(self, state_mean=mean, state_std=state, derivative_std=slope)
 
     @classmethod
     def of(cls, states: Tensor, derivatives: Tensor, inputs: Tensor | None = None) -> Scales:

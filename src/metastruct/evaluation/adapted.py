@@ -1,7 +1,8 @@
 """Everything that a metric may ask of the adapted members of an evaluation, each computed once and only if asked for.
 
 Members are adapted to their support observations in float64 and then compared with the truth on two sets of states: the
-query trajectories, which they roll out from the same starts, and the evaluation grid, which reaches beyond the data.
+query trajectories, which they roll out from the same starts, and the evaluation grid, which reaches beyond the data, or
+states that the family visits in its place.
 Arrays of values along trajectories are `[tasks, trajectories, times]`, of points of a set `[tasks, points, state]`.
 """
 
@@ -16,6 +17,7 @@ from metastruct.config.needs import STUDIED
 from metastruct.evaluation.fitted import Array, points_of
 from metastruct.evaluation.grid import evaluation_grid
 from metastruct.evaluation.observed import Observed
+from metastruct.evaluation.visited import visited_states
 
 
 class Adapted(Observed):
@@ -29,7 +31,10 @@ class Adapted(Observed):
     @cached_property
     def grid(self) -> Array:
         """States `[tasks, side, side, state]`."""
-        return evaluation_grid(self.system, self.parameters, self.protocol.side, self.protocol.box_scale)
+        system, mu, protocol = self.system, self.parameters, self.protocol
+        if protocol.visited:
+            return visited_states(system, mu, protocol.side, float(np.ptp(self.times)))
+        return evaluation_grid(system, mu, protocol.side, protocol.box_scale)
 
     @property
     def places(self) -> Array:
@@ -52,12 +57,18 @@ class Adapted(Observed):
     @cached_property
     def true_energy_range(self) -> Array:
         """Highest less lowest, `[tasks]`."""
-        return np.ptp(self.system.energy(points_of(self.grid), self.parameters), axis=1)
+        return np.ptp(self.system.energy(self._ranging(self.grid_points), self.parameters), axis=1)
 
     @cached_property
     def learned_energy_range(self) -> Array:
         """Highest less lowest, `[tasks]`."""
-        return np.ptp(self._of_members(self.learned.model.dynamics.energy, self.places), axis=1)
+        return np.ptp(self._of_members(self.learned.model.dynamics.energy, self._ranging(self.places)), axis=1)
+
+    def _ranging(self, points: Array) -> Array:
+        """Points over which energies range; with their mean where starts may all have one energy."""
+        if not self.protocol.visited:
+            return points
+        return np.concatenate([points, points.mean(1, keepdims=True)], axis=1)
 
     @cached_property
     def degeneracies(self) -> dict[str, Array]:
@@ -71,7 +82,7 @@ class Adapted(Observed):
         """What an `Archive` keeps of these members, as far as it is there."""
         shared = ["times", "query", "rollouts"]
         lawful = {
-            (STUDIED, "law"): ("grid", "learned_field", "true_field"),
+            (STUDIED, "plane"): ("grid", "learned_field", "true_field"),
             (STUDIED, "energy"): ("true_energy", "true_energy_range"),
             (STUDIED, "entropy"): ("true_entropy",),
             ("dynamics", "energy"): ("learned_energy", "learned_energy_range"),

@@ -41,6 +41,7 @@ class Protocol:
         box_scale: enlarges the box of the grid.
         metrics: by name.
         pieces: of the run, by group, of which metrics may need something.
+        visited: are fields compared at states that the family visits, as many, and not on the grid?
         by_name: were they asked for by name? Then one whose needs are not met is refused, not left out.
     """
 
@@ -51,6 +52,7 @@ class Protocol:
     metrics: Mapping[str, Metric]
     pieces: Pieces
     by_name: bool = False
+    visited: bool = False
 
 
 @dataclass(frozen=True)
@@ -133,7 +135,8 @@ class Fitted:
         A field that was only observed stands in where there is no law.
         """
         law, pieces = self.source.law, dict(self.protocol.pieces)
-        pieces[STUDIED] = None if law is None else Piece(STUDIED, law.name, {}, law.provides)
+        plane = {"plane": not self.protocol.visited}
+        pieces[STUDIED] = None if law is None else Piece(STUDIED, law.name, {}, law.provides | plane)
         if (data := pieces.get("data")) is not None:
             pieces["data"] = replace(data, more=self.source.provides)
         if self.learned.prior is None:

@@ -97,10 +97,15 @@ class RolledOut(Fitted):
         """The same with finer steps of the integrator."""
         return self._rolled_out(self.integrator.finer())
 
-    def _rolled_out(self, integrator: Integrator) -> Array:
-        flow, starts, times = self._often, self._tensor(self.starts), self._tensor(self.times)
+    def rolled_out(self, times: Array) -> Array:
+        """The same at other times `[times]`, the first of them that of the starts."""
+        return self._rolled_out(self.integrator, times)
+
+    def _rolled_out(self, integrator: Integrator, times: Array | None = None) -> Array:
+        flow, starts = self._often, self._tensor(self.starts)
+        instants = self._tensor(self.times if times is None else times)
         with self._clock("rollouts"):
-            return rollout(flow, starts, times, integrator).cpu().numpy()
+            return rollout(flow, starts, instants, integrator).cpu().numpy()
 
     @cached_property
     def diverged(self) -> Array:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -47,6 +48,16 @@ class Net(nn.Module, ABC):
     def __init__(self, in_features: int, out_features: int, potential: bool):
         super().__init__()
         self.in_features, self.out_features, self.potential = in_features, out_features, potential
+
+    @classmethod
+    def alike(cls, size: int, **settings: Any) -> list[list[int]]:
+        """Groups of components of a state that the net treats alike: each has one unit, and its origin is kept.
+
+        Args:
+            size: components of a state.
+            settings: of the net.
+        """
+        return []
 
     @abstractmethod
     def forward(self, x: Tensor, updates: Updates) -> Tensor:

@@ -50,18 +50,25 @@ def build_model(cfg: Config, scales: Scales) -> ModulatedModel:
 
     optional = {"bracket": cfg.bracket, "knowledge": cfg.known}
     beside = {name: factory(piece) for name, piece in optional.items() if piece is not None}
+    net: Any = factory(cfg.net)
     try:
-        return ModulatedModel(
-            partial(factory(cfg.dynamics), **beside), factory(cfg.modulation), factory(cfg.net), scales
-        )
+        scales = scales.shared(net.func.alike(len(scales.state_mean), **net.keywords))
+        return ModulatedModel(partial(factory(cfg.dynamics), **beside), factory(cfg.modulation), net, scales)
     except ValueError as error:
         raise ConfigError(str(error)) from error
 
 
 def commensurate(cfg: Config) -> Callable[[Units], Units]:
-    """The units, nearest to some, in which the dynamics of a configuration has the same form."""
+    """The units, nearest to some, in which the dynamics and the net of a configuration have the same form."""
     dynamics: Any = factory(cfg.dynamics)
-    return partial(dynamics.func.commensurate, **dynamics.keywords)
+    net: Any = factory(cfg.net)
+
+    def nearest(units: Units) -> Units:
+        shared = units.shared(net.func.alike(len(units.spread), **net.keywords))
+        nearest: Units = dynamics.func.commensurate(shared, **dynamics.keywords)
+        return nearest
+
+    return nearest
 
 
 def model_outside(cfg: Config, model: ModulatedModel, units: Units) -> ModulatedModel:
@@ -214,4 +221,5 @@ def build_protocol(cfg: Config) -> Protocol:
         metrics=build_metrics(in_order("metric") if named is None else named),
         pieces=chosen({group: plain(getattr(cfg, group)) for group in COMPONENTS}),
         by_name=named is not None,
+        visited=cfg.evaluation.states is not None,
     )

@@ -40,7 +40,7 @@ PLACES = {
 # In a key only where they are set; keys of runs without them stay.
 OPTIONAL = (
     *("start", "known", "data.observed", "data.derivatives", "data.train_members"),
-    *("evaluation.metrics", "trainer.steps", "trainer.seconds"),
+    *("evaluation.metrics", "evaluation.states", "trainer.steps", "trainer.seconds"),
 )
 
 

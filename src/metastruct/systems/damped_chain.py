@@ -72,6 +72,7 @@ class DampedChain(System):
     name = "damped_chain"
     structure = "metriplectic"
     canonical = False
+    bath = True
 
     def __init__(self, parameters: Mapping[str, Sequence[float]], oscillators: int = 2):
         if oscillators < 1:

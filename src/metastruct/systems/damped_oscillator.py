@@ -28,6 +28,7 @@ class DampedOscillator(System):
     not_negative = ("gamma",)
     structure = "metriplectic"
     canonical = False
+    bath = True
     start = UnderEnergyCap()
 
     def vector_field(self, x: Array, mu: Array) -> Array:

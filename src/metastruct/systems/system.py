@@ -44,6 +44,8 @@ CAPABILITIES = {
     "entropy": Capability("entropy", "a metriplectic system"),
     "poisson": Capability("Poisson matrix", "a metriplectic system"),
     "friction": Capability("friction matrix", "a metriplectic system"),
+    "momentum": Capability("total momentum that is kept", "bodies on which nothing from outside acts"),
+    "angular_momentum": Capability("angular momentum that is kept", "bodies that see only distances"),
     "energy_cap": Capability("energy cap", "a system that starts under one", of_law=False),
     "cap_box": Capability("box of the states under an energy cap", "a system that starts under one", of_law=False),
 }
@@ -69,7 +71,9 @@ class System(ABC):
     structure: str  # "conservative", "metriplectic" or "general"
     canonical: bool  # are the coordinates (q, p), positions first?
     mechanical: bool = False  # are they (q, v), positions first and v = dq/dt?
+    bath: bool = False  # are they (q, p, S), with the entropy of one bath of constant temperature?
     storing: bool = False  # are they those of stores of energy, as (q, p) are?
+    gridded: bool = False  # are they the values of fields on the sites of a grid?
     start: Start  # where initial states lie, unless a user chooses another law
     grid_axes: tuple[int, int] = (0, 1)  # the components that the evaluation grid varies
 
@@ -125,6 +129,7 @@ class System(ABC):
         """What it says of itself, in words that other pieces may need."""
         words = {"law": True, "structure": self.structure, "canonical": self.canonical}
         words |= {"mechanical": self.mechanical, "stores": self.storing or self.canonical}
+        words |= {"bath": self.bath, "grid": self.gridded}
         return words | {capability: self.gives(capability) for capability in CAPABILITIES}
 
     def started_by(self, start: Start, count: int = 1) -> Self:
@@ -182,6 +187,14 @@ class System(ABC):
     def friction(self, x: Array, mu: Array) -> Array:
         """Friction matrix M, `[tasks, points, state, state]`; errors as of `energy`."""
         raise self._lacks("friction")
+
+    def momentum(self, x: Array, mu: Array) -> Array:
+        """Total momentum, which the law keeps, `[tasks, points, axes]`; errors as of `energy`."""
+        raise self._lacks("momentum")
+
+    def angular_momentum(self, x: Array, mu: Array) -> Array:
+        """Total angular momentum, which the law keeps, `[tasks, points]`; errors as of `energy`."""
+        raise self._lacks("angular_momentum")
 
     def energy_cap(self, mu: Array) -> Array:
         """Largest energy of an initial state, `[tasks]`; errors as of `energy`."""

@@ -14,7 +14,10 @@ from abc import ABC, abstractmethod
 import torch
 from torch import Tensor, nn
 
+from metastruct.config.facts import providing
 from metastruct.nets.site import Site, Updates
+
+MOST = 65  # components: 32 particles and a bath; tensors over triples of them would be millions of numbers
 
 
 class Bracket(nn.Module, ABC):
@@ -29,6 +32,11 @@ class Bracket(nn.Module, ABC):
 
     def __init__(self, state_dim: int):
         super().__init__()
+        if state_dim > MOST:
+            raise ValueError(
+                f"a bracket over all pairs of components is for at most {MOST} of them, got {state_dim}; use "
+                f"{providing('dynamics', 'many')} with {providing('net', 'sums')}"
+            )
         self.pairs = torch.triu_indices(state_dim, state_dim, 1)
         self.register_buffer("ends", torch.eye(state_dim)[:, self.pairs.flatten()])
 

@@ -67,6 +67,8 @@ def unread(cfg: DictConfig) -> Iterator[tuple[str, str]]:
                 with_them = "".join(f" with {group}.{setting}={value}" for setting, value in where.items())
                 for setting in entry["settings"]:
                     yield setting, f"{group}={piece.name}{with_them}, {entry['because']}"
+    if cfg.evaluation.states is not None:
+        yield "evaluation.box_scale", f"evaluation.states={cfg.evaluation.states}, which lie in no box"
     hints = get_type_hints(Config)
     for group in (setting.name for setting in fields(Config) if setting.type != "Any"):
         for setting in fields(hints[group]) if hasattr(hints[group], "__dataclass_fields__") else ():

@@ -32,7 +32,7 @@ def pieces_of(cfg: DictConfig, system: System | None, observed: bool = True) -> 
         observed: may the data have derivatives?
     """
     plain: Any = {group: cfg[group] and OmegaConf.to_container(cfg[group], resolve=True) for group in COMPONENTS}
-    law = {} if system is None else system.provides
+    law = {} if system is None else system.provides | {"plane": cfg.evaluation.states is None}
     data = {
         "measured": system is None,
         "observed_field": system is None and observed,
