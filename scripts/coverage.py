@@ -1,18 +1,20 @@
-"""Do error bars hold? python scripts/coverage.py [--members 400] [--trained 0 0.05] [--shots 2 10]
+"""Do error bars hold? python scripts/coverage.py [--system pendulum] [--members 400] [--trained 0 0.05] [--shots 2 10]
 
-Trains the pendulum family on observations of each noise, adapts to new members from few and many observations of each
+Trains a family on observations of each noise, adapts to new members from few and many observations of each
 noise, and counts how often bars of 50, 80 and 95 % hold the true field at query states; a cell is tested by its
 members, which are what is independent, with Holm's correction over all cells. Beside it the width over that of an
 oracle, the law with unknown parameters. Cells that are there already are not made again.
-Writes records.csv and table.md into outputs/reference/coverage/; `scripts/flags.py` says who is told.
+Writes records, a file for each training and number of shots, so that several commands can run beside each other, and
+table.md into outputs/reference/coverage/SYSTEM; `scripts/flags.py` says who is told.
 """
 
 from __future__ import annotations
 
 import argparse
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
+from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -42,7 +44,6 @@ FOLDER = ROOT / "outputs" / "reference" / "coverage"
 TRAININGS, NOISES, SHOTS, LEVELS = (0.0, 0.01, 0.05), (0.0, 0.01, 0.05, 0.2), (2, 10, 50, 200), (0.5, 0.8, 0.95)
 SPLIT, SUPPORT, EVERY, STEP = 11, 5, 10, 1e-5  # 5: those by which the constants of `agreement` were chosen
 WORDS = (
-    "system=pendulum",
     "modulation=svd",
     "logger=none",
     "evaluation.figures=false",
@@ -55,9 +56,9 @@ HEADS = ("trained", "observed", "shots", "members", "50 %", "80 %", "95 %", "wid
 TITLE = "How often error bars hold the true field"
 
 
-def trained(noise: float, outputs: str) -> Model:
+def trained(noise: float, outputs: str, system: str = "pendulum") -> Model:
     """The model of a training on observations with this noise, made once."""
-    words = (*WORDS, *(NOISY if noise else ()), f"data.noise={noise}", f"outputs={outputs}")
+    words = (f"system={system}", *WORDS, *(NOISY if noise else ()), f"data.noise={noise}", f"outputs={outputs}")
     return metastruct.load(run(composed(*words)).path)
 
 
@@ -182,7 +183,7 @@ def system_of(model: Model) -> System:
     return system
 
 
-def table(rows: Sequence[Sequence[float]]) -> str:
+def table(rows: Sequence[Sequence[float]], system: str) -> str:
     """In Markdown, with Holm's decisions over all cells."""
     p_values = np.array([p for row in rows for p in row[4:9:2]], dtype=float)
     adjusted = holm(p_values).reshape(len(rows), -1)
@@ -197,7 +198,7 @@ def table(rows: Sequence[Sequence[float]]) -> str:
         f"Pooled {' / '.join(f'{value:.1f}' for value in pooled)}; * rejected by Holm at 5 %: "
         f"{int((adjusted < 0.05).sum())} of {adjusted.size}."
     )
-    return f"# {TITLE}\n\nNoise of the training and of the support.\n\n" + markdown(HEADS, body, [note])
+    return f"# {TITLE}: {system}\n\nNoise of the training and of the support.\n\n" + markdown(HEADS, body, [note])
 
 
 def main() -> None:
@@ -206,29 +207,35 @@ def main() -> None:
     parser.add_argument("--members", type=int, default=400)
     parser.add_argument("--trained", nargs="+", type=float, default=TRAININGS, help="noise of the training")
     parser.add_argument("--shots", nargs="+", type=int, default=SHOTS)
+    parser.add_argument("--system", default="pendulum")
     parser.add_argument("--outputs", default=str(ROOT / "outputs"))
-    parser.add_argument("--folder", type=Path, default=FOLDER)
+    parser.add_argument("--folder", type=Path, help=f"for the records; {FOLDER.relative_to(ROOT)}/SYSTEM by default")
     options = parser.parse_args()
     torch.set_grad_enabled(False)
-    place = options.folder / "records.csv"
-    rows = [[*map(float, row.values())] for row in read_records([place] if place.exists() else [])]
+    folder = options.folder or FOLDER / options.system
     simulation = None
-    for trained_with in options.trained:
-        wanted = [(noise, shots) for shots in options.shots for noise in NOISES]
-        kept = {(*row[:3], row[-1]) for row in rows}
-        missing = [cell for cell in wanted if (trained_with, *cell, options.members) not in kept]
+    for trained_with, shots in product(options.trained, options.shots):
+        place = folder / f"records-{trained_with:g}-{shots}.csv"
+        rows = records([place])
+        kept = {(row[1], row[-1]) for row in rows}
+        missing = [(noise, shots) for noise in NOISES if (noise, options.members) not in kept]
         if not missing:
             continue
         with torch.enable_grad():
-            model = trained(trained_with, options.outputs)
+            model = trained(trained_with, options.outputs, options.system)
         simulation = simulation or family(system_of(model), None, options.members, SPLIT)
         for row in cells(model, trained_with, simulation, spread(simulation), missing):
             rows = sorted([*rows, row])
             lines = [{name: f"{value:.6g}" for name, value in zip(NAMES, each, strict=True)} for each in rows]
             write_atomically(place, as_csv(lines))
-    write_atomically(options.folder / "table.md", table(rows))
-    sign(options.folder, ["scripts/coverage.py", *sys.argv[1:]])
-    print((options.folder / "table.md").read_text())
+    write_atomically(folder / "table.md", table(sorted(records(folder.glob("records-*.csv"))), options.system))
+    sign(folder, ["scripts/coverage.py", *sys.argv[1:]])
+    print((folder / "table.md").read_text())
+
+
+def records(places: Iterable[Path]) -> list[list[float]]:
+    """Rows, of `NAMES`, of the files that are there."""
+    return [[*map(float, row.values())] for row in read_records([place for place in places if place.exists()])]
 
 
 if __name__ == "__main__":

@@ -1,7 +1,7 @@
 """Members that are measured as states alone: what the objectives make of them, and the Lotka-Volterra figure.
 
     python scripts/measured.py                       every cell, three seeds, then Lotka-Volterra
-    python scripts/measured.py seeds=0 only=weak     some of them
+    python scripts/measured.py seeds=0 only=weak rates=20 noises=0.0,0.05     some of them, beside other commands
     python scripts/measured.py lotka                 the Lotka-Volterra figure alone
 
 Settings are those of experiment=measured for every cell. A cell that is finished is kept at once, in records.csv and
@@ -54,17 +54,17 @@ def kept() -> list[Row]:
     return read_records([path] if path.exists() else [])
 
 
-def keep(rows: list[Row], *more: Row) -> list[Row]:
-    """All of them on disk, and the table."""
-    from metastruct.runs.files import write_atomically
+def keep(*more: Row) -> None:
+    """These beside all that are on disk, and the table."""
+    from metastruct.runs.files import locked, write_atomically
     from metastruct.runs.tables import as_csv
 
-    rows = [*rows, *more]
-    write_atomically(FOLDER / "records.csv", as_csv(rows))
-    write_atomically(FOLDER / "table.md", table(rows))
+    with locked(FOLDER, lambda: None):
+        rows = [*kept(), *more]
+        write_atomically(FOLDER / "records.csv", as_csv(rows))
+        write_atomically(FOLDER / "table.md", table(rows))
     for row in more:
         print(*row.values(), sep="\t", flush=True)
-    return rows
 
 
 def table(rows: list[Row]) -> str:
@@ -100,12 +100,11 @@ def cell(rate: str, noise: float, way: str, seed: int, outputs: str) -> Row:
     return dict(zip(NAMES, values, strict=True))
 
 
-def pendulums(seeds: list[int], ways: list[str], outputs: str) -> None:
+def pendulums(seeds: list[int], ways: list[str], rates: list[str], noises: list[float], outputs: str) -> None:
     """One row a cell, seed by seed."""
-    rows = kept()
-    for seed, way, rate, noise in itertools.product(seeds, ways, RATES, NOISES):
-        if all([*row.values()][:4] != [rate, str(noise), way, str(seed)] for row in rows):
-            rows = keep(rows, cell(rate, noise, way, seed, outputs))
+    for seed, way, rate, noise in itertools.product(seeds, ways, rates, noises):
+        if all([*row.values()][:4] != [rate, str(noise), way, str(seed)] for row in kept()):
+            keep(cell(rate, noise, way, seed, outputs))
 
 
 def lotka() -> list[Row]:
@@ -167,16 +166,19 @@ def lotka() -> list[Row]:
 def main(words: list[str]) -> None:
     """Everything that the words ask for."""
     settings = dict(word.partition("=")[::2] for word in words)
-    seeds, ways = (settings.get(*pair).split(",") for pair in (("seeds", "0,1,2"), ("only", ",".join(WAYS))))
-    strangers = [*({*settings} - {"seeds", "only", "outputs", "lotka"}), *({*ways} - {*WAYS})]
+    choices = {"seeds": "0,1,2", "only": ",".join(WAYS), "rates": "20,5", "noises": ",".join(map(str, NOISES))}
+    seeds, ways, rates, noises = (settings.get(*pair).split(",") for pair in choices.items())
+    rates = [f"{rate} Hz" for rate in rates]
+    strangers = [*({*settings} - {*choices, "outputs", "lotka"}), *({*ways} - {*WAYS}), *({*rates} - {*RATES})]
+    strangers += {*noises} - {*map(str, NOISES)}
     if strangers or not all(map(str.isdigit, seeds)):
         print(__doc__)
         raise SystemExit(0 if strangers == ["--help"] else 2)
     if "lotka" not in settings:
-        pendulums([*map(int, seeds)], ways, settings.get("outputs", str(ROOT / "outputs")))
-    rows = kept()
-    if not [row for row in rows if not row["noise"]]:
-        keep(rows, *lotka())
+        outputs = settings.get("outputs", str(ROOT / "outputs"))
+        pendulums([*map(int, seeds)], ways, rates, [*map(float, noises)], outputs)
+    if {*settings} <= {"lotka", "outputs"} and not [row for row in kept() if not row["noise"]]:
+        keep(*lotka())
 
 
 if __name__ == "__main__":

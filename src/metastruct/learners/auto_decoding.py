@@ -19,11 +19,14 @@ from torch import Tensor, nn
 from torch.optim import Optimizer
 
 from metastruct.data.batches import Batches
-from metastruct.learners.calibration import calibrated, parted
+from metastruct.data.recordings import Recordings
+from metastruct.dynamics.model import ModulatedModel
+from metastruct.learners.calibration import calibrated, parted, with_weights
 from metastruct.learners.learner import Learner, own_gradients
 from metastruct.optimizers.residuals import Residuals
 from metastruct.recording.recorded import Recorded
 
+AGAIN = 0.25  # steps of a twin, over those of the training: measured on springs of data.seed=1
 CHUNK = 256  # points of a task at a time, where all are looked at
 
 
@@ -50,12 +53,10 @@ class AutoDecoding(Learner):
         point_batch: int,
         **frame: Any,
     ):
-        objective, recordings = frame["objective"], frame["recordings"]
-        noisy = objective.noisy(recordings)
-        if noisy:
-            frame["recordings"], judges = parted(recordings)
+        objective, judges = frame["objective"], self._judges(frame)
         super().__init__(**frame)
-        self.noisy = (objective, frame["recordings"], judges) if noisy else None
+        self.noisy = None if judges is None else (objective, frame["recordings"], judges)
+        self.schedule, self.outer_steps, self.point_batch = schedule, outer_steps, point_batch
         self.joint, self.reset = schedule == "joint", codes == "reset"
         self.inner_steps = inner_steps
         self.task_batch = min(task_batch, self.tasks)
@@ -64,6 +65,14 @@ class AutoDecoding(Learner):
         self.codes = nn.Parameter(torch.zeros(self.tasks, self.model.code_dim))
         for base, code in ((True, True), (True, False), (False, True)):
             self.recordings[base, code] = Recorded(partial(self._gradients, base=base, code=code))
+
+    @staticmethod
+    def _judges(frame: dict[str, Any]) -> Recordings | None:
+        """What is kept from the training, and no longer in the frame, to judge it; None without noise."""
+        if not frame["objective"].noisy(frame["recordings"]):
+            return None
+        frame["recordings"], judges = parted(frame["recordings"])
+        return judges
 
     @property
     def evaluations(self) -> int:
@@ -180,14 +189,45 @@ class AutoDecoding(Learner):
         results = super().results()
         if self.noisy is None:
             return results
-        sound = [result["diverged_at"] is None for result in results]
-        return [
-            calibrated(result, self.model, *self.noisy) if good else result
-            for result, good in zip(results, sound, strict=True)
-        ]
+        for number, result in enumerate(results):
+            if result["diverged_at"] is None:
+                training = partial(self._twin, result)
+                results[number] = calibrated(result, self.model, *self.noisy, training)
+        return results
+
+    def _twin(self, result: dict[str, Any], recordings: Recordings) -> tuple[ModulatedModel, Tensor]:
+        """Model and codes of a training that goes on from a result with other observations, in float64."""
+        twin = _Twin(
+            schedule=self.schedule,
+            codes="reset" if self.reset else "evolving",
+            inner_steps=self.inner_steps,
+            outer_steps=self.outer_steps,
+            task_batch=self.task_batch,
+            point_batch=self.point_batch,
+            model=with_weights(self.model, result["model"]).to(recordings.dtype).train().requires_grad_(True),
+            recordings=recordings,
+            objective=self.noisy[0] if self.noisy else self.objective,
+            steps=max(1, round(AGAIN * self.steps)),
+            steps_per_epoch=self.steps_per_epoch,
+            seed=0,
+            optimizer=self.optimizer,
+            locality=self.locality,
+        )
+        with torch.enable_grad():
+            twin.codes.data.copy_(result["codes"])
+            twin.complete()
+        return twin.model.double().eval().requires_grad_(False), twin.codes.detach().double()
 
     def diagnostics(self) -> dict[str, float]:
         spread = float(self.codes.detach().std(-2, correction=0).mean())
         return {"train/code_spread": spread} | {
             f"train/{name}": value for name, value in self.model.modulation.diagnostics(self.codes).items()
         }
+
+
+class _Twin(AutoDecoding):
+    """A training that is judged by nobody."""
+
+    @staticmethod
+    def _judges(frame: dict[str, Any]) -> Recordings | None:
+        return None
