@@ -9,7 +9,8 @@ import pytest
 
 from metastruct.config.published import METRICS
 from metastruct.paper.claims import CLAIMS
-from metastruct.paper.claims.claim import HELD, NOT_HELD, UNDECIDED, Finding, by_chance, together
+from metastruct.paper.claims.claim import Finding
+from metastruct.paper.claims.rules import HELD, NOT_HELD, UNDECIDED
 from metastruct.paper.results import Result, Results
 from metastruct.paper.sources import Cost, Measured
 
@@ -83,7 +84,7 @@ def test_c1_asks_for_a_cut_of_65_percent_against_every_baseline(ours, expected):
 def test_c1_without_one_of_the_baselines_is_undecided():
     found = judged("C1", tables={"main": table("main", *rivals(0.1, 1.0, ("maml", "anil")))})
     assert found.verdict == UNDECIDED
-    assert "missing: pendulum, svd(5) and reptile with the same seed" in found.evidence
+    assert "missing: pendulum, svd(5) over reptile with the same seed" in found.evidence
 
 
 @pytest.mark.parametrize(("ours", "expected"), CASES)
@@ -107,25 +108,6 @@ def test_c2_is_refuted_by_one_system():
     )
 
 
-def test_among_many_comparisons_a_few_counterexamples_are_chance():
-    assert [by_chance(count) for count in (1, 2, 3, 16, 78, 260)] == [0, 0, 1, 2, 4, 11]
-    for count in (16, 78, 260):
-        rest = [UNDECIDED] * count
-        assert together([NOT_HELD] * by_chance(count) + rest[by_chance(count) :]) == UNDECIDED
-        assert together([NOT_HELD] * (by_chance(count) + 1) + rest[by_chance(count) + 1 :]) == NOT_HELD
-
-
-def test_equal_methods_are_seldom_told_apart():
-    """Of 400 tables with 20 comparisons each of things that are the same, some 5 % may refute a claim."""
-    rng = np.random.default_rng(0)
-    refuted = 0
-    for _ in range(400):
-        off = rng.normal(size=20) > 1.96  # an interval that lies wholly above the truth
-        refuted += together([NOT_HELD if one else UNDECIDED for one in off]) == NOT_HELD
-    assert refuted <= 0.07 * 400
-    assert sum(rng.normal(size=(400, 20)).max(axis=1) > 1.96) > 0.3 * 400  # one alone would do so far too often
-
-
 def test_nothing_is_held_on_part_of_a_table_but_it_can_be_refuted():
     assert verdict("C2", table("main", *rivals(0.3, 1.0), planned=9)) == HELD
     found = judged("C2", tables={"main": table("main", *rivals(0.3, 1.0), planned=10)})
@@ -145,20 +127,9 @@ def test_c3_compares_with_methods_that_are_no_larger(smaller, larger, expected):
 @pytest.mark.parametrize(("ours", "expected"), CASES)
 @pytest.mark.parametrize("where", [{"shots": "5"}, {"steps": "10"}])
 def test_c4_looks_at_observations_and_at_steps(ours, expected, where):
-    groups = [*rivals(0.3, 1.0, ("shift",)), *rivals(ours, 1.0, ("shift",), **where)]
+    elsewhere = ours if callable(ours) else 0.3
+    groups = [*rivals(elsewhere, 1.0, ("shift",)), *rivals(ours, 1.0, ("shift",), **where)]
     assert verdict("C4", table("shots", *groups)) == expected
-
-
-def test_c4_judges_the_trainings_of_a_rival_together_over_all_numbers_of_shots():
-    def counted(worse):
-        groups = []
-        for method in ("shift", "rank_one", "multi_rank(5)", "full_weight"):
-            for shots in range(13):
-                error = 0.1 if shots < worse else 1.0
-                groups.append((error, {"method": method, "shots": str(shots)}))
-        return verdict("C4", table("shots", *groups, *((0.3, {"shots": str(shots)}) for shots in range(13))))
-
-    assert [counted(worse) for worse in (0, 1, 2)] == [HELD, UNDECIDED, NOT_HELD]
 
 
 def test_c3_tells_a_method_that_the_paper_does_not_compare_apart():
@@ -192,7 +163,7 @@ def sweep(svd, shift):
     return groups
 
 
-@pytest.mark.parametrize(("svd", "shift", "expected"), [(1.1, 2, HELD), (2, 1.1, NOT_HELD), (1.5, 1.5, UNDECIDED)])
+@pytest.mark.parametrize(("svd", "shift", "expected"), [(1.1, 1.5, HELD), (1.5, 1.1, NOT_HELD), (1.5, 1.5, NOT_HELD)])
 def test_c5_compares_the_deviation_over_the_sweep(svd, shift, expected):
     assert verdict("C5", table("locality", *sweep(svd, shift))) == expected
 
@@ -202,16 +173,25 @@ def test_c5_is_undecided_where_seeds_disagree():
     runs = []
     for place, (z, phi) in enumerate(itertools.product(("0.1", "0.01"), repeat=2)):
         for seed in SEEDS:
-            for method, factor in (("svd(5)", 1.2 if seed else 4.0), ("shift", 2.0)):
+            for method, factor in (("svd(5)", 1.1 if seed else 1.7), ("shift", 1.4)):
                 runs.append(run(factor**place, seed, method=method, lambda_z=z, lambda_phi=phi))
     assert verdict("C5", Results("locality", tuple(runs))) == UNDECIDED
     assert verdict("C5", Results("locality", tuple(run for run in runs if run.seed))) == HELD
 
 
 def test_c5_with_a_setting_missing_is_undecided():
-    found = judged("C5", tables={"locality": table("locality", *sweep(1.1, 2)[:-1])})
+    found = judged("C5", tables={"locality": table("locality", *sweep(1.1, 1.5)[:-1])})
     assert found.verdict == UNDECIDED
-    assert any("the sweep of shift is not whole" in line for line in found.evidence)
+    assert "the sweep is not whole" in found.evidence
+
+
+def test_c5_counts_collapsed_trainings_apart():
+    whole = sweep(1.1, 1.3)
+    settings = whole[1][1]
+    collapsed = [*whole[:1], (50.0, settings), *whole[2:]]
+    found = judged("C5", tables={"locality": table("locality", *collapsed)})
+    assert found.verdict == judged("C5", tables={"locality": table("locality", *whole)}).verdict == HELD
+    assert "pendulum, collapsed trainings, in no deviation below: svd(5) 3 of 12, shift 0 of 12" in found.evidence
 
 
 def starts(**errors):
@@ -278,30 +258,30 @@ def test_c9_is_refuted_only_where_no_seed_speaks_for_it(seconds, expected):
     assert verdict("C9", costs=of) == expected
 
 
-def ranks(errors, **more):
-    groups = [(error, {"modulation": "svd", "rank": str(rank)}) for rank, error in errors.items()]
-    return verdict("P3.1", table("ranks", *groups), **more)
+def codes(errors, **more):
+    groups = [(error, {"modulation": "svd", "code_dim": str(dim)}) for dim, error in errors.items()]
+    return verdict("P3.1", table("codes", *groups), **more)
 
 
 @pytest.mark.parametrize(
     ("errors", "expected"),
     [
-        ({1: 3.0, 3: 1.0, 8: 1.0}, HELD),
-        ({1: 1.0, 3: 1.0, 8: 1.0}, NOT_HELD),  # fewer cost nothing
-        ({1: 3.0, 3: 1.0, 8: 0.5}, NOT_HELD),  # more still bring something
-        ({1: 3.0, 3: 1.0, 8: lambda seed: noisy(1.0, seed)}, UNDECIDED),
+        ({1: 3.0, 3: 1.0, 6: 1.0}, HELD),
+        ({1: 1.0, 3: 1.0, 6: 1.0}, NOT_HELD),  # fewer cost nothing
+        ({1: 3.0, 3: 1.0, 6: 0.5}, NOT_HELD),  # more still bring something
+        ({1: 3.0, 3: 1.0, 6: lambda seed: noisy(1.0, seed)}, UNDECIDED),
     ],
 )
 def test_p31_asks_where_the_error_stops_falling(errors, expected):
-    assert ranks(errors, local_ranks={"pendulum": 3}) == expected
+    assert codes(errors, local_ranks={"pendulum": 3}) == expected
 
 
 def test_p31_needs_the_local_rank_and_a_run_there():
-    assert ranks({1: 3.0, 8: 1.0}, local_ranks={"pendulum": 3}) == UNDECIDED
-    assert ranks({1: 3.0, 3: 1.0}, local_ranks={"morse": 3}) == UNDECIDED
-    assert ranks({1: 3.0, 2: 1.0, 3: 1.0}, local_ranks={"pendulum": 2}) == HELD
+    assert codes({1: 3.0, 6: 1.0}, local_ranks={"pendulum": 3}) == UNDECIDED
+    assert codes({1: 3.0, 3: 1.0}, local_ranks={"morse": 3}) == UNDECIDED
+    assert codes({1: 3.0, 2: 1.0, 3: 1.0}, local_ranks={"pendulum": 2}) == HELD
 
 
 def test_a_single_seed_is_told():
     one = table("main", *rivals(0.3, 1.0)).those(lambda run: run.seed == 0)
-    assert any("1 seed: spread over tasks alone" in line for line in judged("C2", tables={"main": one}).evidence)
+    assert any("1 seed, spread over 10 tasks alone" in line for line in judged("C2", tables={"main": one}).evidence)

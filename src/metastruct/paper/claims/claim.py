@@ -1,39 +1,28 @@
-"""What a claim of the paper needs to be judged, and what comes out.
-
-Verdicts follow from intervals of ratios of errors (`statistics.ratio`), both errors, every system of the claim:
-
-    held       every ratio that the claim makes has its whole interval on the claimed side
-    not held   more of them have their whole interval on the other side than chance explains
-    undecided  otherwise, or where runs are missing
-
-An interval of 95 % lies wholly on the wrong side of a true value in 2.5 % of cases, so among many ratios some do:
-chance explains as many as 95 % of binomial draws stay within. Ratios that share runs are not independent, so this is a
-guard and no exact test; where the same trainings are compared again and again, they first get one verdict together.
-
-A claim with another rule says it in its own words. No claim is held while a run of its tables is missing.
-"""
+"""What a claim of the paper needs to be judged, and what comes out: a verdict by a rule of `rules`, with its effect."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 
-from scipy.special import bdtr
+import numpy as np
 
 from metastruct.config.facts import metric_facts
+from metastruct.paper.claims.rules import HELD, TASKS, UNDECIDED, Rule, counterexamples, deciding
 from metastruct.paper.results import Results
 from metastruct.paper.sources import Measured, command
-from metastruct.paper.statistics import LEVEL, Ratio, ratio
-
-HELD, NOT_HELD, UNDECIDED = "held", "not held", "undecided"
+from metastruct.paper.statistics import Effects, Estimate, differences
 
 
 @dataclass
 class Finding:
-    """A verdict with its evidence, a line each."""
+    """A verdict with the ratio that it is about and its evidence, a line each."""
 
     verdict: str = UNDECIDED
     evidence: list[str] = field(default_factory=list)
+    effect: Estimate | None = None
+    about: str = ""  # of what the effect is the ratio
+    requirement: str = ""  # seeds and tasks that would decide it
 
 
 @dataclass(frozen=True)
@@ -50,7 +39,8 @@ class Claim:
         """The verdict and its evidence; undecided where a table is missing, and not held to be true on part of one."""
         missing = [name for name in self.needs if not measured.has(name)]
         if missing:
-            return Finding(UNDECIDED, [f"{name} is missing: {command(name)}" for name in missing])
+            lacking = [f"{name} is missing: {command(name)}" for name in missing]
+            return Finding(UNDECIDED, lacking, requirement="the missing runs")
         try:
             finding = self.judge(measured)
         except ValueError as error:  # runs that cannot be compared
@@ -59,80 +49,88 @@ class Claim:
         for table in tables:
             if not table.complete:
                 finding.evidence.append(f"{table.name} has {table.progress}")
-                finding.verdict = UNDECIDED if finding.verdict == HELD else finding.verdict
+                if finding.verdict in (HELD, UNDECIDED):
+                    finding.verdict, finding.requirement = UNDECIDED, "the missing runs"
         return finding
 
 
-Comparison = tuple[str, Results, Results]  # what is said, the one that should be better, the other
-
-
-def compared(
-    comparisons: Iterable[Comparison], worst: int = 6, trained: Callable[[Comparison], str] | None = None
-) -> Finding:
-    """The rule above: the first of each comparison should have the lower errors.
+@dataclass(frozen=True)
+class Comparison:
+    """Two settings of which the first should have the lower errors.
 
     Args:
-        trained: names the trainings of a comparison; those of one name are judged together first.
+        label: what is said.
+        group: comparisons of one group are looked at together as well: a rival on several systems, a training at
+            several numbers of steps.
+        kind: comparisons of one kind have errors that vary about as much.
     """
-    ratios: list[tuple[str, Ratio]] = []
-    missing: list[str] = []
-    by_trainings: dict[tuple[str, str], list[str]] = {}
-    for label, one, other in comparisons:
-        for metric in one.errors:
-            factor, name = ratio(one, other, metric), metric_facts(metric).short
-            if factor is None:
-                missing.append(label)
-            else:
-                ratios.append((f"{label}, {name}", factor))
-                trainings = label if trained is None else trained((label, one, other))
-                by_trainings.setdefault((trainings, name), []).append(side(factor))
-    verdicts = [together(group) for group in by_trainings.values()]
-    evidence = lines(ratios, worst, missing)
-    if trained is not None:
-        evidence.insert(0, f"by trainings that are compared at many settings: {tally(verdicts)}")
-    return Finding(together(verdicts, bool(missing)), evidence)
+
+    label: str
+    group: str
+    one: Results
+    other: Results
+    kind: str = ""
 
 
-def side(ratio: Ratio) -> str:
-    """Of a ratio that should lie below one."""
-    return HELD if ratio.below else NOT_HELD if ratio.above else UNDECIDED
+def compared(comparisons: Iterable[Comparison], rule: Rule, about: str, strongest: bool = False) -> Finding:
+    """The verdict of a rule on comparisons in each of their errors.
+
+    Args:
+        about: what the effect is the ratio of.
+        strongest: is the effect that of the group which speaks most against the claim, where there is a
+            counterexample or where it is held all the same, not that of all?
+    """
+    labels, arrays, groups, kinds, missing = [], [], [], [], []
+    for entry in comparisons:
+        for metric in entry.one.errors or entry.other.errors:
+            array = differences(entry.one, entry.other, metric)
+            if array is None:
+                missing.append(entry.label)
+                continue
+            labels.append(f"{entry.label}, {metric_facts(metric).short}")
+            arrays.append(array)
+            groups.append(entry.group)
+            kinds.append(f"{entry.kind} {metric}")
+    finding = decided(Effects.of(labels, arrays, groups, kinds), rule, about, strongest) if arrays else Finding()
+    if missing or not arrays:
+        finding.verdict = UNDECIDED if finding.verdict == HELD else finding.verdict
+        finding.requirement = "the missing runs" if finding.verdict == UNDECIDED else ""
+        finding.evidence += [f"missing: {name} with the same seed" for name in dict.fromkeys(missing)]
+    return finding
 
 
-def together(verdicts: Sequence[str], missing: bool = False) -> str:
-    """One verdict on several that come from intervals: all must hold; more counterexamples than by chance refute."""
-    if verdicts.count(NOT_HELD) > by_chance(len(verdicts)):
-        return NOT_HELD
-    return HELD if not missing and set(verdicts) == {HELD} else UNDECIDED
-
-
-def by_chance(count: int) -> int:
-    """How many of so many intervals may lie wholly on the wrong side of the truth before it is no chance any more."""
-    side = (1 - LEVEL) / 2
-    return next(factor for factor in range(count + 1) if bdtr(factor, count, side) >= LEVEL)
-
-
-def tally(verdicts: Sequence[str]) -> str:
-    """How many verdicts from intervals speak for and against, in words."""
-    for_it, against = verdicts.count(HELD), verdicts.count(NOT_HELD)
-    return (
-        f"of {len(verdicts)} comparisons {for_it} speak for the claim and {against} against it with their whole "
-        f"interval; chance explains up to {by_chance(len(verdicts))} against it"
-    )
-
-
-def lines(ratios: Sequence[tuple[str, Ratio]], worst: int, missing: Sequence[str] = ()) -> list[str]:
-    """How many lie where, then those that speak most against the claim."""
-    below, above = (sum(getattr(factor, side) for _, factor in ratios) for side in ("below", "above"))
-    findings = [
-        f"{below} of {len(ratios)} ratios lie below one with their whole interval, {above} above "
-        f"(chance explains up to {by_chance(len(ratios))} of independent ones)"
+def decided(effects: Effects, rule: Rule, about: str, strongest: bool = False, worst: int = 6) -> Finding:
+    """The verdict of a rule on effects, with those that speak most against the claim as evidence."""
+    against = sorted(effects.of_groups.items(), key=lambda pair: -pair[1].mean)
+    finding = Finding(rule(effects), effect=effects.pooled, about=about)
+    refuting = counterexamples(effects)
+    if strongest and against and (refuting or finding.verdict == HELD):
+        finding.about, finding.effect = against[0]
+    finding.evidence = [
+        f"pooled over {len(effects.labels)} comparisons: {effects.pooled} ({counted(effects.pooled)})",
+        f"above one after Holm's correction over {len(effects.labels) + len(against)}: "
+        + (f"{len(refuting)}, first {'; '.join(refuting[:3])}" if refuting else "none"),
     ]
-    against = sorted(ratios, key=lambda pair: -pair[1].low)
-    findings += [f"{name}: {factor} ({seeds(factor.seeds)})" for name, factor in against[:worst]]
-    findings += [f"missing: {name}" for name in dict.fromkeys(missing)]
-    return findings
+    shown = zip(effects.labels, effects.estimates, np.exp(effects.shrunk), strict=True)
+    if len(against) > 2:
+        sample = Estimate.of(np.array([[estimate.mean] for _, estimate in against]))
+        finding.evidence.append(f"with its {len(against)} groups as a sample of more: {sample}")
+    finding.evidence += [f"all of {name}: {estimate}" for name, estimate in against[: worst // 2]]
+    finding.evidence += [
+        f"{label}: {estimate}; given all comparisons {value:.2f}"
+        for label, estimate, value in sorted(shown, key=lambda line: -line[1].low)[:worst]
+    ]
+    if finding.verdict == UNDECIDED:
+        finding.requirement = wanted(deciding(effects, rule))
+    return finding
 
 
-def seeds(count: int) -> str:
-    """Their number in words."""
-    return "1 seed: spread over tasks alone" if count == 1 else f"{count} seeds"
+def wanted(seeds: int | None) -> str:
+    """How many runs would decide, in words."""
+    return f"more than 160 seeds x {TASKS} tasks" if seeds is None else f"{seeds} seeds x {TASKS} tasks"
+
+
+def counted(estimate: Estimate) -> str:
+    """Seeds and tasks in words."""
+    tasks = f"{estimate.tasks} tasks"
+    return f"1 seed, spread over {tasks} alone" if estimate.seeds == 1 else f"{estimate.seeds} seeds, {tasks}"

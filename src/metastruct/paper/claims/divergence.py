@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from metastruct.config.published import PAPER_YAML
-from metastruct.paper.claims.claim import HELD, NOT_HELD, UNDECIDED, Claim, Finding
+from metastruct.paper.claims.claim import Claim, Finding
+from metastruct.paper.claims.rules import HELD, NOT_HELD, UNDECIDED
 from metastruct.paper.methods import of_weights
 from metastruct.paper.sources import Measured
 

@@ -43,14 +43,15 @@ def shots(results: Results) -> Figure:
 
 
 def ranks(results: Results, local_ranks: Mapping[str, int]) -> Figure:
-    """Errors against the rank; the local rank of the family, where it was measured, as a line."""
+    """Errors against the rank or the code's dimension; the family's local rank, where it was measured, as a line."""
+    setting = max(("rank", "code_dim"), key=lambda name: len(results.different(name)))
     systems, count = results.different("system"), len(results.errors)
     size = (3.3 * count, 2.6 * len(systems))
     figure, axes = plt.subplots(len(systems), count, figsize=size, squeeze=False, layout="constrained")
     for row, system in enumerate(systems):
         for ax, metric in zip(axes[row], results.errors, strict=True):
-            _curves(ax, results.where(system=system), "rank", metric, key="modulation")
-            ax.set_xlabel("rank")
+            _curves(ax, results.where(system=system), setting, metric, key="modulation")
+            ax.set_xlabel("rank" if setting == "rank" else "numbers of the code")
             ax.set_title(f"{system}: {metric_facts(metric).label}")
             if system in local_ranks:
                 ax.set_ylim(top=ax.get_ylim()[1] * (ax.get_ylim()[1] / ax.get_ylim()[0]) ** 0.1)  # room for its name
