@@ -9,7 +9,6 @@ Writes records.csv and table.md into outputs/reference/coverage/; `scripts/flags
 
 from __future__ import annotations
 
-import argparse
 import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
@@ -32,6 +31,7 @@ from metastruct.data.simulate import Simulation, simulate
 from metastruct.data.simulated import seen
 from metastruct.running.experiment import run
 from metastruct.runs.files import write_atomically
+from metastruct.runs.flags import Flags, counted, numbered, placed
 from metastruct.runs.lines import markdown
 from metastruct.runs.provenance import sign
 from metastruct.runs.tables import as_csv, read_records
@@ -202,12 +202,12 @@ def table(rows: Sequence[Sequence[float]]) -> str:
 
 def main() -> None:
     """Train, adapt, count what is missing; then write the table."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--members", type=int, default=400)
-    parser.add_argument("--trained", nargs="+", type=float, default=TRAININGS, help="noise of the training")
-    parser.add_argument("--shots", nargs="+", type=int, default=SHOTS)
-    parser.add_argument("--outputs", default=str(ROOT / "outputs"))
-    parser.add_argument("--folder", type=Path, default=FOLDER)
+    parser = Flags(__doc__)
+    parser.add_argument("--members", type=counted(), default=400)
+    parser.add_argument("--trained", nargs="+", type=numbered(), default=TRAININGS, help="noise of the training")
+    parser.add_argument("--shots", nargs="+", type=counted(), default=SHOTS)
+    parser.add_argument("--outputs", type=placed(), default=str(ROOT / "outputs"))
+    parser.add_argument("--folder", type=placed(), default=FOLDER)
     options = parser.parse_args()
     torch.set_grad_enabled(False)
     place = options.folder / "records.csv"

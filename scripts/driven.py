@@ -9,7 +9,6 @@ Runs are those of experiment=driven; a chaotic family is measured over two Lyapu
 
 from __future__ import annotations
 
-import argparse
 import csv
 import json
 import statistics
@@ -38,6 +37,7 @@ from metastruct.running.assembly import build_learner, build_model, component
 from metastruct.running.experiment import run
 from metastruct.running.run import Run
 from metastruct.runs.files import write_atomically
+from metastruct.runs.flags import Flags, counted, placed
 from metastruct.runs.lines import markdown
 from metastruct.runs.provenance import git_commit, sign
 from metastruct.runs.tables import as_csv
@@ -217,11 +217,11 @@ PARTS = {part.__name__: part for part in (balance, step, errors, growth, lyapuno
 
 def main() -> None:
     """Make what is missing, one cell after another."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--seeds", nargs="+", type=int, default=[0, 1, 2])
+    parser = Flags(__doc__)
+    parser.add_argument("--seeds", nargs="+", type=counted(0), default=[0, 1, 2])
     parser.add_argument("--only", nargs="+", choices=PARTS, default=[*PARTS])
     parser.add_argument("--systems", nargs="+", help="of these alone")
-    parser.add_argument("--outputs", default=str(ROOT / "outputs"))
+    parser.add_argument("--outputs", type=placed(), default=str(ROOT / "outputs"))
     options = parser.parse_args()
     torch.set_num_threads(1)
     place = FOLDER / "records.csv"

@@ -8,7 +8,6 @@ evaluations of the field, the energy or its gradient. Writes records.csv and tab
 
 from __future__ import annotations
 
-import argparse
 import sys
 import time
 import warnings
@@ -24,6 +23,7 @@ from metastruct.integrators.rk4 import RK4
 from metastruct.integrators.rollout import rollout
 from metastruct.running.assembly import component
 from metastruct.runs.files import write_atomically
+from metastruct.runs.flags import Flags, placed
 from metastruct.runs.lines import markdown
 from metastruct.runs.provenance import sign
 from metastruct.runs.tables import as_csv
@@ -65,8 +65,8 @@ def measured(system: str, outputs: str) -> list[dict[str, Any]]:
 
 def main() -> None:
     """Measure and write the folder of record."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--outputs", default=str(ROOT / "outputs"))
+    parser = Flags(__doc__)
+    parser.add_argument("--outputs", type=placed(), default=str(ROOT / "outputs"))
     options = parser.parse_args()
     torch.set_num_threads(1)
     lines = [line for system in SYSTEMS for line in measured(system, options.outputs)]

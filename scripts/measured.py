@@ -170,8 +170,12 @@ def main(words: list[str]) -> None:
     seeds, ways = (settings.get(*pair).split(",") for pair in (("seeds", "0,1,2"), ("only", ",".join(WAYS))))
     strangers = [*({*settings} - {"seeds", "only", "outputs", "lotka"}), *({*ways} - {*WAYS})]
     if strangers or not all(map(str.isdigit, seeds)):
-        print(__doc__)
-        raise SystemExit(0 if strangers == ["--help"] else 2)
+        if strangers == ["--help"]:
+            print(__doc__)
+            raise SystemExit(0)
+        expected = f"seeds=0,1,2 only={','.join(WAYS)} outputs=FOLDER lotka"
+        print(f"error: the words must be among {expected}, got {' '.join(words)}; --help says more", file=sys.stderr)
+        raise SystemExit(2)
     if "lotka" not in settings:
         pendulums([*map(int, seeds)], ways, settings.get("outputs", str(ROOT / "outputs")))
     rows = kept()

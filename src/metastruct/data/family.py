@@ -107,7 +107,7 @@ class Family:
             part: _named(names, letter, widths.get(part, 0), part)
             for part, names, letter in (("states", states, "x"), ("inputs", inputs, "u"))
         }
-        marks = _labelled(labels, len(named))
+        marks = _labelled({} if labels is None else labels, len(named))
         layout = Layout.of(chosen["states"], chosen["inputs"], tuple(marks), units)
         frame: dict[str, Any] = {layout.member: columns["member"], layout.trajectory: columns["trajectory"]}
         frame[layout.time] = columns["times"]
@@ -234,9 +234,9 @@ def _parts(one: Any, owner: str) -> dict[str, Array]:
 def _labelled(labels: Any, count: int) -> dict[str, Array]:
     """Labels by name, a number for each of so many members."""
     expected = f"labels must have a number for each of {count} members"
-    if not isinstance(labels or {}, Mapping):
+    if not isinstance(labels, Mapping):
         raise ValueError(f"{expected}, got {shortly(labels)}")
-    columns = {name: floats(values, expected) for name, values in (labels or {}).items()}
+    columns = {name: floats(values, expected) for name, values in labels.items()}
     if strange := [values.size for values in columns.values() if values.shape != (count,)]:
         raise ValueError(f"{expected}, got {strange[0]}")
     return columns

@@ -51,7 +51,7 @@ def run(cfg: DictConfig, provenance: Provenance | None = None) -> RunFolder:
 
 
 def _single(run: Run, provenance: Provenance) -> RunFolder:
-    from metastruct.running.result import print_result
+    from metastruct.running.result import comparable, print_result
     from metastruct.running.tracking.console import note
 
     folder, force = run.folder, run.config.force
@@ -70,14 +70,14 @@ def _single(run: Run, provenance: Provenance) -> RunFolder:
                 if metrics is None:
                     note(f"nothing is held out, so nothing is measured; the model is in {folder.path}")
                 else:
-                    print_result(metrics, folder.path, run.config.data.get("noise", 0.0))
+                    print_result(metrics, folder.path, comparable(run.config))
                 return folder
     note(f"finished before, on {metrics['date']}; force=true repeats it")
     if run.config.evaluation.figures and not folder.figures.exists():
         from metastruct.evaluation.figures.run import draw_all
 
         draw_all(folder.evaluation, folder.figures)
-    print_result(metrics, folder.path, run.config.data.get("noise", 0.0))
+    print_result(metrics, folder.path, comparable(run.config))
     return folder
 
 

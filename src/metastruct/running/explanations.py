@@ -92,6 +92,12 @@ EXPLANATIONS: dict[str, Callable[[re.Match[str]], str]] = {
     r"Could not find '([\w/]+)/([^'/]*)'": _option,
     r"Key '([^']+)' (?:is not in struct|not in '\w+')(?:.*?full_key: (\S+))?": _setting,
     r"Could not override '([^']+)'": _setting,
+    r"Cannot find primary config '([^']+)'": lambda match: (
+        f"--config-name={match[1]} is not known; leave it out, for train.py has one"
+    ),
+    r"Primary config directory not found": lambda match: (
+        "--config-path must be left alone; pieces of your own come with --config-dir FOLDER"
+    ),
     r"Config group override must be": _no_option,
     r"Error parsing override '([^']*)'": lambda match: f"cannot read {match[1]!r}; {QUOTED}",
     r"\w+(?:Alt|Input|Token)\w*Exception: (.*?) \^": lambda match: f"cannot read {match[1]!r}; {QUOTED}",

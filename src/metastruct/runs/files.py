@@ -20,6 +20,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager, suppress
 from pathlib import Path
+from tempfile import TemporaryFile
 from typing import IO, Any, BinaryIO
 
 LOCK, CLAIM = ".lock", ".claim"
@@ -61,7 +62,12 @@ def check_place(key: str, path: Path, is_folder: bool) -> None:
         )
     if there != path and not there.is_dir():
         raise ValueError(f"{key} must be a place in a folder, got {path}, and {there.name} is none; name another")
-    if not os.access(there, os.W_OK):
+    try:  # what root may do, and what a file system can, nothing else tells; it leaves nothing
+        with TemporaryFile(dir=there if there.is_dir() else there.parent):
+            writable = os.access(there, os.W_OK)
+    except OSError:
+        writable = False
+    if not writable:
         raise ValueError(f"{key} must be a place that can be written to, got {path}; name another")
 
 
