@@ -31,8 +31,7 @@ FIXES = {
     **dict.fromkeys((errno.ENOSPC, errno.EDQUOT), "make room, and the same command goes on"),
     **dict.fromkeys((errno.EMFILE, errno.ENFILE), "close other programs, and the same command goes on"),
     **dict.fromkeys((errno.ENOLCK, errno.ENOSYS, errno.EOPNOTSUPP), "put outputs= on a file system that has locks"),
-    errno.EROFS: "name a place that can be written to",
-    errno.EACCES: "name a place that can be written to",
+    **dict.fromkeys((errno.EROFS, errno.EACCES), "name a place that can be written to"),
     errno.ENOENT: "check how it is written",
 }
 
@@ -56,7 +55,7 @@ def check_place(key: str, path: Path, is_folder: bool) -> None:
         ValueError: something else is there or on the way, or nobody may write there.
     """
     there = next(place for place in (path, *path.absolute().parents) if place.exists())
-    if there == path and path.is_dir() != is_folder:
+    if there == path and not (path.is_dir() if is_folder else path.is_file()):
         raise ValueError(
             f"{key} must be a {'folder' if is_folder else 'file'}, got {path}, which is none; name another"
         )
@@ -85,6 +84,8 @@ def write_atomically(path: Path, content: bytes | str) -> None:
 
 def _write(path: Path, content: bytes | str) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
+    if path.exists() and not path.is_file():  # a device would be replaced
+        raise OSError(errno.EEXIST, "something that is no file is there")
     temporary = path.with_name(f".{path.name}.{os.getpid()}-{secrets.token_hex(4)}")
     try:
         with open(temporary, "xb") as file:
