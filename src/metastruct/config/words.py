@@ -51,7 +51,10 @@ def worded(value: Any) -> str:
     """A value as `value_of` and Hydra read it."""
     if isinstance(value, str | Path):
         text = str(value)
-        return text if PLAIN.fullmatch(text) else "'" + text.replace("\\", "\\\\").replace("'", "\\'") + "'"
+        if PLAIN.fullmatch(text):
+            return text
+        escaped = re.sub(r"(\\*)('|$)", lambda match: 2 * match[1] + (match[2] and "\\'"), text)  # of Hydra's grammar
+        return f"'{escaped}'"
     if isinstance(value, list | tuple):
         return f"[{','.join(map(worded, value))}]"
     return str(value).lower() if isinstance(value, bool) else "null" if value is None else str(value)
