@@ -60,8 +60,8 @@ def integrate(system: System, starts: Array, mu: Array, times: Array, tolerance:
             task, trajectory, _ = np.unravel_index(np.nan_to_num(np.abs(field), nan=np.inf).argmax(), shape)
             raise ValueError(
                 f"simulating {system.name} took {MOST:,} evaluations to reach t = {t:.3g} of {times[-1]:g}; fastest is "
-                f"the member {system.described(mu[[task]])[0]} from {starts[task, trajectory].tolist()}: choose other "
-                f"starts or system.parameters"
+                f"the member {system.described(mu[[task]])[0]} from {starts[task, trajectory].tolist()}: lower "
+                f"data.horizon, or choose other starts or system.parameters"
             )
         return field.ravel()
 

@@ -9,7 +9,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from metastruct.config.facts import MetricFacts, in_order, metric_facts, settings_of
+from metastruct.config.facts import MetricFacts, described, in_order, metric_facts, settings_of
 from metastruct.config.pieces import plain
 from metastruct.config.published import NOTE, PAPER_YAML, PUBLISHED
 from metastruct.config.schema import Config
@@ -20,8 +20,9 @@ def comparable(config: Config) -> bool:
     if config.system is None or config.start is not None or config.shots != Config().shots:
         return False
     usual = settings_of("system", config.system["name"]).get("parameters")
-    seen = any(config.data.get(name) for name in ("noise", "observed", "derivatives"))
-    return not seen and config.system.get("parameters") == plain(usual)
+    yaml = described("data", config.data["name"])
+    off = [name for name in config.data if yaml.get(name, ...) in (None, 0)]
+    return not any(config.data[name] for name in off) and config.system.get("parameters") == plain(usual)
 
 
 def print_result(metrics: dict[str, Any], folder: Path, compared: bool = True) -> None:
