@@ -6,7 +6,6 @@ outputs/reference/adaptation_cost/. Rows of this commit and machine stand, other
 
 from __future__ import annotations
 
-import argparse
 import os
 import statistics
 import sys
@@ -16,14 +15,12 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import torch
-from torch.profiler import ProfilerActivity, profile
-
 from metastruct.config.schema import register
 from metastruct.running.assembly import build_source, component
 from metastruct.running.run import Run
 from metastruct.running.trained import Trained
 from metastruct.runs.files import read_checked, write_atomically
+from metastruct.runs.flags import Flags, placed
 from metastruct.runs.folder import RunFolder
 from metastruct.runs.lines import write_lines
 from metastruct.runs.provenance import git_commit, machine, named, sign
@@ -67,6 +64,8 @@ def call_of(folder: RunFolder, outputs: Path, device: str) -> tuple[int, Callabl
 
 def seconds(call: Callable[[], Any], device: str) -> float:
     """Median time of a call, after one to warm up."""
+    import torch
+
     clock = time.perf_counter if device == "cuda" else time.process_time
     taken = []
     for _ in range(1 + REPEATS):
@@ -80,6 +79,9 @@ def seconds(call: Callable[[], Any], device: str) -> float:
 
 def peak_bytes(call: Callable[[], Any], device: str) -> int:
     """The most memory that a call holds at once, beyond what there was before."""
+    import torch
+    from torch.profiler import ProfilerActivity, profile
+
     if device == "cuda":
         torch.cuda.synchronize()
         before = torch.cuda.memory_allocated()
@@ -100,15 +102,19 @@ def peak_bytes(call: Callable[[], Any], device: str) -> int:
 
 def main() -> None:
     """Measure every method that is not there yet, writing after each."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--outputs", type=Path, default=ROOT / "outputs", help="where the run folders are")
+    parser = Flags(__doc__)
+    parser.add_argument("--outputs", type=placed(), default=ROOT / "outputs", help="where the run folders are")
     parser.add_argument("--runs", type=Path, default=REFERENCE / "main" / "runs.csv", help="the table's runs")
-    parser.add_argument("--folder", type=Path, default=REFERENCE / "adaptation_cost", help="where to write")
+    parser.add_argument("--folder", type=placed(), default=REFERENCE / "adaptation_cost", help="where to write")
     parser.add_argument("--device", choices=("cpu", "cuda"), default="cpu")
     options = parser.parse_args()
     os.environ.setdefault("KINETO_LOG_LEVEL", "6")  # the profiler announces each start and stop otherwise
     if not options.runs.exists():
         parser.error(f"{options.runs} is missing; python scripts/reproduce.py table=main makes it")
+    import torch
+
+    if options.device == "cuda" and not torch.cuda.is_available():
+        parser.error("--device cuda needs a CUDA device, got none; use --device cpu")
     register()
     torch.set_num_threads(1)
     runs = [row for row in read_records([options.runs]) if row["system"] == "pendulum"]
@@ -145,6 +151,8 @@ def main() -> None:
 def machine_name(device: str) -> str:
     """As runs.csv has it, or the name of the GPU."""
     if device == "cuda":
+        import torch
+
         return str(torch.cuda.get_device_name())
     return named(machine())
 

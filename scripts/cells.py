@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from metastruct.runs.files import write_atomically
+from metastruct.runs.flags import existing, placed
 from metastruct.runs.provenance import git_commit
 from metastruct.runs.tables import as_csv
 
@@ -17,8 +18,8 @@ Row = dict[str, Any]
 
 def arguments(parser: argparse.ArgumentParser, folder: Path) -> None:
     """Where records go, and which are taken in."""
-    parser.add_argument("--folder", type=Path, default=folder, help="of the records; others go beside each other")
-    parser.add_argument("--merge", nargs="+", type=Path, default=[], help="folders whose records are taken in")
+    parser.add_argument("--folder", type=placed(), default=folder, help="of the records; others go beside each other")
+    parser.add_argument("--merge", nargs="+", type=existing, default=[], help="folders whose records are taken in")
     parser.add_argument("--made-at", default="", help="the commit of merged records that were made outside a checkout")
 
 

@@ -10,7 +10,6 @@ table.md into outputs/reference/coverage/SYSTEM; `scripts/flags.py` says who is 
 
 from __future__ import annotations
 
-import argparse
 import sys
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
@@ -34,6 +33,7 @@ from metastruct.data.simulate import Simulation, simulate
 from metastruct.data.simulated import seen
 from metastruct.running.experiment import run
 from metastruct.runs.files import write_atomically
+from metastruct.runs.flags import Flags, counted, numbered, placed
 from metastruct.runs.lines import markdown
 from metastruct.runs.provenance import sign
 from metastruct.runs.tables import as_csv, read_records
@@ -203,13 +203,15 @@ def table(rows: Sequence[Sequence[float]], system: str) -> str:
 
 def main() -> None:
     """Train, adapt, count what is missing; then write the table."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--members", type=int, default=400)
-    parser.add_argument("--trained", nargs="+", type=float, default=TRAININGS, help="noise of the training")
-    parser.add_argument("--shots", nargs="+", type=int, default=SHOTS)
+    parser = Flags(__doc__)
+    parser.add_argument("--members", type=counted(), default=400)
+    parser.add_argument("--trained", nargs="+", type=numbered(), default=TRAININGS, help="noise of the training")
+    parser.add_argument("--shots", nargs="+", type=counted(), default=SHOTS)
     parser.add_argument("--system", default="pendulum")
-    parser.add_argument("--outputs", default=str(ROOT / "outputs"))
-    parser.add_argument("--folder", type=Path, help=f"for the records; {FOLDER.relative_to(ROOT)}/SYSTEM by default")
+    parser.add_argument("--outputs", type=placed(), default=str(ROOT / "outputs"))
+    parser.add_argument(
+        "--folder", type=placed(), help=f"for the records; {FOLDER.relative_to(ROOT)}/SYSTEM by default"
+    )
     options = parser.parse_args()
     torch.set_grad_enabled(False)
     folder = options.folder or FOLDER / options.system

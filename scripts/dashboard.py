@@ -6,25 +6,24 @@ either case. Pushing again updates the same view.
 
 from __future__ import annotations
 
-import argparse
 import os
 import sys
-from pathlib import Path
 
 from omegaconf import OmegaConf
 
 from metastruct.config.facts import CONF
 from metastruct.running.tracking.account import check_word, has_key
+from metastruct.runs.flags import Flags, placed
 
 OUTPUT = CONF.parent / "outputs" / "dashboard.json"
 
 
 def main() -> None:
     """Write or push; a mistake is told in one line."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = Flags(__doc__)
     parser.add_argument("--project", help="of Weights & Biases; by default that of conf/logger/wandb.yaml")
     parser.add_argument("--entity", default=os.environ.get("WANDB_ENTITY", ""), help="user or team; by default yours")
-    parser.add_argument("--output", type=Path, default=OUTPUT, help="where the spec goes")
+    parser.add_argument("--output", type=placed(False), default=OUTPUT, help="where the spec goes")
     options = parser.parse_args()
     project = options.project or str(OmegaConf.load(CONF / "logger" / "wandb.yaml").project)
     try:

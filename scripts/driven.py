@@ -11,7 +11,6 @@ Runs are those of experiment=driven; a chaotic family is measured over two Lyapu
 
 from __future__ import annotations
 
-import argparse
 import csv
 import json
 import statistics
@@ -35,6 +34,7 @@ from metastruct.data.trajectory import Member, Trajectory
 from metastruct.running.assembly import build_learner, component
 from metastruct.running.experiment import run
 from metastruct.running.run import Run
+from metastruct.runs.flags import Flags, counted, placed
 from metastruct.runs.lines import markdown
 from metastruct.runs.provenance import sign
 
@@ -196,12 +196,12 @@ def ordered(rows: list[Row]) -> list[Row]:
 
 def main() -> None:
     """Make what is missing, one cell after another."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--seeds", nargs="+", type=int, default=[0, 1, 2])
+    parser = Flags(__doc__)
+    parser.add_argument("--seeds", nargs="+", type=counted(0), default=[0, 1, 2])
     parser.add_argument("--only", nargs="+", choices=PARTS, default=[*PARTS])
     parser.add_argument("--systems", nargs="+", help="of these alone")
     parser.add_argument("--dynamics", nargs="+", help="of these alone")
-    parser.add_argument("--outputs", default=str(ROOT / "outputs"))
+    parser.add_argument("--outputs", type=placed(), default=str(ROOT / "outputs"))
     arguments(parser, FOLDER)
     options = parser.parse_args()
     torch.set_num_threads(1)

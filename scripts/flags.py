@@ -11,11 +11,9 @@ Writes records.csv and table.md into outputs/reference/flags/.
 
 from __future__ import annotations
 
-import argparse
 import sys
 from collections.abc import Callable, Iterator
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -28,6 +26,7 @@ from metastruct.api.model import Model
 from metastruct.data.noise import spread
 from metastruct.data.simulate import Simulation
 from metastruct.runs.files import write_atomically
+from metastruct.runs.flags import Flags, numbered, placed
 from metastruct.runs.lines import markdown
 from metastruct.runs.provenance import sign
 from metastruct.runs.tables import as_csv
@@ -157,11 +156,11 @@ def table(rows: list[list[Any]]) -> str:
 
 def main() -> None:
     """Count, then write the table."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--trained", nargs="+", type=float, default=[0.0], help="noise of the training")
-    parser.add_argument("--noises", nargs="+", type=float, default=[0.0, 0.05])
-    parser.add_argument("--outputs", default=str(ROOT / "outputs"))
-    parser.add_argument("--folder", type=Path, default=FOLDER)
+    parser = Flags(__doc__)
+    parser.add_argument("--trained", nargs="+", type=numbered(), default=[0.0], help="noise of the training")
+    parser.add_argument("--noises", nargs="+", type=numbered(), default=[0.0, 0.05])
+    parser.add_argument("--outputs", type=placed(), default=str(ROOT / "outputs"))
+    parser.add_argument("--folder", type=placed(), default=FOLDER)
     options = parser.parse_args()
     torch.set_grad_enabled(False)
     rows = []

@@ -7,12 +7,13 @@ last two points, into outputs/reference/benchmark/.
 
 from __future__ import annotations
 
-import argparse
 import io
 import math
 import statistics
 import sys
 import time
+
+from metastruct.runs.flags import Flags, counted
 
 MAIN = ("system=pendulum", "modulation=svd", "rank=5")
 CHAIN = (
@@ -58,8 +59,8 @@ def slope(sizes: list[float], times: list[float]) -> float:
 
 def main() -> None:
     """Measure all curves, then write the table and the figure."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--rounds", type=int, default=7)
+    parser = Flags(__doc__)
+    parser.add_argument("--rounds", type=counted(), default=7)
     parser.add_argument("--only", default="", help="curves whose name contains this")
     options = parser.parse_args()
 

@@ -9,7 +9,6 @@ after every scheme; what is there is not measured anew. With --folder and --merg
 
 from __future__ import annotations
 
-import argparse
 import sys
 import time
 import warnings
@@ -24,6 +23,7 @@ from metastruct.config.facts import settings_of
 from metastruct.integrators.rk4 import RK4
 from metastruct.integrators.rollout import rollout
 from metastruct.running.assembly import component
+from metastruct.runs.flags import Flags, placed
 from metastruct.runs.lines import markdown
 from metastruct.runs.provenance import sign
 
@@ -69,10 +69,10 @@ def table(rows: list[Row]) -> str:
 
 def main() -> None:
     """Measure what is missing and write the folder of record."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = Flags(__doc__)
     parser.add_argument("--systems", nargs="+", choices=SYSTEMS, default=SYSTEMS)
     parser.add_argument("--schemes", nargs="+", choices=SCHEMES, default=SCHEMES)
-    parser.add_argument("--outputs", default=str(ROOT / "outputs"))
+    parser.add_argument("--outputs", type=placed(), default=str(ROOT / "outputs"))
     arguments(parser, FOLDER)
     options = parser.parse_args()
     torch.set_num_threads(1)

@@ -5,7 +5,6 @@ Prints the table and writes it, with its records, to outputs/reference/local_ran
 
 from __future__ import annotations
 
-import argparse
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +13,7 @@ import numpy as np
 from metastruct.config.schema import composed, groups
 from metastruct.running.assembly import component
 from metastruct.runs.files import write_atomically
+from metastruct.runs.flags import Flags
 from metastruct.runs.lines import write_lines
 from metastruct.runs.provenance import sign
 from metastruct.runs.tables import as_csv
@@ -49,7 +49,7 @@ def measured(name: str) -> dict[str, Any]:
 
 def main() -> None:
     """Measure every family and write the folder of record."""
-    argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter).parse_args()
+    Flags(__doc__).parse_args()
     families = [name for name in groups()["system"] if component(composed(f"system={name}").system).families == 1]
     lines = [measured(name) for name in families]
     records = [

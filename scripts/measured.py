@@ -172,8 +172,12 @@ def main(words: list[str]) -> None:
     strangers = [*({*settings} - {*choices, "outputs", "lotka"}), *({*ways} - {*WAYS}), *({*rates} - {*RATES})]
     strangers += {*noises} - {*map(str, NOISES)}
     if strangers or not all(map(str.isdigit, seeds)):
-        print(__doc__)
-        raise SystemExit(0 if strangers == ["--help"] else 2)
+        if strangers == ["--help"]:
+            print(__doc__)
+            raise SystemExit(0)
+        expected = f"seeds=0,1,2 only={','.join(WAYS)} outputs=FOLDER lotka"
+        print(f"error: the words must be among {expected}, got {' '.join(words)}; --help says more", file=sys.stderr)
+        raise SystemExit(2)
     if "lotka" not in settings:
         outputs = settings.get("outputs", str(ROOT / "outputs"))
         pendulums([*map(int, seeds)], ways, rates, [*map(float, noises)], outputs)

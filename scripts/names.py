@@ -12,7 +12,6 @@ loggers, which are no classes.
 
 from __future__ import annotations
 
-import argparse
 import ast
 import re
 import sys
@@ -21,6 +20,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import yaml
+
+from metastruct.runs.flags import Flags, counted
 
 ROOT = Path(__file__).resolve().parents[1]
 GROUPS = (
@@ -98,8 +99,8 @@ def mentions(source: Path, conf: Path) -> list[Mention]:
 
 def main() -> None:
     """Print each mention and the total."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--limit", type=int, help="exit with 1 where there are more")
+    parser = Flags(__doc__)
+    parser.add_argument("--limit", type=counted(0), help="exit with 1 where there are more")
     options = parser.parse_args()
     mentioned = mentions(ROOT / "src", ROOT / "conf")
     for mention in mentioned:

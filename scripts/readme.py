@@ -6,11 +6,12 @@ where it stands; everything else of the README is left as it is. `make report` d
 
 from __future__ import annotations
 
-import argparse
 import csv
 import re
 from collections.abc import Callable
 from pathlib import Path
+
+from metastruct.runs.flags import Flags, existing
 
 ROOT = Path(__file__).resolve().parents[1]
 ERRORS = re.compile(r"(\*\*)?\d+\.\d+ ± \d+\.\d+ / \d+\.\d+ ± \d+\.\d+(\*\*)?")
@@ -112,9 +113,9 @@ def _cells(line: str) -> Row:
 
 def main() -> None:
     """Write it where anything changes, and say so."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--readme", type=Path, default=ROOT / "README.md")
-    parser.add_argument("--reference", type=Path, default=ROOT / "outputs" / "reference")
+    parser = Flags(__doc__)
+    parser.add_argument("--readme", type=existing, default=ROOT / "README.md")
+    parser.add_argument("--reference", type=existing, default=ROOT / "outputs" / "reference")
     options = parser.parse_args()
     before = options.readme.read_text()
     after = written(before, options.reference)

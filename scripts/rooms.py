@@ -7,11 +7,12 @@ import each other in a circle share a floor. Ends with 1 where there is a circle
 
 from __future__ import annotations
 
-import argparse
 import ast
 import sys
 from collections.abc import Iterator, Mapping
 from pathlib import Path
+
+from metastruct.runs.flags import Flags, counted
 
 PACKAGE = Path(__file__).resolve().parents[1] / "src" / "metastruct"
 Arrows = dict[str, dict[str, list[str]]]  # from a room to a room, the modules that import
@@ -75,9 +76,9 @@ def floors(every: Mapping[str, Mapping[str, object]]) -> list[list[str]]:
 
 def main() -> None:
     """Print the floors, and say what is too much."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--arrows", type=int, help="exit with 1 where there are more")
-    parser.add_argument("--floors", type=int, help="exit with 1 where there are more")
+    parser = Flags(__doc__)
+    parser.add_argument("--arrows", type=counted(0), help="exit with 1 where there are more")
+    parser.add_argument("--floors", type=counted(0), help="exit with 1 where there are more")
     options = parser.parse_args()
     every = arrows()
     levels, count = floors(every), sum(map(len, every.values()))

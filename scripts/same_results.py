@@ -26,6 +26,8 @@ from typing import Any
 
 from comparison import compare, runs_of
 
+from metastruct.runs.flags import Flags, counted, numbered
+
 ROOT = Path(__file__).resolve().parents[1]
 KEPT = ROOT / "outputs" / "same_results"
 SMALL = (
@@ -145,10 +147,10 @@ def of_commit(commit: str, steps: int) -> Path:
 
 def main() -> int:
     """Make, compare, and say so."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = Flags(__doc__)
     parser.add_argument("revision", nargs="?", default="HEAD", help="of git, to compare the working tree with")
-    parser.add_argument("--tolerance", type=float, default=0.0, help="largest relative difference; 0: bit by bit")
-    parser.add_argument("--steps", type=int, default=60, help="outer steps; over fewer of them round-off grows less")
+    parser.add_argument("--tolerance", type=numbered(), default=0.0, help="largest relative difference; 0: bit by bit")
+    parser.add_argument("--steps", type=counted(), default=60, help="outer steps; over fewer round-off grows less")
     parser.add_argument("--make", nargs=2, type=Path, metavar=("TREE", "OUTPUTS"), help=argparse.SUPPRESS)
     options = parser.parse_args()
     if options.make:

@@ -13,7 +13,6 @@ each method as overrides for train.py.
 
 from __future__ import annotations
 
-import argparse
 import json
 import math
 import sys
@@ -27,6 +26,7 @@ from metastruct.paper.search.ranking import Extent, choose, next_attempt, read
 from metastruct.paper.search.space import BASELINES, METHODS
 from metastruct.paper.search.trial import rows_of
 from metastruct.runs.files import locked, write_atomically
+from metastruct.runs.flags import Flags, counted, numbered, placed
 from metastruct.runs.provenance import sign
 from metastruct.runs.tables import as_csv
 
@@ -36,15 +36,19 @@ MAIN_JOB = 12_000 * 70 * 16  # outer steps x tasks x points of auto-decoding by 
 
 def main() -> None:
     """Search in turn over the methods until the time is up or everything is done."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--minutes", type=float, default=math.inf, help="begin no attempt after this time")
+    parser = Flags(__doc__)
+    parser.add_argument("--minutes", type=numbered(), default=math.inf, help="begin no attempt after this time")
     parser.add_argument("--system", default="pendulum")
     parser.add_argument("--methods", default=",".join(BASELINES), help=f"comma-separated, of {', '.join(METHODS)}")
-    parser.add_argument("--trials", type=int, default=16, help="trials of each method that are screened")
-    parser.add_argument("--finalists", type=int, default=3, help="of them, taken to the whole budget on every seed")
-    parser.add_argument("--screen", type=float, default=0.1, help="share of the budget that screening takes")
-    parser.add_argument("--budget", type=int, default=MAIN_JOB, help="gradient evaluations x points of a training")
-    parser.add_argument("--output", type=Path, default=ROOT / "outputs" / "reference" / "search")
+    parser.add_argument("--trials", type=counted(), default=16, help="trials of each method that are screened")
+    parser.add_argument(
+        "--finalists", type=counted(), default=3, help="of them, taken to the whole budget on every seed"
+    )
+    parser.add_argument("--screen", type=numbered(), default=0.1, help="share of the budget that screening takes")
+    parser.add_argument(
+        "--budget", type=counted(), default=MAIN_JOB, help="gradient evaluations x points of a training"
+    )
+    parser.add_argument("--output", type=placed(), default=ROOT / "outputs" / "reference" / "search")
     options = parser.parse_args()
     methods = options.methods.split(",")
     if unknown := set(methods) - set(METHODS):

@@ -6,7 +6,6 @@ of train.py. Ends with 1 where the median of the ratios is above the bar.
 
 from __future__ import annotations
 
-import argparse
 import statistics
 import sys
 import time
@@ -16,6 +15,7 @@ from types import ModuleType
 from typing import Any
 
 from metastruct.benchmark.revision import ROOT, commit_of, sources
+from metastruct.runs.flags import Flags, counted, numbered
 
 WORDS = ("system=pendulum", "modulation=svd", "rank=5")
 WARM_UP = 20  # rounds that do not count
@@ -56,11 +56,11 @@ class Side:
 
 def main() -> int:
     """Build both, time them in turn and print the ratio."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = Flags(__doc__)
     parser.add_argument("revision", help="of git: the denominator")
     parser.add_argument("words", nargs="*", default=WORDS, help=f"of train.py; {' '.join(WORDS)} unless given")
-    parser.add_argument("--rounds", type=int, default=400)
-    parser.add_argument("--bar", type=float, default=1.1, help="largest ratio that is no failure")
+    parser.add_argument("--rounds", type=counted(), default=400)
+    parser.add_argument("--bar", type=numbered(), default=1.1, help="largest ratio that is no failure")
     options = parser.parse_args()
     try:
         commit = commit_of(options.revision)

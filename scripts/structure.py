@@ -8,7 +8,6 @@ Cells that are there already are not made again. Writes records.csv and table.md
 
 from __future__ import annotations
 
-import argparse
 import csv
 import itertools
 import json
@@ -30,6 +29,7 @@ from metastruct.running.experiment import run
 from metastruct.running.run import Run
 from metastruct.running.trained import Trained
 from metastruct.runs.files import write_atomically
+from metastruct.runs.flags import Flags, counted, placed
 from metastruct.runs.lines import markdown
 from metastruct.runs.provenance import sign
 from metastruct.runs.tables import as_csv
@@ -126,11 +126,11 @@ def summary(values: Sequence[float]) -> str:
 
 def main() -> None:
     """Train and roll out what is missing; then write the table."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--seeds", nargs="+", type=int, default=[0])
-    parser.add_argument("--steps", type=int, default=1500)
-    parser.add_argument("--outputs", default=str(ROOT / "outputs"))
-    parser.add_argument("--folder", type=Path, default=ROOT / "outputs" / "reference" / "structure")
+    parser = Flags(__doc__)
+    parser.add_argument("--seeds", nargs="+", type=counted(0), default=[0])
+    parser.add_argument("--steps", type=counted(), default=1500)
+    parser.add_argument("--outputs", type=placed(), default=str(ROOT / "outputs"))
+    parser.add_argument("--folder", type=placed(), default=ROOT / "outputs" / "reference" / "structure")
     options = parser.parse_args()
     place = options.folder / "records.csv"
     rows: list[Row] = list(csv.DictReader(place.open())) if place.exists() else []

@@ -166,6 +166,19 @@ SURROUNDINGS = {
         "PL_TRAINER_OVERFIT_BATCHES": "1", "PL_TRAINER_DETECT_ANOMALY": "1", "PL_TRAINER_PROFILER": "simple",
     },
     "a trial run of Lightning": {"PL_TRAINER_FAST_DEV_RUN": "1", "PL_TRAINER_DEFAULT_ROOT_DIR": "/nowhere"},
+    "Grid Engine and Flux": {"JOB_ID": "5", "NSLOTS": "8", "PE_HOSTFILE": "/nowhere", "FLUX_TASK_RANK": "2",
+                             "FLUX_JOB_SIZE": "4", "PALS_RANKID": "2"},
+    "no home": {"HOME": "", "USER": "", "LOGNAME": "", "XDG_CACHE_HOME": "/nowhere", "MPLCONFIGDIR": "/nowhere"},
+    "a home that is a file": {"HOME": "/dev/null", "XDG_CONFIG_HOME": "/dev/null", "NETRC": "/dev/null/x"},
+    "a dumb terminal": {"TERM": "dumb", "COLUMNS": "1", "LINES": "1", "NO_COLOR": "1"},
+    "a terminal of many colours": {"TERM": "xterm-256color", "COLUMNS": "100000", "FORCE_COLOR": "1"},
+    "an ASCII locale": {"LC_ALL": "C", "PYTHONIOENCODING": "ascii", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"},
+    "a locale that is not there": {"LC_ALL": "xx_YY.nix", "LANGUAGE": "xx", "PYTHONIOENCODING": "latin-1"},
+    "a notebook": {"MPLBACKEND": "module://matplotlib_inline.backend_inline", "JPY_PARENT_PID": "1"},
+    "no folder for what is thrown away": {"TMPDIR": "", "TEMP": "/nowhere", "TMP": "/nowhere"},
+    "a folder for what is thrown away that is not there": {"TMPDIR": "/nowhere/" + "x" * 120},
+    "GPUs that are none": {"CUDA_VISIBLE_DEVICES": "NoDevFiles", "NVIDIA_VISIBLE_DEVICES": "void"},
+    "GPUs that end early": {"CUDA_VISIBLE_DEVICES": "-1,0,1", "CUDA_DEVICE_ORDER": "PCI_BUS_ID"},
 }  # fmt: skip
 
 
@@ -196,7 +209,7 @@ def around(foreign, bare_environment, tmp_path) -> Callable[[dict[str, str]], di
             place.mkdir(exist_ok=True)
             for number in (0, 1, 7):
                 (place / f"hpc_ckpt_{number}.ckpt").write_bytes(foreign)
-        return bare_environment | variables | {"TMPDIR": str(tmp_path / "tmp")}
+        return bare_environment | {"TMPDIR": str(tmp_path / "tmp")} | variables
 
     return made
 

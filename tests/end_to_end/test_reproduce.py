@@ -231,3 +231,12 @@ def test_slots_go_round_the_gpus_that_the_process_may_use(monkeypatch, named, gp
     assert [environment["CUDA_VISIBLE_DEVICES"] for environment in pool.environments] == expected
     assert pool.slots == len(expected)
     assert visible_gpus() == [gpu for gpu in named.split(",") if gpu]
+
+
+@pytest.mark.parametrize(
+    ("named", "there"),
+    [("-1", 0), ("NoDevFiles", 0), ("void", 0), ("0,-1,1", 1), (" 0, 1", 2), ("GPU-8a,MIG-7/1/0", 2), ("0,nix,1", 1)],
+)
+def test_a_name_that_is_no_gpu_ends_the_list_as_cuda_has_it(monkeypatch, named, there):
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", named)
+    assert len(visible_gpus()) == there

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import warnings
+
 import pytest
 import torch
 from driven import doubled, scales
@@ -107,12 +109,16 @@ def test_verlet_is_symplectic_for_constant_masses_and_rk4_is_not(small):
     assert broken(RK4(1.0)) > 1e-11
 
 
-def test_a_step_where_no_state_has_the_energy_that_is_asked_for_is_left_as_it_is():
+def test_a_step_where_no_state_has_the_energy_that_is_asked_for_is_left_as_it_is_and_says_so():
     """At rest at the bottom, where a power that is wrong takes what is not there; elsewhere it is believed."""
     flow = Flow(lambda x: -x, lambda x: x.square().sum(-1) / 2, power=lambda x: -x.square().sum(-1) - 1e-3)
     x = torch.tensor([[0.0, 1e-9], [3.0, 1.0]], dtype=torch.float64)
     for name in ("balanced_midpoint", "energy_projection"):
-        after = scheme(name).step(flow, x, STEP)
+        with warnings.catch_warnings(record=True) as notes:
+            warnings.simplefilter("always")
+            after = scheme(name).step(flow, x, STEP)
+        said = ["1 of 2 trajectories, which take a step without correction" in str(note.message) for note in notes]
+        assert said == [True] * (name == "energy_projection")  # the other bounds its correction, and settles
         assert after.isfinite().all()
         assert after[0].abs().max() < 2e-9
         assert abs(flow.energy(after)[1] - scheme("rk4").step(flow, x, STEP)[1].square().sum() / 2) > 1e-5

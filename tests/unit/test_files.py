@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import errno
 import os
 import select
 import shutil
@@ -10,10 +11,12 @@ import sys
 import pytest
 
 from metastruct.runs.files import (
+    in_words,
     is_locked,
     locked,
     locked_if_free,
     read_checked,
+    set_aside,
     sum_file,
     write_atomically,
     write_checked,
@@ -156,3 +159,41 @@ def test_a_lock_that_another_holds_is_not_waited_for(tmp_path):
             assert not second
         assert is_locked(tmp_path)
     assert not is_locked(tmp_path)
+
+
+def test_a_device_is_never_replaced_by_a_file(tmp_path):
+    os.mkfifo(tmp_path / "pipe")
+    with pytest.raises(OSError, match="something that is no file is there"):
+        write_atomically(tmp_path / "pipe", "x")
+    assert not (tmp_path / "pipe").is_file()
+    assert names(tmp_path) == {"pipe"}
+
+
+def test_what_a_killed_process_left_is_swept_away_by_the_next_owner_of_the_lock(tmp_path):
+    old, fresh, other = (tmp_path / name for name in (".a.csv.12-0123abcd", ".b.csv.13-0123abcd", ".hidden"))
+    for path in (old, fresh, other):
+        path.touch()
+    for path in (old, other):
+        os.utime(path, (0, 0))
+    with locked(tmp_path, lambda: None):
+        assert names(tmp_path) == {".lock", fresh.name, other.name}
+
+
+def test_a_damaged_file_is_set_aside_and_never_over_another(tmp_path):
+    path = tmp_path / "model.ckpt"
+    for number in ("", "1", "2"):
+        write_checked(path, number.encode())
+        assert set_aside(path).name == f"model.ckpt.damaged{number}"
+    assert names(tmp_path) == {"model.ckpt.damaged", "model.ckpt.damaged1", "model.ckpt.damaged2"}
+
+
+@pytest.mark.parametrize("number", [errno.ENOLCK, errno.ENOSYS, errno.EOPNOTSUPP])
+def test_a_file_system_without_locks_is_named(tmp_path, monkeypatch, number):
+    def none(*_: object) -> None:
+        raise OSError(number, os.strerror(number))
+
+    monkeypatch.setattr("metastruct.runs.files.fcntl.flock", none)
+    with pytest.raises(OSError, match="no lock") as refused, locked(tmp_path, lambda: None):
+        pass
+    assert in_words(refused.value).endswith("; put outputs= on a file system that has locks")
+    assert str(tmp_path) in in_words(refused.value)

@@ -9,7 +9,8 @@ import sys
 
 import pytest
 
-from metastruct.commands import at_home, main
+from metastruct.commands import main
+from metastruct.config.folders import at_home
 from metastruct.running.output import Patient, patient
 from metastruct.runs.files import write_atomically
 

@@ -6,8 +6,9 @@ import math
 
 import numpy as np
 import pytest
+from finished import SUMMARY, finish
 
-from metastruct.runs.folder import RunFolder
+from metastruct.runs.folder import MAYBE, RunFolder
 from metastruct.runs.records import COLUMNS, Record, write_records
 
 STYLE = (
@@ -75,11 +76,31 @@ def test_a_run_is_finished_when_its_metrics_count_its_records(tmp_path):
     assert run.finished() is None
     count = write_records(run.records, [record(), record(task=1)])
     assert run.finished() is None
-    run.metrics.write_text(json.dumps({"records": count}))
-    assert run.finished() == {"records": 2}
+    run.metrics.write_text(json.dumps(SUMMARY | {"records": count}))
+    assert run.finished() == SUMMARY | {"records": 2}
 
 
-@pytest.mark.parametrize("metrics", ["", '{"records": 2', '{"records": 3}', "{}"])
+@pytest.mark.parametrize("left_out", SUMMARY)
+def test_a_run_whose_metrics_lack_what_is_read_of_them_is_not_finished(tmp_path, left_out):
+    run = finish(tmp_path)
+    assert run.finished() is not None
+    for value in (None, [], {"a": 1}, "x", True):
+        changed = SUMMARY | {left_out: value}
+        legal = (value == "x" and isinstance(SUMMARY[left_out], str)) or (value is None and left_out in MAYBE)
+        run.metrics.write_text(json.dumps(changed))
+        assert (run.finished() is not None) == legal, value
+    run.metrics.write_text(json.dumps({name: value for name, value in SUMMARY.items() if name != left_out}))
+    assert run.finished() is None
+
+
+@pytest.mark.parametrize("text", ["", "metric\n", "a,b\n1,2\n", '"', "\0" * 200_000, "x" * 200_000, "\udcff"])
+def test_a_run_whose_records_are_damaged_is_not_finished(tmp_path, text):
+    run = finish(tmp_path)
+    run.records.write_bytes(text.encode(errors="surrogateescape"))
+    assert run.finished() is None
+
+
+@pytest.mark.parametrize("metrics", ["", '{"records": 2', json.dumps(SUMMARY | {"records": 3}), "{}"])
 def test_a_run_with_torn_or_foreign_metrics_is_not_finished(tmp_path, metrics):
     run = RunFolder(tmp_path)
     write_records(run.records, [record(), record(task=1)])

@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 
 from metastruct.config.published import NOTE
-from metastruct.running.result import print_result
+from metastruct.running.result import comparable, print_result
+from metastruct.running.run import Run
 
 METRICS: dict[str, Any] = {
     "system": "pendulum",
@@ -26,17 +27,22 @@ METRICS: dict[str, Any] = {
 
 
 @pytest.mark.parametrize(
-    ("changes", "noise", "compared"),
+    ("changes", "settings", "compared"),
     [
-        ({}, 0.0, True),
-        ({}, 0.05, False),
-        ({"dynamics": "unstructured"}, 0.0, False),
-        ({"method": "film"}, 0.0, False),
-        ({"system": "files", "dynamics": "unstructured"}, 0.0, False),
+        ({}, (), True),
+        ({}, ("optimizer=soap", "data.noise=0.05"), False),
+        ({}, ("shots=20",), False),
+        ({}, ("system.parameters.m=[1,1]",), False),
+        ({}, ("start=in_box",), False),
+        ({}, ("data.observed=states", "objective=weak"), False),
+        ({}, ("seed=3", "net.width=32"), True),
+        ({"dynamics": "unstructured"}, (), False),
+        ({"method": "film"}, (), False),
+        ({"system": "files", "dynamics": "unstructured"}, (), False),
     ],
 )
-def test_published_numbers_stand_beside_their_own_pairing_alone(changes, noise, compared, capsys):
-    print_result(METRICS | changes, Path("here"), noise)
+def test_published_numbers_stand_beside_their_own_pairing_alone(composed, changes, settings, compared, capsys):
+    print_result(METRICS | changes, Path("here"), comparable(Run.of(composed(*settings)).config))
     text = " ".join(capsys.readouterr().out.split())
     assert ("4.62" in text) == ("published" in text) == (NOTE.split(",")[0] in text) == compared
     assert "diverged tasks" in text

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import json
 import random
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+from finished import finish
 from omegaconf import OmegaConf
 
 from metastruct.config.facts import basis, headline_errors
@@ -50,14 +50,6 @@ def own_table(tmp_path, monkeypatch):
         monkeypatch.setenv(VARIABLE, str(tmp_path / "conf"))
 
     return made
-
-
-def finish(job, **metrics: object) -> None:
-    job.folder.mkdir(parents=True, exist_ok=True)
-    (job.folder / "records.csv").write_text("metric\n")
-    content = {"records": 0, "method": "shift", "dynamics": "hamiltonian", "training_steps": 10} | metrics
-    seconds = {"training": 50.0, "adaptation": 1.0, "total": 60.0}
-    (job.folder / "metrics.json").write_text(json.dumps(content | {"seconds": seconds}))
 
 
 @pytest.mark.torture
@@ -174,7 +166,7 @@ def test_a_dry_run_lists_what_is_done_missing_and_failed_and_writes_nothing(own_
     monkeypatch.chdir(tmp_path)
     own_table({"seeds": [0, 1, 2], "cross": [["modulation=shift", "modulation=camel"]]}, steps=10)
     done, failed, *_ = table("own", Path("outputs")).jobs
-    finish(done)
+    finish(done.folder)
     failed.folder.mkdir()
     failed.error.write_text("the loss is not finite\n")
     before = sorted(tmp_path.rglob("*"))
@@ -194,7 +186,7 @@ def test_a_dry_run_lists_what_is_done_missing_and_failed_and_writes_nothing(own_
 def test_the_time_is_estimated_from_finished_runs_of_the_method(own_table, tmp_path):
     own_table({"seeds": [0, 1, 2, 3], "cross": [["modulation=shift"], ["shots=5", "shots=6"]]}, steps=10)
     jobs = table("own", tmp_path).jobs
-    finish(jobs[0])  # 50 s of training and 1 s of adaptation
+    finish(jobs[0].folder)  # 50 s of training and 1 s of adaptation
     plan = Plan.of(jobs)
     others = [job for job in plan.missing() if job.seed]
     assert plan.seconds(others, 1) == pytest.approx(3 * 52)
@@ -233,7 +225,7 @@ def test_a_job_of_several_seeds_has_failed_where_it_left_no_result(own_table, tm
     own_table({"seeds": [0, 1, 2], "cross": [["modulation=shift"]]}, steps=10)
     runs = table("own", tmp_path).jobs
     ((bundle,),) = units(runs, 3)
-    finish(runs[0])
+    finish(runs[0].folder)
     bundle.job.fail("seed 1: the loss is not finite")
     assert [run.error.exists() for run in runs] == [False, True, True]
     assert bundle.job.error == runs[1].error
@@ -241,7 +233,7 @@ def test_a_job_of_several_seeds_has_failed_where_it_left_no_result(own_table, tm
     bundle.job.forget_errors()
     assert not any(run.error.exists() for run in runs)
     for run in runs[1:]:
-        finish(run)
+        finish(run.folder)
     assert bundle.job.finished() is not None
 
 
@@ -305,8 +297,8 @@ def test_a_retried_run_that_another_command_holds_is_not_taken_for_failed_again(
             if self.calls == 1:
                 report(Outcome(units[0][0], None, 0.0, elsewhere=True))
             else:
-                error = {"mean": 0.1}
-                finish(run, field_error=error, trajectory_error=error, diverged_tasks=0)
+                error = {"mean": 0.1, "std": 0.0, "median": 0.1, "per_task": [0.1]}
+                finish(run.folder, field_error=error, trajectory_error=error, diverged_tasks=0)
                 report(Outcome(units[0][0], None, 1.0))
 
     launcher, plan = Taken(), Plan.of([run])

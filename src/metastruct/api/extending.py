@@ -14,6 +14,7 @@ import torch
 from metastruct.api.model import Model
 from metastruct.config.facts import providing
 from metastruct.data.family import Family
+from metastruct.data.outside import shortly
 from metastruct.data.recordings import Recordings
 from metastruct.data.units import Units
 from metastruct.running.assembly import build_learner, commensurate
@@ -43,7 +44,7 @@ def extend(model: Model, family: Family, steps: int = STEPS) -> Model:
         expected, columns_there = (", ".join((*layout.states, *layout.inputs)) for layout in (columns, family.layout))
         raise ValueError(f"extend needs a family of {expected}, got one of {columns_there}")
     if not (isinstance(steps, int) and steps >= 0):
-        raise ValueError(f"steps must be an integer of at least 0, got {steps!r}")
+        raise ValueError(f"steps must be an integer of at least 0, got {shortly(steps)}")
     before, config = model.trained, model.run.config
     codes = torch.from_numpy(model.adapt_many(model.observations(family)).codes)
     again = {"warm_start": 0.0} if "warm_start" in config.optimizer else {}  # it is at the end that we go on

@@ -18,8 +18,9 @@ from metastruct.api.model import Model
 from metastruct.config.facts import options, providing
 from metastruct.config.mistakes import closest
 from metastruct.config.schema import ConfigError, composed
+from metastruct.config.words import worded
 from metastruct.data.family import Family
-from metastruct.data.outside import place_of
+from metastruct.data.outside import place_of, shortly
 from metastruct.data.tables.reading import digest_of
 from metastruct.running.experiment import run
 from metastruct.running.run import Run
@@ -65,7 +66,7 @@ def fit(
             f"fit needs a Family, got a {type(family).__name__}; make one by Family.from_frame or from_arrays"
         )
     if not isinstance(settings or {}, Mapping) or not all(isinstance(key, str) for key in settings or {}):
-        raise ValueError(f"settings must be a mapping such as {{'net.width': 32}}, got {settings!r:.60}")
+        raise ValueError(f"settings must be a mapping such as {{'net.width': 32}}, got {shortly(settings)}")
     outputs = None if outputs is None else place_of(outputs, "outputs")
     choices = {"dynamics": dynamics, "modulation": modulation, "rank": rank, "trainer.steps": steps, "seed": seed}
     if family.members[0].trajectories[0].derivatives is not None:
@@ -84,7 +85,7 @@ def fit(
     elif isinstance(test, list | tuple):
         cfg.data.test_names = [*map(str, test)]
     elif test is not None:
-        raise ValueError(f"test must be a fraction, or a list of names of members, got {test!r}")
+        raise ValueError(f"test must be a fraction, or a list of names of members, got {shortly(test)}")
     with open(os.devnull, "w") as silence, nullcontext() if progress else redirect_stdout(silence):
         return load(_ran(cfg, content).path)
 
@@ -94,20 +95,13 @@ def _configured(choices: Mapping[str, Any]) -> DictConfig:
         if choices[group] not in options(group):
             raise ValueError(f"{group}={choices[group]} is not known; {closest(str(choices[group]), options(group))}")
     try:
-        return composed(providing("data", "read_files"), *(f"{name}={_word(value)}" for name, value in choices.items()))
+        return composed(
+            providing("data", "read_files"), *(f"{name}={worded(value)}" for name, value in choices.items())
+        )
     except (HydraException, OmegaConfBaseException) as error:
         stranger = re.search(r"override '([^']+)'", str(error))
         problem = f"{stranger[1]} is not a setting; train.py --help lists them" if stranger else str(error)
         raise ValueError(" ".join(problem.split())) from None
-
-
-def _word(value: Any) -> str:
-    """A value as a command line has it."""
-    if isinstance(value, str | Path):
-        return "'" + str(value).replace("\\", "\\\\").replace("'", "\\'") + "'"
-    if isinstance(value, list | tuple):
-        return f"[{','.join(map(_word, value))}]"
-    return {True: "true", False: "false"}.get(value, str(value)) if isinstance(value, bool) else str(value)
 
 
 def _ran(cfg: DictConfig, content: bytes) -> RunFolder:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from metastruct.api.guest import undisturbed
 from metastruct.api.member import Member
 from metastruct.api.members import Members
 from metastruct.api.model import Model
@@ -19,6 +20,7 @@ from metastruct.runs.files import check_contained, is_locked, read_checked, sum_
 from metastruct.runs.folder import RunFolder
 
 
+@undisturbed()
 def load(run_folder: str | Path) -> Model:
     """The meta-trained model of a run folder, on the CPU in float64. Nothing in its files is executed.
 
@@ -47,6 +49,7 @@ def load(run_folder: str | Path) -> Model:
         raise ValueError(f"{folder.model} {problem}; run its command again with force=true") from None
 
 
+@undisturbed()
 def load_members(path: str | Path) -> Members:
     """The members of a file NAME.safetensors that `save` wrote, on the CPU. Nothing in it is executed.
 

@@ -13,7 +13,7 @@ from metastruct.api import export
 from metastruct.api.fields import Fields
 from metastruct.api.function import function_of
 from metastruct.api.portable import Portable
-from metastruct.data.outside import Array, Inputs, instants_of
+from metastruct.data.outside import Array, Inputs, instants_of, is_number, shortly
 from metastruct.evaluation.probe import Estimate
 
 if TYPE_CHECKING:
@@ -73,8 +73,8 @@ class Member(Portable):
         Raises:
             ValueError: as of `vector_field`, or the level is not between 0 and 1.
         """
-        if not 0 < level < 1:
-            raise ValueError(f"level must be between 0 and 1, got {level}")
+        if not (is_number(level) and 0 < level < 1):
+            raise ValueError(f"level must be a number between 0 and 1, got {shortly(level)}")
         (points, shape), driving = self._space.points(x), self._space.driving(inputs)
         mean, half = (part.numpy().reshape(shape) for part in self.fields.error_bar(points, driving, level))
         return mean - half, mean + half
@@ -211,8 +211,8 @@ class Member(Portable):
         Raises:
             ValueError: as of `Model.adapt`; there is no posterior, or `forgetting` is not from 0 to 1.
         """
-        if not (isinstance(forgetting, int | float) and 0 <= forgetting <= 1):
-            raise ValueError(f"forgetting must be a number from 0 to 1, got {forgetting!r}")
+        if not (is_number(forgetting) and 0 <= forgetting <= 1):
+            raise ValueError(f"forgetting must be a number from 0 to 1, got {shortly(forgetting)}")
         observed = {"states": states, "dxdt": dxdt, "times": times, "inputs": inputs}
         return self.model.update(self, observed, float(forgetting), adaptation)
 

@@ -15,6 +15,7 @@ from torch import Tensor
 
 from metastruct.adaptation.adaptation import Adaptation, Fit, Prior
 from metastruct.api.fields import Fields
+from metastruct.api.guest import undisturbed
 from metastruct.api.member import Member
 from metastruct.api.members import Members
 from metastruct.api.reading import Reading, named
@@ -216,6 +217,7 @@ class Model:
             fits.append(self._fit([members[one] for one in batch], adaptation))
         return self.fields(Fit.joined(fits, order))
 
+    @undisturbed()
     def _fit(
         self,
         members: Sequence[Observed],
@@ -228,4 +230,12 @@ class Model:
         observations = whole(members, objective.reads, objective.window, objective.least)
         if start is None:
             start = self._trained.start(len(members), self._cfg.evaluation.start)
-        return adaptation.fit(self._trained.model, objective, observations, start, prior or self._prior)
+        fit = adaptation.fit(self._trained.model, objective, observations, start, prior or self._prior)
+        lost = ~(fit.codes.isfinite().all(-1) & fit.trace[-1].isfinite())
+        if lost.any():
+            which = "" if len(lost) == 1 else f" of {int(lost.sum())} of {len(lost)} members"
+            raise ValueError(
+                f"states and what else was observed{which} must be of the size of what the model was trained on, got "
+                "some whose fit leaves the finite numbers; write them in the units of the training"
+            )
+        return fit

@@ -11,7 +11,7 @@ import numpy as np
 from metastruct.api.space import Space
 from metastruct.data.family import Family
 from metastruct.data.observations import ESTIMATED
-from metastruct.data.outside import LARGEST, floats, pieces_of, several
+from metastruct.data.outside import LARGEST, floats, pieces_of, several, shortly
 from metastruct.data.trajectory import Member, Trajectory
 from metastruct.running.trained import Trained
 
@@ -89,7 +89,9 @@ class Reading:
             return self.trained.objective.level(name, size) if scattered else None
         levels = floats(value, f"{label} must be one number or {size} numbers")
         if levels.shape not in ((), (1,), (size,)) or not ((levels >= 0) & (levels <= LARGEST)).all():
-            raise ValueError(f"{label} must be one or {size} standard deviations, finite and not negative, got {value}")
+            raise ValueError(
+                f"{label} must be one or {size} standard deviations, finite and not negative, got {shortly(value)}"
+            )
         return np.broadcast_to(levels, (size,)).astype(float)
 
 

@@ -10,7 +10,7 @@ import torch
 from numpy.typing import ArrayLike
 from torch import Tensor
 
-from metastruct.data.outside import Array, Inputs, instants_of, states_of
+from metastruct.data.outside import Array, Inputs, instants_of, shortly, states_of
 from metastruct.dynamics.dynamics import Dynamics
 from metastruct.integrators.signal import Signal
 
@@ -48,7 +48,7 @@ class Space:
         """Standard deviations `[state]`."""
         deviations = torch.from_numpy(np.ascontiguousarray(states_of(values, name, self.state_dim)))
         if deviations.dim() != 1 or (deviations < 0).any():
-            raise ValueError(f"{name} must be {self.state_dim} numbers of at least 0, got {values}")
+            raise ValueError(f"{name} must be {self.state_dim} numbers of at least 0, got {shortly(values)}")
         return deviations
 
     def driving(self, inputs: ArrayLike | None, *instants: int, members: int | None = None) -> Tensor | None:
@@ -75,7 +75,7 @@ class Space:
     ) -> Signal | None:
         """u(t), at these times `[times]` unless it has instants of its own; `members` as of `driving`."""
         if not (held is None or isinstance(held, bool | np.bool)):
-            raise ValueError(f"held must be True, False or None, got {held!r:.60}")
+            raise ValueError(f"held must be True, False or None, got {shortly(held)}")
         if isinstance(inputs, tuple) and len(inputs) != 2:
             raise ValueError(f"inputs must be numbers at the times, or a pair (t, u), got a tuple of {len(inputs)}")
         instants, values = (instants_of(inputs[0]), inputs[1]) if isinstance(inputs, tuple) else (times, inputs)

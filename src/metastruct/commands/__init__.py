@@ -12,9 +12,7 @@ from __future__ import annotations
 
 import ast
 import math
-import os
 import pkgutil
-import re
 import sys
 from collections.abc import Mapping, Sequence
 from importlib import import_module
@@ -41,7 +39,7 @@ def main(words: Sequence[str] | None = None) -> None:
     try:
         if "" in rest:
             raise ValueError(f"metastruct {name} takes no empty words, got one; leave it out, or write what is meant")
-        module, rest = import_module(f"{__name__}.{name}"), without_folders(map(at_home, rest))
+        module, rest = import_module(f"{__name__}.{name}"), without_folders(rest)
         with patient():
             if hasattr(module, "PLACES") and ({*HELP} & {*rest} or (module.PLACES and not rest)):
                 print(module.__doc__)
@@ -54,11 +52,6 @@ def main(words: Sequence[str] | None = None) -> None:
     except KeyboardInterrupt:
         print("interrupted; the same command goes on, or begins again", file=sys.stderr)
         raise SystemExit(130) from None
-
-
-def at_home(word: str) -> str:
-    """The word with the home folder for ~, which a shell leaves behind an equals sign: outputs=~/runs."""
-    return re.sub(r"(^|=)~(?=/|$)", lambda match: match[1] + os.path.expanduser("~"), word)
 
 
 def failed(message: str) -> int:

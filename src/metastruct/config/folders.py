@@ -8,6 +8,7 @@ environment carries it, so every process of a sweep knows it: METASTRUCT_CONF, f
 from __future__ import annotations
 
 import os
+import re
 import sys
 from collections.abc import Callable, Hashable, Iterable
 from functools import cache, wraps
@@ -65,7 +66,11 @@ def add_conf(folder: str | Path) -> None:
     """
     if not isinstance(folder, str | Path) or not str(folder).strip():
         raise ValueError(f"{folder!r} must be a folder of yamls GROUP/NAME.yaml, got none")
-    path = Path(folder).resolve()
+    try:
+        path = Path(folder).expanduser().resolve()
+        path.is_dir()
+    except (OSError, RuntimeError, ValueError) as error:
+        raise ValueError(f"{str(folder)!r:.60} must be a folder of yamls GROUP/NAME.yaml: {error!s:.60}") from None
     if os.pathsep in str(path):
         raise ValueError(f"{path} must be a folder without {os.pathsep} in its name, which parts folders; rename it")
     if path not in folders():
@@ -74,13 +79,18 @@ def add_conf(folder: str | Path) -> None:
         os.environ[VARIABLE] = names
 
 
+def at_home(word: str) -> str:
+    """The word with the home folder for ~, which a shell leaves behind an equals sign: outputs=~/runs."""
+    return re.sub(r"(^|=)~(?=/|$)", lambda match: match[1] + os.path.expanduser("~"), word)
+
+
 def without_folders(words: Iterable[str]) -> list[str]:
-    """Add the folders that the words of a command line name; returns the other words.
+    """Add the folders that the words of a command line name; returns the other words, with the home folder for ~.
 
     Raises:
         ValueError: as of `add_conf`, or a flag lacks its folder.
     """
-    rest, kept = [*words], list[str]()
+    rest, kept = [*map(at_home, words)], list[str]()
     while rest:
         word = rest.pop(0)
         flag, equals, value = word.partition("=")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import tempfile
 from typing import Any
 
 from omegaconf import DictConfig, ListConfig, OmegaConf
@@ -14,7 +16,10 @@ from metastruct.config.pieces import class_of
 
 def register_resolvers() -> None:
     """Make them known to OmegaConf; harmless when repeated."""
-    for resolver in (given, where, preferred, systems_named, one_or_several, content_of):
+    for resolver in (
+        *(given, where, preferred, systems_named, one_or_several, content_of),
+        *(temporary_folder, tracking_mode),
+    ):
         OmegaConf.register_new_resolver(resolver.__name__, resolver, replace=True)
 
 
@@ -77,6 +82,17 @@ def preferred(setting: str, default: Any, *, _root_: DictConfig) -> Any:
     """A default, or what the yaml of the system has learned better of such a setting."""
     system = _root_.get("system")
     return default if system is None else facts_of("system", system.name).prefers.get(setting, default)
+
+
+def temporary_folder() -> str:
+    """Where the system keeps what is thrown away, as TMPDIR says where it names a folder."""
+    return tempfile.gettempdir()
+
+
+def tracking_mode() -> str:
+    """What WANDB_MODE says, in the words of today; offline where it is empty or says nothing."""
+    mode = os.environ.get("WANDB_MODE", "").strip().lower()
+    return {"": "offline", "dryrun": "offline", "run": "online"}.get(mode, mode)
 
 
 def content_of(path: Any, *, _root_: DictConfig) -> Any:

@@ -113,7 +113,7 @@ OPTIONAL = tuple(setting.name for setting in fields(Config) if setting.type == "
 
 def register() -> None:
     """Make the schema and the resolvers known to Hydra; harmless when repeated."""
-    ConfigStore.instance().store(name="schema", node=Config)
+    ConfigStore.instance().store(name="metastruct_schema", node=Config)
     register_resolvers()
 
 
@@ -124,9 +124,13 @@ def composed(*overrides: str) -> DictConfig:
         ConfigError: a piece was told to be another one than its yaml says.
     """
     register()
-    GlobalHydra.instance().clear()
-    with initialize_config_dir(str(CONF), version_base="1.3"):
-        cfg = compose("train", overrides=[*overrides, *search_path()], return_hydra_config=True)
+    around, before = GlobalHydra.instance(), GlobalHydra.instance().hydra  # of an application that this is a part of
+    around.clear()
+    try:
+        with initialize_config_dir(str(CONF), version_base="1.3"):
+            cfg = compose("train", overrides=[*overrides, *search_path()], return_hydra_config=True)
+    finally:
+        around.hydra = before
     choices = {str(group): option for group, option in cfg.hydra.runtime.choices.items()}
     with open_dict(cfg):
         del cfg["hydra"]

@@ -15,7 +15,7 @@ from metastruct.data import simulate as simulation_module
 from metastruct.data.simulate import Simulation, drawn, instants, law_along, simulate
 from metastruct.runs.arrays import read_arrays
 from metastruct.runs.digest import digest
-from metastruct.runs.files import locked, read_checked, write_checked
+from metastruct.runs.files import locked, read_checked, set_aside, write_checked
 from metastruct.runs.source import sources
 from metastruct.systems.system import System
 
@@ -51,7 +51,8 @@ def cached_simulation(
         if simulation is not None:
             return simulation
         if path.exists():
-            note(f"{path.name} is damaged, or holds something else, and is simulated again")
+            problem = "is damaged, or holds something else, and is simulated again"
+            note(f"{path.name} {problem}; it is set aside as {set_aside(path).name}")
         note(f"simulating {settings['tasks']} {split} tasks of {system.name}")
         simulation = simulate(system, SPLITS[split], **settings)
         buffer = io.BytesIO()

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from metastruct.data.outside import floats, place_of, several
+from metastruct.data.outside import floats, place_of, several, shortly
 from metastruct.data.tables.formats import npz
 from metastruct.data.tables.kinds import of_kinds
 from metastruct.data.tables.layout import Layout
@@ -107,16 +107,15 @@ class Family:
             part: _named(names, letter, widths.get(part, 0), part)
             for part, names, letter in (("states", states, "x"), ("inputs", inputs, "u"))
         }
-        layout = Layout.of(chosen["states"], chosen["inputs"], tuple(labels or ()), units)
+        marks = _labelled({} if labels is None else labels, len(named))
+        layout = Layout.of(chosen["states"], chosen["inputs"], tuple(marks), units)
         frame: dict[str, Any] = {layout.member: columns["member"], layout.trajectory: columns["trajectory"]}
         frame[layout.time] = columns["times"]
         for part in PARTS[1:]:
             if part in columns:
                 frame |= dict(zip(getattr(layout, part), columns[part].T, strict=True))
-        for name, values in (labels or {}).items():
-            if len(values) != len(named):
-                raise ValueError(f"labels must have a number for each of {len(named)} members, got {len(values)}")
-            by_member = dict(zip(named, map(float, values), strict=True))
+        for name, values in marks.items():
+            by_member = dict(zip(named, values.tolist(), strict=True))
             frame[name] = np.array([by_member[member] for member in columns["member"]])
         return cls._of([Table("arrays", frame)], layout)
 
@@ -131,10 +130,9 @@ class Family:
         return len(self.members)
 
     def __repr__(self) -> str:
-        instants = sum(len(one) for member in self.members for one in member.trajectories)
-        count = sum(len(member.trajectories) for member in self.members)
-        words = f"{len(self)} members, {count} trajectories, {instants} instants of {', '.join(self.layout.states)}"
-        return f"Family({words})"
+        lengths = [len(one) for member in self.members for one in member.trajectories]
+        words = f"{len(lengths)} trajectories, {sum(lengths)} instants of {', '.join(self.layout.states)}"
+        return f"Family({len(self)} members, {words})"
 
     @property
     def parts(self) -> tuple[str, ...]:
@@ -167,11 +165,11 @@ def _label(member: Member, number: int) -> float:
 def _table(frame: Any) -> Table:
     """A frame of pandas, or a mapping of columns, as a table."""
     if not hasattr(frame, "columns") and not isinstance(frame, Mapping):
-        raise ValueError(f"frame must be one of pandas or a mapping of columns, got {frame!r:.60}")
+        raise ValueError(f"frame must be one of pandas or a mapping of columns, got {shortly(frame)}")
     names = [*frame.columns] if hasattr(frame, "columns") else [*frame]
     for name in names:
         if not isinstance(name, str):
-            raise Malformed("frame", f"must have words as names of columns, got {name!r}", "rename them")
+            raise Malformed("frame", f"must have words as names of columns, got {shortly(name)}", "rename them")
         if names.count(name) > 1:
             raise Malformed("frame", "is there twice", "keep one, or rename it", column=name)
     return Table("frame", {name: _cells(frame[name]) for name in names})
@@ -183,7 +181,10 @@ def _cells(column: Any) -> Array | Strange:
     if hasattr(column, "to_numpy") and kind in ("i", "u", "f") and not isinstance(column.dtype, np.dtype):
         array = np.asarray(column.to_numpy(dtype=float, na_value=np.nan) if column.hasnans else column.to_numpy())
     else:
-        array = np.asarray(column)
+        try:
+            array = np.asarray(column)
+        except (TypeError, ValueError, RuntimeError) as error:
+            return Strange(f"something else ({shortly(error)})")
     if array.ndim != 1:
         return Strange(f"the shape {list(array.shape)}")
     if array.dtype.kind == "O":
@@ -205,7 +206,7 @@ def _long(members: Mapping[str, Iterable[Any]]) -> tuple[dict[str, int], dict[st
             parts = _parts(one, owner)
             if columns.get("times") and {*parts} != {*widths}:
                 raise ValueError(f"{owner} must have {', '.join(widths)} as the first, got {', '.join(parts)}")
-            count = len(parts["times"])
+            count = parts["times"].shape[0] if parts["times"].ndim else -1
             for part, values in parts.items():
                 if values.ndim != (1 if part == "times" else 2) or len(values) != count:
                     shape = "[instants]" if part == "times" else f"[{count}, components]"
@@ -224,19 +225,26 @@ def _long(members: Mapping[str, Iterable[Any]]) -> tuple[dict[str, int], dict[st
 def _parts(one: Any, owner: str) -> dict[str, Array]:
     pair = one if isinstance(one, Mapping) else several(one, owner, "(t, x) or a mapping")
     parts = dict(pair) if isinstance(pair, Mapping) else dict(zip(("times", "states"), pair, strict=False))
-    if not {"times", "states"} <= {*parts} <= {*PARTS} or (not isinstance(one, Mapping) and len(pair) != 2):
+    there = {part for part, values in parts.items() if values is not None}
+    if not {"times", "states"} <= there <= {*PARTS} or (not isinstance(one, Mapping) and len(pair) != 2):
         raise ValueError(f"{owner} must be (t, x) or a mapping of {', '.join(PARTS)}, got {[*parts]}")
-    arrays = {}
-    for part in PARTS:
-        if parts.get(part) is None:
-            continue
-        arrays[part] = floats(parts[part], f"{part} of {owner} must be numbers")
-    return arrays
+    return {part: floats(parts[part], f"{part} of {owner} must be numbers") for part in PARTS if part in there}
+
+
+def _labelled(labels: Any, count: int) -> dict[str, Array]:
+    """Labels by name, a number for each of so many members."""
+    expected = f"labels must have a number for each of {count} members"
+    if not isinstance(labels, Mapping):
+        raise ValueError(f"{expected}, got {shortly(labels)}")
+    columns = {name: floats(values, expected) for name, values in labels.items()}
+    if strange := [values.size for values in columns.values() if values.shape != (count,)]:
+        raise ValueError(f"{expected}, got {strange[0]}")
+    return columns
 
 
 def _named(names: Sequence[str] | None, letter: str, width: int, part: str) -> tuple[str, ...]:
     if names is None:
         return tuple(f"{letter}{number}" for number in range(width))
     if isinstance(names, str) or len(names) != width:
-        raise ValueError(f"{part} must name the {width} components that there are, got {names!r}")
+        raise ValueError(f"{part} must name the {width} components that there are, got {shortly(names)}")
     return tuple(names)

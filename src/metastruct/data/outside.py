@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
@@ -11,6 +12,7 @@ from numpy.typing import ArrayLike
 
 Array = np.ndarray
 LARGEST = 1e100  # whose square is a number still
+UNWRITTEN = re.compile(r"[\x00-\x1f\x7f\ud800-\udfff]")  # letters of a path that no message can show
 Inputs = ArrayLike | tuple[ArrayLike, ArrayLike]  # at the times that are asked for, or (t, u)
 
 
@@ -70,7 +72,7 @@ def several(values: Any, name: str, expected: str) -> list[Any]:
         ValueError: it has none.
     """
     if isinstance(values, str | bytes) or not isinstance(values, Iterable) or not getattr(values, "ndim", 1):
-        raise ValueError(f"{name} must be {expected}, got {values!r:.60}")
+        raise ValueError(f"{name} must be {expected}, got {shortly(values)}")
     return [*values]
 
 
@@ -80,14 +82,19 @@ def place_of(path: Any, name: str) -> Path:
     Raises:
         ValueError: it is no path, or the system does not let it be looked at.
     """
-    if not isinstance(path, str | Path) or not str(path).strip():
-        raise ValueError(f"{name} must be the path of a file or a folder, got {path!r:.60}")
+    if not isinstance(path, str | Path) or not str(path).strip() or UNWRITTEN.search(str(path)):
+        raise ValueError(f"{name} must be the path of a file or a folder, got {shortly(path)}")
     try:
         Path(path).exists()
     except OSError as error:
         problem = f"{len(str(path))} letters: {error.strerror}"
         raise ValueError(f"{name} must be a path that the system lets be looked at, got one of {problem}") from error
     return Path(path)
+
+
+def shortly(value: Any) -> str:
+    """What came instead, in a few words of one line."""
+    return f"{' '.join(repr(value).split()):.60}"
 
 
 def _lost(array: Array) -> int:
@@ -106,7 +113,7 @@ def floats(values: ArrayLike, expected: str) -> Array:
         raise ValueError(f"{expected}, got {problem}")
     try:
         array = np.asarray(values)
-        if array.dtype.kind == "O" and not all(_is_real(value) for value in array.flat):
+        if array.dtype.kind == "O" and not all(is_number(value) for value in array.flat):
             raise TypeError("not all of it are real numbers")
         if array.dtype.kind in "iufO":
             with np.errstate(over="ignore"):  # what overflows does not keep its digits, see below
@@ -144,7 +151,8 @@ def _loses(values: Any, depth: int = 0) -> str | None:
     return None
 
 
-def _is_real(value: Any) -> bool:
+def is_number(value: Any) -> bool:
+    """Is it one real number, and no truth value and no time?"""
     return isinstance(value, int | float | np.integer | np.floating) and not isinstance(value, bool | np.timedelta64)
 
 

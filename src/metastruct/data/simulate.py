@@ -47,9 +47,9 @@ def integrate(system: System, starts: Array, mu: Array, times: Array, tolerance:
     """States `[tasks, trajectories, times, state]` at `times` from starts `[tasks, trajectories, state]` at times[0].
 
     Raises:
-        ValueError: the law is not finite at a start.
-        RuntimeError: the integrator gave up, or takes no end of small steps, as it does on the edge of the domain of a
-            law (the message names the system and the time that it reached, and in that case the member).
+        ValueError: the law is not finite at a start, the integrator gave up, or takes no end of small steps, as it does
+            on the edge of the domain of a law (the message names the system and the time that it reached, and in that
+            case the member).
     """
     shape, evaluations = starts.shape, count(1)
     bound = max(tolerance / np.sqrt(starts.size), 1e-13)
@@ -58,10 +58,10 @@ def integrate(system: System, starts: Array, mu: Array, times: Array, tolerance:
         field = system.vector_field(flat.reshape(shape), mu)
         if next(evaluations) > MOST:
             task, trajectory, _ = np.unravel_index(np.nan_to_num(np.abs(field), nan=np.inf).argmax(), shape)
-            raise RuntimeError(
+            raise ValueError(
                 f"simulating {system.name} took {MOST:,} evaluations to reach t = {t:.3g} of {times[-1]:g}; fastest is "
-                f"the member {system.described(mu[[task]])[0]} from {starts[task, trajectory].tolist()}: choose other "
-                f"starts or system.parameters"
+                f"the member {system.described(mu[[task]])[0]} from {starts[task, trajectory].tolist()}: lower "
+                f"data.horizon, or choose other starts or system.parameters"
             )
         return field.ravel()
 
@@ -77,7 +77,10 @@ def integrate(system: System, starts: Array, mu: Array, times: Array, tolerance:
     )
     if not result.success:
         reached = [times[0], *result.t][-1]  # no instant at all where it gave up in its first step
-        raise RuntimeError(f"simulating {system.name} stopped at t = {reached:.3g}: {result.message}")
+        raise ValueError(
+            f"simulating {system.name} stopped at t = {reached:.3g}: {result.message} choose other starts or "
+            "system.parameters"
+        )
     return np.moveaxis(result.y.reshape(*shape, len(times)), -1, -2)
 
 
@@ -85,7 +88,7 @@ def integrate_driven(system: System, starts: Array, mu: Array, times: Array, inp
     """The same under inputs `[tasks, trajectories, times, input]`, held or joined by lines as the system says.
 
     Raises:
-        RuntimeError: the finest steps are not fine enough.
+        ValueError: the finest steps are not fine enough.
     """
     x, states, number = starts, [starts], 1
     signal = np.moveaxis(inputs, 2, 0)
@@ -98,7 +101,7 @@ def integrate_driven(system: System, starts: Array, mu: Array, times: Array, inp
                 break
             number *= 2
             if number > FINEST:
-                raise RuntimeError(
+                raise ValueError(
                     f"simulating {system.name} stopped at t = {begin:.3g}, where {FINEST} steps to the next "
                     "instant are not enough; ask for more data.points, or choose other starts or system.parameters"
                 )

@@ -18,8 +18,8 @@ class EnergyProjection(RK4):
     stages, zero where the energy is kept. So the balance of power holds to round-off, step after step, for GENERIC and
     Hamiltonian dynamics as for what is damped and driven. lambda is of the size of RK4's error in a step, h^5, and
     moves the entropy by as little. Newton's iteration with a fixed slope finds it; a trajectory where it does not
-    converge becomes NaN, with a warning, and one that is damped or driven keeps y: at the bottom of the energy there
-    may be no state of the energy that is asked for. Not symplectic.
+    converge becomes NaN, and one that is damped or driven keeps y, for at the bottom of the energy there may be no
+    state of the energy that is asked for; both with a warning. Not symplectic.
 
     Raises:
         TypeError: at the first step, where the flow has no energy.
@@ -43,6 +43,4 @@ class EnergyProjection(RK4):
             if not moving.any():
                 break
         failed = (moving | ~x.isfinite().all(-1)) & size.isfinite()
-        if not flow.keeps_energy:
-            return torch.where(failed[..., None], y, x)
-        return lost(x, failed)
+        return lost(x, failed, None if flow.keeps_energy else y)

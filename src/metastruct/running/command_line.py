@@ -6,6 +6,7 @@ A user's mistake is answered in one line, without a traceback, before anything h
 from __future__ import annotations
 
 import os
+import re
 import sys
 import traceback
 from collections.abc import Callable, Sequence
@@ -27,6 +28,8 @@ from metastruct.config.mistakes import closest
 from metastruct.config.schema import ConfigError, drop_unused_rank, register, settle
 from metastruct.running.explanations import check_flags, explained
 from metastruct.runs.files import in_words
+
+SMALLER = "end other programs, or lower learner.point_batch, net.width, replicas or evaluation.grid"
 
 
 class JobError(RuntimeError):
@@ -97,6 +100,9 @@ class Session:
         except (HydraException, OmegaConfBaseException, YAMLError, ValueError) as error:
             print(f"error: {explained(error)}", file=sys.stderr)
             raise SystemExit(2) from None
+        except OSError as error:  # outside of any job, of the folders of Hydra for example
+            print(f"error: {in_words(error)}", file=sys.stderr)
+            raise SystemExit(1) from None
         except JobError as error:
             print(f"error: {error}; the same command tries it again", file=sys.stderr)
             raise SystemExit(1) from None
@@ -156,11 +162,19 @@ def failed(jobs: Sequence[str]) -> str:
 
 def expected(error: Exception) -> bool:
     """Is this an error that a user can do something about, so that one line is enough?"""
-    return isinstance(error, ConfigError | OSError) or type(error).__name__ == "Diverged"
+    return isinstance(error, ConfigError | OSError) or type(error).__name__ == "Diverged" or is_of_memory(error)
+
+
+def is_of_memory(error: Exception) -> bool:
+    """Did the machine, or its GPU, have no more memory?"""
+    of_torch = isinstance(error, RuntimeError) and re.search(r"out of memory|can't allocate memory", str(error))
+    return isinstance(error, MemoryError) or bool(of_torch)
 
 
 def one_line(error: Exception) -> str:
     """The message of an error as one line."""
+    if is_of_memory(error):
+        return f"there is not enough memory: {' '.join(str(error).split())[:80] or 'no more is free'}; {SMALLER}"
     if isinstance(error, OSError):
         return in_words(error)
     text = str(error) if expected(error) else f"{type(error).__name__}: {error}"

@@ -13,6 +13,7 @@ from omegaconf import DictConfig
 
 from metastruct.config.schema import Config
 from metastruct.running.assembly import build_learner, build_source
+from metastruct.running.damage import finished, set_damaged_aside
 from metastruct.running.measurement import archived, evaluated, written
 from metastruct.running.model_file import Foreign, labelled
 from metastruct.running.run import Run
@@ -50,31 +51,33 @@ def run(cfg: DictConfig, provenance: Provenance | None = None) -> RunFolder:
 
 
 def _single(run: Run, provenance: Provenance) -> RunFolder:
-    from metastruct.running.result import print_result
+    from metastruct.running.result import comparable, print_result
     from metastruct.running.tracking.console import note
 
     folder, force = run.folder, run.config.force
-    metrics = None if force else folder.finished()
+    metrics = None if force else finished(folder)
     if metrics is None:
         rehearse(run.config)
         seconds: dict[str, float] = {}
         with _clock(seconds, "data"):
             source = _source(run.config)
         with locked(folder.path, lambda: note(f"waiting for another process that works in {folder.path}")):
-            metrics = None if force else folder.finished()
+            metrics = None if force else finished(folder)
             if metrics is None:
+                if not force:
+                    set_damaged_aside(folder)
                 metrics = _made(run, source, seconds, provenance)
                 if metrics is None:
                     note(f"nothing is held out, so nothing is measured; the model is in {folder.path}")
                 else:
-                    print_result(metrics, folder.path, run.config.data.get("noise", 0.0))
+                    print_result(metrics, folder.path, comparable(run.config))
                 return folder
     note(f"finished before, on {metrics['date']}; force=true repeats it")
     if run.config.evaluation.figures and not folder.figures.exists():
         from metastruct.evaluation.figures.run import draw_all
 
         draw_all(folder.evaluation, folder.figures)
-    print_result(metrics, folder.path, run.config.data.get("noise", 0.0))
+    print_result(metrics, folder.path, comparable(run.config))
     return folder
 
 
@@ -200,15 +203,14 @@ def _logger(run: Run) -> WandbLogger | None:
 def _trained(run: Run, source: Source, logger: WandbLogger | None) -> tuple[bytes, Trained]:
     """The model file of this training key, the one that is there or a new one, and what it holds."""
     from metastruct.running.tracking.console import note
-    from metastruct.running.training import MODEL, discard, train, trained
+    from metastruct.running.training import discard, train, trained
 
     content = None if run.config.force else trained(run.training)
     if content is not None:
         try:
             before = Trained.load(run.config, content, run.training.name)
         except Foreign as problem:
-            note(f"{run.training / MODEL} {problem}; it is made again")
-            discard(run.training, content)
+            discard(run.training, content, problem)
         else:
             note(f"trained before, in {run.training}")
             return content, before

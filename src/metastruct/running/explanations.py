@@ -8,17 +8,17 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import NoReturn
 
 from hydra._internal.utils import get_args_parser
-from hydra.core.override_parser.overrides_parser import OverridesParser
-from hydra.errors import HydraException
+from hydra.core.override_parser.types import Glob, Override
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from metastruct.config.facts import options
 from metastruct.config.mistakes import ConfigError, closest, near
 from metastruct.config.schema import composed, groups
+from metastruct.config.words import QUOTED, parsed
+from metastruct.runs.files import in_words
 
 KINDS = {"Integer": "an integer such as 3", "Float": "a number such as 0.5", "bool": "true or false"}
-QUOTED = "write key=value, and quote values that hold spaces, brackets or other letters: 'key=\"a value\"'"
 
 
 def check_flags(words: Sequence[str]) -> None:
@@ -30,13 +30,9 @@ def check_flags(words: Sequence[str]) -> None:
     parser = get_args_parser()
     parser.error = _refuse  # type: ignore[method-assign] # it would print a page and exit
     arguments = parser.parse_args([*words])
-    reader = OverridesParser.create()
     for word in arguments.overrides:
-        try:
-            override = reader.parse_override(word)
-        except HydraException:
-            raise ConfigError(f"cannot read {word!r}; {QUOTED}") from None
-        if override.is_sweep_override() and not [*override.sweep_string_iterator()]:
+        override = parsed(word)
+        if override.is_sweep_override() and not _values(override):
             raise ConfigError(f"{word} must name values to sweep over, got none; give it one or more")
     if any("${" in word for word in arguments.overrides) and not arguments.multirun:
         try:
@@ -45,12 +41,22 @@ def check_flags(words: Sequence[str]) -> None:
             raise ConfigError(f"{explained(error)}; ${{...}} must stand for a value of another setting") from None
 
 
+def _values(override: Override) -> list[str]:
+    """What a sweep goes through; of glob(*), the options of the group."""
+    pattern = override.value()
+    if isinstance(pattern, Glob):
+        return pattern.filter([*options(override.key_or_group)])
+    return [*override.sweep_string_iterator()]
+
+
 def _refuse(message: str) -> NoReturn:
     raise ConfigError(f"{message}; --hydra-help lists the flags of Hydra")
 
 
 def explained(error: Exception) -> str:
-    """Hydra's and OmegaConf's errors in one line, with the near matches of a name that is not known."""
+    """Hydra's, OmegaConf's and the system's errors in one line, with the near matches of a name that is not known."""
+    if isinstance(error, OSError):
+        return in_words(error)
     message, cause = str(error), str(error.__cause__ or "")
     text = " ".join((message if cause in message else f"{message} {cause}").split())
     for pattern, explain in EXPLANATIONS.items():
@@ -86,6 +92,12 @@ EXPLANATIONS: dict[str, Callable[[re.Match[str]], str]] = {
     r"Could not find '([\w/]+)/([^'/]*)'": _option,
     r"Key '([^']+)' (?:is not in struct|not in '\w+')(?:.*?full_key: (\S+))?": _setting,
     r"Could not override '([^']+)'": _setting,
+    r"Cannot find primary config '([^']+)'": lambda match: (
+        f"--config-name={match[1]} is not known; leave it out, for train.py has one"
+    ),
+    r"Primary config directory not found": lambda match: (
+        "--config-path must be left alone; pieces of your own come with --config-dir FOLDER"
+    ),
     r"Config group override must be": _no_option,
     r"Error parsing override '([^']*)'": lambda match: f"cannot read {match[1]!r}; {QUOTED}",
     r"\w+(?:Alt|Input|Token)\w*Exception: (.*?) \^": lambda match: f"cannot read {match[1]!r}; {QUOTED}",
@@ -97,6 +109,9 @@ EXPLANATIONS: dict[str, Callable[[re.Match[str]], str]] = {
     ),
     r"Error merging override (\S+?)=(.*) Invalid value assigned: \w+ is not a (ListConfig|\w+)": (
         lambda match: f"{match[1]} must be {'a list such as [a,b]' if 'List' in match[3] else match[3]}, got {match[2]}"
+    ),
+    r"Error merging override (\S+?)=(.*) Cannot convert '\w+' to string": lambda match: (
+        f"{match[1]} must be a word, got {match[2]}; {QUOTED}"
     ),
     r"Cannot merge \w+ with ListConfig full_key: (\S+)": lambda match: f"{match[1]} must be a list such as [a,b]",
     r"Could not load '([\w/]+)/([^'/]*)'": _option,

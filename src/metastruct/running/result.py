@@ -9,20 +9,32 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from metastruct.config.facts import MetricFacts, in_order, metric_facts
+from metastruct.config.facts import MetricFacts, described, in_order, metric_facts, settings_of
+from metastruct.config.pieces import plain
 from metastruct.config.published import NOTE, PAPER_YAML, PUBLISHED
+from metastruct.config.schema import Config
 
 
-def print_result(metrics: dict[str, Any], folder: Path, noise: float = 0.0) -> None:
+def comparable(config: Config) -> bool:
+    """Are a run's system and what is seen of it as they are by default, as beside the paper's numbers they must be?"""
+    if config.system is None or config.start is not None or config.shots != Config().shots:
+        return False
+    usual = settings_of("system", config.system["name"]).get("parameters")
+    yaml = described("data", config.data["name"])
+    off = [name for name in config.data if yaml.get(name, ...) in (None, 0)]
+    return not any(config.data[name] for name in off) and config.system.get("parameters") == plain(usual)
+
+
+def print_result(metrics: dict[str, Any], folder: Path, compared: bool = True) -> None:
     """This run, beside the published numbers where its system, method and dynamics are those of the paper.
 
     Args:
-        noise: of its observations, of which the paper has none.
+        compared: are its other settings such that they may stand there?
     """
     console = Console(highlight=False)
     measured = (value.get("per_task") for value in metrics.values() if isinstance(value, dict))
     tasks = len(next(filter(None, measured), ()))
-    alike = not noise and metrics["dynamics"] in PAPER_YAML["dynamics"]
+    alike = compared and metrics["dynamics"] in PAPER_YAML["dynamics"]
     published = PUBLISHED.get((metrics["system"], metrics["method"]), {}) if alike else {}
     title = (
         f"{metrics['system']} · {metrics['method']} · seed {metrics['seed']} · {metrics['shots']} observations a task"

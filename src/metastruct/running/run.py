@@ -117,7 +117,7 @@ class Run:
         try:
             config: Any = OmegaConf.to_object(typed(cfg))
         except MissingMandatoryValue as error:
-            raise Refused(f"{error.full_key} is missing") from None
+            raise Refused(f"{error.full_key} is missing; leave it alone, or give it a value") from None
         for group in COMPONENTS:
             piece = getattr(config, group)
             if piece is None and group in OPTIONAL:

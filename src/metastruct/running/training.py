@@ -8,7 +8,6 @@ import logging
 import warnings
 from collections.abc import Callable
 from pathlib import Path
-from pickle import UnpicklingError
 from typing import Any
 
 import torch
@@ -22,32 +21,41 @@ from metastruct.recording.recorded import LONG
 from metastruct.running.duration import steps_within
 from metastruct.running.model_file import Foreign, contents
 from metastruct.running.tracking.alone import Alone, own_defaults
-from metastruct.running.tracking.checkpoint import Checkpoints, last_good, remove
+from metastruct.running.tracking.checkpoint import Beside, Checkpoints, newest_first, remove
 from metastruct.running.tracking.console import TrainingProgress, note
 from metastruct.running.validation.values import has_compiler
-from metastruct.runs.files import clear, locked, read_checked, write_checked
+from metastruct.runs.files import clear, locked, read_checked, set_aside, sum_file, write_checked
 
 MODEL = "model.ckpt"
 
 
 def trained(folder: Path) -> bytes | None:
     """The finished model of a training folder, or None: of this training, which its file says, and of no other."""
-    content = read_checked(folder / MODEL)
+    return _looked_at(folder / MODEL)[0]
+
+
+def _looked_at(path: Path) -> tuple[bytes | None, str | None]:
+    """A model file, or None and what is wrong with it; nothing is, where a write did not come to its end."""
+    content = read_checked(path)
     if content is None:
-        return None
+        return None, "does not have the sum beside it" if path.exists() and sum_file(path).exists() else None
     try:
-        contents(content, folder.name)
+        contents(content, path.parent.name)
     except Foreign as problem:
-        note(f"{folder / MODEL} {problem}; it is made again")
-        return None
-    return content
+        return None, str(problem)
+    return content, None
 
 
-def discard(folder: Path, content: bytes) -> None:
-    """Remove this model from a training folder, if it is still there when nobody trains in it."""
+def discard(folder: Path, content: bytes, problem: Foreign) -> None:
+    """Set this model of a training folder aside, if it is still there when nobody trains in it."""
     with locked(folder, lambda: note(f"waiting for another process that trains in {folder}")):
         if read_checked(folder / MODEL) == content:
-            remove(folder / MODEL)
+            _set_aside(folder / MODEL, str(problem))
+
+
+def _set_aside(path: Path, problem: str) -> None:
+    place = set_aside(path)
+    note(f"{path} {problem}; it is made again, and set aside as {place.name}")
 
 
 def train(
@@ -65,9 +73,11 @@ def train(
     with locked(folder, lambda: note(f"waiting for another process that trains in {folder}")):
         if again:
             clear(folder)
-        record = trained(folder)
+        record, problem = _looked_at(folder / MODEL)
         if record is not None:
             return record
+        if problem is not None:
+            _set_aside(folder / MODEL, problem)
         fit(learner, folder, settings, logger)
         (result,) = learner.cpu().results()
         return keep(result, learner, folder)
@@ -93,13 +103,15 @@ def keep(result: dict[str, Any], learner: Learner, folder: Path) -> bytes:
 
 
 def resumable(folder: Path) -> Path | None:
-    """The last good checkpoint of this training, if there is one; others that lie in the folder are removed."""
-    while (path := last_good(folder)) is not None:
-        problem = foreign(path)
+    """The last good checkpoint of this training, if there is one; others that lie in the folder are set aside."""
+    for path in newest_first(folder):
+        if not sum_file(path).exists():  # its write did not come to its end
+            remove(path)
+            continue
+        problem = "does not have the sum beside it" if read_checked(path) is None else foreign(path)
         if problem is None:
             return path
-        note(f"{path} {problem} and is removed")
-        remove(path)
+        note(f"{path} {problem} and is set aside as {set_aside(path).name}")
     return None
 
 
@@ -108,7 +120,7 @@ def foreign(path: Path) -> str | None:
     try:
         content = torch.load(path, map_location="cpu", weights_only=True)
         layout, training = content["learner"].get("layout"), content.get("training")
-    except (RuntimeError, UnpicklingError, EOFError, KeyError, TypeError, AttributeError):
+    except Exception:  # whatever torch makes of the bytes of a stranger
         return "holds something else"
     if layout != LAYOUT:
         return "was written by another version"
@@ -142,7 +154,7 @@ def fit(
             enable_progress_bar=False,
             enable_model_summary=False,
             default_root_dir=folder,  # where Lightning looks for checkpoints of its own, and finds none
-            plugins=[Alone()],
+            plugins=[Alone(), Beside()],
         )
     tick = DataLoader(TensorDataset(torch.zeros(1)), batch_size=None)  # the learner draws its own batches
     for path in folder.glob("hpc_ckpt_*"):

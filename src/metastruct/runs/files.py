@@ -1,9 +1,10 @@
 """Files that are whole or not there.
 
-Every write goes to a temporary file beside its target and is renamed over it. Checked files carry the SHA-256 of their
-content in a side file of the form that `sha256sum -c` reads; one that was truncated, altered or left without its sum
-reads as None. A folder may come from a stranger: no lock is taken through a link, and `check_contained` finds what
-leads out of it.
+Every write goes to a temporary file beside its target and is renamed over it; those that killed processes left are
+swept away by the next owner of the folder's lock. Checked files carry the SHA-256 of their content in a side file of
+the form that `sha256sum -c` reads; one that was truncated, altered or left without its sum reads as None. What is
+damaged is set aside under another name. A folder may come from a stranger: no lock is taken through a link, and
+`check_contained` finds what leads out of it.
 """
 
 from __future__ import annotations
@@ -12,17 +13,25 @@ import errno
 import fcntl
 import hashlib
 import os
+import re
 import secrets
 import shutil
+import time
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, contextmanager, suppress
 from pathlib import Path
-from typing import BinaryIO
+from tempfile import TemporaryFile
+from typing import IO, Any, BinaryIO
 
 LOCK, CLAIM = ".lock", ".claim"
+DAMAGED = ".damaged"  # the suffix of what was set aside
+TEMPORARY = re.compile(r"\..+\.\d+-[0-9a-f]{8}")
+ABANDONED = 60.0  # seconds after which a temporary file is of a process that ended: a write takes milliseconds
 FIXES = {
-    errno.ENOSPC: "make room, and the same command goes on",
-    errno.EDQUOT: "make room, and the same command goes on",
+    **dict.fromkeys((errno.ENOSPC, errno.EDQUOT), "make room, and the same command goes on"),
+    **dict.fromkeys((errno.EMFILE, errno.ENFILE), "close other programs, and the same command goes on"),
+    **dict.fromkeys((errno.ENOLCK, errno.ENOSYS, errno.EOPNOTSUPP), "put outputs= on a file system that has locks"),
+    **dict.fromkeys((errno.EROFS, errno.EACCES), "name a place that can be written to"),
     errno.ENOENT: "check how it is written",
 }
 
@@ -46,13 +55,18 @@ def check_place(key: str, path: Path, is_folder: bool) -> None:
         ValueError: something else is there or on the way, or nobody may write there.
     """
     there = next(place for place in (path, *path.absolute().parents) if place.exists())
-    if there == path and path.is_dir() != is_folder:
+    if there == path and not (path.is_dir() if is_folder else path.is_file()):
         raise ValueError(
             f"{key} must be a {'folder' if is_folder else 'file'}, got {path}, which is none; name another"
         )
     if there != path and not there.is_dir():
         raise ValueError(f"{key} must be a place in a folder, got {path}, and {there.name} is none; name another")
-    if not os.access(there, os.W_OK):
+    try:  # what root may do, and what a file system can, nothing else tells; it leaves nothing
+        with TemporaryFile(dir=there if there.is_dir() else there.parent):
+            writable = os.access(there, os.W_OK)
+    except OSError:
+        writable = False
+    if not writable:
         raise ValueError(f"{key} must be a place that can be written to, got {path}; name another")
 
 
@@ -70,6 +84,8 @@ def write_atomically(path: Path, content: bytes | str) -> None:
 
 def _write(path: Path, content: bytes | str) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
+    if path.exists() and not path.is_file():  # a device would be replaced
+        raise OSError(errno.EEXIST, "something that is no file is there")
     temporary = path.with_name(f".{path.name}.{os.getpid()}-{secrets.token_hex(4)}")
     try:
         with open(temporary, "xb") as file:
@@ -80,6 +96,15 @@ def _write(path: Path, content: bytes | str) -> None:
     except BaseException:
         temporary.unlink(missing_ok=True)
         raise
+
+
+def set_aside(path: Path) -> Path:
+    """Give a damaged file, which is made again, another name, and remove its sum; returns where it is now."""
+    names = (path.with_name(f"{path.name}{DAMAGED}{number or ''}") for number in range(1_000))
+    place = next((name for name in names if not name.exists()), path.with_name(path.name + DAMAGED))
+    os.replace(path, place)
+    sum_file(path).unlink(missing_ok=True)
+    return place
 
 
 def sum_file(path: Path) -> Path:
@@ -125,9 +150,12 @@ def check_contained(folder: Path, within: Path | None = None) -> None:
 
 
 def clear(folder: Path) -> None:
-    """Remove what is in the folder, by whoever holds its lock; the locks themselves stay, or they would hold nobody."""
+    """Remove what is in the folder, by whoever holds its lock; the locks themselves stay, or they would hold nobody.
+
+    What was set aside stays too.
+    """
     for path in folder.iterdir():
-        if path.name in (LOCK, CLAIM):
+        if path.name in (LOCK, CLAIM) or DAMAGED in path.suffix:
             continue
         if path.is_dir() and not path.is_symlink():
             shutil.rmtree(path)
@@ -152,14 +180,37 @@ def locked(folder: Path, waiting: Callable[[], None]) -> Iterator[None]:
 
     Args:
         waiting: called once if another process holds it.
+
+    Raises:
+        OSError: names the file, where the file system has no locks for example.
     """
     with _lock_file(folder, LOCK) as file:
         try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            _flock(file, folder / LOCK, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             waiting()
-            fcntl.flock(file, fcntl.LOCK_EX)
+            _flock(file, folder / LOCK, fcntl.LOCK_EX)
+        _sweep(folder)
         yield
+
+
+def _flock(file: IO[Any], path: Path, how: int) -> None:
+    """Take a lock; an error names the file, as on a file system that has none."""
+    try:
+        fcntl.flock(file, how)
+    except BlockingIOError:
+        raise
+    except OSError as error:
+        raise OSError(error.errno, f"no lock: {error.strerror}", str(path)) from error
+
+
+def _sweep(folder: Path) -> None:
+    """Remove the temporary files of processes that ended in the middle of a write, by whoever holds the lock."""
+    for path in folder.glob(".*"):
+        if TEMPORARY.fullmatch(path.name):
+            with suppress(FileNotFoundError):
+                if time.time() - path.lstat().st_mtime > ABANDONED:
+                    path.unlink()
 
 
 @contextmanager
@@ -167,7 +218,7 @@ def locked_if_free(folder: Path, name: str = LOCK) -> Iterator[bool]:
     """Hold the folder's lock unless another process does; says whether it is held."""
     with _lock_file(folder, name) as file:
         try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            _flock(file, folder / name, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             yield False
             return
@@ -178,7 +229,7 @@ def is_locked(folder: Path, name: str = LOCK) -> bool:
     """Does another process hold the folder's lock now?"""
     try:
         with open(folder / name) as file:  # NFS takes a shared lock alone on a file that is open for reading
-            fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+            _flock(file, folder / name, fcntl.LOCK_SH | fcntl.LOCK_NB)
     except FileNotFoundError:
         return False
     except BlockingIOError:

@@ -16,6 +16,17 @@ from pathlib import Path
 from typing import Any
 
 from metastruct.runs.files import sum_file
+from metastruct.runs.records import COLUMNS
+
+WORDS = ("run", "system", "method", "learner", "dynamics", "adaptation", "start", "date", "commit")
+COUNTS = ("seed", "shots", "steps", "training_steps", "records")
+PARTS = {
+    "parameters": ("base", "hypernetwork", "code"),
+    "seconds": ("training", "adaptation", "total"),
+    "machine": ("cores",),
+}
+MEASURED = ("mean", "std", "median", "per_task")  # of a metric
+MAYBE = ("diverged_tasks", "training_diverged_at")  # a count, or null
 
 
 @dataclass(frozen=True)
@@ -65,20 +76,46 @@ class RunFolder:
         return self.path / "figures"
 
     def finished(self) -> dict[str, Any] | None:
-        """The metrics of a finished run, or None: metrics.json is written last and counts the rows of records.csv."""
+        """The metrics of a finished run, or None: metrics.json is written last and counts the rows of records.csv.
+
+        Whoever reads them finds what a run of this version leaves.
+        """
         try:
             metrics = json.loads(self.metrics.read_text())
             with open(self.records, newline="") as file:
-                rows = sum(1 for _ in csv.DictReader(file))
-        except (OSError, ValueError, csv.Error, RecursionError, MemoryError):
+                reader = csv.DictReader(file)
+                columns, rows = reader.fieldnames, len([float(row["value"]) for row in reader])
+        except (OSError, ValueError, TypeError, KeyError, csv.Error, RecursionError, MemoryError):
             return None
-        return metrics if isinstance(metrics, dict) and metrics.get("records") == rows else None
+        whole = is_summary(metrics) and metrics["records"] == rows and columns == [*COLUMNS]
+        return metrics if whole else None
 
     def forget(self) -> None:
         """Remove the results, by whoever holds the folder's lock; first metrics.json, which says that there are any."""
         for path in (self.metrics, self.records, self.evaluation, self.report, self.model, sum_file(self.model)):
             path.unlink(missing_ok=True)
         shutil.rmtree(self.figures, ignore_errors=True)
+
+
+def is_summary(metrics: Any) -> bool:
+    """Does a tree hold what metrics.json holds, each of its kind?"""
+
+    def number(value: Any) -> bool:
+        return isinstance(value, int | float) and not isinstance(value, bool)
+
+    if not isinstance(metrics, dict) or not all(isinstance(metrics.get(name), str) for name in WORDS):
+        return False
+    parts: dict[str, Any] = {name: metrics.get(name) for name in (*PARTS, "versions")}
+    if not all(isinstance(part, dict) for part in parts.values()):
+        return False
+    return (
+        all(number(metrics.get(name)) for name in COUNTS)
+        and all(name in metrics and (metrics[name] is None or number(metrics[name])) for name in MAYBE)
+        and all(number(parts[part].get(name)) for part, names in PARTS.items() for name in names)
+        and isinstance(parts["machine"].get("platform"), str)
+        and isinstance(parts["versions"].get("torch"), str)
+        and all({*value} >= {*MEASURED} for value in metrics.values() if isinstance(value, dict) and "mean" in value)
+    )
 
 
 def data_folder(outputs: str) -> Path:

@@ -16,12 +16,27 @@ PORTRAIT = "phase_portrait.png"  # of a run, in the folder of a table that asks 
 
 
 def read_records(paths: Iterable[Path]) -> list[Row]:
-    """The rows of several records files, laid end to end."""
+    """The rows of several records files, laid end to end.
+
+    Raises:
+        ValueError: one of them is damaged.
+    """
     rows: list[Row] = []
     for path in paths:
-        with open(path, newline="") as file:
-            rows += csv.DictReader(file)
+        try:
+            with open(path, newline="") as file:
+                several = [*csv.DictReader(file)]
+        except (csv.Error, UnicodeDecodeError) as error:
+            raise _damaged(path, error) from None
+        for number, row in enumerate(several, 1):
+            if None in row or None in row.values():
+                raise _damaged(path, f"row {number} has more or fewer cells than the header")
+        rows += several
     return rows
+
+
+def _damaged(path: Path, problem: object) -> ValueError:
+    return ValueError(f"{path} must be a table as CSV, got a damaged one ({problem}); remove it, and it is made again")
 
 
 def seed_means(rows: Iterable[Row], metric: str) -> dict[str, float]:

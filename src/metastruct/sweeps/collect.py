@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,7 +12,7 @@ from typing import Any
 from omegaconf import OmegaConf
 
 from metastruct.running.places import family_name
-from metastruct.runs.files import write_atomically
+from metastruct.runs.files import set_aside, write_atomically
 from metastruct.runs.provenance import here, named
 from metastruct.runs.tables import PORTRAIT, as_csv, read_records
 from metastruct.sweeps.table import Planned, Table
@@ -43,7 +44,10 @@ def collect(table: Table, failed: Mapping[Path, str], folder: Path, command: str
             text = json.dumps(provenance(table, recorded, command), indent=2)
             write_atomically(folder / "provenance.json", text + "\n")
         if table.portrait and table.jobs[0].folder.name in by_run:
-            portray(table.jobs[0], folder)
+            try:
+                portray(table.jobs[0], folder)
+            except (OSError, ValueError) as error:  # of one run, which stops no other table
+                print(f"{folder / PORTRAIT} is not drawn: {' '.join(str(error).split())}", file=sys.stderr)
     listed = [
         {"label": job.label, "overrides": f"{job.label} seed={job.seed}", "error": failed[job.folder]}
         for job in table.jobs
@@ -84,14 +88,22 @@ class RunRecord:
 
 
 def on_record(folder: Path) -> dict[str, RunRecord]:
-    """The runs whose results a folder of record holds, by the name of their run folder."""
+    """The runs whose results a folder of record holds, by the name of their run folder; damaged ones are set aside."""
     lines, records = folder / "runs.csv", folder / "records.csv"
     if not (lines.exists() and records.exists()):
         return {}
     rows: dict[str, list[dict[str, str]]] = {}
-    for row in read_records([records]):
-        rows.setdefault(row["run"], []).append(row)
-    return {line["run"]: RunRecord(line, rows[line["run"]]) for line in read_records([lines]) if line["run"] in rows}
+    try:
+        for row in read_records([records]):
+            rows.setdefault(row["run"], []).append(row)
+        return {
+            line["run"]: RunRecord(line, rows[line["run"]]) for line in read_records([lines]) if line["run"] in rows
+        }
+    except (ValueError, KeyError) as error:
+        aside = " and ".join(set_aside(path).name for path in (lines, records))
+        reason = "it lacks a column" if isinstance(error, KeyError) else error
+        print(f"{folder} holds damaged results, which are set aside as {aside}: {reason}", file=sys.stderr)
+        return {}
 
 
 def portray(job: Planned, folder: Path) -> None:

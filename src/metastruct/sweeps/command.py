@@ -21,6 +21,7 @@ from metastruct.config.facts import options as names_of
 from metastruct.config.folders import without_folders, yaml_of
 from metastruct.config.mistakes import closest
 from metastruct.config.schema import ConfigError
+from metastruct.config.words import value_of
 from metastruct.running.assembly import component
 from metastruct.running.explanations import explained
 from metastruct.running.keys import in_a_key
@@ -28,7 +29,7 @@ from metastruct.runs.files import check_place
 from metastruct.sweeps.collect import collect
 from metastruct.sweeps.launchers.launcher import Launcher
 from metastruct.sweeps.plan import Plan, carry_out, duration
-from metastruct.sweeps.table import Table, described, table, tables, value_of
+from metastruct.sweeps.table import Table, described, table, tables
 
 USAGE = """Reproduce the paper's tables: python scripts/reproduce.py [table=NAME,...] [launcher=NAME] [key=value ...]
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import statistics
 from collections.abc import Iterable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import cache
 from typing import Any
@@ -68,10 +69,11 @@ def recorded() -> tuple[Seconds, Seconds]:
     steps: Seconds = {}
     rests: Seconds = {}
     for path in sorted(REFERENCE.glob("*/runs.csv")):
-        for line in read_records([path]):
-            like = line["method"], line["dynamics"]
-            if int(line["training_steps"]):
-                steps.setdefault(like, []).append(float(line["training_seconds"]) / int(line["training_steps"]))
-            if rest := line.get("evaluation_seconds"):
-                rests.setdefault(like, []).append(float(rest))
+        with suppress(ValueError, KeyError):  # a damaged one tells nothing
+            for line in read_records([path]):
+                like = line["method"], line["dynamics"]
+                if int(line["training_steps"]):
+                    steps.setdefault(like, []).append(float(line["training_seconds"]) / int(line["training_steps"]))
+                if rest := line.get("evaluation_seconds"):
+                    rests.setdefault(like, []).append(float(rest))
     return steps, rests

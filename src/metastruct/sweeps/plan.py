@@ -44,7 +44,7 @@ class Plan:
             self.finished.add(job.folder)
             self.estimator.learn(metrics)
         elif job.error.exists():
-            self.failed[job.folder] = job.error.read_text().strip()
+            self.failed[job.folder] = job.told
         return metrics
 
     def missing(self, retry: bool = False) -> list[Planned]:

@@ -26,7 +26,6 @@ from typing import Any
 
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import ConfigAttributeError, ConfigKeyError, OmegaConfBaseException
-from yaml import YAMLError
 
 from metastruct.config.facts import basis, headline_errors, in_order, metric_facts, options
 from metastruct.config.folders import yaml_of
@@ -41,6 +40,7 @@ from metastruct.config.schema import (
     method_name,
     names,
 )
+from metastruct.config.words import value_of, worded
 from metastruct.running.places import run_folder, training_folder
 from metastruct.running.validation import validate
 from metastruct.runs.digest import digest
@@ -181,12 +181,12 @@ def planned(
     Args:
         label: what they are called; their words, unless told otherwise.
     """
-    cfg = configured(*words, f"seed={seeds[0]}", f"outputs={outputs}", f"tag={table}")
+    cfg = configured(*words, f"seed={seeds[0]}", f"outputs={worded(outputs)}", f"tag={table}")
     words, note = with_a_rank_that_counts(cfg, words)
     label = " ".join(words) if label is None else label if note is None else " ".join(without_rank(label.split()))
     resolved: Any = OmegaConf.to_container(cfg, resolve=True)
     for seed in seeds:
-        every = settled(*QUIET, *words, f"seed={seed}", f"outputs={outputs}", f"tag={table}")
+        every = settled(*QUIET, *words, f"seed={seed}", f"outputs={worded(outputs)}", f"tag={table}")
         yield Planned.of(cfg, resolved | {"seed": seed}, every, label)  # nothing else depends on it
 
 
@@ -218,18 +218,6 @@ def configured(*words: str) -> DictConfig:
             raise ConfigError(f"{word}: {str(error).splitlines()[0]}") from None
     check_names(cfg, before)
     return cfg
-
-
-def value_of(key: str, text: str) -> Any:
-    """The value of a word of a command line.
-
-    Raises:
-        ConfigError: it is none.
-    """
-    try:
-        return OmegaConf.create(f"value: {text}").value
-    except YAMLError:
-        raise ConfigError(f"cannot read {key}={text}; write key=value, and close every bracket and quote") from None
 
 
 _composed = lru_cache(maxsize=256)(composed)

@@ -11,6 +11,7 @@ import numpy as np
 Array = np.ndarray
 MISSING = {"", "nan", "na", "n/a", "null", "none"}
 LARGEST = 2**53  # integers that float64 holds one by one
+MOST = 1e100  # whose square is a number still
 KINDS = {"b": "truth values", "c": "complex numbers", "M": "dates", "m": "time spans", "V": "several numbers a cell"}
 DATE = re.compile(r"\s*\d{1,4}[-/.]\d{1,2}[-/.]\d{1,4}|\s*\d{1,2}:\d{2}")
 COMMA = re.compile(r"\s*[+-]?(\d+,\d+|\d{1,3}(,\d{3})+(\.\d*)?)(e[+-]?\d+)?\s*", re.IGNORECASE)
@@ -40,9 +41,13 @@ def numbers(values: Array | tuple[str, ...], refuse: Refusal) -> Array:
         large = np.flatnonzero((array > LARGEST) | (array < -LARGEST if array.dtype.kind == "i" else False))
         if len(large):
             raise _too_long(refuse, int(large[0]), array[large[0]])
-    if len(infinite := np.flatnonzero(np.isinf(floats))):
-        raise refuse(int(infinite[0]), f"must be finite, got {array[infinite[0]]}", EMPTY)
+    if len(lost := np.flatnonzero(np.abs(floats) > MOST)):
+        raise refuse(int(lost[0]), f"{_finite(floats[lost[0]])}, got {array[lost[0]]}", EMPTY)
     return floats
+
+
+def _finite(value: float) -> str:
+    return "must be finite" if math.isinf(value) else f"must be at most {MOST:g}"
 
 
 def _word(value: object) -> str:
@@ -64,8 +69,8 @@ def _of_words(cells: Sequence[str], refuse: Refusal) -> Array:
             if cell.strip().lower() not in MISSING:
                 raise _not_a_number(row, cell, refuse) from None
             value = math.nan
-        if math.isinf(value):
-            raise refuse(row, f"must be finite, got {cell.strip()[:40]}", EMPTY)
+        if abs(value) > MOST:
+            raise refuse(row, f"{_finite(value)}, got {cell.strip()[:40]}", EMPTY)
         if "_" in cell or not cell.isascii():  # Python reads these
             raise _not_a_number(row, cell, refuse)
         if abs(value) >= LARGEST and cell.strip().lstrip("+-").isdigit() and int(cell) != int(value):

@@ -23,7 +23,8 @@ def field_ssim(learned: Array, true: Array) -> Array:
     """Mean structural similarity over the components and over all windows of their images, `[tasks]`.
 
     The definition is Wang et al. 2004 as torchmetrics computes it: Gaussian window of sigma 1.5, k1 = 0.01, k2 = 0.03;
-    the data range is that of the true component, or that of the widest one for a component that does not vary.
+    the data range is that of the true component, or that of the widest one for a component that does not vary. Windows
+    at the border see the image mirrored there and count like the others, where Wang's lie inside of it alone.
 
     Args:
         learned, true: fields `[tasks, side, side, state]`.

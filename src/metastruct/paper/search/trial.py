@@ -9,6 +9,7 @@ from dataclasses import asdict, dataclass, fields, replace
 from typing import TYPE_CHECKING, Any
 
 from metastruct.config.facts import basis, headline_errors
+from metastruct.config.words import worded
 from metastruct.paper.search.space import METHODS, Method
 
 if TYPE_CHECKING:
@@ -92,7 +93,7 @@ def rows_of(attempt: Attempt, outputs: str) -> Iterator[Row]:
         f"seed={attempt.seed}",
         *attempt.method.training(attempt.trial),
     ]
-    config = checked(*basis(shared), *shared, f"outputs={outputs}")
+    config = checked(*basis(shared), *shared, f"outputs={worded(outputs)}")
     source = build_source(config, print).held_out(HELD_OUT)
     learner = build_learner(config, source.recordings())
     learner.steps = max(1, attempt.budget // learner.evaluations) if learner.evaluations else 0
@@ -102,7 +103,7 @@ def rows_of(attempt: Attempt, outputs: str) -> Iterator[Row]:
     training_seconds = time.perf_counter() - began
     for variant, overrides in enumerate(attempt.method.adaptation(attempt.trial, VARIANTS)):
         began = time.perf_counter()
-        config = checked(*basis([*shared, *overrides]), *shared, *overrides, f"outputs={outputs}")
+        config = checked(*basis([*shared, *overrides]), *shared, *overrides, f"outputs={worded(outputs)}")
         errors, lost = dict.fromkeys(headline_errors(), math.nan), HELD_OUT
         if trained.diverged_at is None:
             start = trained.start(HELD_OUT, config.evaluation.start)

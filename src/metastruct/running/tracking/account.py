@@ -4,13 +4,20 @@ from __future__ import annotations
 
 import os
 import re
+from contextlib import suppress
 from pathlib import Path
 
 
 def has_key() -> bool:
-    """Whether an API key lies in WANDB_API_KEY or, after a `wandb login`, in ~/.netrc."""
-    netrc = Path.home() / ".netrc"
-    return bool(os.environ.get("WANDB_API_KEY")) or (netrc.exists() and "wandb" in netrc.read_text())
+    """Whether an API key lies in WANDB_API_KEY or, after a `wandb login`, in ~/.netrc or the file that NETRC names."""
+    if os.environ.get("WANDB_API_KEY"):
+        return True
+    names = [os.environ.get("NETRC") or "~/.netrc", "~/_netrc"]
+    for path in (Path(os.path.expanduser(name)) for name in names):
+        with suppress(OSError):
+            if "wandb" in path.read_text(errors="replace"):
+                return True
+    return False
 
 
 def check_word(key: str, word: object) -> None:

@@ -2,21 +2,20 @@
 
 from __future__ import annotations
 
+import io
 import time
 from pathlib import Path
 from typing import Any
 
+import torch
 from lightning import Callback, Trainer
+from lightning.fabric.plugins import TorchCheckpointIO
 
-from metastruct.runs.files import read_checked, sum_file, write_checked
-
-
-def last_good(folder: Path) -> Path | None:
-    """The newest checkpoint of the folder whose sum is right; damaged ones are passed over."""
-    return next((path for path in _newest_first(folder) if read_checked(path) is not None), None)
+from metastruct.runs.files import sum_file, write_checked
 
 
-def _newest_first(folder: Path) -> list[Path]:
+def newest_first(folder: Path) -> list[Path]:
+    """The checkpoints of a training."""
     return sorted(folder.glob("step-*.ckpt"), reverse=True)
 
 
@@ -40,13 +39,19 @@ class Checkpoints(Callback):
 
     def save(self, trainer: Trainer, learner: Any) -> None:
         """Write a checkpoint, whole or not at all."""
-        temporary = self.folder / ".writing"
-        temporary.unlink(missing_ok=True)  # which may be a link
-        trainer.save_checkpoint(temporary)
-        write_checked(self.folder / f"step-{learner.outer_step:09d}.ckpt", temporary.read_bytes())
-        temporary.unlink()
-        for old in _newest_first(self.folder)[2:]:
+        trainer.save_checkpoint(self.folder / f"step-{learner.outer_step:09d}.ckpt")
+        for old in newest_first(self.folder)[2:]:
             remove(old)
+
+
+class Beside(TorchCheckpointIO):
+    """Writes a checkpoint beside its place; Lightning goes by way of the temporary folder, which may be small."""
+
+    def save_checkpoint(self, checkpoint: dict[str, Any], path: Any, storage_options: Any = None) -> None:
+        """Write it with its sum."""
+        buffer = io.BytesIO()
+        torch.save(checkpoint, buffer)
+        write_checked(Path(path), buffer.getvalue())
 
 
 def remove(path: Path) -> None:

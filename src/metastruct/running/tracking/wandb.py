@@ -9,6 +9,9 @@ import wandb
 from lightning.pytorch.loggers import WandbLogger
 
 from metastruct.running.tracking.alone import first_rank
+from metastruct.running.tracking.console import note
+
+PATIENCE = 30.0  # seconds to reach a server
 
 
 def wandb_logger(
@@ -20,18 +23,27 @@ def wandb_logger(
     """
     first_rank()
     folder.mkdir(parents=True, exist_ok=True)
-    run = wandb.init(
-        project=project,
-        name=name,
-        id=name,
-        dir=folder,
-        mode="online" if mode == "online" else "offline",
-        group=group,
-        tags=tags,
-        config=config,
-        resume="allow" if mode == "online" else None,
-        settings=wandb.Settings(silent=True, console="off"),
-    )
+
+    def begun(online: bool) -> Any:
+        return wandb.init(
+            project=project,
+            name=name,
+            id=name,
+            dir=folder,
+            mode="online" if online else "offline",
+            group=group,
+            tags=tags,
+            config=config,
+            resume="allow" if online else None,
+            settings=wandb.Settings(silent=True, console="off", init_timeout=PATIENCE),
+        )
+
+    try:
+        run = begun(mode == "online")
+    except wandb.Error as error:  # no network for example, which must not end a run
+        reason = " ".join(str(error).split())[:120]
+        note(f"Weights & Biases cannot be reached ({reason}); the curves stay offline, and wandb sync sends them")
+        run = begun(False)
     run.define_metric("outer_step")
     run.define_metric("train/*", step_metric="outer_step")
     run.define_metric("test/*", summary="last")

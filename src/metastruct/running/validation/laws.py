@@ -17,23 +17,25 @@ from metastruct.config.schema import COMPONENTS, Config, ConfigError
 
 Law = str | Sequence[str]
 LARGEST = 1e18
+MOST = 10**9  # where a law has no upper end: no rate, weight or count of a sensible training is larger
 
 
 def laws(cfg: DictConfig) -> Iterator[tuple[str, Law]]:
     """Each setting that has a law, with it."""
-    yield from _of_schema(Config, "")
+    yield from laws_of_schema()
     for group in COMPONENTS:
         if cfg[group] is not None:
             for setting, law in facts_of(group, cfg[group].name).values.items():
                 yield f"{group}.{setting}", law
 
 
-def _of_schema(schema: type, path: str) -> Iterator[tuple[str, Law]]:
+def laws_of_schema(schema: type = Config, path: str = "") -> Iterator[tuple[str, Law]]:
+    """Those of the settings that every run has."""
     hints = get_type_hints(schema)
     for setting in fields(schema):
         hint = hints[setting.name]
         if isinstance(hint, type) and is_dataclass(hint):
-            yield from _of_schema(hint, f"{path}{setting.name}.")
+            yield from laws_of_schema(hint, f"{path}{setting.name}.")
         elif "law" in setting.metadata:
             yield f"{path}{setting.name}", setting.metadata["law"]
 
@@ -60,6 +62,8 @@ def _check_bounds(key: str, value: Any, law: str, beside: Mapping[str, Any]) -> 
     if not (math.isfinite(value) and all(bound(value) for bound in bounds(law, numbers))):
         limits = "".join(f" = {numbers[word]}" for word in law.split() if word in numbers)
         raise ConfigError(f"{key} must be {law}{limits}, got {value}")
+    if value > MOST and not {"most", "below"} & {*law.split()}:
+        raise ConfigError(f"{key} must be {law} and at most {MOST:,}, got {value}")
 
 
 def _check_numbers(place: str, value: Any) -> None:

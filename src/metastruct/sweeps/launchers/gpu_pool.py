@@ -9,11 +9,13 @@ hundredths of a second, with a memory that no other job has seen. A process that
 from __future__ import annotations
 
 import os
+import re
 import signal
 import time
 from collections import deque
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from itertools import takewhile
 from multiprocessing import get_context
 from multiprocessing.connection import wait
 from multiprocessing.process import BaseProcess
@@ -112,7 +114,7 @@ def ended(job: Job, status: int | None, seconds: float) -> Outcome:
     if status in (0, ELSEWHERE):
         return Outcome(job, None, seconds, elsewhere=status == ELSEWHERE)
     if status == 1 and job.error.exists():
-        return Outcome(job, job.error.read_text().strip(), seconds)
+        return Outcome(job, job.told, seconds)
     if status in NO_FAULT:
         return Outcome(job, "stopped from outside", seconds)
     how = signal.Signals(-status).name if status is not None and status < 0 else f"status {status}"
@@ -122,8 +124,8 @@ def ended(job: Job, status: int | None, seconds: float) -> Outcome:
 
 
 def visible_gpus() -> list[str]:
-    """The GPUs that this process may use, found without waking them."""
+    """The GPUs that this process may use, found without waking them; a name that is none ends the list."""
     named = os.environ.get("CUDA_VISIBLE_DEVICES")
     if named is not None:
-        return [gpu for gpu in named.split(",") if gpu.strip()]
+        return [*takewhile(re.compile(r"\d+|(GPU|MIG)-\S+").fullmatch, map(str.strip, named.split(",")))]
     return [str(i) for i, _ in enumerate(Path("/dev").glob("nvidia[0-9]*"))]

@@ -57,6 +57,11 @@ class Job:
         return next((path for path in self._errors if path.exists()), self._errors[0])
 
     @property
+    def told(self) -> str:
+        """Why it failed, whatever stands in the file."""
+        return " ".join(self.error.read_text(errors="replace").split())[:1_000]
+
+    @property
     def _errors(self) -> list[Path]:
         return [folder / "error.txt" for folder in self.folders]
 

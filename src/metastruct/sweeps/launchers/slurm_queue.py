@@ -31,7 +31,7 @@ def follow(left: dict[Job, str], report: Report, folder: Path) -> None:
             if metrics is not None:
                 report(Outcome(job, None, metrics["seconds"]["total"]))
             elif job.error.exists():
-                report(Outcome(job, job.error.read_text().strip(), time.monotonic() - began))
+                report(Outcome(job, job.told, time.monotonic() - began))
             elif missed[job] >= PATIENCE and job.held:
                 report(Outcome(job, None, 0.0, elsewhere=True))
             elif missed[job] >= PATIENCE:
