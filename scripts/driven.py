@@ -3,7 +3,7 @@
     python scripts/driven.py                                 everything that is missing, three seeds
     python scripts/driven.py --seeds 0 --only errors         some of it, by part, --systems or --dynamics
     python scripts/driven.py ... --folder FOLDER             somewhere else, so that several go beside each other
-    python scripts/driven.py --merge FOLDER ...              what was made there
+    python scripts/driven.py --merge FOLDER ...              take in what was made there
 
 A cell that is finished is kept at once, in records.csv and table.md of outputs/reference/driven/, and is not made anew.
 Runs are those of experiment=driven; a chaotic family is measured over two Lyapunov times of its own law.
@@ -55,11 +55,13 @@ PAIRS = [
     *(*(("spring_chain", d) for d in BOTH), ("rlc_circuit", "port_hamiltonian"), ("rlc_circuit", "unstructured")),
 ]
 CHAOTIC, HORIZON = "double_pendulum", 10.0
-VARIANTS = {  # of the arm
+VARIANTS = {  # of the arm, beside 896 steps of Adam and 224 iterations for 1120 residuals each
     "drive_shared": ("dynamics.shared=[drive]",),  # all members have the same motors
     "code_6": ("modulation.code_dim=6",),  # numbers that M, V and D are affine in
     "shared_code_6": ("dynamics.shared=[drive]", "modulation.code_dim=6"),
     "width_96": ("net.width=96",),
+    "iterations_900": ("trainer.steps=1800", "optimizer.warm_start=0.5"),
+    "iterations_900_shared": ("trainer.steps=1800", "optimizer.warm_start=0.5", "dynamics.shared=[drive]"),
     "rows_4480": (  # many residuals an iteration, many iterations, which a processor takes hours for
         *("trainer.accelerator=cuda", "trainer.steps=2000", "optimizer.warm_start=0.4"),
         *("optimizer.rows=4480", "learner.point_batch=32", "trainer.compile=never"),
