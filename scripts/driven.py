@@ -76,7 +76,7 @@ def errors(
 ) -> Iterator[tuple[str, float]]:
     """Of the new members over their query trajectories, and processor seconds of the training."""
     metrics = json.loads(run(composed(*words(system, dynamics, seed, outputs), *more)).metrics.read_text())
-    for name in ("trajectory_error", "field_error"):
+    for name in ("trajectory_error", "field_error", "integrator_error"):
         yield f"{name} mean", metrics[name]["mean"]
         yield f"{name} median", metrics[name]["median"]
     yield "training seconds", metrics["seconds"]["training"]
