@@ -19,18 +19,18 @@ Row = dict[str, Any]
 def arguments(parser: argparse.ArgumentParser, folder: Path) -> None:
     """Where records go, and which are taken in."""
     parser.add_argument("--folder", type=placed(), default=folder, help="of the records; others go beside each other")
-    parser.add_argument("--merge", nargs="+", type=existing, default=[], help="folders whose records are taken in")
+    parser.add_argument("--merge", nargs="+", type=existing, default=[], help="folders whose records replace these")
     parser.add_argument("--made-at", default="", help="the commit of merged records that were made outside a checkout")
 
 
 def kept(options: argparse.Namespace, key: Sequence[str]) -> list[Row]:
-    """The rows of the folder, and of cells that are not there those of the folders to be merged.
+    """The rows of the folders to be merged, and of cells that are not there those of the folder itself.
 
     Args:
         key: columns that tell cells apart.
     """
     rows, unknown = list[Row](), options.made_at[:12] or "unknown"
-    for folder in (options.folder, *options.merge):
+    for folder in (*options.merge, options.folder):
         place, cells = folder / "records.csv", {tuple(row[name] for name in key) for row in rows}
         new = [*csv.DictReader(place.open(newline=""))] if place.exists() else []
         for row in new:

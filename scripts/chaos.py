@@ -6,12 +6,17 @@ from functools import cache
 from typing import Any
 
 import numpy as np
+import torch
 from forecaster import QUERY, RATE, TASKS
 
 from metastruct.data.simulate import drawn, instants, integrate, integrate_driven, signals
 from metastruct.data.trajectory import Array
 from metastruct.evaluation.errors import relative_error
 from metastruct.evaluation.grid import evaluation_grid
+from metastruct.integrators.flow import Flow
+from metastruct.integrators.rk4 import RK4
+from metastruct.integrators.rollout import rollout
+from metastruct.integrators.signal import Signal
 
 HORIZON, TRAJECTORIES, SUPPORT = 10.0, 10, 5  # of the runs that scripts of mechanics make
 APART = 1e-7
@@ -68,3 +73,15 @@ def off(law: Any, relative: float, seed: int) -> tuple[Array, Array]:
     grid = evaluation_grid(law, mu, 50, 1.0).reshape(len(mu), -1, law.state_dim)
     field = relative_error(law.vector_field(grid, wrong), law.vector_field(grid, mu))
     return field, relative_error(integrate_driven(law, starts, wrong, times, inputs, 1e-10), truth(law))
+
+
+def stepped(law: Any, step: float) -> Array:
+    """Errors of trajectories `[tasks]` of the true law by RK4 with such steps."""
+    mu, starts, times, inputs = query(law)
+
+    def field(x: torch.Tensor, u: torch.Tensor) -> torch.Tensor:
+        return torch.from_numpy(law.driven_field(x.numpy(), mu, u.numpy()))
+
+    instants_of, u = torch.from_numpy(times), torch.from_numpy(inputs)
+    flow = Flow(field, inputs=Signal(instants_of, u, law.held_inputs))
+    return relative_error(rollout(flow, torch.from_numpy(starts), instants_of, RK4(step)).numpy(), truth(law))

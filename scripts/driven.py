@@ -3,7 +3,7 @@
     python scripts/driven.py                                 everything that is missing, three seeds
     python scripts/driven.py --seeds 0 --only errors         some of it, by part, --systems or --dynamics
     python scripts/driven.py ... --folder FOLDER             somewhere else, so that several go beside each other
-    python scripts/driven.py --merge FOLDER ...              what was made there
+    python scripts/driven.py --merge FOLDER ...              take in what was made there
 
 A cell that is finished is kept at once, in records.csv and table.md of outputs/reference/driven/, and is not made anew.
 Runs are those of experiment=driven; a chaotic family is measured over two Lyapunov times of its own law.
@@ -55,11 +55,13 @@ PAIRS = [
     *(*(("spring_chain", d) for d in BOTH), ("rlc_circuit", "port_hamiltonian"), ("rlc_circuit", "unstructured")),
 ]
 CHAOTIC, HORIZON = "double_pendulum", 10.0
-VARIANTS = {  # of the arm
+VARIANTS = {  # of the arm, beside 896 steps of Adam and 224 iterations for 1120 residuals each
     "drive_shared": ("dynamics.shared=[drive]",),  # all members have the same motors
     "code_6": ("modulation.code_dim=6",),  # numbers that M, V and D are affine in
     "shared_code_6": ("dynamics.shared=[drive]", "modulation.code_dim=6"),
     "width_96": ("net.width=96",),
+    "iterations_900": ("trainer.steps=1800", "optimizer.warm_start=0.5"),
+    "iterations_900_shared": ("trainer.steps=1800", "optimizer.warm_start=0.5", "dynamics.shared=[drive]"),
     "rows_4480": (  # many residuals an iteration, many iterations, which a processor takes hours for
         *("trainer.accelerator=cuda", "trainer.steps=2000", "optimizer.warm_start=0.4"),
         *("optimizer.rows=4480", "learner.point_batch=32", "trainer.compile=never"),
@@ -74,7 +76,7 @@ def errors(
 ) -> Iterator[tuple[str, float]]:
     """Of the new members over their query trajectories, and processor seconds of the training."""
     metrics = json.loads(run(composed(*words(system, dynamics, seed, outputs), *more)).metrics.read_text())
-    for name in ("trajectory_error", "field_error"):
+    for name in ("trajectory_error", "field_error", "integrator_error"):
         yield f"{name} mean", metrics[name]["mean"]
         yield f"{name} median", metrics[name]["median"]
     yield "training seconds", metrics["seconds"]["training"]
@@ -128,6 +130,8 @@ def sensitivity(system: str, dynamics: str, seed: int, outputs: str) -> Iterator
         yield f"field_error mean, parameters off by {off:g}", float(field.mean())
         yield f"trajectory_error mean, parameters off by {off:g}", float(trajectory.mean())
         yield f"trajectory_error median, parameters off by {off:g}", float(np.median(trajectory))
+    for step in (0.0167, 0.01, 0.0025):
+        yield f"trajectory_error mean, nothing off, by RK4 in steps of {step:g}", float(chaos.stepped(law, step).mean())
 
 
 def step(system: str, dynamics: str, seed: int, outputs: str) -> Iterator[tuple[str, float]]:

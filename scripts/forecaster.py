@@ -25,7 +25,11 @@ from metastruct.running.assembly import build_source, component
 from metastruct.running.experiment import run
 from metastruct.running.run import Run
 
-QUIET = ("logger=none", "evaluation.figures=false", "evaluation.metrics=[field_error,trajectory_error]")
+QUIET = (
+    "logger=none",
+    "evaluation.figures=false",
+    "evaluation.metrics=[field_error,trajectory_error,integrator_error]",
+)
 RATE = 20  # instants a unit of time
 TASKS, QUERY = 10, (5, 6)  # new members, and which of their trajectories
 EVERY = slice(None)
