@@ -84,7 +84,7 @@ class Graph(Net):
             raise ValueError(f"net.edges={edges} needs two bodies at least, got {self.bodies}; use net.edges=walls")
         if features and edges == "walls":
             raise ValueError("net.features tell bodies apart, and a wall has none, got net.edges=walls; use chain")
-        self.register_buffer("incidence", incidence(self.bodies, ends, dimension), persistent=False)
+        self.register_buffer("incidence", incidence(self.bodies, ends, dimension))
         seen = 1 if self.far else dimension
         parts: dict[str, Net] = {
             "kinetic": MLP(seen + features, 1, True, **mlp),
@@ -123,7 +123,7 @@ class Graph(Net):
         if not self.features:
             return None, None
         of_bodies = self.parts["features"](x, under(updates, "parts.features")).unflatten(-1, (self.bodies, -1))
-        between = self.incidence[:: self.dimension, :: self.dimension].mT
+        between = self.incidence[..., :: self.dimension, :: self.dimension].mT
         of_edges = torch.cat([between.abs() @ of_bodies, (between @ of_bodies).square()], dim=-1)
         return of_bodies, of_edges
 
