@@ -75,12 +75,12 @@ class LocalGeneric(Dynamics):
 
     def vector_field(self, x: Tensor, updates: Updates, inputs: Tensor | None = None) -> Tensor:
         by_q, by_p = self._slope(x, updates)
-        taken = self._frictions(x, updates) * by_p
+        drag = self._frictions(x, updates) * by_p
         positions, momenta = self.state_std[:-1].chunk(2)
         field = [
             self.energy_scale / momenta * by_p,
-            -self.energy_scale / positions * by_q - self.rate * momenta * taken,
-            self._heat * (taken * by_p).sum(-1, keepdim=True),
+            -self.energy_scale / positions * by_q - self.rate * momenta * drag,
+            self._heat * (drag * by_p).sum(-1, keepdim=True),
         ]
         return torch.cat(field, dim=-1)
 
@@ -112,8 +112,8 @@ class LocalGeneric(Dynamics):
     def _bodies(self, x: Tensor, updates: Updates) -> tuple[Tensor, Tensor]:
         """gamma_i `[..., tasks or 1, 1, bodies]` and dH/dp_i `[..., tasks, points, bodies]`."""
         momenta = self.state_std[self.pairs : -1]
-        taken = self.rate * momenta.square() / self.energy_scale * self._frictions(x, updates)
-        return taken / self.temperature[..., None], self.energy_scale / momenta * self._slope(x, updates)[1]
+        drag = self.rate * momenta.square() / self.energy_scale * self._frictions(x, updates)
+        return drag / self.temperature[..., None], self.energy_scale / momenta * self._slope(x, updates)[1]
 
     def friction(self, x: Tensor, updates: Updates) -> Tensor:
         """M `[..., tasks, points, state, state]`."""

@@ -126,7 +126,7 @@ class System(ABC):
     @property
     def provides(self) -> dict[str, Any]:
         """What it says of itself, in words that other pieces may need."""
-        words = {"law": True, "structure": self.structure, "canonical": self.canonical}
+        words = {"law": True, "plane": True, "structure": self.structure, "canonical": self.canonical}
         words |= {"bath": self.bath, "mechanical": self.mechanical, "stores": self.storing or self.canonical}
         return words | {capability: self.gives(capability) for capability in CAPABILITIES}
 
