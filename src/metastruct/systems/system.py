@@ -127,7 +127,7 @@ class System(ABC):
     @property
     def provides(self) -> dict[str, Any]:
         """What it says of itself, in words that other pieces may need."""
-        words = {"law": True, "structure": self.structure, "canonical": self.canonical}
+        words = {"law": True, "plane": True, "structure": self.structure, "canonical": self.canonical}
         words |= {"mechanical": self.mechanical, "stores": self.storing or self.canonical}
         words |= {"bath": self.bath, "grid": self.gridded}
         return words | {capability: self.gives(capability) for capability in CAPABILITIES}
