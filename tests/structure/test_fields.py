@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import dataclass, field
 
 import numpy as np
 import pytest
@@ -11,6 +12,7 @@ import torch
 from metastruct.data.simulate import integrate
 from metastruct.dynamics.dynamics import Scales
 from metastruct.dynamics.variational import Variational
+from metastruct.evaluation.metrics.tenfold_error import TenfoldError
 from metastruct.nets.lattice import Lattice
 from metastruct.nets.mlp import MLP
 from metastruct.systems.allen_cahn import AllenCahn
@@ -222,3 +224,34 @@ def test_mistakes_are_told():
         Variational(lambda *sizes: MLP(*sizes), Scales(*torch.ones(3, 4)))
     with pytest.raises(ValueError, match="sites must be at least 3"):
         fixed(KdV, 2, 20.0, a=1.0, b=1.0)
+
+
+@dataclass
+class Rolled:
+    """Members whose rollouts are those of a law, perhaps of another one."""
+
+    system: KdV
+    parameters: np.ndarray
+    speed: float
+    times: np.ndarray = field(default_factory=lambda: np.linspace(0, 0.1, 5))
+
+    @property
+    def starts(self) -> np.ndarray:
+        draw = np.random.default_rng(0)
+        return np.stack([self.system.sample_starts(draw, mu, 2) for mu in self.parameters])
+
+    @property
+    def query(self) -> np.ndarray:
+        return integrate(self.system, self.starts, self.parameters, self.times, 1e-10)
+
+    def rolled_out(self, times: np.ndarray) -> np.ndarray:
+        return integrate(self.system, self.starts, self.parameters, self.speed * times, 1e-10)
+
+
+def test_error_over_ten_horizons_is_that_of_ten_times_the_time():
+    system = KdV({"a": [5.0, 6.0], "b": [0.5, 1.0]}, 32, 0.625)
+    exact, slow = (TenfoldError(10).measure(Rolled(system, system.corners(), speed))[""] for speed in (1.0, 0.99))
+    assert exact.max() < 1e-6
+    once = TenfoldError(1).measure(Rolled(system, system.corners(), 0.99))[""]
+    assert exact.shape == slow.shape == (2,)
+    assert (slow > 3 * once).all()

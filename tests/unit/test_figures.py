@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 from metastruct.evaluation.archive import Archive
+from metastruct.evaluation.figures import fields
 from metastruct.evaluation.figures import run as figures
 
 TASKS, TRAJECTORIES, INSTANTS = 3, 2, 6
@@ -116,3 +117,20 @@ def test_nothing_is_drawn_where_a_trajectory_was_not_seen():
 def test_a_state_of_one_component_is_drawn_over_time():
     one = archive(states=1)
     np.testing.assert_array_equal(lines(figures.phase_portrait(one))[0][:, 0], one.times)
+
+
+def test_a_field_is_drawn_over_space_and_time_beside_its_difference():
+    sites = 16
+    few = archive()
+    shape = *few.query.shape[:3], 2 * sites
+    query = np.random.default_rng(0).normal(size=shape)
+    names = np.array([f"{field}{site}" for field in "qp" for site in range(sites)])
+    whole = replace(few, state_names=names, query=query, rollouts=query + np.arange(2 * sites))
+    assert not fields.fields_of(few)
+    assert {name: places.tolist() for name, places in fields.fields_of(whole).items()} == {
+        "q": [*range(sites)],
+        "p": [*range(sites, 2 * sites)],
+    }
+    shown = [axis.collections[0].get_array() for axis in fields.space_time(whole).axes[:9]]
+    for difference in shown[2::3]:
+        np.testing.assert_allclose(difference, np.tile(np.arange(sites), (INSTANTS, 1)))

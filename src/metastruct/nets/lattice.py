@@ -12,7 +12,7 @@ goes on with others of the same spacing.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import torch
@@ -69,9 +69,11 @@ class Lattice(Net):
         self.reach = reach
         self.grid = Grid.of(in_features, components, shape, spacing, ends)
         slopes = components * reach * len(self.grid.shape)
-        self.seen = {"density": components + slopes} if terms == "together" else {"value": components, "slope": slopes}
-        self.parts = nn.ModuleDict({name: MLP(size, 1, True, **mlp) for name, size in self.seen.items()})
-        self.sites = [site.prefixed(f"parts.{name}") for name, part in self._parts({}) for site in part[0].sites]
+        self.inputs = (
+            {"density": components + slopes} if terms == "together" else {"value": components, "slope": slopes}
+        )
+        self.parts = nn.ModuleDict({name: MLP(size, 1, True, **mlp) for name, size in self.inputs.items()})
+        self.sites = [site.prefixed(f"parts.{name}") for name, part in self.parts.items() for site in part.sites]  # type: ignore[union-attr]
 
     @classmethod
     def alike(cls, size: int, components: int = 1, **settings: Any) -> list[list[int]]:
@@ -79,18 +81,19 @@ class Lattice(Net):
         sites = size // max(1, components)
         return [[*range(first, first + sites)] for first in range(0, size, max(1, sites))]
 
-    def _parts(self, updates: Updates) -> list[tuple[str, tuple[MLP, Updates]]]:
-        """Each net with its updates."""
-        return [(name, (part, under(updates, f"parts.{name}"))) for name, part in self.parts.items()]  # type: ignore[misc]
+    def _terms(self, x: Tensor, updates: Updates) -> Iterator[tuple[Net, Tensor, Updates]]:
+        """Each net, what it sees and its updates."""
+        for (name, part), rows in zip(self.parts.items(), self._seen(x), strict=True):
+            assert isinstance(part, Net)
+            yield part, rows, under(updates, f"parts.{name}")
 
     def forward(self, x: Tensor, updates: Updates) -> Tensor:
-        pairs = zip(self._seen(x), self._parts(updates), strict=True)
-        first, *more = (part(seen, own) for seen, (_, (part, own)) in pairs)
+        first, *more = (part(rows, changes) for part, rows, changes in self._terms(x, updates))
         return sum(more, first).unflatten(-2, (x.shape[-2], -1)).sum(-2)
 
     def gradient(self, x: Tensor, updates: Updates) -> Tensor:
-        pairs = zip(self._seen(x), self._parts(updates), strict=True)
-        return self._back([part.gradient(seen, own) for seen, (_, (part, own)) in pairs], x.shape[-2])
+        slopes = [part.gradient(rows, changes) for part, rows, changes in self._terms(x, updates)]
+        return self._back(slopes, x.shape[-2])
 
     def _seen(self, x: Tensor) -> Sequence[Tensor]:
         """What each net sees at each site, `[..., tasks, points * sites, features]`."""
@@ -99,9 +102,9 @@ class Lattice(Net):
         for axis in self.grid.axes:
             slope = self.grid.forward(u, axis)
             fields += [slope, *(slope.roll(-shift, axis) for shift in range(1, self.reach))]
-        everything = torch.cat(fields, -1 - len(self.grid.shape)).flatten(-len(self.grid.shape))
-        rows = everything.transpose(-2, -1).flatten(-3, -2)
-        return rows.split([*self.seen.values()], dim=-1)
+        columns = torch.cat(fields, -1 - len(self.grid.shape)).flatten(-len(self.grid.shape))
+        rows = columns.transpose(-2, -1).flatten(-3, -2)
+        return rows.split([*self.inputs.values()], dim=-1)
 
     def _back(self, gradients: Sequence[Tensor], points: int) -> Tensor:
         """The transpose of `_seen`, from the gradients of the nets at each site to that of states."""

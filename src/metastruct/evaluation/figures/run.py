@@ -12,7 +12,7 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from metastruct.evaluation.archive import Archive
-from metastruct.evaluation.figures import forecasts, labels
+from metastruct.evaluation.figures import fields, forecasts, labels
 from metastruct.evaluation.figures.members import LEARNED, STYLE, TRUE, chosen, errors_of, save, seen
 
 
@@ -35,6 +35,8 @@ def draw_all(evaluation: Path, folder: Path) -> None:
         drawings |= {"forecast": forecasts.forecast, "horizon": forecasts.horizon, "residuals": forecasts.residuals}
     if labels.legible(archive):
         drawings["labels"] = labels.labels
+    if fields.fields_of(archive):
+        drawings["space_time"] = fields.space_time
     if archive.singular_values:
         drawings["singular_values"] = singular_values
     with plt.rc_context(STYLE):
