@@ -110,7 +110,7 @@ def completed(
     if error is None:
         return result
     taught = objective.field_error(len(error))
-    if taught is not None:
+    if taught is not None and bool((taught > error).any()):
         measured = learned_noise(model, codes, recordings, recordings, training)
         error = torch.maximum(torch.maximum(error, taught), measured.nan_to_num(0.0))
     return result | {"objective": dict(objective.erring(error))}
