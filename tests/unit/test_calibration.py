@@ -13,7 +13,6 @@ from metastruct.data.recordings import Recordings
 from metastruct.data.trajectory import Member, Trajectory
 from metastruct.learners.bootstrap import learned_noise
 from metastruct.learners.calibration import JUDGED, combined, nearness, parted, shared
-from metastruct.objectives.derivatives import Derivatives
 
 TASKS, POINTS, SIZE = 300, 120, 2
 
@@ -89,11 +88,11 @@ def test_a_twin_tells_of_the_error_that_it_learned_and_of_no_other(random_model,
             parameter.data.mul_(size)
         return twin, codes + move
 
-    measured = learned_noise(model, codes, Derivatives(), recordings, judges, same)
-    moved = learned_noise(model, codes, Derivatives(), recordings, judges, lambda seen: same(seen, move=0.01))
+    measured = learned_noise(model, codes, recordings, judges, same)
+    moved = learned_noise(model, codes, recordings, judges, lambda seen: same(seen, move=0.01))
     assert float(measured.max()) < 1e-9
     assert float(moved.max()) < 1e-9  # codes that are elsewhere are found again: they are no misfit
-    wrong = learned_noise(model, codes, Derivatives(), recordings, judges, lambda seen: same(seen, size=1.5))
+    wrong = learned_noise(model, codes, recordings, judges, lambda seen: same(seen, size=1.5))
     assert float(wrong.min()) > 1e-3  # the control: a field that no code makes right
     seen = noise_levels([replace_noise(one) for one in shown[0].members])
     assert 0.05 < seen.mean() < 0.2

@@ -21,12 +21,13 @@ from torch.optim import Optimizer
 from metastruct.data.batches import Batches
 from metastruct.data.recordings import Recordings
 from metastruct.dynamics.model import ModulatedModel
-from metastruct.learners.calibration import calibrated, parted, with_weights
+from metastruct.learners.calibration import calibrated, completed, parted, with_weights
 from metastruct.learners.learner import Learner, own_gradients
 from metastruct.optimizers.residuals import Residuals
 from metastruct.recording.recorded import Recorded
 
-AGAIN = 0.25  # steps of a twin, over those of the training: measured on springs of data.seed=1
+AGAIN, ALONG = 0.25, 1.0  # steps of a twin over those of the training, measured on springs and, without derivatives, on
+# pendulums of data.seed=1: a quarter of a weak training tells of half of the variance that it learned
 CHUNK = 256  # points of a task at a time, where all are looked at
 
 
@@ -55,7 +56,7 @@ class AutoDecoding(Learner):
     ):
         objective, judges = frame["objective"], self._judges(frame)
         super().__init__(**frame)
-        self.noisy = None if judges is None else (objective, frame["recordings"], judges)
+        self.judged = objective, frame["recordings"], judges
         self.schedule, self.outer_steps, self.point_batch = schedule, outer_steps, point_batch
         self.joint, self.reset = schedule == "joint", codes == "reset"
         self.inner_steps = inner_steps
@@ -187,12 +188,12 @@ class AutoDecoding(Learner):
 
     def results(self) -> list[dict[str, Any]]:
         results = super().results()
-        if self.noisy is None:
-            return results
+        objective, recordings, judges = self.judged
         for number, result in enumerate(results):
-            if result["diverged_at"] is None:
-                training = partial(self._twin, result)
-                results[number] = calibrated(result, self.model, *self.noisy, training)
+            if result["diverged_at"] is not None:
+                continue
+            parts, training = (result, self.model, objective, recordings), partial(self._twin, result)
+            results[number] = completed(*parts, training) if judges is None else calibrated(*parts, judges, training)
         return results
 
     def _twin(self, result: dict[str, Any], recordings: Recordings) -> tuple[ModulatedModel, Tensor]:
@@ -206,8 +207,8 @@ class AutoDecoding(Learner):
             point_batch=self.point_batch,
             model=with_weights(self.model, result["model"]).to(recordings.dtype).train().requires_grad_(True),
             recordings=recordings,
-            objective=self.noisy[0] if self.noisy else self.objective,
-            steps=max(1, round(AGAIN * self.steps)),
+            objective=self.judged[0],
+            steps=max(1, round((AGAIN if "derivatives" in recordings.parts else ALONG) * self.steps)),
             steps_per_epoch=self.steps_per_epoch,
             seed=0,
             optimizer=self.optimizer,

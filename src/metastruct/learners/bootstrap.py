@@ -1,7 +1,8 @@
 """What a training learns of the noise of its members: a parametric bootstrap.
 
 The field that was learned is taken for the truth. Its own training members are seen anew, at their smoothed states and
-with noise of the same size, and the training goes on from there (the twin). The codes of the twin are then fitted to
+with noise of the same size, and the training goes on from there (the twin); where no derivatives are observed, along
+the trajectories that the model takes from their starts. The codes of the twin are then fitted to
 exact observations of the members, and what they leave of the first field is an error that noise alone has taught, with
 no noise in it. It says nothing of what the model cannot express.
 
@@ -10,7 +11,7 @@ Source: Efron and Tibshirani (1993), An introduction to the bootstrap, chapter 6
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -23,10 +24,12 @@ from metastruct.data.recordings import Recordings
 from metastruct.data.shots import support, whole
 from metastruct.data.trajectory import Array, Member, Trajectory
 from metastruct.dynamics.model import ModulatedModel
-from metastruct.objectives.objective import Objective
+from metastruct.objectives.derivatives import Derivatives
+from metastruct.objectives.rollout import Rollout
 
 STREAM = 3  # of random numbers, apart from those of data and batches; the same for all seeds
 SHOTS, STEPS = 300, 20
+LONGEST = 1000  # instants that a model goes on without a new start
 EXACT = 1e-6  # variance of what codes leave, as the fit to exact observations weighs it
 Training = Callable[[Recordings], tuple[ModulatedModel, Tensor]]  # the twin's model and codes [tasks, code], in float64
 
@@ -35,7 +38,6 @@ Training = Callable[[Recordings], tuple[ModulatedModel, Tensor]]  # the twin's m
 def learned_noise(
     model: ModulatedModel,
     codes: Tensor,
-    objective: Objective,
     recordings: Recordings,
     judges: Recordings,
     training: Training,
@@ -51,18 +53,27 @@ def learned_noise(
         judges: other trajectories of the same members.
         training: that of the twin.
     """
-    exact = _exact(model, codes, recordings)
+    variance = torch.full((len(model.dynamics.state_mean),), EXACT, dtype=codes.dtype)
+    along = "derivatives" not in recordings.parts
+    if along:
+        recordings = judges = _cut(recordings)
+    exact = _exact(model, codes, recordings, _paths(model, codes, recordings) if along else recordings.smooth)
+    if exact is None:
+        return torch.nan * variance
     random, pairs = (
         np.random.default_rng(STREAM),
         zip(recordings.noise, recordings.derivative_noise, strict=True),
     )
-    members = [_noisy(member, *levels, random) for member, levels in zip(exact, pairs, strict=True)]
+    members = [_noisy(member, *levels, random, along) for member, levels in zip(exact, pairs, strict=True)]
     twin, start = training(Recordings(members, recordings.dtype, recordings.lawful, recordings.held))
-    variance = torch.full((len(model.dynamics.state_mean),), EXACT, dtype=codes.dtype)
-    shape = objective.reads, objective.window, objective.least
-    plain = objective.learned({}, variance)
-    fit = LevenbergMarquardt(STEPS).fit(twin, plain, support(exact, SHOTS, 0, *shape), start, Prior.of(start, variance))
-    places = whole(_exact(model, codes, judges), *shape)
+    objective = Derivatives().learned({}, variance)
+    shape = ("states", "inputs", "derivatives"), objective.window, objective.least
+    fit = LevenbergMarquardt(STEPS).fit(
+        twin, objective, support(exact, SHOTS, 0, *shape), start, Prior.of(start, variance)
+    )
+    shown = exact if judges is recordings else _exact(model, codes, judges, judges.smooth)
+    assert shown is not None
+    places = whole(shown, *shape)
     assert places.derivatives is not None
     error = (
         twin.vector_field(places.states, fit.codes, places.inputs) - places.derivatives
@@ -71,24 +82,56 @@ def learned_noise(
     return (error.square() * mask[..., None]).sum((0, 1)) / mask.sum()
 
 
-def _exact(model: ModulatedModel, codes: Tensor, recordings: Recordings) -> Sequence[Member]:
-    """The members at their smoothed states, with the derivatives of the model."""
-    smooth = iter(recordings.smooth)
+def _exact(
+    model: ModulatedModel, codes: Tensor, recordings: Recordings, states: Iterable[Array]
+) -> Sequence[Member] | None:
+    """The members at these states, one array a trajectory, with the model's derivatives; None beyond all numbers."""
+    each = iter(states)
 
     def shown(one: Trajectory, code: Tensor) -> Trajectory:
-        states = np.ascontiguousarray(next(smooth), dtype=np.float64)
+        places = np.ascontiguousarray(next(each), dtype=np.float64)
         inputs = None if one.inputs is None else torch.as_tensor(one.inputs, dtype=codes.dtype)[None]
-        field = model.vector_field(torch.as_tensor(states)[None], code[None], inputs)[0].numpy()
-        return replace(one, states=states, derivatives=field, noise=None, derivative_noise=None)
+        field = model.vector_field(torch.as_tensor(places)[None], code[None], inputs)[0].numpy()
+        return replace(one, states=places, derivatives=field, noise=None, derivative_noise=None)
 
     pairs = zip(recordings.members, codes, strict=True)
-    return [
-        replace(member, trajectories=tuple(shown(one, code) for one in member.trajectories)) for member, code in pairs
+    try:
+        return [replace(one, trajectories=tuple(shown(part, code) for part in one.trajectories)) for one, code in pairs]
+    except ValueError:  # the model leaves its states for infinity
+        return None
+
+
+def _paths(model: ModulatedModel, codes: Tensor, recordings: Recordings) -> Iterator[Array]:
+    """The states `[instants, state]` of each trajectory as the model goes on from its first, smoothed one."""
+    longest = max(max(lengths) for lengths in recordings.lengths)
+    settled = Rollout(2, None, "observed", EXACT).settled(recordings)
+    rollouts = settled.learned({**settled.numbers, "samples": longest}, None)
+    every = whole(recordings.members, rollouts.reads, longest, rollouts.least)
+    assert every.smooth is not None
+    starts = every.smooth.unflatten(-2, (-1, longest))[..., 0, :]
+    paths = rollouts.path(model, every, codes, starts).numpy()
+    for member, lengths in enumerate(recordings.lengths):
+        for number, samples in enumerate(lengths):
+            yield paths[member, number, :samples]
+
+
+def _cut(recordings: Recordings) -> Recordings:
+    """The same with trajectories of `LONGEST` instants at most."""
+
+    def pieces(one: Trajectory) -> Iterator[Trajectory]:
+        for rows in np.array_split(np.arange(len(one)), -(-len(one) // LONGEST)):
+            inputs = None if one.inputs is None else one.inputs[rows]
+            yield replace(one, times=one.times[rows], states=one.states[rows], inputs=inputs)
+
+    members = [
+        replace(member, trajectories=tuple(part for one in member.trajectories for part in pieces(one)))
+        for member in recordings.members
     ]
+    return Recordings(members, recordings.dtype, recordings.lawful, recordings.held)
 
 
-def _noisy(member: Member, noise: Array, derivative_noise: Array, random: np.random.Generator) -> Member:
-    """The member with errors of these standard deviations `[state]`, which are told."""
+def _noisy(member: Member, noise: Array, derivative_noise: Array, random: np.random.Generator, along: bool) -> Member:
+    """The member with errors of these standard deviations `[state]`, which are told; along: of its states alone."""
 
     def shown(one: Trajectory) -> Trajectory:
         assert one.derivatives is not None
@@ -96,6 +139,8 @@ def _noisy(member: Member, noise: Array, derivative_noise: Array, random: np.ran
             values + level * random.standard_normal(values.shape)
             for values, level in ((one.states, noise), (one.derivatives, derivative_noise))
         )
+        if along:
+            return replace(one, states=states, derivatives=None, noise=noise)
         return replace(one, states=states, derivatives=derivatives, noise=noise, derivative_noise=derivative_noise)
 
     return replace(member, trajectories=tuple(shown(one) for one in member.trajectories))

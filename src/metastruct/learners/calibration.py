@@ -67,7 +67,7 @@ def calibrated(
     """
     model = with_weights(model, result["model"])
     codes, noise = result["codes"].double(), result["noise"].double()
-    taught = learned_noise(model, codes, objective, recordings, judges, training)
+    taught = learned_noise(model, codes, recordings, judges, training)
     least = torch.where(taught.isfinite(), taught, LEAST * noise).clamp_min(torch.finfo(torch.float32).eps ** 2)
     shape = objective.reads, objective.window, objective.least
     fitted_points, judging = (support(part.members, SHOTS, 0, *shape) for part in (recordings, judges))
@@ -94,6 +94,26 @@ def calibrated(
         excess, gain = torch.cat(sums, 1).unbind()
         misfit = misfit * combined(excess, gain, least / misfit)
     return result | {"codes": codes.to(result["codes"]), "noise": misfit.to(result["noise"])}
+
+
+@torch.no_grad()
+def completed(
+    result: dict[str, Any], model: ModulatedModel, objective: Objective, recordings: Recordings, training: Training
+) -> dict[str, Any]:
+    """The result of a training with what its residual does not show of the field's error, the largest of its estimates.
+
+    Args:
+        training: as of `calibrated`.
+    """
+    model, codes = with_weights(model, result["model"]), result["codes"].double()
+    error = objective.unseen(model, recordings, codes)
+    if error is None:
+        return result
+    taught = objective.field_error(len(error))
+    if taught is not None and bool((taught > error).any()):
+        measured = learned_noise(model, codes, recordings, recordings, training)
+        error = torch.maximum(torch.maximum(error, taught), measured.nan_to_num(0.0))
+    return result | {"objective": dict(objective.erring(error))}
 
 
 def nearness(states: Tensor) -> Tensor:

@@ -152,6 +152,17 @@ class Objective(ABC):
         """
         return None
 
+    def unseen(self, model: ModulatedModel, recordings: Recordings, codes: Tensor) -> Tensor | None:
+        """Variances `[state]` of errors of dx/dt that no residual shows, as of `field_noise`, after a training.
+
+        None of a residual that shows all of them.
+        """
+        return None
+
+    def erring(self, variances: Tensor) -> Mapping[str, float]:
+        """The numbers, with the variances `[state]` as the `field_error`."""
+        return self.numbers
+
     def noise_share(self, observations: Observations, residual: Tensor) -> Tensor:
         """Share of the noise in the variance of each residual, `[tasks, residuals]`; the rest is misfit."""
         return residual.new_zeros(residual.shape)

@@ -115,7 +115,7 @@ class Rollout(Objective):
         share = self.least_misfit**2 if self.misfit is None else self.least_misfit**2 + self.misfit
         scale = (noise.square() + share * spread.square()).sqrt()
         starts = self._windows(required(observations.smooth))[..., 0, :].detach()
-        errors = (states - self._path(model, observations, codes, starts)) / scale
+        errors = (states - self.path(model, observations, codes, starts)) / scale
         there = torch.ones_like(errors[..., :1])
         if observations.mask is not None:
             there = self._windows(observations.mask[..., None]).to(errors.dtype)
@@ -143,12 +143,12 @@ class Rollout(Objective):
         several = torch.cat([starts + sign * shift for shift in shifts for sign in (1, -1)], -2)
         parts = {name: getattr(observations, name) for name in ("times", "inputs")}
         repeated = {name: torch.cat([part] * (2 * size), -2) for name, part in parts.items() if part is not None}
-        paths = self._path(model, type(observations)(states=observations.states, **repeated), codes, several)
+        paths = self.path(model, type(observations)(states=observations.states, **repeated), codes, several)
         up, down = paths.unflatten(-3, (size, 2, windows)).unbind(-4)
         slopes: Tensor = ((up - down) / (2 * shifts.sum(-1)[:, None, None, None])).movedim(-4, -1)
         return slopes
 
-    def _path(self, model: ModulatedModel, observations: Observations, codes: Tensor | None, starts: Tensor) -> Tensor:
+    def path(self, model: ModulatedModel, observations: Observations, codes: Tensor | None, starts: Tensor) -> Tensor:
         """States `[..., windows, samples, state]` of the model at the times of the samples."""
         times = self._windows(required(observations.times))
         inputs = None if observations.inputs is None else self._windows(observations.inputs)

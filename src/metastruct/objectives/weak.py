@@ -23,6 +23,7 @@ from torch import Tensor
 
 from metastruct.objectives.glimpse import spread_out
 from metastruct.objectives.objective import Objective, required
+from metastruct.objectives.steps import slope_errors
 from metastruct.objectives.test_functions import weights
 from metastruct.objectives.whitened import Whitened, applied
 from metastruct.objectives.whitening import Windows
@@ -74,24 +75,28 @@ class Weak(Objective):
         every = max(1, half // NODES)
         objective._shape(half // every * every, longest)
         objective.held = recordings.held
-        objective.numbers = {
-            **objective.numbers,
-            **objective._errors(recordings),
-            **({"held": 1} if recordings.held else {}),
-        }
+        if recordings.held:
+            objective.numbers = {**objective.numbers, "held": 1}
+        objective.numbers = objective.erring(objective._errors(recordings))
         return objective
 
-    def _errors(self, recordings: Recordings) -> dict[str, float]:
-        """Variance of the field's errors that a training learns from noise, `LEARNED` sigma^2 / n, by component."""
+    def _errors(self, recordings: Recordings) -> Tensor:
+        """Variances `[state]` of the field's errors that a training learns from noise, until they are measured."""
         noise = slope_noise(recordings, self.half, self.order)
         lengths = np.concatenate(recordings.lengths)
         tests = 1 + (lengths[lengths >= self.support] - self.support) // self.stride
-        variances = noise * min(1.0, LEARNED / (len(noise) * max(1, tests.sum())))
-        return {f"error_{k}": float(variance) for k, variance in enumerate(variances)}
+        return torch.from_numpy(noise * min(1.0, LEARNED / (len(noise) * max(1, tests.sum()))))
+
+    def erring(self, variances: Tensor) -> Mapping[str, float]:
+        """With variances `[state]`, as of `Objective`."""
+        return {**self.numbers, **{f"error_{k}": float(variance) for k, variance in enumerate(variances)}}
 
     def field_error(self, state_dim: int) -> Tensor | None:
         errors = [self.numbers.get(f"error_{k}", 0.0) for k in range(state_dim)]
         return torch.tensor(errors, dtype=torch.float64) if any(errors) else None
+
+    def unseen(self, model: ModulatedModel, recordings: Recordings, codes: Tensor) -> Tensor | None:
+        return slope_errors(model, recordings, codes)
 
     def learned(self, numbers: Mapping[str, float], noise: Tensor | None) -> Weak:
         objective = copy.copy(self)
@@ -141,14 +146,11 @@ class Weak(Objective):
     def noise_share(self, observations: Observations, residual: Tensor) -> Tensor:
         return self._operator(observations)[..., -1, :].sum(-2).flatten(-2)
 
-    # The residual
-
     def places(self, observations: Observations) -> Observations:
         states = self.windows(required(observations.smooth))[..., :: self.every, :].flatten(-3, -2)
         inputs = observations.inputs
-        if inputs is not None:
-            inputs = self.driving(self.windows(inputs)).flatten(-3, -2)
-        return type(observations)(states=states, inputs=inputs)
+        driving = None if inputs is None else self.driving(self.windows(inputs)).flatten(-3, -2)
+        return type(observations)(states=states, inputs=driving)
 
     def driving(self, inputs: Tensor) -> Tensor:
         """Of inputs `[..., samples, input]` of windows those at the nodes.
@@ -234,10 +236,8 @@ class Weak(Objective):
         if self.every > 1:
             values, _ = weights(times[..., :: self.every], begin, end, self.order)
         mass, moment = values.sum(-1, keepdim=True), slopes @ times[..., None]
-        slopes = slopes * torch.where(
-            moment < 0, -mass / torch.where(moment < 0, moment, 1.0), 1.0
-        )  # exact where f rests
-        return values, slopes
+        exact = torch.where(moment < 0, -mass / torch.where(moment < 0, moment, 1.0), 1.0)  # where f rests
+        return values, slopes * exact
 
     def samples(self, observations: Observations, values: Tensor, slopes: Tensor) -> Windows:
         """Those of all windows, with Phi `[..., tests, nodes]` and Phi' `[..., tests, samples]`."""
