@@ -7,8 +7,8 @@ Both settings were measured on the same test tasks: for every shared seed s and 
 and m has the variance (MS_seeds + MS_tasks - MS_rest) / (S K), with Satterthwaite's degrees of freedom; where the draw
 of members moves with the seed, b is part of the rest and the same formula stays unbiased. Variances of few seeds are
 noisy, so those of one kind are moderated (Smyth 2004). The comparisons of a claim are a sample of a population, m_j ~
-N(M, tau^2) with tau half-normal, measured with errors that are correlated where they share trainings; the posterior of
-each m_j shrinks where comparisons agree and does not where they do not. scripts/planted.py measures the coverage.
+N(M, tau^2) with tau half-normal, half of tau^2 in common to a group, measured with errors that correlate in groups; the
+posterior of each m_j shrinks where comparisons agree. scripts/planted.py measures the coverage.
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ from functools import cached_property
 from typing import TypeVar
 
 import numpy as np
+from scipy.linalg import eigh
 from scipy.special import digamma, ndtr, ndtri, polygamma, stdtr, stdtrit
 
 from metastruct.paper.results import LIMIT, Results
@@ -170,21 +171,25 @@ class Effects:
         """Of each comparison."""
         return np.array([one.mean for one in self.estimates])
 
+    @property
+    def _same(self) -> np.ndarray:
+        """Are two comparisons of one group?"""
+        return np.equal.outer(*[np.unique(self.groups, return_inverse=True)[1]] * 2)
+
     @cached_property
     def covariance(self) -> np.ndarray:
         """Of the means; widened as Student's interval is against the normal one."""
         variances, freedom = np.array([[one.variance, one.freedom] for one in self.estimates]).T
         deviation = np.sqrt(variances) * stdtrit(freedom, 1 - SIDE) / ndtri(1 - SIDE)
-        same = np.equal.outer(*[np.unique(self.groups, return_inverse=True)[1]] * 2)
-        matrix = np.where(same, *self.correlations)
+        matrix = np.where(self._same, *self.correlations)
         np.fill_diagonal(matrix, 1)
         return np.asarray(matrix * np.outer(deviation, deviation))
 
     @cached_property
     def population(self) -> tuple[np.ndarray, ...]:
         """For each tau: its posterior chance, the weights of the mean, and mean and deviation of each log ratio."""
-        values, vectors = np.linalg.eigh(self.covariance)
-        values = values.clip(SMALLEST)
+        values, vectors = eigh(self.covariance, likeness := (self._same + np.eye(len(self.labels))) / 2)
+        values, back = values.clip(SMALLEST), likeness @ vectors
         means, ones = vectors.T @ self.means, vectors.sum(0)
         precision = 1 / (values + SPREADS[:, None] ** 2)
         sums = precision @ ones**2
@@ -193,11 +198,11 @@ class Effects:
         fit = (np.log(precision).sum(1) - np.log(sums) - (precision * rest**2).sum(1) - (SPREADS / PRIOR) ** 2) / 2
         chances = np.exp(fit - fit.max())
         kept = values * precision
-        variance = self.covariance.diagonal() - (values * kept) @ vectors.T**2
-        of_centre = ((kept * ones) @ vectors.T) ** 2 / sums[:, None] * max(self.overlap, 1.0)
+        variance = self.covariance.diagonal() - (values * kept) @ back.T**2
+        of_centre = ((kept * ones) @ back.T) ** 2 / sums[:, None] * max(self.overlap, 1.0)
         deviation = np.sqrt((variance + of_centre).clip(SMALLEST))
         weights = ((precision * ones) @ vectors.T).clip(0)
-        return chances / chances.sum(), weights, self.means - (kept * rest) @ vectors.T, deviation
+        return chances / chances.sum(), weights, self.means - (kept * rest) @ back.T, deviation
 
     @cached_property
     def weights(self) -> np.ndarray:
