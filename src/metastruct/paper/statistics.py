@@ -20,6 +20,7 @@ from typing import TypeVar
 
 import numpy as np
 from scipy.linalg import eigh
+from scipy.optimize import brentq
 from scipy.special import digamma, ndtr, ndtri, polygamma, stdtr, stdtrit
 
 from metastruct.paper.results import LIMIT, Results
@@ -111,7 +112,7 @@ def moderated(estimates: Sequence[Estimate], kinds: Sequence[str] | None = None)
     scatter = np.log(variances) - digamma(freedom / 2) + np.log(freedom / 2)
     centre = (np.bincount(kind, scatter) / np.bincount(kind))[kind]
     excess = ((scatter - centre) ** 2).sum() / (len(estimates) - len(names)) - polygamma(1, freedom / 2).mean()
-    prior = 2 * _inverse_trigamma(excess) if excess > 0 else 1e6
+    prior = 2 * brentq(lambda half: polygamma(1, half) - excess, 1e-3, 1e6) if excess > 1e-5 else 1e6
     usual = np.exp(centre + digamma(prior / 2) - np.log(prior / 2))
     shrunk = (prior * usual + freedom * variances) / (prior + freedom)
     total = np.minimum(prior + freedom, np.bincount(kind, freedom)[kind])
@@ -119,15 +120,6 @@ def moderated(estimates: Sequence[Estimate], kinds: Sequence[str] | None = None)
         replace(one, variance=float(variance), freedom=float(count))
         for one, variance, count in zip(estimates, shrunk, total, strict=True)
     ]
-
-
-def _inverse_trigamma(value: float) -> float:
-    """x with trigamma(x) = value, by Newton's steps on 1 / trigamma."""
-    x = 0.5 + 1 / value
-    for _ in range(30):
-        slope = float(polygamma(1, x))
-        x += slope * (1 - slope / value) / float(polygamma(2, x))
-    return float(x)
 
 
 @dataclass(frozen=True)
