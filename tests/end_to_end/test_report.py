@@ -42,6 +42,7 @@ SETTINGS = {  # of each table: what its runs differ in
     ],
     "initialisation": [{"codes": c, "start": s} for c in ("evolving", "reset") for s in ("mean", "zero")],
     "locality": [{"method": m, "lambda_z": z} for m in ("svd(5)", "shift") for z in ("0.1", "0.01")],
+    "codes": [{"code_dim": str(d)} for d in (1, 3, 6)],
     "ranks": [{"modulation": m, "rank": r} for m in ("svd", "multi_rank") for r in ("1", "3", "8")],
     "parameters": [{"method": m, "label": f"net.width={w}"} for m in ("svd(5)", "shift") for w in (32, 64)],
     "multi_domain": [{"system": "multi_domain", "method": m} for m in ("svd(5)", "camel")],
@@ -50,8 +51,8 @@ SETTINGS = {  # of each table: what its runs differ in
 OTHERS = [{"label": words} for words in ("rank=5", "rank=5 net.depth=2")]  # of a table that the claims do not ask for
 DEFAULTS = {"system": "pendulum", "method": "svd(5)", "dynamics": "hamiltonian", "label": "", "shots": "200",
             "steps": "300", "adaptation": "gradient", "start": "mean", "codes": "evolving", "modulation": "svd",
-            "rank": "5", "lambda_z": "0.1", "lambda_phi": "0.01", "base_parameters": "800", "commit": "abc",
-            "learner": "auto_decoding", "training_steps": "4000", "machine": "2 cores",
+            "code_dim": "3", "rank": "5", "lambda_z": "0.1", "lambda_phi": "0.01", "base_parameters": "800",
+            "commit": "abc", "learner": "auto_decoding", "training_steps": "4000", "machine": "2 cores",
             "hypernetwork_parameters": "20", "training_seconds": "4", "training_diverged_at": ""}  # fmt: skip
 
 
@@ -191,9 +192,30 @@ def test_the_page_has_one_heading_and_all_sections_in_its_contents(reported):
     assert len(shown.all("h1")) == 1
     assert shown.all("html") == [{"lang": "en"}]
     sections = [attrs["id"] for attrs in shown.all("section")]
-    assert sections == ["claims", *LAYOUTS, *SCRIPTED]
-    assert [attrs["href"] for attrs in shown.all("a")] == [f"#{name}" for name in sections]
+    assert sections == ["claims", "evidence", *LAYOUTS, *SCRIPTED]
+    links = [attrs["href"] for attrs in shown.all("a")]
+    assert links == [*(f"#{claim.name}" for claim in CLAIMS), *(f"#{name}" for name in sections if name != "evidence")]
+    assert [attrs["id"] for attrs in shown.all("h3")] == [claim.name for claim in CLAIMS]
     assert len(shown.all("img")) == len(LAYOUTS) - 2 + 1  # and that of the long horizon
+
+
+def test_the_page_begins_with_the_verdicts_and_their_intervals(reported):
+    folder, _, shown = reported
+    told = json.loads((folder / "claims.json").read_text())
+    effects = [entry["effect"] for entry in told if entry["effect"]]
+    drawn = [attrs["aria-label"] for attrs in shown.all("svg") if "aria-label" in attrs]
+    assert drawn == ["{ratio:.2f} [{low:.2f}, {high:.2f}]".format(**effect) for effect in effects]
+    assert all(effect["low"] <= effect["ratio"] <= effect["high"] for effect in effects)
+    assert all(entry["needs"] for entry in told if entry["verdict"] == "undecided")
+    names = [name for name, _ in shown.tags]
+    assert shown.tags[names.index("table")] == ("table", {"class": "forest"})
+    assert names.index("table") < names.index("img")
+
+
+def test_pictures_are_kept_small(reported):
+    folder, _, shown = reported
+    inside = sum(len(image["src"]) for image in shown.all("img"))
+    assert inside < 0.8 * sum(path.stat().st_size for path in folder.rglob("*.png"))
 
 
 def test_text_of_a_table_is_escaped(reported):

@@ -114,7 +114,7 @@ def test_components_of_made_up_records_are_found_again():
 
 
 SMALL = Spread({(n, e): np.array([0.02, 0.05, 0.1]) for n in ("10", "300") for e in planted.ERRORS}, np.full(3, 0.5))
-ONE = Spread({("300", error): np.array([0.01, 0.02, 0.05]) for error in planted.ERRORS}, np.full(3, 0.5))
+ONE = Spread({("300", error): np.array([0.005, 0.01, 0.02]) for error in planted.ERRORS}, np.full(3, 0.5))
 
 
 @pytest.mark.parametrize("truth", planted.TRUTHS)

@@ -4,34 +4,35 @@ from __future__ import annotations
 
 import base64
 import html
+import io
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from metastruct.paper.claims import Claim, Finding
+from metastruct.paper.forest import SIGNS, forest
+from metastruct.paper.forest import STYLE as FOREST
 
 STYLE = """
 :root { color-scheme: light dark; --line: #8884; --quiet: #888; --held: #2e7d32; --not: #b3261e; --open: #8a6d00; }
-body { font: 16px/1.5 system-ui, sans-serif; max-width: 60rem; margin: 0 auto; padding: 1rem; }
+body { font: 16px/1.5 system-ui, sans-serif; max-width: 76rem; margin: 0 auto; padding: 1rem; }
 h1 { line-height: 1.2; } h2 { margin-top: 2.5rem; border-bottom: 1px solid var(--line); }
 nav ul { columns: 14rem; padding-left: 1.2rem; } img { max-width: 100%; height: auto; background: #fff; }
-.wide { overflow-x: auto; } table { border-collapse: collapse; font-size: .85rem; font-variant-numeric: tabular-nums; }
+section > p, section > ul { max-width: 60rem; } .wide { overflow-x: auto; }
+table { border-collapse: collapse; font-size: .85rem; font-variant-numeric: tabular-nums; }
 th, td { padding: .25rem .6rem; border-bottom: 1px solid var(--line); text-align: left; white-space: nowrap; }
 .badge { border: 2px solid; border-radius: .6rem; padding: 0 .5rem; font-weight: 600; white-space: nowrap; }
 .held { color: var(--held); } .not { color: var(--not); } .undecided { color: var(--open); }
 @media (prefers-color-scheme: dark) { :root { --held: #81c784; --not: #f28b82; --open: #e6c35c; } }
-.note, details { color: var(--quiet); font-size: .9rem; } li { margin: .2rem 0; }
+.note { color: var(--quiet); font-size: .9rem; } li { margin: .2rem 0; }
 """
+COLOURS = 40
 RULE = (
-    "A claim is held where every ratio of errors that it makes has its whole 95 % interval on the claimed side "
-    "(bootstrap over seeds and test tasks, paired, widened for few seeds), not held where more of them lie wholly on "
-    "the other side than chance explains (95 % of binomial draws with a chance of 2.5 % each; ratios that share runs "
-    "are not independent, so this is a guard and no exact test), undecided otherwise or while runs are missing; a "
-    "claim with another rule says so. Ratios are geometric means over tasks, in which a diverged task counts with an "
-    "error of 10. Intervals are of one ratio each; those of one seed speak of tasks alone."
+    "Ratios are geometric means over seeds and test tasks with intervals of 95 %; below 1 speaks for a claim, errors "
+    "closer than a factor of 1.1 count as equal. Rules and margins: docs/verdicts.md; how often they find what is "
+    "true: the section on tables whose truth is known."
 )
-SIGNS = {"held": "✓ held", "not held": "✗ not held", "undecided": "? undecided"}
 
 
 @dataclass
@@ -52,12 +53,12 @@ def page(claims: Sequence[tuple[Claim, Finding]], sections: Sequence[Section], n
         [
             '<!doctype html><html lang="en"><head><meta charset="utf-8">',
             '<meta name="viewport" content="width=device-width, initial-scale=1">',
-            f"<title>MetaStruct: tables and claims</title><style>{STYLE}</style></head><body><main>",
+            f"<title>MetaStruct: tables and claims</title><style>{STYLE}{FOREST}</style></head><body><main>",
             "<h1>MetaStruct: the paper's tables and claims</h1>",
-            *(f"<p>{html.escape(note)}</p>" for note in notes),
+            f'<section id="claims"><h2>Claims</h2>{forest(claims)}<p class="note">{RULE}</p></section>',
             f'<nav aria-label="Contents"><ul><li><a href="#claims">Claims</a></li>{listed}</ul></nav>',
-            '<section id="claims"><h2>Claims</h2>',
-            f'<p class="note">{RULE}</p>',
+            *(f"<p>{html.escape(note)}</p>" for note in notes),
+            '<section id="evidence"><h2>Evidence</h2>',
             *(_claim(claim, finding) for claim, finding in claims),
             "</section>",
             *(_section(section) for section in sections),
@@ -67,13 +68,10 @@ def page(claims: Sequence[tuple[Claim, Finding]], sections: Sequence[Section], n
 
 
 def _claim(claim: Claim, finding: Finding) -> str:
-    kind = finding.verdict.partition(" ")[0]
-    rule = f'<p class="note">Rule: {html.escape(claim.rule)}.</p>'
     evidence = "".join(f"<li>{html.escape(line)}</li>" for line in finding.evidence)
     return (
-        f"<h3>{html.escape(claim.name)}: {html.escape(claim.statement)}</h3>"
-        f'<p><span class="badge {kind}">{SIGNS[finding.verdict]}</span></p>{rule}'
-        f"<details><summary>Evidence</summary><ul>{evidence}</ul></details>"
+        f'<h3 id="{html.escape(claim.name)}">{html.escape(claim.name)}: {html.escape(claim.statement)}</h3>'
+        f'<p class="note">{SIGNS[finding.verdict]}. Rule: {html.escape(claim.rule)}.</p><ul>{evidence}</ul>'
     )
 
 
@@ -82,10 +80,19 @@ def _section(section: Section) -> str:
     if section.missing:
         body.append(f"<p>Not there yet: <code>{html.escape(section.missing)}</code></p>")
     for path in section.figures:
-        data = base64.b64encode(path.read_bytes()).decode()
+        data = base64.b64encode(_small(path)).decode()
         body.append(f'<img alt="Figure: {html.escape(section.title)}" src="data:image/png;base64,{data}">')
     body.append(_table(section.markdown))
     return "".join([*body, "</section>"])
+
+
+def _small(path: Path) -> bytes:
+    """The picture with few colours, which is all that a drawing needs."""
+    from PIL import Image
+
+    content = io.BytesIO()
+    Image.open(path).convert("RGB").quantize(COLOURS, dither=Image.Dither.NONE).save(content, "PNG", optimize=True)
+    return content.getvalue()
 
 
 def _table(markdown: str) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+import math
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
@@ -18,6 +19,7 @@ from metastruct.paper.plots import draw
 from metastruct.paper.results import Results, check_columns, read
 from metastruct.paper.sheet import Sheet, short
 from metastruct.paper.sources import SCRIPTED, Measured, command, costs, local_ranks, write_searched
+from metastruct.paper.statistics import Estimate
 from metastruct.runs.files import check_contained, write_atomically
 from metastruct.runs.lines import markdown
 from metastruct.runs.tables import PORTRAIT
@@ -143,10 +145,24 @@ def _write_claims(findings: Sequence[tuple[Claim, Finding]], folder: Path) -> No
             "statement": claim.statement,
             "rule": claim.rule,
             "verdict": finding.verdict,
+            "effect": _effect(finding.effect) | {"of": finding.about} if finding.effect else None,
+            "needs": finding.requirement,
             "evidence": finding.evidence,
         }
         for claim, finding in findings
     ]
     write_atomically(folder / "claims.json", json.dumps(parts, indent=2, ensure_ascii=False) + "\n")
-    body = [[claim.name, claim.statement, finding.verdict] for claim, finding in findings]
-    write_atomically(folder / "claims.md", markdown(["claim", "of the paper", "here"], body, []))
+    body = [
+        [claim.name, claim.statement, finding.verdict, *((str(finding.effect), f"{finding.effect.seeds} x "
+         f"{finding.effect.tasks}") if finding.effect else ("-", "-"))]
+        for claim, finding in findings
+    ]  # fmt: skip
+    heads = ["claim", "of the paper", "here", "error over error", "seeds x tasks"]
+    write_atomically(folder / "claims.md", markdown(heads, body, []))
+
+
+def _effect(effect: Estimate) -> dict[str, float]:
+    ratios = {
+        name: math.exp(getattr(effect, end)) for name, end in (("ratio", "mean"), ("low", "low"), ("high", "high"))
+    }
+    return ratios | {"seeds": effect.seeds, "tasks": effect.tasks}

@@ -18,6 +18,7 @@ SCRIPTED = {  # tables with a script of their own: title, command
     "adaptation_cost": ("What the adaptation to one new task costs", "python scripts/adaptation_cost.py"),
     "local_rank": ("Affine dimension and local rank of the families", "python scripts/local_rank.py"),
     "long_horizon": ("Energy over 100 periods", "python scripts/reproduce.py table=long_horizon"),
+    "planted": ("Verdicts on tables whose truth is known", "python scripts/planted.py"),
     "search": ("Searched settings of the methods", "python scripts/search_baselines.py"),
 }
 

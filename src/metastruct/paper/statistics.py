@@ -7,8 +7,8 @@ Both settings were measured on the same test tasks: for every shared seed s and 
 and m has the variance (MS_seeds + MS_tasks - MS_rest) / (S K), with Satterthwaite's degrees of freedom; where the draw
 of members moves with the seed, b is part of the rest and the same formula stays unbiased. Variances of few seeds are
 noisy, so those of one kind are moderated (Smyth 2004). The comparisons of a claim are a sample of a population, m_j ~
-N(M, tau^2) with tau half-normal, measured with errors that are correlated where they share trainings; the posterior of
-each m_j shrinks where comparisons agree and does not where they do not. scripts/planted.py measures the coverage.
+N(M, tau^2) with tau half-normal, half of tau^2 in common to a group, measured with errors that correlate in groups; the
+posterior of each m_j shrinks where comparisons agree. scripts/planted.py measures the coverage.
 """
 
 from __future__ import annotations
@@ -19,6 +19,8 @@ from functools import cached_property
 from typing import TypeVar
 
 import numpy as np
+from scipy.linalg import eigh
+from scipy.optimize import brentq
 from scipy.special import digamma, ndtr, ndtri, polygamma, stdtr, stdtrit
 
 from metastruct.paper.results import LIMIT, Results
@@ -110,7 +112,7 @@ def moderated(estimates: Sequence[Estimate], kinds: Sequence[str] | None = None)
     scatter = np.log(variances) - digamma(freedom / 2) + np.log(freedom / 2)
     centre = (np.bincount(kind, scatter) / np.bincount(kind))[kind]
     excess = ((scatter - centre) ** 2).sum() / (len(estimates) - len(names)) - polygamma(1, freedom / 2).mean()
-    prior = 2 * _inverse_trigamma(excess) if excess > 0 else 1e6
+    prior = 2 * brentq(lambda half: polygamma(1, half) - excess, 1e-3, 1e6) if excess > 1e-5 else 1e6
     usual = np.exp(centre + digamma(prior / 2) - np.log(prior / 2))
     shrunk = (prior * usual + freedom * variances) / (prior + freedom)
     total = np.minimum(prior + freedom, np.bincount(kind, freedom)[kind])
@@ -118,15 +120,6 @@ def moderated(estimates: Sequence[Estimate], kinds: Sequence[str] | None = None)
         replace(one, variance=float(variance), freedom=float(count))
         for one, variance, count in zip(estimates, shrunk, total, strict=True)
     ]
-
-
-def _inverse_trigamma(value: float) -> float:
-    """x with trigamma(x) = value, by Newton's steps on 1 / trigamma."""
-    x = 0.5 + 1 / value
-    for _ in range(30):
-        slope = float(polygamma(1, x))
-        x += slope * (1 - slope / value) / float(polygamma(2, x))
-    return float(x)
 
 
 @dataclass(frozen=True)
@@ -170,21 +163,25 @@ class Effects:
         """Of each comparison."""
         return np.array([one.mean for one in self.estimates])
 
+    @property
+    def _same(self) -> np.ndarray:
+        """Are two comparisons of one group?"""
+        return np.equal.outer(*[np.unique(self.groups, return_inverse=True)[1]] * 2)
+
     @cached_property
     def covariance(self) -> np.ndarray:
         """Of the means; widened as Student's interval is against the normal one."""
         variances, freedom = np.array([[one.variance, one.freedom] for one in self.estimates]).T
         deviation = np.sqrt(variances) * stdtrit(freedom, 1 - SIDE) / ndtri(1 - SIDE)
-        same = np.equal.outer(*[np.unique(self.groups, return_inverse=True)[1]] * 2)
-        matrix = np.where(same, *self.correlations)
+        matrix = np.where(self._same, *self.correlations)
         np.fill_diagonal(matrix, 1)
         return np.asarray(matrix * np.outer(deviation, deviation))
 
     @cached_property
     def population(self) -> tuple[np.ndarray, ...]:
         """For each tau: its posterior chance, the weights of the mean, and mean and deviation of each log ratio."""
-        values, vectors = np.linalg.eigh(self.covariance)
-        values = values.clip(SMALLEST)
+        values, vectors = eigh(self.covariance, likeness := (self._same + np.eye(len(self.labels))) / 2)
+        values, back = values.clip(SMALLEST), likeness @ vectors
         means, ones = vectors.T @ self.means, vectors.sum(0)
         precision = 1 / (values + SPREADS[:, None] ** 2)
         sums = precision @ ones**2
@@ -193,11 +190,11 @@ class Effects:
         fit = (np.log(precision).sum(1) - np.log(sums) - (precision * rest**2).sum(1) - (SPREADS / PRIOR) ** 2) / 2
         chances = np.exp(fit - fit.max())
         kept = values * precision
-        variance = self.covariance.diagonal() - (values * kept) @ vectors.T**2
-        of_centre = ((kept * ones) @ vectors.T) ** 2 / sums[:, None] * max(self.overlap, 1.0)
+        variance = self.covariance.diagonal() - (values * kept) @ back.T**2
+        of_centre = ((kept * ones) @ back.T) ** 2 / sums[:, None] * max(self.overlap, 1.0)
         deviation = np.sqrt((variance + of_centre).clip(SMALLEST))
         weights = ((precision * ones) @ vectors.T).clip(0)
-        return chances / chances.sum(), weights, self.means - (kept * rest) @ vectors.T, deviation
+        return chances / chances.sum(), weights, self.means - (kept * rest) @ back.T, deviation
 
     @cached_property
     def weights(self) -> np.ndarray:

@@ -21,7 +21,7 @@ class Finding:
     verdict: str = UNDECIDED
     evidence: list[str] = field(default_factory=list)
     effect: Estimate | None = None
-    about: str = ""  # of what the effect is the ratio
+    about: str = ""  # of what the effect is the ratio, or the effect in words
     requirement: str = ""  # seeds and tasks that would decide it
 
 
@@ -44,13 +44,15 @@ class Claim:
         try:
             finding = self.judge(measured)
         except ValueError as error:  # runs that cannot be compared
-            return Finding(UNDECIDED, [str(error)])
+            return Finding(UNDECIDED, [str(error)], requirement="runs that can be compared")
         tables = [measured[name] for name in self.needs if name in measured.tables]
         for table in tables:
             if not table.complete:
                 finding.evidence.append(f"{table.name} has {table.progress}")
-                if finding.verdict in (HELD, UNDECIDED):
-                    finding.verdict, finding.requirement = UNDECIDED, "the missing runs"
+                if finding.verdict == HELD:
+                    finding.verdict, finding.requirement = UNDECIDED, ""
+        if finding.verdict == UNDECIDED and not finding.requirement:
+            finding.requirement = "the missing runs"
         return finding
 
 
@@ -94,7 +96,7 @@ def compared(comparisons: Iterable[Comparison], rule: Rule, about: str, stronges
     finding = decided(Effects.of(labels, arrays, groups, kinds), rule, about, strongest) if arrays else Finding()
     if missing or not arrays:
         finding.verdict = UNDECIDED if finding.verdict == HELD else finding.verdict
-        finding.requirement = "the missing runs" if finding.verdict == UNDECIDED else ""
+        finding.requirement = ""
         finding.evidence += [f"missing: {name} with the same seed" for name in dict.fromkeys(missing)]
     return finding
 
@@ -121,13 +123,8 @@ def decided(effects: Effects, rule: Rule, about: str, strongest: bool = False, w
         for label, estimate, value in sorted(shown, key=lambda line: -line[1].low)[:worst]
     ]
     if finding.verdict == UNDECIDED:
-        finding.requirement = wanted(deciding(effects, rule))
+        finding.requirement = f"{deciding(effects, rule) or 'more than 160'} seeds x {TASKS} tasks"
     return finding
-
-
-def wanted(seeds: int | None) -> str:
-    """How many runs would decide, in words."""
-    return f"more than 160 seeds x {TASKS} tasks" if seeds is None else f"{seeds} seeds x {TASKS} tasks"
 
 
 def counted(estimate: Estimate) -> str:

@@ -68,7 +68,6 @@ def c9(measured: Measured) -> Finding:
         held = whole and set(verdicts.values()) == {HELD}
         finding.verdict = NOT_HELD if NOT_HELD in verdicts.values() else HELD if held else UNDECIDED
         finding.effect, finding.about = _seconds(candidates, rivals), "seconds of modulations over rivals"
-        finding.requirement = "costs of every method" if finding.verdict == UNDECIDED else ""
         finding.evidence.insert(0, ", ".join(f"{label}: {verdict}" for label, verdict in verdicts.items()))
     return finding
 

@@ -33,6 +33,8 @@ def c8(measured: Measured) -> Finding:
                 shares[method] = sum(lost) / tasks
     claimed = [shares[name] for name in CLAIMED["methods"] if name in shares]
     modulations = [share for name, share in shares.items() if not of_weights(name)]
+    finding.about = ", ".join(f"{name} {100 * share:.0f} %" for name, share in shares.items() if share)
+    finding.about = f"diverged tasks: {finding.about or 'none'}"
     if any(share == 0 for share in claimed) or any(share > 0 for share in modulations):
         finding.verdict = NOT_HELD
     elif len(claimed) == len(CLAIMED["methods"]) and modulations and all(share > 0.5 for share in claimed):

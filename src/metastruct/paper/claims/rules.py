@@ -36,7 +36,7 @@ def everywhere(effects: Effects) -> str:
     """Is the first the lower one in all comparisons?"""
     if counterexamples(effects):
         return NOT_HELD
-    alone = any(one.tail(0.0) < 2 * CHANCE for one in effects.estimates)
+    alone = any(one.tail(0.0) < 2 * CHANCE and one.high > MARGIN for one in effects.estimates)
     if effects.pooled.high < 0 and effects.beyond(MARGIN).sum() < CHANCE and not alone:
         return HELD
     return NOT_HELD if effects.pooled.tail(-MARGIN) < CHANCE else UNDECIDED  # no difference that counts, or a worse one

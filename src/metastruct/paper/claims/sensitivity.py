@@ -38,14 +38,14 @@ def c5(measured: Measured) -> Finding:
                     arrays.append(steadier)
                     of_rivals.append(f"{SVD} over {method}")
     if not arrays:
-        return Finding(UNDECIDED, ["no sweep of two methods with the same seed"], requirement="the missing runs")
+        return Finding(UNDECIDED, ["no sweep of two methods with the same seed"])
     finding = decided(Effects.of(labels, arrays, of_rivals), everywhere, f"{SVD} over all others", strongest=True)
     finding.about += ", of deviations"
     whole = {(run["system"], run["method"], run.seed) for run in table.runs}
     if len(table.runs) < len(whole) * len(settings):
         finding.evidence.append("the sweep is not whole")
         if finding.verdict == HELD:
-            finding.verdict, finding.requirement = UNDECIDED, "the missing runs"
+            finding.verdict = UNDECIDED
     finding.evidence = [*notes, *finding.evidence]
     return finding
 
@@ -129,8 +129,8 @@ def p31(measured: Measured) -> Finding:
     verdict = both([fewer.verdict, more.verdict])
     verdict = UNDECIDED if missing and verdict != NOT_HELD else verdict
     requirement = next((part.requirement for part in (fewer, more) if part.verdict == UNDECIDED), "")
-    return Finding(verdict, [*missing, *evidence], fewer.effect or more.effect, fewer.about,
-                   (requirement or "the missing runs") if verdict == UNDECIDED else "")  # fmt: skip
+    wanting = requirement if verdict == UNDECIDED else ""
+    return Finding(verdict, [*missing, *evidence], fewer.effect or more.effect, fewer.about, wanting)
 
 
 SENSITIVITY = (
