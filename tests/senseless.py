@@ -11,7 +11,7 @@ from functools import cache
 from itertools import combinations
 from typing import Any
 
-from conftest import beside, unmet_by_default
+from companions import beside, unmet_by_default
 from omegaconf import DictConfig, ListConfig, OmegaConf
 
 from metastruct.config.facts import by_default, facts_of, options, settings_of
