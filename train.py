@@ -2,6 +2,10 @@
 
 import sys
 
+if sys.version_info < (3, 11):  # noqa: UP036 where it is run without being installed
+    print(f"error: MetaStruct needs Python 3.11 or later, got {sys.version.split()[0]}; name another", file=sys.stderr)
+    sys.exit(2)
+
 from metastruct.commands import main
 
 if __name__ == "__main__":

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import copy
 import os
-import re
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
@@ -15,16 +13,16 @@ from typing import TYPE_CHECKING
 os.environ.setdefault("OMP_NUM_THREADS", "1")  # one test a core: threads would wait for each other
 
 import pytest
+from companions import beside, configuration
 from omegaconf import DictConfig, OmegaConf
 from pairs import crossed, effect, separately
 
 from metastruct.config import schema as config
-from metastruct.config.facts import brings, by_default, described, facts_of, settings_of
-from metastruct.config.needs import Piece, Unmet, chosen, unmet
-from metastruct.config.schema import COMPONENTS, ConfigError, groups
+from metastruct.config.facts import brings, described, settings_of
+from metastruct.config.needs import chosen, unmet
+from metastruct.config.schema import ConfigError, groups
 from metastruct.running.assembly import component
 from metastruct.running.validation import validate
-from metastruct.sweeps.table import configured
 
 if TYPE_CHECKING:
     from _pytest.mark import ParameterSet
@@ -32,17 +30,6 @@ if TYPE_CHECKING:
     from metastruct.data.recordings import Recordings
 
 SMALL = {"net.width": 6, "net.depth": 3, "modulation.code_dim": 3}
-
-
-@lru_cache(maxsize=512)
-def _configuration(*overrides: str) -> DictConfig:
-    """Composed once for all values of the same pieces, for Hydra takes its time; `test_config` holds both equal."""
-    plain = all(re.fullmatch(r"[\w.]+=(?!.*(nan|inf))[\w.,/\[\]-]*", word) for word in overrides)
-    return configured(*overrides) if plain else config.composed(*overrides)
-
-
-def configuration(*overrides: str) -> DictConfig:
-    return copy.deepcopy(_configuration(*overrides))
 
 
 @pytest.fixture(scope="session")
@@ -172,39 +159,6 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 @pytest.fixture(scope="session")
 def every_arrangement() -> list[Arrangement]:
     return arrangements()
-
-
-@lru_cache(maxsize=256)
-def beside(group: str, option: str) -> tuple[str, ...]:
-    """The overrides of an option, with one of another group that goes with it where the default does not."""
-    others = [other for other in ("learner", "modulation", "system", "net") if other != group]
-    companions = [((other, name),) for other in others for name in groups()[other]]
-    for choices in sorted([(), *companions], key=lambda choices: len(unmet_by_default((*choices, (group, option))))):
-        overrides = tuple(f"{other}={name}" for other, name in (*choices, (group, option))) + example(group, option)
-        try:
-            validate(configuration(*overrides))
-        except ConfigError:
-            continue
-        return overrides
-    raise AssertionError(f"nothing goes with {group}={option}")
-
-
-def example(group: str, option: str) -> tuple[str, ...]:
-    """The settings without which a piece makes no sense, as the words of its example; files lie in the repository."""
-    settings = facts_of(group, option).example if group in COMPONENTS else {}
-    root = f"{config.CONF.parent}/"
-    lists = {name: re.sub("[' ]", "", str([*value])) for name, value in settings.items()}
-    words = {name: f"{root}{value}" if name == "path" else lists[name] for name, value in settings.items()}
-    return tuple(f"{group}.{name}={word}" for name, word in words.items())
-
-
-def unmet_by_default(choices: tuple[tuple[str, str], ...]) -> list[Unmet]:
-    """The declared needs that these options leave unmet beside what they bring and the defaults."""
-    if any(group not in COMPONENTS for group, _ in choices):
-        return []
-    options = by_default() | {other: name for choice in choices for other, name in brings(*choice).items()}
-    pieces = {group: name and Piece.as_described(group, name) for group, name in (options | dict(choices)).items()}
-    return [need for need in unmet({group: pieces.get(group) for group in COMPONENTS}) if need.group != "system"]
 
 
 @pytest.fixture(scope="session")

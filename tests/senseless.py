@@ -11,10 +11,11 @@ from functools import cache
 from itertools import combinations
 from typing import Any
 
-from conftest import beside, unmet_by_default
+from companions import beside, unmet_by_default
 from omegaconf import DictConfig, ListConfig, OmegaConf
 
-from metastruct.config.facts import by_default, facts_of, options, settings_of
+from metastruct.config.facts import facts_of, options, settings_of
+from metastruct.config.needs import Unmet
 from metastruct.config.schema import COMPONENTS, Config, groups, register
 from metastruct.running.validation.laws import MOST, bounds, laws_of_schema
 
@@ -29,6 +30,7 @@ BY_KIND: dict[type, tuple[str, ...]] = {
     list: ("null", "5", "abc", "{a:1}", "nan", "[nan]", "[{a:1}]", "1e300"),
     dict: ("null", "5", "abc", "[1]", "nan", "''"),
 }
+BRINGING = ("system", "data")  # which choose pieces of other groups
 PLACES = ("tag", "outputs", "logger.project")
 Law = Any
 
@@ -105,9 +107,14 @@ def _leaves(node: DictConfig, path: str) -> Iterator[tuple[str, Any]]:
 
 @cache
 def _pairs() -> tuple[tuple[tuple[str, str], tuple[str, str]], ...]:
-    every = [(group, name) for group in COMPONENTS for name in options(group)]
+    every = [(group, name) for group in COMPONENTS for name in options(group) if group not in BRINGING]
     apart = ((one, other) for one, other in combinations(every, 2) if one[0] != other[0])
-    return tuple(pair for pair in apart if by_default() and unmet_by_default(pair))
+    return tuple(pair for pair in apart if any(not _settled(need, pair) for need in unmet_by_default(pair)))
+
+
+def _settled(need: Unmet, pair: tuple[tuple[str, str], tuple[str, str]]) -> bool:
+    """Does a default give way?"""
+    return need.piece.group == "adaptation" and "adaptation" not in (group for group, _ in pair)
 
 
 def _pair(generator: random.Random) -> tuple[list[str], str]:

@@ -2,20 +2,26 @@
 
 from __future__ import annotations
 
+import os
 import re
 import time
 import warnings
 from collections.abc import Callable
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+import torch
+from hydra import compose, initialize_config_dir
+from hydra.core.config_store import ConfigStore
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays_of
 
 import metastruct
+from metastruct.config.schema import composed
 from metastruct.data.shots import whole
 
 PATIENCE = 5.0  # seconds of the processor that a refusal may take
@@ -289,3 +295,42 @@ def test_whatever_an_array_holds_it_is_answered_with_finite_numbers_or_refused(s
 
     tried()
     assert tally["refused"] > examples / 4
+
+
+def resident() -> float:
+    """Memory of this process in MiB."""
+    return int(Path("/proc/self/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE") / 2**20
+
+
+@pytest.mark.torture
+@pytest.mark.skipif(not Path("/proc/self/statm").exists(), reason="no /proc")
+def test_many_adaptations_and_rollouts_grow_no_memory(subjects):
+    def call(number: int) -> None:
+        subjects[0].adapt(X[: 5 + number % 20], DXDT[: 5 + number % 20]).rollout(
+            START, np.linspace(0, 1, 3 + number % 5)
+        )
+
+    for number in range(20):
+        call(number)
+    before = resident()
+    for number in range(300):
+        call(number)
+    assert resident() - before < 20
+
+
+@pytest.mark.parametrize("inference", [False, True])
+def test_a_guest_leaves_the_random_numbers_and_works_in_any_mode(first_run, inference):
+    torch.manual_seed(3)
+    before = torch.random.get_rng_state()
+    with torch.inference_mode(inference):
+        member = metastruct.load(first_run[0].path).adapt(X, DXDT)
+        assert np.isfinite(member.rollout(START, [0, 0.1])).all()
+    assert torch.equal(torch.random.get_rng_state(), before)
+
+
+def test_a_guest_leaves_the_hydra_of_an_application(tmp_path):
+    (tmp_path / "theirs.yaml").write_text("a: 1\n")
+    with initialize_config_dir(str(tmp_path), version_base="1.3"):
+        composed("logger=none")
+        assert compose("theirs").a == 1
+    assert "schema.yaml" not in ConfigStore.instance().repo

@@ -13,6 +13,7 @@ from metastruct.config.facts import facts_of, in_order, options, settings_of
 from metastruct.config.needs import chosen
 from metastruct.config.pieces import class_of, factory, plain
 from metastruct.config.schema import COMPONENTS, Config, ConfigError
+from metastruct.runs.files import in_words
 from metastruct.runs.folder import data_folder
 
 if TYPE_CHECKING:
@@ -124,7 +125,9 @@ def build_source(cfg: Config, note: Callable[[str], None]) -> Source:
     except ValueError as error:
         raise ConfigError(str(error)) from error
     except OSError as error:
-        raise ConfigError(f"data={cfg.data['name']} cannot be read: {error}") from error
+        if not facts_of("data", cfg.data["name"]).provides.get("read_files"):
+            raise  # it was not of a file of the user's
+        raise ConfigError(f"data={cfg.data['name']} cannot be read: {in_words(error)}") from error
     return source
 
 

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from metastruct.running.run import configuration_of
+from metastruct.running.run import Run
 from metastruct.runs.files import read_checked, set_aside
 from metastruct.runs.folder import RunFolder
 
@@ -26,7 +26,7 @@ def damaged(folder: RunFolder) -> list[Path]:
     results = [] if folder.finished() else [path for path in (folder.metrics, folder.records) if path.exists()]
     model = [folder.model] if folder.model.exists() and read_checked(folder.model) is None else []
     readers = {
-        folder.config: lambda: configuration_of(folder),
+        folder.config: lambda: Run.read(folder),
         folder.evaluation: lambda: Archive.load(folder.evaluation),
     }
     return [*results, *model, *(path for path, read in readers.items() if path.exists() and _fails(read))]

@@ -51,13 +51,19 @@ def wandb_logger(
 
 
 def log_results(logger: WandbLogger, metrics: dict[str, Any], figures: Path) -> None:
-    """The metrics into the run's summary, the figures as images; then the run is closed."""
+    """The metrics into the run's summary, the figures as images; then the run is closed.
+
+    What goes wrong is told and fails nothing: the results are on disk.
+    """
     run = logger.experiment
-    run.summary.update(summary(metrics))
-    images = {f"figures/{path.stem}": wandb.Image(str(path)) for path in sorted(figures.glob("*.png"))}
-    if images:
-        run.log(images)
-    run.finish()
+    try:
+        run.summary.update(summary(metrics))
+        images = {f"figures/{path.stem}": wandb.Image(str(path)) for path in sorted(figures.glob("*.png"))}
+        if images:
+            run.log(images)
+        run.finish()
+    except (wandb.Error, OSError) as error:
+        note(f"Weights & Biases does not have all of the results: {' '.join(str(error).split())[:120]}")
 
 
 def summary(metrics: dict[str, Any]) -> dict[str, int | float | str]:
