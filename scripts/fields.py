@@ -5,7 +5,7 @@
     python scripts/fields.py                             everything that is missing, then records.csv and table.md
 
 A cell that is finished is kept at once, as a file of outputs/reference/fields/cells/, and is not made anew; cells may
-be made beside each other. Trainings have the steps that ten minutes of two cores allow.
+be made beside each other. Trainings have half the steps that the bars allow, of one point of each task.
 """
 
 from __future__ import annotations
@@ -49,7 +49,14 @@ NETS = {
     "dense": ("net=mlp",),
     "unstructured": ("net=mlp", "dynamics=unstructured"),
 }
-SHARED = ("trainer.steps=4000", "learner.point_batch=1", "tag=fields", "logger=none", "trainer.accelerator=cpu")
+SHARED = (
+    "trainer.steps=2000",
+    "learner.point_batch=1",
+    "shots=50",
+    "tag=fields",
+    "logger=none",
+    "trainer.accelerator=cpu",
+)
 SEEDS = (0, 1, 2)
 BARS = {"sine_gordon": "1 / 5", "kdv": "1 / 5"}  # of trajectories over one and ten horizons, x 1e-2
 SIZES = (8, 16, 32, 64, 128, 256, 512)  # of the cost of a step
