@@ -55,7 +55,7 @@ SHARED = (
     "shots=50",
     "tag=fields",
     "logger=none",
-    "trainer.accelerator=cpu",
+    "trainer.accelerator=auto",
 )
 SEEDS = (0, 1, 2)
 BARS = {"sine_gordon": "1 / 5", "kdv": "1 / 5"}  # of trajectories over one and ten horizons, x 1e-2
@@ -163,7 +163,9 @@ def made(cell: Cell, outputs: str) -> None:
     """Make a cell and keep it."""
     began = time.perf_counter()
     figures = dict(PARTS[cell.part](cell, outputs))
-    content = {"cell": vars(cell), "figures": figures, "seconds": time.perf_counter() - began, "commit": git_commit()}
+    content = {"cell": vars(cell), "figures": figures, "seconds": time.perf_counter() - began}
+    device = torch.cuda.get_device_name() if torch.cuda.is_available() else "CPU"
+    content |= {"commit": git_commit(), "device": device}
     (FOLDER / "cells").mkdir(parents=True, exist_ok=True)
     write_atomically(path_of(cell), json.dumps(content, indent=2) + "\n")
 

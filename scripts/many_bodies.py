@@ -42,7 +42,7 @@ from metastruct.runs.tables import as_csv
 
 ROOT = Path(__file__).resolve().parents[1]
 FOLDER = ROOT / "outputs" / "reference" / "many_bodies"
-QUIET = ("logger=none", "evaluation.figures=false", "trainer.accelerator=cpu", "trainer.compile=never")
+QUIET = ("logger=none", "evaluation.figures=false", "trainer.accelerator=auto", "trainer.compile=never")
 ERRORS = ("field_error", "trajectory_error")
 MORE = (*ERRORS, "energy_drift", "momentum_drift", "angular_momentum_drift")
 GRAPH, DENSE, FREE = "graph", "dense", "unstructured"
@@ -182,7 +182,9 @@ def made(cell: Cell, outputs: str) -> None:
     """Make a cell and keep it."""
     began = time.perf_counter()
     figures = dict(PARTS[cell.part](cell, outputs))
-    content = {"cell": vars(cell), "figures": figures, "seconds": time.perf_counter() - began, "commit": git_commit()}
+    content = {"cell": vars(cell), "figures": figures, "seconds": time.perf_counter() - began}
+    device = torch.cuda.get_device_name() if torch.cuda.is_available() else "CPU"
+    content |= {"commit": git_commit(), "device": device}
     (FOLDER / "cells").mkdir(parents=True, exist_ok=True)
     write_atomically(path_of(cell), json.dumps(content, indent=2) + "\n")
 
