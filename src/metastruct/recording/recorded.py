@@ -21,7 +21,6 @@ import torch
 from torch import Tensor
 from torch.fx.experimental.proxy_tensor import make_fx
 
-from metastruct.recording.graphed import graphed
 from metastruct.recording.passes import lean
 
 Values = tuple[Tensor, ...]
@@ -84,12 +83,11 @@ def recorded(function: Callable[..., Values], tensors: Values, compiled: bool = 
     """The operations of a function on arguments of these shapes, ready to be called; compiled, equal to round-off."""
     line = make_fx(partial(function))(*tensors)  # partial: make_fx would count the self of a method
     line = lean(line, tensors, compiled)
-    on_cuda = all(tensor.is_cuda for tensor in tensors)
     if compiled:
-        options = {} if on_cuda else ON_CPU
+        options = ON_CPU if tensors[0].device.type == "cpu" else {}
         with torch.no_grad():  # past dynamo, which would look at every parameter again at every call
             program: Callable[..., Values] = torch._inductor.compile(line, [*tensors], options=options)
-            return graphed(program, tensors) if on_cuda else program
+        return program
     with warnings.catch_warnings(), torch.no_grad():
         warnings.simplefilter("ignore", DeprecationWarning)
         program = torch.jit.trace(line, tensors, check_trace=False)
@@ -98,5 +96,4 @@ def recorded(function: Callable[..., Values], tensors: Values, compiled: bool = 
         with torch._C._AutoDispatchBelowAutograd():  # which each operation would ask
             return program(*tensors)
 
-    with torch.no_grad(), torch.jit.optimized_execution(False):
-        return graphed(replayed, tensors) if on_cuda else replayed
+    return replayed
