@@ -123,7 +123,7 @@ class Graph(Net):
         if not self.features:
             return None, None
         of_bodies = self.parts["features"](x, under(updates, "parts.features")).unflatten(-1, (self.bodies, -1))
-        between = self.incidence[..., :: self.dimension, :: self.dimension].mT
+        between = self.incidence[..., None, None, :: self.dimension, :: self.dimension].mT
         of_edges = torch.cat([between.abs() @ of_bodies, (between @ of_bodies).square()], dim=-1)
         return of_bodies, of_edges
 
