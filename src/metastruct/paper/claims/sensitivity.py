@@ -153,7 +153,8 @@ SENSITIVITY = (
     Claim(
         "C10",
         "Evolving codes beat reset codes",
-        "average, by the margin; evolving codes start at z_avg, reset ones at zero, where their training started them",
+        "average, by the margin; evolving codes start at z_avg, reset ones at zero, where their training started them; "
+        "the reset codes are trained at first order, five steps a batch: no second-order control is there yet",
         ("initialisation",),
         c10,
     ),
