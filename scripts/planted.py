@@ -18,13 +18,13 @@ from typing import Any
 import numpy as np
 from variances import ERRORS, FOLDER, Spread, spreads
 
+from metastruct.evaluation.effects import Effects
 from metastruct.paper.claims import CLAIMS
 from metastruct.paper.claims import claim as claim_module
 from metastruct.paper.claims.rules import HELD, NOT_HELD, UNDECIDED
 from metastruct.paper.methods import BASELINES, SVD
 from metastruct.paper.results import Result, Results
 from metastruct.paper.sources import Measured
-from metastruct.paper.statistics import Effects
 from metastruct.runs.lines import write_lines
 
 DESIGNS = {"10x40": (10, 40, True), "10x40 fixed": (10, 40, False), "5x40": (5, 40, True), "3x10 fixed": (3, 10, False)}

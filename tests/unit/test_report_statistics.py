@@ -6,8 +6,9 @@ import numpy as np
 import pytest
 
 from metastruct.config.published import METRICS
+from metastruct.evaluation.effects import Effects, Estimate, moderated
 from metastruct.paper.results import Result, Results
-from metastruct.paper.statistics import Effects, Estimate, differences, front, moderated
+from metastruct.paper.statistics import differences, front
 
 FIELD, TRAJECTORY = METRICS
 

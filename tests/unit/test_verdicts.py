@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from metastruct.config.facts import CONF
+from metastruct.evaluation.effects import Effects
 from metastruct.paper.claims.rules import (
     HELD,
     NOT_HELD,
@@ -21,7 +22,6 @@ from metastruct.paper.claims.rules import (
     everywhere,
     together,
 )
-from metastruct.paper.statistics import Effects
 
 sys.path.append(str(CONF.parent / "scripts"))
 import planted

@@ -6,8 +6,8 @@ import html
 import math
 from collections.abc import Iterable
 
+from metastruct.evaluation.effects import Estimate
 from metastruct.paper.claims import Claim, Finding
-from metastruct.paper.statistics import Estimate
 
 ENDS, WIDTH, HEIGHT = (0.1, 10.0), 220, 22
 TICKS = (0.1, 0.3, 1, 3, 10)
@@ -19,7 +19,7 @@ STYLE = """
 @media (max-width: 45rem) { .forest thead { display: none; } .forest td { border: 0; }
 .forest tr { display: grid; grid-template-columns: minmax(0, 1fr) auto; border-bottom: 1px solid var(--line); }
 .forest td:first-child { grid-column: 1 / 3; padding-top: .5rem; } .forest td:nth-child(3) { order: 9; }
-.forest td:nth-child(even) { white-space: normal; } .forest td:nth-child(5) { order: 8; } }
+.forest svg { width: 150px; } .forest td:nth-child(4) { white-space: normal; } .forest td:nth-child(5) { order: 8; } }
 """
 
 

@@ -10,6 +10,7 @@ from functools import partial
 from pathlib import Path
 from typing import TypeVar
 
+from metastruct.evaluation.effects import Estimate
 from metastruct.paper import forms
 from metastruct.paper.claims import CLAIMS, Claim, Finding
 from metastruct.paper.layout import LAYOUTS
@@ -19,7 +20,6 @@ from metastruct.paper.plots import draw
 from metastruct.paper.results import Results, check_columns, read
 from metastruct.paper.sheet import Sheet, short
 from metastruct.paper.sources import SCRIPTED, Measured, command, costs, local_ranks, write_searched
-from metastruct.paper.statistics import Estimate
 from metastruct.runs.files import check_contained, write_atomically
 from metastruct.runs.lines import markdown
 from metastruct.runs.tables import PORTRAIT

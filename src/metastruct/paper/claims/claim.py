@@ -8,10 +8,11 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from metastruct.config.facts import metric_facts
+from metastruct.evaluation.effects import Effects, Estimate
 from metastruct.paper.claims.rules import HELD, TASKS, UNDECIDED, Rule, counterexamples, deciding
 from metastruct.paper.results import Results
 from metastruct.paper.sources import Measured, command
-from metastruct.paper.statistics import Effects, Estimate, differences
+from metastruct.paper.statistics import differences
 
 
 @dataclass

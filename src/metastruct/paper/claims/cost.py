@@ -9,13 +9,14 @@ import numpy as np
 
 from metastruct.config.facts import metric_facts
 from metastruct.config.published import PAPER_YAML
+from metastruct.evaluation.effects import Estimate
 from metastruct.paper.claims.accuracy import against_all, rivals
 from metastruct.paper.claims.claim import Claim, Comparison, Finding
 from metastruct.paper.claims.rules import HELD, NOT_HELD, UNDECIDED
 from metastruct.paper.methods import BASELINES, MODULATIONS, SVD
 from metastruct.paper.results import Results, groups, mean_std
 from metastruct.paper.sources import Cost, Measured
-from metastruct.paper.statistics import Estimate, front
+from metastruct.paper.statistics import front
 
 Methods = Sequence[Sequence[Cost]]  # of each method the costs of its seeds
 QUANTITIES = {"numbers": "adapted numbers", "seconds": "seconds", "peak_bytes": "memory"}

@@ -18,7 +18,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from metastruct.paper.statistics import Effects, Estimate
+from metastruct.evaluation.effects import Effects, Estimate
 
 HELD, NOT_HELD, UNDECIDED = "held", "not held", "undecided"
 MARGIN = float(np.log(1.1))  # errors that differ by less than this factor count as equal

@@ -7,13 +7,14 @@ from collections.abc import Iterator
 import numpy as np
 
 from metastruct.config.facts import metric_facts
+from metastruct.evaluation.effects import Effects
 from metastruct.paper.claims.claim import Claim, Comparison, Finding, compared, decided
 from metastruct.paper.claims.rules import HELD, NOT_HELD, UNDECIDED, average, brings_nothing, costs_more, everywhere
 from metastruct.paper.claims.rules import together as both
 from metastruct.paper.methods import SVD
 from metastruct.paper.results import Result, Results, groups
 from metastruct.paper.sources import Measured
-from metastruct.paper.statistics import Effects, logs
+from metastruct.paper.statistics import logs
 
 COLLAPSED = np.log(5)  # of an error over the median of the trainings on its system
 Sweep = dict[int, np.ndarray]  # log errors [settings, tasks] of each seed; NaN where a training is missing or collapsed
@@ -152,7 +153,8 @@ SENSITIVITY = (
     Claim(
         "C10",
         "Evolving codes beat reset codes",
-        "average, by the margin; evolving codes start at z_avg, reset ones at zero, where their training started them",
+        "average, by the margin; evolving codes start at z_avg, reset ones at zero, where their training started them; "
+        "the reset codes are trained at first order, five steps a batch: no second-order control is there yet",
         ("initialisation",),
         c10,
     ),
