@@ -109,7 +109,12 @@ def _leaves(node: DictConfig, path: str) -> Iterator[tuple[str, Any]]:
 def _pairs() -> tuple[tuple[tuple[str, str], tuple[str, str]], ...]:
     every = [(group, name) for group in COMPONENTS for name in options(group) if group not in BRINGING]
     apart = ((one, other) for one, other in combinations(every, 2) if one[0] != other[0])
-    return tuple(pair for pair in apart if any(not _settled(need, pair) for need in unmet_by_default(pair)))
+    return tuple(pair for pair in apart if all(map(_unfit, (pair, pair[::-1]))))
+
+
+def _unfit(pair: tuple[tuple[str, str], tuple[str, str]]) -> bool:
+    """Is a need unmet, whichever of the two may choose for the other's group?"""
+    return any(not _settled(need, pair) for need in unmet_by_default(pair))
 
 
 def _settled(need: Unmet, pair: tuple[tuple[str, str], tuple[str, str]]) -> bool:

@@ -127,3 +127,8 @@ def test_loading_says_it_in_one_line_too(settings, tmp_path):
     (tmp_path / "config.yaml").write_text(yaml.safe_dump({key: settings[key] for key in settings if key != "learner"}))
     with pytest.raises(ValueError, match=r"^learner (is missing|must be)[^\n]*$"):
         metastruct.load(tmp_path)
+
+
+def test_a_configuration_is_checked_also_where_nothing_was_composed_before(read, settings):
+    OmegaConf.clear_resolvers()
+    assert read(settings).settings == settings

@@ -124,13 +124,13 @@ def composed(*overrides: str) -> DictConfig:
         ConfigError: a piece was told to be another one than its yaml says.
     """
     register()
-    around, before = GlobalHydra.instance(), GlobalHydra.instance().hydra  # of an application that this is a part of
-    around.clear()
+    around = GlobalHydra.instance().hydra  # of an application that this is a part of
+    GlobalHydra.instance().clear()
     try:
         with initialize_config_dir(str(CONF), version_base="1.3"):
             cfg = compose("train", overrides=[*overrides, *search_path()], return_hydra_config=True)
     finally:
-        around.hydra = before
+        GlobalHydra.instance().hydra = around
     choices = {str(group): option for group, option in cfg.hydra.runtime.choices.items()}
     with open_dict(cfg):
         del cfg["hydra"]

@@ -82,7 +82,10 @@ class Modulation(nn.Module, ABC):
         ]
         if not layout:
             have = ", ".join(sorted({site.tag for site in sites}))
-            raise ValueError(f"modulation.tags {list(tags)} modulate no site of the net, which has {have}")
+            raise ValueError(
+                f"modulation.tags {list(tags)} modulate no site of the net, which has {have}; name some of them in "
+                "modulation.tags or modulation.shift_tags"
+            )
         self.layout = layout
         self.sites = [site for site in sites if any(site == other for other, _, _ in layout)]
         self.sizes = [part.size for _, _, part in layout]

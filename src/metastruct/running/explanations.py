@@ -9,6 +9,7 @@ from typing import NoReturn
 
 from hydra._internal.utils import get_args_parser
 from hydra.core.override_parser.types import Glob, Override
+from hydra.errors import HydraException
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
@@ -55,7 +56,7 @@ def _refuse(message: str) -> NoReturn:
 
 def explained(error: Exception) -> str:
     """Hydra's, OmegaConf's and the system's errors in one line, with the near matches of a name that is not known."""
-    if isinstance(error, OSError):
+    if isinstance(error, OSError) and not isinstance(error, HydraException):  # some of Hydra's are both
         return in_words(error)
     message, cause = str(error), str(error.__cause__ or "")
     text = " ".join((message if cause in message else f"{message} {cause}").split())

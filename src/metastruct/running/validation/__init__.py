@@ -19,6 +19,7 @@ from omegaconf.errors import InterpolationResolutionError
 from metastruct.config.facts import facts_of, options, settings_of
 from metastruct.config.mistakes import closest
 from metastruct.config.pieces import check_plain, factory
+from metastruct.config.resolvers import register_resolvers
 from metastruct.config.schema import COMPONENTS, OPTIONAL, Config, ConfigError
 from metastruct.running.assembly import outline_of
 from metastruct.running.validation.laws import check_laws
@@ -54,6 +55,7 @@ def validate(cfg: DictConfig) -> None:
 
 def check(cfg: DictConfig) -> None:
     """The same, but for what the machine must have, and for other words for the same thing."""
+    register_resolvers()  # of the defaults that yamls compute, where nothing was composed before
     settings = [setting.name for setting in fields(Config)]
     try:
         OmegaConf.to_container(cfg, resolve=True)
