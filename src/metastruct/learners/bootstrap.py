@@ -30,6 +30,7 @@ from metastruct.objectives.rollout import Rollout
 STREAM = 3  # of random numbers, apart from those of data and batches; the same for all seeds
 SHOTS, STEPS = 300, 20
 LONGEST = 1000  # instants that a model goes on without a new start
+USUAL = 0.9  # share of the members of which a mean is taken: the code of one in another valley would be all of it
 EXACT = 1e-6  # variance of what codes leave, as the fit to exact observations weighs it
 Training = Callable[[Recordings], tuple[ModulatedModel, Tensor]]  # the twin's model and codes [tasks, code], in float64
 
@@ -42,7 +43,7 @@ def learned_noise(
     judges: Recordings,
     training: Training,
 ) -> Tensor:
-    """Mean square `[state]` of the error of dx/dt, in units of its spread, at states that were not trained on.
+    """Mean square `[state]` of the error of dx/dt, in units of its spread, of most members, at the states of `judges`.
 
     Not finite where the twin diverged.
 
@@ -79,7 +80,9 @@ def learned_noise(
         twin.vector_field(places.states, fit.codes, places.inputs) - places.derivatives
     ) / model.dynamics.derivative_std
     mask = torch.ones_like(error[..., 0]) if places.mask is None else places.mask.to(error)
-    return (error.square() * mask[..., None]).sum((0, 1)) / mask.sum()
+    squares = (error.square() * mask[..., None]).sum(1) / mask.sum(1, keepdim=True)
+    size = (squares / squares.mean(0)).nan_to_num(0.0).sum(-1)
+    return squares[size <= size.quantile(USUAL)].mean(0)
 
 
 def _exact(
