@@ -48,7 +48,12 @@ MORE = (*ERRORS, "energy_drift", "momentum_drift", "angular_momentum_drift")
 GRAPH, DENSE, FREE = "graph", "dense", "unstructured"
 SYSTEMS = {
     "fput": ("system=fput",),
-    "damped_chain": ("system=damped_chain", "evaluation.states=visited"),
+    "damped_chain": (
+        "system=damped_chain",
+        "evaluation.states=visited",
+        "optimizer.warm_start=0.8",
+        "trainer.steps=840",
+    ),
     "bodies": ("system=bodies", "optimizer.warm_start=0.8", "trainer.steps=1120"),
 }
 SOAP = ("optimizer=soap", "locality=none")  # where an iteration of Gauss-Newton has more residuals than weights
@@ -105,7 +110,7 @@ def errors(cell: Cell, outputs: str) -> Iterator[tuple[str, float]]:
     """Of new members, seconds of the training and of the adaptation, and parameters."""
     metrics = json.loads(run(composed(*cell.words, f"outputs={outputs}")).metrics.read_text())
     for name in MORE:
-        if name in metrics:
+        if metrics.get(name, {}).get("mean") is not None:
             yield f"{name} mean", metrics[name]["mean"]
             yield f"{name} median", metrics[name]["median"]
     yield "training seconds", metrics["seconds"]["training"]
@@ -161,7 +166,7 @@ def cells() -> list[Cell]:
     seeds = (0, 1, 2)
     every = [Cell("errors", s, n, GRAPH, "svd", seed) for (s, n, _) in BARS for seed in seeds]
     every += [Cell("errors", s, n, DENSE, "svd", seed) for (s, n, _) in BARS for seed in seeds]
-    every += [Cell("transfer", "fput", 64, GRAPH, "svd", seed) for seed in seeds]
+    every += [Cell("transfer", "fput", n, GRAPH, "svd", seed) for seed in seeds for n in (16, 32, 64, 128)]
     every += [Cell("step", system, n, GRAPH, "svd", 0) for system in ("fput", "damped_chain") for n in SIZES]
     every += [
         Cell("scaling", "fput", n, net, modulation, seed)
@@ -189,8 +194,8 @@ def path_of(cell: Cell) -> Path:
 
 def slope(sizes: list[int], values: list[float]) -> float:
     """Of log value against log size, by least squares over all sizes."""
-    far = [(np.log(n), np.log(v)) for n, v in zip(sizes, values, strict=True) if v > 0]
-    return float(np.polyfit(*np.array(far).T, 1)[0]) if len(far) > 1 else float("nan")
+    logs = np.log(np.array([pair for pair in zip(sizes, values, strict=True) if pair[1] > 0], dtype=float))
+    return float(np.polyfit(logs[:, 0], logs[:, 1], 1)[0]) if len(logs) > 1 else float("nan")
 
 
 def table(rows: list[Row]) -> str:

@@ -160,7 +160,7 @@ def test_no_refusal_offers_a_net_without_the_sites_that_the_modulation_takes(com
     monkeypatch.setattr(values, "sites", lambda *piece: separable if piece == ("net", "separable") else whole(*piece))
     with pytest.raises(ConfigError) as refused:
         validate(composed("integrator=leapfrog"))
-    assert ("use net=separable" in str(refused.value)) == ("hidden" in separable)
+    assert ("separable" in str(refused.value).partition("use net=")[2]) == ("hidden" in separable)
 
 
 def test_the_default_of_a_group_is_offered_where_sites_are_missing(composed, monkeypatch):

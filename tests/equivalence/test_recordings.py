@@ -28,6 +28,8 @@ WORDS = {
     "some_tasks": ("modulation=svd", "learner.task_batch=3"),
     "alternating": ("modulation=multi_rank", "learner.schedule=alternating", "learner.inner_steps=2"),
     "separable": ("system=mass_spring", "modulation=rank_one", "net=separable"),
+    "graph": ("system=bodies", "modulation=svd", "net=graph"),
+    "local_generic": ("system=damped_chain", "modulation=svd", "net=graph", "dynamics=local_generic"),
     "reset": ("modulation=shift", "learner.schedule=alternating", "learner.codes=reset"),
     "exact_bases": ("modulation=svd", "modulation.exact=true"),
     "soap": ("modulation=svd", "optimizer=soap"),

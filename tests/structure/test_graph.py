@@ -155,3 +155,24 @@ def test_brackets_over_all_pairs_refuse_many_components_and_name_what_stands_in(
     rehearse(
         Run.of(composed("system=damped_chain", "system.oscillators=40", "dynamics=local_generic", "net=graph")).config
     )
+
+
+def test_local_friction_is_metriplectic_as_matrices_and_another_one_is_not(random_model):
+    """L and M as matrices agree with the field, and keep both degeneracies; friction without its heat does not."""
+    words = ("system=damped_chain", "system.oscillators=4", "dynamics=local_generic", "net=graph", "net.width=6")
+    dynamics = random_model(Run.of(composed(*words)).config, gain=3.0)
+    x = states(dynamics.dynamics).requires_grad_()
+    codes = torch.randn(TASKS, dynamics.code_dim, dtype=torch.float64)
+    updates, law = dynamics.modulation(codes), dynamics.dynamics
+    by_energy, by_entropy = (torch.autograd.grad(each(x, updates).sum(), x)[0] for each in (law.energy, law.entropy))
+    poisson, friction = law.poisson(x, updates), law.friction(x, updates)
+    made = (poisson @ by_energy[..., None] + friction @ by_entropy[..., None]).squeeze(-1)
+    torch.testing.assert_close(made, law.vector_field(x, updates))
+    assert (torch.linalg.eigvalsh(friction) > -1e-10).all()
+    for matrix, gradient in ((poisson, by_entropy), (friction, by_energy)):
+        assert (matrix @ gradient[..., None]).abs().max() < 1e-10 * friction.abs().max()
+    cold = friction.clone()
+    cold[..., -1, :] = 0.0
+    assert (cold @ by_energy[..., None]).abs().max() < 1e-10 * friction.abs().max()
+    assert (cold - cold.mT).abs().max() > 1e-3
+    assert ((by_energy * (cold @ by_entropy[..., None]).squeeze(-1)).sum(-1)).abs().max() > 1e-3

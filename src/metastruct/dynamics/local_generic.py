@@ -20,7 +20,6 @@ from torch.nn.functional import softplus
 
 from metastruct.data.units import Units
 from metastruct.dynamics.dynamics import Dynamics, Scales
-from metastruct.dynamics.generic import degeneracy
 from metastruct.dynamics.hamiltonian import Hamiltonian
 from metastruct.nets.net import MakeNet, Net
 from metastruct.nets.numbers import Numbers
@@ -76,12 +75,12 @@ class LocalGeneric(Dynamics):
 
     def vector_field(self, x: Tensor, updates: Updates, inputs: Tensor | None = None) -> Tensor:
         by_q, by_p = self._slope(x, updates)
-        taken = self._frictions(x, updates) * by_p
+        drag = self._frictions(x, updates) * by_p
         positions, momenta = self.state_std[:-1].chunk(2)
         field = [
             self.energy_scale / momenta * by_p,
-            -self.energy_scale / positions * by_q - self.rate * momenta * taken,
-            self._heat * (taken * by_p).sum(-1, keepdim=True),
+            -self.energy_scale / positions * by_q - self.rate * momenta * drag,
+            self._heat * (drag * by_p).sum(-1, keepdim=True),
         ]
         return torch.cat(field, dim=-1)
 
@@ -110,26 +109,29 @@ class LocalGeneric(Dynamics):
         matrix[:-1, :-1] = turn.triu() - turn.tril()
         return matrix.expand(*x.shape, size)
 
+    def _bodies(self, x: Tensor, updates: Updates) -> tuple[Tensor, Tensor]:
+        """gamma_i `[..., tasks or 1, 1, bodies]` and dH/dp_i `[..., tasks, points, bodies]`."""
+        momenta = self.state_std[self.pairs : -1]
+        drag = self.rate * momenta.square() / self.energy_scale * self._frictions(x, updates)
+        return drag / self.temperature[..., None], self.energy_scale / momenta * self._slope(x, updates)[1]
+
     def friction(self, x: Tensor, updates: Updates) -> Tensor:
         """M `[..., tasks, points, state, state]`."""
-        _, by_p = self._slope(x, updates)
-        momenta = self.state_std[self.pairs : -1]
-        heats = self.energy_scale / momenta * by_p
-        along = torch.diag_embed(self.temperature[..., None].expand_as(by_p))
-        rows = torch.cat([torch.zeros_like(along), along, -heats[..., None]], dim=-1)
-        gamma = (
-            self.rate * momenta.square() * self._frictions(x, updates) / self.energy_scale / self.temperature[..., None]
-        )
+        gamma, speeds = self._bodies(x, updates)
+        along = torch.diag_embed(self.temperature[..., None].expand_as(speeds))
+        rows = torch.cat([torch.zeros_like(along), along, -speeds[..., None]], dim=-1)
         matrix: Tensor = (rows * gamma[..., None]).mT @ rows
         return matrix
 
     def degeneracies(self, x: Tensor, updates: Updates) -> dict[str, Tensor]:
-        """|L grad S|/(|L| |grad S|) and |M grad E|/(|M| |grad E|), zero but for round-off."""
-        by_q, by_p = self._slope(x, updates)
-        mechanical = self.energy_scale * torch.cat([by_q, by_p], dim=-1) / self.state_std[:-1]
-        by_entropy = torch.zeros_like(x).index_fill(-1, torch.tensor([x.shape[-1] - 1], device=x.device), 1.0)
-        by_energy = torch.cat([mechanical, self.temperature[..., None].expand_as(by_p[..., :1])], dim=-1)
-        return {
-            "poisson": degeneracy(self.poisson(x, updates), by_entropy),
-            "friction": degeneracy(self.friction(x, updates), by_energy),
-        }
+        """|L grad S|/(|L| |grad S|) and |M grad E|/(|M| |grad E|), zero but for round-off, body by body."""
+        gamma, speeds = self._bodies(x, updates)
+        temperature = self.temperature[..., None].expand_as(speeds)
+        powers = speeds * temperature - temperature * speeds  # w_i . grad E
+        lost, heat = gamma * temperature * powers, -(gamma * speeds * powers).sum(-1)
+        parts = (gamma * temperature.square()).square() + 2 * (gamma * temperature * speeds).square()
+        size = (parts.sum(-1) + (gamma * speeds.square()).sum(-1).square()).sqrt()  # |M|
+        forces = self.energy_scale / self.state_std[: self.pairs] * self._slope(x, updates)[0]
+        slope = (forces.square() + speeds.square()).sum(-1) + temperature[..., 0].square()
+        residual = (lost.square().sum(-1) + heat.square()).sqrt() / (size * slope.sqrt())
+        return {"poisson": torch.zeros_like(residual), "friction": residual}

@@ -84,11 +84,11 @@ class Graph(Net):
             raise ValueError(f"net.edges={edges} needs two bodies at least, got {self.bodies}; use net.edges=walls")
         if features and edges == "walls":
             raise ValueError("net.features tell bodies apart, and a wall has none, got net.edges=walls; use chain")
-        self.register_buffer("incidence", incidence(self.bodies, ends, dimension), persistent=False)
-        seen = 1 if self.far else dimension
+        self.register_buffer("incidence", incidence(self.bodies, ends, dimension))
+        sight = 1 if self.far else dimension
         parts: dict[str, Net] = {
-            "kinetic": MLP(seen + features, 1, True, **mlp),
-            "edge": MLP(seen + 2 * features, 1, True, **mlp),
+            "kinetic": MLP(sight + features, 1, True, **mlp),
+            "edge": MLP(sight + 2 * features, 1, True, **mlp),
         }
         if place:
             parts["place"] = MLP(dimension + features, 1, True, **mlp)
@@ -103,18 +103,18 @@ class Graph(Net):
         half, step = size // 2, 1 if sees == "distance" else dimension
         return [[*range(start + axis, start + half, step)] for start in (0, half) for axis in range(step)]
 
-    def _part(self, name: str, seen: Tensor, features: Tensor | None, updates: Updates, slope: bool) -> Tensor:
+    def _part(self, name: str, sight: Tensor, features: Tensor | None, updates: Updates, slope: bool) -> Tensor:
         """The sum of the terms of a kind `[..., tasks, points, 1]`, or its slope by what they see of the state.
 
         Args:
-            seen: by each term, `[..., tasks, points, terms, numbers]`.
+            sight: by each term, `[..., tasks, points, terms, numbers]`.
             features: of each term, `[..., tasks or 1, 1, terms, numbers]`.
         """
-        part, (terms, numbers) = self.parts[name], seen.shape[-2:]
+        part, (terms, numbers) = self.parts[name], sight.shape[-2:]
         assert isinstance(part, Net)
         if features is not None:
-            seen = torch.cat([seen, features.expand(*seen.shape[:-1], -1)], dim=-1)
-        inside = seen.flatten(-3, -2), under(updates, f"parts.{name}")
+            sight = torch.cat([sight, features.expand(*sight.shape[:-1], -1)], dim=-1)
+        inside = sight.flatten(-3, -2), under(updates, f"parts.{name}")
         values = (part.gradient(*inside)[..., :numbers] if slope else part(*inside)).unflatten(-2, (-1, terms))
         return values if slope else values.sum(-2)
 
@@ -123,7 +123,7 @@ class Graph(Net):
         if not self.features:
             return None, None
         of_bodies = self.parts["features"](x, under(updates, "parts.features")).unflatten(-1, (self.bodies, -1))
-        between = self.incidence[:: self.dimension, :: self.dimension].mT
+        between = self.incidence[..., None, None, :: self.dimension, :: self.dimension].mT
         of_edges = torch.cat([between.abs() @ of_bodies, (between @ of_bodies).square()], dim=-1)
         return of_bodies, of_edges
 

@@ -95,7 +95,7 @@ class OscillatorChain(System):
         return np.roll(q, -1, axis=-1) - q
 
     def balanced(self, p: Array) -> Array:
-        """Momenta without a common one where nothing holds the particles."""
+        """Momenta p `[..., n]` without a common one where nothing holds the particles."""
         return p if self.fixed_ends else p - p.mean(-1, keepdims=True)
 
     def covariance_root(self, mu: Array) -> Array:

@@ -127,9 +127,13 @@ class System(ABC):
     @property
     def provides(self) -> dict[str, Any]:
         """What it says of itself, in words that other pieces may need."""
-        words = {"law": True, "structure": self.structure, "canonical": self.canonical}
-        words |= {"mechanical": self.mechanical, "stores": self.storing or self.canonical}
-        words |= {"bath": self.bath, "grid": self.gridded}
+        words = {"law": True, "plane": True, "structure": self.structure, "canonical": self.canonical}
+        words |= {
+            "bath": self.bath,
+            "grid": self.gridded,
+            "mechanical": self.mechanical,
+            "stores": self.storing or self.canonical,
+        }
         return words | {capability: self.gives(capability) for capability in CAPABILITIES}
 
     def started_by(self, start: Start, count: int = 1) -> Self:
