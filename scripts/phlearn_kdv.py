@@ -71,7 +71,7 @@ def ours(seed: int, content: Any, words: tuple[str, ...]) -> tuple[np.ndarray, f
     learner: Any = build_learner(config, Recordings([member], torch.float32))
     learner.configure_optimizers()
     began = time.process_time()
-    for step in range(learner.steps):
+    for step in range(config.trainer.steps or 0):
         learner.outer_update(step)
     seconds = time.process_time() - began
     model = learner.model.double()
