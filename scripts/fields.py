@@ -10,7 +10,6 @@ be made beside each other. Trainings have half the steps that the bars allow, of
 
 from __future__ import annotations
 
-import argparse
 import json
 import resource
 import statistics
@@ -24,6 +23,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from slopes import slopes
 
 from metastruct.config.schema import composed
 from metastruct.data.recordings import Recordings
@@ -36,6 +36,7 @@ from metastruct.running.run import Run
 from metastruct.running.trained import Trained
 from metastruct.running.training import trained as kept
 from metastruct.runs.files import write_atomically
+from metastruct.runs.flags import Flags, placed
 from metastruct.runs.lines import markdown
 from metastruct.runs.provenance import git_commit
 from metastruct.runs.tables import as_csv
@@ -186,21 +187,7 @@ def table(rows: list[Row]) -> str:
     head = ["part", "system", "sites", "net", "modulation", "field", "trajectory", "ten horizons", "training s", "bars"]
     text = "# Fields on grids\n\nMean errors of ten new members x 1e-2, one number a seed; bars of trajectories.\n\n"
     text += markdown(head, lines, [])
-    return text + "\n## A step against the number of sites\n\n" + markdown(*steps(rows), [])
-
-
-def steps(rows: list[Row]) -> tuple[list[str], list[list[str]]]:
-    """Seconds and memory of a step, and their slopes, log over log by least squares."""
-    lines = []
-    for system in BARS:
-        for figure in ("seconds of a step", "MiB of a step"):
-            sizes = {row["size"]: row["value"] for row in rows if (row["system"], row["figure"]) == (system, figure)}
-            points = [(np.log(n), np.log(value)) for n, value in sorted(sizes.items()) if value > 0]
-            at, height = np.array(points or [(0.0, 0.0)]).T
-            slope = float(np.polyfit(at, height, 1)[0]) if len(points) > 1 else float("nan")
-            numbers = ", ".join(f"{n}: {value:.3g}" for n, value in sorted(sizes.items()))
-            lines.append([system, figure, numbers, f"{slope:.2f}", "1.1"])
-    return ["system", "figure", "by sites", "slope", "bar"], lines
+    return text + "\n## A step against the number of sites\n\n" + markdown(*slopes(rows, BARS, "sites"), [])
 
 
 def written() -> None:
@@ -218,9 +205,9 @@ def written() -> None:
 
 def main() -> None:
     """Make what is missing, one cell after another."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = Flags(__doc__)
     parser.add_argument("--only", nargs="*", help="names of cells, or how they begin")
-    parser.add_argument("--outputs", default="outputs")
+    parser.add_argument("--outputs", type=placed(), default="outputs")
     parser.add_argument("--list", action="store_true")
     arguments = parser.parse_args()
     torch.set_num_threads(1)

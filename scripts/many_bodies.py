@@ -10,7 +10,6 @@ may be made beside each other. Trainings have the steps that ten minutes of two 
 
 from __future__ import annotations
 
-import argparse
 import json
 import resource
 import statistics
@@ -24,6 +23,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from slopes import slopes
 
 from metastruct.config.schema import composed
 from metastruct.data.recordings import Recordings
@@ -36,6 +36,7 @@ from metastruct.running.run import Run
 from metastruct.running.trained import Trained
 from metastruct.running.training import trained as kept
 from metastruct.runs.files import write_atomically
+from metastruct.runs.flags import Flags, placed
 from metastruct.runs.lines import markdown
 from metastruct.runs.provenance import git_commit
 from metastruct.runs.tables import as_csv
@@ -194,12 +195,6 @@ def path_of(cell: Cell) -> Path:
     return FOLDER / "cells" / f"{cell.name}.json"
 
 
-def slope(sizes: list[int], values: list[float]) -> float:
-    """Of log value against log size, by least squares over all sizes."""
-    logs = np.log(np.array([pair for pair in zip(sizes, values, strict=True) if pair[1] > 0], dtype=float))
-    return float(np.polyfit(logs[:, 0], logs[:, 1], 1)[0]) if len(logs) > 1 else float("nan")
-
-
 def table(rows: list[Row]) -> str:
     """What is measured, beside its bars."""
     lines: list[list[str]] = []
@@ -219,21 +214,9 @@ def table(rows: list[Row]) -> str:
         bars = " / ".join(map(str, bar)) if bar else ""
         lines.append([part, system, str(size), net, modulation, *texts, taken, bars])
     head = ["part", "system", "n", "net", "modulation", "field x 1e-2", "trajectory x 1e-2", "training s", "bars"]
+    stepped = dict.fromkeys(row["system"] for row in rows if row["part"] == "step")
     text = "# Many bodies\n\nMean errors of ten new members, one number a seed.\n\n" + markdown(head, lines, [])
-    return text + "\n## A step against the number of bodies\n\n" + markdown(*steps(rows), [])
-
-
-def steps(rows: list[Row]) -> tuple[list[str], list[list[str]]]:
-    """Seconds and memory of a step, and their slopes."""
-    lines = []
-    for system in dict.fromkeys(row["system"] for row in rows if row["part"] == "step"):
-        for figure in ("seconds of a step", "MiB of a step"):
-            found = {row["size"]: row["value"] for row in rows if (row["system"], row["figure"]) == (system, figure)}
-            sizes = sorted(found)
-            values = [found[n] for n in sizes]
-            numbers = ", ".join(f"{n}: {value:.3g}" for n, value in zip(sizes, values, strict=True))
-            lines.append([system, figure, numbers, f"{slope(sizes, values):.2f}", "1.1"])
-    return ["system", "figure", "by n", "slope", "bar"], lines
+    return text + "\n## A step against the number of bodies\n\n" + markdown(*slopes(rows, stepped, "n"), [])
 
 
 def written() -> None:
@@ -251,9 +234,9 @@ def written() -> None:
 
 def main() -> None:
     """Make what is missing, one cell after another."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = Flags(__doc__)
     parser.add_argument("--only", nargs="*", help="names of cells, or how they begin")
-    parser.add_argument("--outputs", default="outputs")
+    parser.add_argument("--outputs", type=placed(), default="outputs")
     parser.add_argument("--list", action="store_true")
     arguments = parser.parse_args()
     torch.set_num_threads(1)

@@ -14,7 +14,8 @@ from metastruct.config.schema import groups
 from metastruct.data.simulate import integrate, simulate
 from metastruct.evaluation.grid import evaluation_grid
 from metastruct.running.assembly import component
-from metastruct.systems.system import CAPABILITIES, Array, System
+from metastruct.systems.capability import CAPABILITIES
+from metastruct.systems.system import Array, System
 
 
 @pytest.fixture(params=groups()["system"], scope="module")

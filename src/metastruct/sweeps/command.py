@@ -79,7 +79,7 @@ class Options:
 def main(words: Sequence[str]) -> int:
     """Do what the words say; returns the exit code: 0, 1 after a failed run, 2 for words that mean nothing, 130."""
     if {"-h", "--help", "help"} & set(words):
-        listed = "\n".join(f"                         {name}: {_described(name)}" for name in tables())
+        listed = "\n".join(f"                         {name}: {described(name)['title']}" for name in tables())
         print(USAGE.format(tables=listed, launchers=", ".join(launchers()), default=Options.launcher))
         return 0
     try:
@@ -240,10 +240,6 @@ def read(name: str, options: Options) -> Table:
         listing = ", ".join(map(str, sorted({job.seed for job in one.jobs})))
         raise ConfigError(f"seeds must be among {listing}, which table={name} has, got {sorted(options.seeds)}")
     return replace(one, jobs=jobs)
-
-
-def _described(name: str) -> str:
-    return str(described(name)["title"])
 
 
 def say(text: str) -> None:

@@ -11,8 +11,9 @@ from typing import Any, Self
 
 import numpy as np
 
+from metastruct.systems.capability import CAPABILITIES
 from metastruct.systems.starts.start import Start
-from metastruct.systems.system import CAPABILITIES, Array, System
+from metastruct.systems.system import Array, System
 
 
 class MultiDomain(System):

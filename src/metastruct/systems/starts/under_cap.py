@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from metastruct.systems.capability import CAPABILITIES
 from metastruct.systems.starts.start import Array, Start
 
 if TYPE_CHECKING:
@@ -61,8 +62,6 @@ class UnderEnergyCap(Start):
         return system.cap_box(mu)
 
     def check(self, system: System, count: int = 1) -> None:
-        from metastruct.systems.system import CAPABILITIES  # which names a start law itself
-
         for capability in ("energy", "energy_cap"):
             if not system.gives(capability):
                 raise ValueError(
