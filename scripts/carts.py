@@ -9,7 +9,6 @@ Writes records.csv and table.md to outputs/reference/carts/; a seed draws other 
 
 from __future__ import annotations
 
-import argparse
 import statistics
 import sys
 from pathlib import Path
@@ -17,6 +16,7 @@ from pathlib import Path
 import torch
 from cells import Row, arguments, commit, kept, write
 
+from metastruct.runs.flags import Flags, counted, placed
 from metastruct.runs.lines import markdown
 from metastruct.runs.provenance import sign
 
@@ -41,9 +41,9 @@ def main() -> None:
     """Make what is missing, one seed after another."""
     import mujoco_cart
 
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--seeds", nargs="+", type=int, default=[0, 1, 2])
-    parser.add_argument("--outputs", type=Path, default=ROOT / "outputs" / "carts")
+    parser = Flags(__doc__)
+    parser.add_argument("--seeds", nargs="+", type=counted(0), default=[0, 1, 2])
+    parser.add_argument("--outputs", type=placed(), default=ROOT / "outputs" / "carts")
     parser.add_argument("--measure", action="store_true", help="make the tables alone")
     arguments(parser, FOLDER)
     options = parser.parse_args()

@@ -9,11 +9,9 @@ outputs/reference/forecast_coverage/SYSTEM.
 
 from __future__ import annotations
 
-import argparse
 import sys
 from collections.abc import Iterator, Sequence
 from itertools import product
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -27,6 +25,7 @@ from metastruct.data.simulate import Simulation
 from metastruct.evaluation.forecast import state_std
 from metastruct.integrators.rollout import rollout
 from metastruct.runs.files import write_atomically
+from metastruct.runs.flags import Flags, counted, numbered, placed
 from metastruct.runs.lines import markdown
 from metastruct.runs.provenance import sign
 from metastruct.runs.tables import as_csv, read_records
@@ -76,13 +75,13 @@ def table(rows: Sequence[Sequence[float]], system: str) -> str:
 
 def main() -> None:
     """Train, adapt, forecast, count what is missing; then write the table."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--members", type=int, default=400)
+    parser = Flags(__doc__)
+    parser.add_argument("--members", type=counted(), default=400)
     parser.add_argument("--system", default="pendulum")
-    parser.add_argument("--trained", nargs="+", type=float, default=TRAININGS, help="noise of the training")
-    parser.add_argument("--shots", nargs="+", type=int, default=SHOTS)
-    parser.add_argument("--outputs", default=str(ROOT / "outputs"))
-    parser.add_argument("--folder", type=Path, help=f"for the records; {FOLDER.relative_to(ROOT)}/SYSTEM by default")
+    parser.add_argument("--trained", nargs="+", type=numbered(), default=TRAININGS, help="noise of the training")
+    parser.add_argument("--shots", nargs="+", type=counted(), default=SHOTS)
+    parser.add_argument("--outputs", type=placed(), default=str(ROOT / "outputs"))
+    parser.add_argument("--folder", type=placed(), help="for the records; in outputs/reference by default")
     options = parser.parse_args()
     torch.set_grad_enabled(False)
     folder = options.folder or FOLDER / options.system

@@ -10,9 +10,7 @@ same tasks for all seeds.
 
 from __future__ import annotations
 
-import argparse
 from collections.abc import Callable, Iterator, Sequence
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -25,6 +23,7 @@ from metastruct.paper.claims.rules import HELD, NOT_HELD, UNDECIDED
 from metastruct.paper.methods import BASELINES, SVD
 from metastruct.paper.results import Result, Results
 from metastruct.paper.sources import Measured
+from metastruct.runs.flags import Flags, counted, placed
 from metastruct.runs.lines import write_lines
 
 DESIGNS = {"10x40": (10, 40, True), "10x40 fixed": (10, 40, False), "5x40": (5, 40, True), "3x10 fixed": (3, 10, False)}
@@ -161,14 +160,14 @@ def covered(spread: Spread, between: float, count: int, design: tuple[int, int, 
 
 def main() -> None:
     """Simulate, judge, write."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = Flags(__doc__)
     parser.add_argument(
         "--count",
-        type=int,
+        type=counted(),
         default=400,
         help="simulated tables of each truth; a quarter of it for other designs than 10x40",
     )
-    parser.add_argument("--reference", type=Path, default=FOLDER)
+    parser.add_argument("--reference", type=placed(), default=FOLDER)
     parser.add_argument("--only", default="", help="truths that begin so; prints and writes nothing")
     parser.add_argument("--designs", nargs="*", choices=DESIGNS, default=[*DESIGNS])
     options = parser.parse_args()

@@ -173,7 +173,7 @@ def test_the_default_of_a_group_is_offered_where_sites_are_missing(composed, mon
 TOO_LARGE = {
     "net.width=1000000": "the net would take [0-9,]+ GiB, this machine has .*; lower net.width",
     "data.train_tasks=1000000000": "the simulated data would take .* GiB, .*; lower data.train_tasks",
-    "learner.point_batch=10000000000": "a batch would take .*; lower learner.point_batch",
+    "learner.point_batch=1000000000": "a batch would take .*; lower learner.point_batch",
 }
 
 

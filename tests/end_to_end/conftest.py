@@ -15,6 +15,7 @@ import pytest
 from omegaconf import DictConfig, OmegaConf
 
 from metastruct.config.facts import CONF
+from metastruct.config.words import worded
 from metastruct.sweeps.table import configured
 
 PATIENCE = 1200  # seconds; a busy machine takes its time to import
@@ -56,7 +57,7 @@ def tiny() -> Callable[..., DictConfig]:
         chosen = configured(*words, *overrides)  # which composes once for all choices of the same pieces
         shrunk = [word for word in TINY if "." in word]
         known = [word for word in shrunk if OmegaConf.select(chosen, word.split("=")[0]) is not None]
-        return configured(*words, *known, *overrides, f"outputs={outputs}")
+        return configured(*words, *known, *overrides, f"outputs={worded(outputs)}")
 
     return configuration
 

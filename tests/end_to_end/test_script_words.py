@@ -35,7 +35,7 @@ def mistakes() -> Iterator[tuple[str, tuple[str, ...]]]:
         if not re.search(r'add_argument\("[a-z]', text):
             yield path.stem, ("word",)
         for flag, rest in FLAG.findall(text):
-            if "SUPPRESS" in rest:
+            if "SUPPRESS" in rest or "store_true" in rest:
                 continue
             yield path.stem, (*needed, flag)
             kind = next((kind for kind in WRONG if f"type={kind}" in rest or f"{kind}=" in rest), None)
@@ -66,4 +66,6 @@ def test_there_are_a_hundred_of_them_and_each_script_that_takes_words_is_there()
     assert len(CASES) >= 100
     left = {path.stem for path in SCRIPTS.glob("*.py")} - {name for name, _ in CASES}
     through = {"benchmark", "reproduce", "report"}  # which are commands of metastruct
-    assert left - through == {"comparison", "forecaster", "measured"}
+    of_others = {"phlearn_example", "phlearn_kdv", "phlearn_peer"}  # which hand words to another Python
+    parts = {"balance", "cells", "chaos", "comparison", "forecaster", "slopes", "variances"}  # that others import
+    assert left - through - of_others - parts == {"measured"}

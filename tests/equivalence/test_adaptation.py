@@ -104,5 +104,5 @@ def test_steps_from_a_recording_are_those_without_one(monkeypatch, small, random
     monkeypatch.setattr(recorded, "PATIENCE", STEPS - 1)
     replayed = fitted(small, random_model, precision, STEPS)
     assert made
-    assert torch.equal(replayed.codes, plain.codes)
-    assert torch.equal(replayed.trace, plain.trace)
+    torch.testing.assert_close(replayed.codes, plain.codes)  # which machines round differently
+    torch.testing.assert_close(replayed.trace, plain.trace)

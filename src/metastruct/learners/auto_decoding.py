@@ -21,6 +21,7 @@ from torch.optim import Optimizer
 from metastruct.data.batches import Batches
 from metastruct.data.recordings import Recordings
 from metastruct.dynamics.model import ModulatedModel
+from metastruct.learners.bootstrap import goes_along
 from metastruct.learners.calibration import calibrated, completed, parted, with_weights
 from metastruct.learners.learner import Learner, own_gradients
 from metastruct.optimizers.residuals import Residuals
@@ -208,7 +209,7 @@ class AutoDecoding(Learner):
             model=with_weights(self.model, result["model"]).to(recordings.dtype).train().requires_grad_(True),
             recordings=recordings,
             objective=self.judged[0],
-            steps=max(1, round((AGAIN if "derivatives" in recordings.parts else ALONG) * self.steps)),
+            steps=max(1, round((ALONG if goes_along(recordings) else AGAIN) * self.steps)),
             steps_per_epoch=self.steps_per_epoch,
             seed=0,
             optimizer=self.optimizer,

@@ -35,6 +35,11 @@ EXACT = 1e-6  # variance of what codes leave, as the fit to exact observations w
 Training = Callable[[Recordings], tuple[ModulatedModel, Tensor]]  # the twin's model and codes [tasks, code], in float64
 
 
+def goes_along(recordings: Recordings) -> bool:
+    """Does a twin see trajectories of the model, as no derivatives are observed?"""
+    return "derivatives" not in recordings.parts
+
+
 @torch.no_grad()
 def learned_noise(
     model: ModulatedModel,
@@ -55,7 +60,7 @@ def learned_noise(
         training: that of the twin.
     """
     variance = torch.full((len(model.dynamics.state_mean),), EXACT, dtype=codes.dtype)
-    along = "derivatives" not in recordings.parts
+    along = goes_along(recordings)
     if along:
         recordings = judges = _cut(recordings)
     exact = _exact(model, codes, recordings, _paths(model, codes, recordings) if along else recordings.smooth)
