@@ -94,7 +94,7 @@ def test_a_training_in_units_that_differ_by_powers_of_two_has_the_same_bits_of_e
 
 
 def test_the_control_a_training_in_the_units_of_the_data_sees_them(composed):
-    words = ("optimizer=adam",)
+    words = ("optimizer=adam", "trainer.steps=200", "trainer.steps_per_epoch=50")
     one, other = (history(words, composed, *units, lawful=True) for units in ((), (1e-15, 1e9)))
     assert one != other
 
