@@ -19,7 +19,8 @@ STYLE = """
 @media (max-width: 45rem) { .forest thead { display: none; } .forest td { border: 0; }
 .forest tr { display: grid; grid-template-columns: minmax(0, 1fr) auto; border-bottom: 1px solid var(--line); }
 .forest td:first-child { grid-column: 1 / 3; padding-top: .5rem; } .forest td:nth-child(3) { order: 9; }
-.forest svg { width: 150px; } .forest td:nth-child(even) { white-space: normal; } .forest td:nth-child(5) { order: 8; } }
+.forest svg { width: 150px; } .forest td:nth-child(even) { white-space: normal; }
+.forest td:nth-child(5) { order: 8; } }
 """
 
 
