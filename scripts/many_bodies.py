@@ -10,36 +10,12 @@ may be made beside each other. Trainings have the steps that ten minutes of two 
 
 from __future__ import annotations
 
-import json
-import resource
-import statistics
-import subprocess
-import sys
-import time
-from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
-import numpy as np
-import torch
-from slopes import slopes
+from sizes import Cell, Figures, Row, Study, by_cell, errors, slopes, step, transfer
 
-from metastruct.config.schema import composed
-from metastruct.data.recordings import Recordings
-from metastruct.data.trajectory import Member, Trajectory
-from metastruct.running.assembly import build_learner, build_source
-from metastruct.running.experiment import run
-from metastruct.running.measurement import evaluated
-from metastruct.running.resized import resized
-from metastruct.running.run import Run
-from metastruct.running.trained import Trained
-from metastruct.running.training import trained as kept
-from metastruct.runs.files import write_atomically
 from metastruct.runs.flags import Flags, placed
 from metastruct.runs.lines import markdown
-from metastruct.runs.provenance import git_commit
-from metastruct.runs.tables import as_csv
 
 ROOT = Path(__file__).resolve().parents[1]
 FOLDER = ROOT / "outputs" / "reference" / "many_bodies"
@@ -67,99 +43,49 @@ BARS = {  # field and trajectory error x 1e-2
 }
 SIZES = (8, 16, 32, 64, 128, 256, 512)  # of the cost of a step
 SCALED = (2, 8, 32, 128)  # of the error
-Row = dict[str, Any]
 
 
-@dataclass(frozen=True)
-class Cell:
-    """One training, or one measurement."""
-
-    part: str  # errors, transfer, scaling, step
-    system: str
-    size: int
-    net: str
-    modulation: str
-    seed: int
-
-    @property
-    def name(self) -> str:
-        """Of its file and on a command line."""
-        return f"{self.part}-{self.system}-{self.size}-{self.net}-{self.modulation}-{self.seed}"
-
-    @property
-    def words(self) -> tuple[str, ...]:
-        """Of its run."""
-        rank = ("rank=5",) if self.modulation == "svd" else ()
-        number = "bodies" if self.system == "bodies" else "oscillators"
-        base = (*SYSTEMS[self.system], f"system.{number}={self.size}", f"modulation={self.modulation}", *rank)
-        if self.system == "damped_chain":
-            base += (f"modulation.code_dim={self.size + 1}",)
-        if self.part == "scaling" or self.size > 16:
-            points = max(1, min(16, 256 // self.size)) if self.net == GRAPH else 16
-            steps = 2000 if self.part == "scaling" else 4000
-            base += (*SOAP, f"trainer.steps={steps}", f"learner.point_batch={points}")
-        dynamics: tuple[str, ...] = ()
-        if self.net == FREE:
-            dynamics = ("dynamics=unstructured",)
-        elif self.system == "damped_chain":
-            dynamics = ("dynamics=local_generic",)
-        net = ("net=graph",) if self.net == GRAPH else ("net=mlp",)
-        return (*base, *dynamics, *net, f"seed={self.seed}", "tag=many_bodies", *QUIET)
+def words(cell: Cell) -> tuple[str, ...]:
+    """Of the run of a cell."""
+    rank = ("rank=5",) if cell.modulation == "svd" else ()
+    number = "bodies" if cell.system == "bodies" else "oscillators"
+    base = (*SYSTEMS[cell.system], f"system.{number}={cell.size}", f"modulation={cell.modulation}", *rank)
+    if cell.system == "damped_chain":
+        base += (f"modulation.code_dim={cell.size + 1}",)
+    if cell.part == "scaling" or cell.size > 16:
+        points = max(1, min(16, 256 // cell.size)) if cell.net == GRAPH else 16
+        steps = 2000 if cell.part == "scaling" else 4000
+        base += (*SOAP, f"trainer.steps={steps}", f"learner.point_batch={points}")
+    dynamics: tuple[str, ...] = ()
+    if cell.net == FREE:
+        dynamics = ("dynamics=unstructured",)
+    elif cell.system == "damped_chain":
+        dynamics = ("dynamics=local_generic",)
+    net = ("net=graph",) if cell.net == GRAPH else ("net=mlp",)
+    return (*base, *dynamics, *net, f"seed={cell.seed}", "tag=many_bodies", *QUIET)
 
 
-def errors(cell: Cell, outputs: str) -> Iterator[tuple[str, float]]:
-    """Of new members, seconds of the training and of the adaptation, and parameters."""
-    metrics = json.loads(run(composed(*cell.words, f"outputs={outputs}")).metrics.read_text())
-    for name in MORE:
-        if metrics.get(name, {}).get("mean") is not None:
-            yield f"{name} mean", metrics[name]["mean"]
-            yield f"{name} median", metrics[name]["median"]
-    yield "training seconds", metrics["seconds"]["training"]
-    yield "adaptation seconds", metrics["seconds"]["adaptation"]
-    yield "parameters", metrics["parameters"]["base"] + metrics["parameters"]["hypernetwork"]
+def of_errors(cell: Cell, outputs: str) -> Figures:
+    """Of new members."""
+    return errors(words(cell), MORE, outputs)
 
 
-def transfer(cell: Cell, outputs: str) -> Iterator[tuple[str, float]]:
+def of_transfer(cell: Cell, outputs: str) -> Figures:
     """Of members of this size, of a model that was trained at size 8."""
     small = Cell("errors", cell.system, 8, cell.net, cell.modulation, cell.seed)
-    run(composed(*small.words, f"outputs={outputs}"))
-    trained = Run.of(composed(*small.words, f"outputs={outputs}"))
-    content = kept(trained.training)
-    assert content is not None
-    few = Trained.load(trained.config, content, trained.training.name)
     metrics = f"evaluation.metrics=[{','.join(ERRORS)}]"
-    large = Run.of(composed(*cell.words, f"outputs={outputs}", metrics, "data.train_tasks=1"))
-    source = build_source(large.config, print)
-    measured = evaluated(large, source, resized(few, large.config, len(source.state_names)))
-    for name in ERRORS:
-        values = measured.values[name, ""]
-        yield f"{name} mean", float(np.mean(values))
-        yield f"{name} median", float(np.median(values))
+    return transfer(words(small), (*words(cell), metrics), ERRORS, outputs)
 
 
-def step(cell: Cell, outputs: str) -> Iterator[tuple[str, float]]:
-    """Processor seconds of an outer step of Adam at 70 tasks of 16 points, and memory that it adds, in MiB."""
-    generator = np.random.default_rng(0)
-    odd = cell.system == "damped_chain"
-    states, slopes = generator.normal(size=(2, 70, 20, 2 * cell.size + odd))
-    members = [Member((Trajectory(np.arange(20.0), *each),)) for each in zip(states, slopes, strict=True)]
+def of_step(cell: Cell, outputs: str) -> Figures:
+    """Of Adam."""
     chosen = ("trainer.steps", "optimizer", "locality", "learner", "modulation.code_dim")
-    words = [word for word in cell.words if not word.startswith(chosen)]
-    config = Run.of(composed(*words, "optimizer=adam", "locality=none", "modulation.code_dim=3")).config
-    learner: Any = build_learner(config, Recordings(members, torch.float32))
-    learner.configure_optimizers()
-    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    learner.outer_update(0)
-    yield "MiB of a step", (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) / 1024
-    seconds = []
-    for number in range(1, 6):
-        began = time.process_time()
-        learner.outer_update(number)
-        seconds.append(time.process_time() - began)
-    yield "seconds of a step", statistics.median(seconds)
+    kept = [word for word in words(cell) if not word.startswith(chosen)]
+    odd = cell.system == "damped_chain"
+    return step([*kept, "optimizer=adam", "locality=none", "modulation.code_dim=3"], 2 * cell.size + odd)
 
 
-PARTS = {"errors": errors, "transfer": transfer, "scaling": errors, "step": step}
+PARTS = {"errors": of_errors, "transfer": of_transfer, "scaling": of_errors, "step": of_step}
 
 
 def cells() -> list[Cell]:
@@ -179,57 +105,17 @@ def cells() -> list[Cell]:
     return list(dict.fromkeys(every))
 
 
-def made(cell: Cell, outputs: str) -> None:
-    """Make a cell and keep it."""
-    began = time.perf_counter()
-    figures = dict(PARTS[cell.part](cell, outputs))
-    content = {"cell": vars(cell), "figures": figures, "seconds": time.perf_counter() - began}
-    device = torch.cuda.get_device_name() if torch.cuda.is_available() else "CPU"
-    content |= {"commit": git_commit(), "device": device}
-    (FOLDER / "cells").mkdir(parents=True, exist_ok=True)
-    write_atomically(path_of(cell), json.dumps(content, indent=2) + "\n")
-
-
-def path_of(cell: Cell) -> Path:
-    """Its file."""
-    return FOLDER / "cells" / f"{cell.name}.json"
-
-
 def table(rows: list[Row]) -> str:
     """What is measured, beside its bars."""
-    lines: list[list[str]] = []
-    groups: dict[tuple[str, str, int, str, str], list[Row]] = {}
-    for row in rows:
-        groups.setdefault((row["part"], row["system"], row["size"], row["net"], row["modulation"]), []).append(row)
-    for (part, system, size, net, modulation), group in groups.items():
-        if part == "step":
-            continue
-        texts = []
-        for name in ERRORS:
-            values = [100 * row["value"] for row in group if row["figure"] == f"{name} mean"]
-            texts.append(" ".join(f"{value:.3g}" for value in values))
-        seconds = [row["value"] for row in group if row["figure"] == "training seconds"]
-        bar = BARS.get((system, size, net)) if part == "errors" and modulation == "svd" else None
-        taken = f"{statistics.median(seconds):.0f}" if seconds else ""
-        bars = " / ".join(map(str, bar)) if bar else ""
-        lines.append([part, system, str(size), net, modulation, *texts, taken, bars])
+    lines = []
+    for cell, line in by_cell(rows, ERRORS):
+        barred = cell.part == "errors" and cell.modulation == "svd"
+        bar = BARS.get((cell.system, cell.size, cell.net)) if barred else None
+        lines.append([*line, " / ".join(map(str, bar)) if bar else ""])
     head = ["part", "system", "n", "net", "modulation", "field x 1e-2", "trajectory x 1e-2", "training s", "bars"]
     stepped = dict.fromkeys(row["system"] for row in rows if row["part"] == "step")
     text = "# Many bodies\n\nMean errors of ten new members, one number a seed.\n\n" + markdown(head, lines, [])
     return text + "\n## A step against the number of bodies\n\n" + markdown(*slopes(rows, stepped, "n"), [])
-
-
-def written() -> None:
-    """Write records and table of the cells that are there."""
-    rows: list[Row] = []
-    for cell in cells():
-        if path_of(cell).exists():
-            content = json.loads(path_of(cell).read_text())
-            shared = {**vars(cell), "commit": content["commit"]}
-            rows += [{**shared, "figure": name, "value": value} for name, value in content["figures"].items()]
-    if rows:
-        write_atomically(FOLDER / "records.csv", as_csv(rows))
-        write_atomically(FOLDER / "table.md", table(rows))
 
 
 def main() -> None:
@@ -238,20 +124,7 @@ def main() -> None:
     parser.add_argument("--only", nargs="*", help="names of cells, or how they begin")
     parser.add_argument("--outputs", type=placed(), default="outputs")
     parser.add_argument("--list", action="store_true")
-    arguments = parser.parse_args()
-    torch.set_num_threads(1)
-    chosen = [c for c in cells() if not arguments.only or c.name.startswith(tuple(arguments.only))]
-    if arguments.list:
-        print(*(cell.name for cell in chosen), sep="\n")
-        return
-    for cell in chosen:
-        if path_of(cell).exists():
-            continue
-        if cell.part == "step" and len(chosen) > 1:  # memory of a process never falls
-            subprocess.run([sys.executable, __file__, "--only", cell.name], check=True)
-        else:
-            made(cell, arguments.outputs)
-    written()
+    Study(FOLDER, cells(), PARTS, table).make(parser.parse_args())
 
 
 if __name__ == "__main__":

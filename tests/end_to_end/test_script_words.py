@@ -67,5 +67,5 @@ def test_there_are_a_hundred_of_them_and_each_script_that_takes_words_is_there()
     left = {path.stem for path in SCRIPTS.glob("*.py")} - {name for name, _ in CASES}
     through = {"benchmark", "reproduce", "report"}  # which are commands of metastruct
     of_others = {"phlearn_example", "phlearn_kdv", "phlearn_peer"}  # which hand words to another Python
-    parts = {"balance", "cells", "chaos", "comparison", "forecaster", "slopes", "variances"}  # that others import
+    parts = {"balance", "cells", "chaos", "comparison", "forecaster", "sizes", "variances"}  # that others import
     assert left - through - of_others - parts == {"measured"}
