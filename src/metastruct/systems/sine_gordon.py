@@ -10,31 +10,18 @@ from __future__ import annotations
 
 import numpy as np
 
-from metastruct.systems.field import Field, Waves
-from metastruct.systems.starts.start import Start
 from metastruct.systems.system import Array
+from metastruct.systems.waves import ElasticBand
 
 
-class SineGordon(Field):
-    """Fields (q, p) on a ring; parameters c (tension) and w (weight)."""
+class SineGordon(ElasticBand):
+    """Pendulums on a band; w is their weight."""
 
     name = "sine_gordon"
-    fields = ("q", "p")
-    parameter_names = ("c", "w")
-    positive = ("c", "w")
-    structure = "conservative"
-    canonical = True
+    amplitudes = (1.5, 0.5)
 
-    def starting(self) -> Start:
-        return Waves(self.sites, (1.5, 0.5), modes=3)
+    def well(self, q: Array) -> Array:
+        return np.asarray(1 - np.cos(q))
 
-    def vector_field(self, x: Array, mu: Array) -> Array:
-        c, w = mu[:, None, :1], mu[:, None, 1:]
-        q, p = np.split(x, 2, axis=-1)
-        return np.concatenate([p, c * self.bend(q) - w * np.sin(q)], axis=-1)
-
-    def energy(self, x: Array, mu: Array) -> Array:
-        c, w = mu[:, None, :1], mu[:, None, 1:]
-        q, p = np.split(x, 2, axis=-1)
-        density: Array = p**2 / 2 + c * self.slope(q) ** 2 / 2 + w * (1 - np.cos(q))
-        return density.sum(-1)
+    def push(self, q: Array) -> Array:
+        return np.asarray(np.sin(q))
