@@ -8,10 +8,11 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 
+from metastruct.data.outside import LARGEST as MOST
+
 Array = np.ndarray
 MISSING = {"", "nan", "na", "n/a", "null", "none"}
 LARGEST = 2**53  # integers that float64 holds one by one
-MOST = 1e100  # whose square is a number still
 KINDS = {"b": "truth values", "c": "complex numbers", "M": "dates", "m": "time spans", "V": "several numbers a cell"}
 DATE = re.compile(r"\s*\d{1,4}[-/.]\d{1,2}[-/.]\d{1,4}|\s*\d{1,2}:\d{2}")
 COMMA = re.compile(r"\s*[+-]?(\d+,\d+|\d{1,3}(,\d{3})+(\.\d*)?)(e[+-]?\d+)?\s*", re.IGNORECASE)
