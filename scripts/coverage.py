@@ -31,6 +31,7 @@ from metastruct.data.observations import Observations
 from metastruct.data.shots import support
 from metastruct.data.simulate import Simulation, simulate
 from metastruct.data.simulated import seen
+from metastruct.evaluation.effects import holm
 from metastruct.running.experiment import run
 from metastruct.runs.files import write_atomically
 from metastruct.runs.flags import Flags, counted, numbered, placed
@@ -126,13 +127,6 @@ def oracle(system: System, mu: Array, at: Observations, std: tuple[Array, Array]
     covariance = np.linalg.inv(information + np.diag(12 / np.ptp(system.ranges, axis=1) ** 2))
     j = by_parameters(x)
     return np.sqrt(np.einsum("tnsa,tab,tnsb->tns", j, covariance, j))
-
-
-def holm(p_values: Array) -> Array:
-    """Adjusted p-values."""
-    order, count = np.argsort(p_values), len(p_values)
-    adjusted = np.maximum.accumulate(p_values[order] * (count - np.arange(count))).clip(max=1.0)
-    return np.asarray(adjusted[np.argsort(order)])
 
 
 def cells(

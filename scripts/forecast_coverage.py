@@ -16,12 +16,13 @@ from typing import Any
 
 import numpy as np
 import torch
-from coverage import LEVELS, ROOT, SPLIT, SUPPORT, family, fitted, holm, observed, system_of, trained
+from coverage import LEVELS, ROOT, SPLIT, SUPPORT, family, fitted, observed, system_of, trained
 from scipy import stats
 
 from metastruct.api.model import Model
 from metastruct.data.noise import spread
 from metastruct.data.simulate import Simulation
+from metastruct.evaluation.effects import holm
 from metastruct.evaluation.forecast import state_std
 from metastruct.integrators.rollout import rollout
 from metastruct.runs.files import write_atomically

@@ -204,6 +204,13 @@ class Effects:
         return np.asarray(chances @ ndtr((mean - limit) / deviation))
 
 
+def holm(chances: np.ndarray) -> np.ndarray:
+    """p-values `[tests]` after the correction of Holm (1979) for their number."""
+    order, count = np.argsort(chances, kind="stable"), len(chances)
+    adjusted = np.maximum.accumulate(chances[order] * (count - np.arange(count))).clip(max=1.0)
+    return np.asarray(adjusted[np.argsort(order, kind="stable")])
+
+
 def correlated(arrays: np.ndarray, groups: Sequence[str]) -> tuple[float, float]:
     """Mean correlation over seeds of the means `[comparisons, seeds, tasks]` of one group, and of different groups."""
     rest = arrays.mean(-1) - arrays.mean((-1, -2))[:, None]

@@ -18,7 +18,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from metastruct.evaluation.effects import Effects, Estimate
+from metastruct.evaluation.effects import Effects, Estimate, holm
 
 HELD, NOT_HELD, UNDECIDED = "held", "not held", "undecided"
 MARGIN = float(np.log(1.1))  # errors that differ by less than this factor count as equal
@@ -64,13 +64,9 @@ def none_above(effects: Effects, limit: float = MARGIN) -> bool:
 def counterexamples(effects: Effects, limit: float = 0.0) -> list[str]:
     """The comparisons and groups above a limit after Holm's correction (Holm 1979)."""
     named = [*zip(effects.labels, effects.estimates, strict=True), *effects.of_groups.items()]
-    chances = sorted((one.tail(limit), name) for name, one in named)
-    significant = []
-    for place, (chance, name) in enumerate(chances):
-        if chance > CHANCE / (len(chances) - place):
-            break
-        significant.append(name)
-    return significant
+    pairs = sorted((one.tail(limit), name) for name, one in named)
+    corrected = holm(np.array([chance for chance, _ in pairs]))
+    return [name for (_, name), chance in zip(pairs, corrected, strict=True) if chance <= CHANCE]
 
 
 def together(verdicts: Iterable[str]) -> str:
