@@ -16,7 +16,7 @@ from typing import Any
 
 import numpy as np
 import torch
-from coverage import LEVELS, ROOT, SPLIT, SUPPORT, family, fitted, observed, system_of, trained
+from coverage import LEVELS, ROOT, SPLIT, SUPPORT, family, fitted, observed, records, system_of, trained
 from scipy import stats
 
 from metastruct.api.model import Model
@@ -29,7 +29,7 @@ from metastruct.runs.files import write_atomically
 from metastruct.runs.flags import Flags, counted, numbered, placed
 from metastruct.runs.lines import markdown
 from metastruct.runs.provenance import sign
-from metastruct.runs.tables import as_csv, read_records
+from metastruct.runs.tables import as_csv
 from metastruct.systems.system import Array
 
 FOLDER = ROOT / "outputs" / "reference" / "forecast_coverage"
@@ -89,7 +89,8 @@ def main() -> None:
     simulation = None
     for trained_with, shots in product(options.trained, options.shots):
         place = folder / f"records-{trained_with:g}-{shots}.csv"
-        if place.exists():
+        rows = records([place])
+        if rows and all(row[-1] == options.members for row in rows):
             continue
         with torch.enable_grad():
             model = trained(trained_with, options.outputs, options.system)
@@ -100,8 +101,8 @@ def main() -> None:
                 values = [trained_with, noise, shots, *row]
                 lines.append({name: f"{value:.6g}" for name, value in zip(NAMES, values, strict=True)})
         write_atomically(place, as_csv(lines))
-    rows = [[*map(float, row.values())] for row in read_records(sorted(folder.glob("records-*.csv")))]
-    write_atomically(folder / "table.md", table(sorted(rows), options.system))
+    rows = sorted(records(folder.glob("records-*.csv")))
+    write_atomically(folder / "table.md", table(rows, options.system))
     sign(folder, ["scripts/forecast_coverage.py", *sys.argv[1:]])
     print((folder / "table.md").read_text())
 
