@@ -19,8 +19,8 @@ from metastruct.config.schema import register
 from metastruct.running.assembly import build_source, component
 from metastruct.running.run import Run
 from metastruct.running.trained import Trained
+from metastruct.runs.arguments import Flags, placed
 from metastruct.runs.files import read_checked, write_atomically
-from metastruct.runs.flags import Flags, placed
 from metastruct.runs.folder import RunFolder
 from metastruct.runs.lines import write_lines
 from metastruct.runs.provenance import git_commit, machine, named, sign

@@ -16,7 +16,7 @@ from pathlib import Path
 import torch
 from cells import Row, arguments, commit, kept, write
 
-from metastruct.runs.flags import Flags, counted, placed
+from metastruct.runs.arguments import Flags, counted, placed
 from metastruct.runs.lines import markdown
 from metastruct.runs.provenance import sign
 

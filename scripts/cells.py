@@ -8,8 +8,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from metastruct.runs.arguments import existing, placed
 from metastruct.runs.files import write_atomically
-from metastruct.runs.flags import existing, placed
 from metastruct.runs.provenance import git_commit
 from metastruct.runs.tables import as_csv
 

@@ -33,8 +33,8 @@ from metastruct.data.simulate import Simulation, simulate
 from metastruct.data.simulated import seen
 from metastruct.evaluation.effects import holm
 from metastruct.running.experiment import run
+from metastruct.runs.arguments import Flags, counted, numbered, placed
 from metastruct.runs.files import write_atomically
-from metastruct.runs.flags import Flags, counted, numbered, placed
 from metastruct.runs.lines import markdown
 from metastruct.runs.provenance import sign
 from metastruct.runs.tables import as_csv, read_records

@@ -13,7 +13,7 @@ from omegaconf import OmegaConf
 
 from metastruct.config.facts import CONF
 from metastruct.running.tracking.account import check_word, has_key
-from metastruct.runs.flags import Flags, placed
+from metastruct.runs.arguments import Flags, placed
 
 OUTPUT = CONF.parent / "outputs" / "dashboard.json"
 

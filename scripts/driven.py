@@ -34,7 +34,7 @@ from metastruct.data.trajectory import Member, Trajectory
 from metastruct.running.assembly import build_learner, component
 from metastruct.running.experiment import run
 from metastruct.running.run import Run
-from metastruct.runs.flags import Flags, counted, placed
+from metastruct.runs.arguments import Flags, counted, placed
 from metastruct.runs.lines import markdown
 from metastruct.runs.provenance import sign
 

@@ -14,7 +14,7 @@ from pathlib import Path
 
 from sizes import Cell, Figures, Row, Study, by_cell, errors, slopes, step, transfer
 
-from metastruct.runs.flags import Flags, placed
+from metastruct.runs.arguments import Flags, placed
 from metastruct.runs.lines import markdown
 
 ROOT = Path(__file__).resolve().parents[1]

@@ -25,8 +25,8 @@ from scipy.special import logsumexp
 from metastruct.api.model import Model
 from metastruct.data.noise import spread
 from metastruct.data.simulate import Simulation
+from metastruct.runs.arguments import Flags, numbered, placed
 from metastruct.runs.files import write_atomically
-from metastruct.runs.flags import Flags, numbered, placed
 from metastruct.runs.lines import markdown
 from metastruct.runs.provenance import sign
 from metastruct.runs.tables import as_csv

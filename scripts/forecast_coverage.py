@@ -25,8 +25,8 @@ from metastruct.data.simulate import Simulation
 from metastruct.evaluation.effects import holm
 from metastruct.evaluation.forecast import state_std
 from metastruct.integrators.rollout import rollout
+from metastruct.runs.arguments import Flags, counted, numbered, placed
 from metastruct.runs.files import write_atomically
-from metastruct.runs.flags import Flags, counted, numbered, placed
 from metastruct.runs.lines import markdown
 from metastruct.runs.provenance import sign
 from metastruct.runs.tables import as_csv

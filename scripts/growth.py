@@ -13,7 +13,7 @@ import statistics
 import sys
 import time
 
-from metastruct.runs.flags import Flags, counted
+from metastruct.runs.arguments import Flags, counted
 
 MAIN = ("system=pendulum", "modulation=svd", "rank=5")
 CHAIN = (

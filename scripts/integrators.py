@@ -23,7 +23,7 @@ from metastruct.config.facts import settings_of
 from metastruct.integrators.rk4 import RK4
 from metastruct.integrators.rollout import rollout
 from metastruct.running.assembly import component
-from metastruct.runs.flags import Flags, placed
+from metastruct.runs.arguments import Flags, placed
 from metastruct.runs.lines import markdown
 from metastruct.runs.provenance import sign
 

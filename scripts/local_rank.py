@@ -12,8 +12,8 @@ import numpy as np
 
 from metastruct.config.schema import composed, groups
 from metastruct.running.assembly import component
+from metastruct.runs.arguments import Flags
 from metastruct.runs.files import write_atomically
-from metastruct.runs.flags import Flags
 from metastruct.runs.lines import write_lines
 from metastruct.runs.provenance import sign
 from metastruct.runs.tables import as_csv

@@ -11,7 +11,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from metastruct.config.facts import options
-from metastruct.runs.flags import Flags, counted, existing, placed
+from metastruct.runs.arguments import Flags, counted, existing, placed
 
 OUTPUT = Path(__file__).resolve().parents[1] / "outputs" / "long_horizon"
 INTEGRATORS = options("integrator")

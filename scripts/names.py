@@ -21,7 +21,7 @@ from pathlib import Path
 
 import yaml
 
-from metastruct.runs.flags import Flags, counted
+from metastruct.runs.arguments import Flags, counted
 
 ROOT = Path(__file__).resolve().parents[1]
 GROUPS = (

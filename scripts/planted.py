@@ -23,7 +23,7 @@ from metastruct.paper.claims.rules import HELD, NOT_HELD, UNDECIDED
 from metastruct.paper.methods import BASELINES, SVD
 from metastruct.paper.results import Result, Results
 from metastruct.paper.sources import Measured
-from metastruct.runs.flags import Flags, counted, placed
+from metastruct.runs.arguments import Flags, counted, placed
 from metastruct.runs.lines import write_lines
 
 DESIGNS = {"10x40": (10, 40, True), "10x40 fixed": (10, 40, False), "5x40": (5, 40, True), "3x10 fixed": (3, 10, False)}

@@ -11,7 +11,7 @@ import re
 from collections.abc import Callable
 from pathlib import Path
 
-from metastruct.runs.flags import Flags, existing
+from metastruct.runs.arguments import Flags, existing
 
 ROOT = Path(__file__).resolve().parents[1]
 ERRORS = re.compile(r"(\*\*)?\d+\.\d+ ± \d+\.\d+ / \d+\.\d+ ± \d+\.\d+(\*\*)?")

@@ -12,7 +12,7 @@ import sys
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
-from metastruct.runs.flags import Flags, counted
+from metastruct.runs.arguments import Flags, counted
 
 PACKAGE = Path(__file__).resolve().parents[1] / "src" / "metastruct"
 Arrows = dict[str, dict[str, list[str]]]  # from a room to a room, the modules that import

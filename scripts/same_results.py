@@ -26,7 +26,7 @@ from typing import Any
 
 from comparison import compare, runs_of
 
-from metastruct.runs.flags import Flags, counted, numbered
+from metastruct.runs.arguments import Flags, counted, numbered
 
 ROOT = Path(__file__).resolve().parents[1]
 KEPT = ROOT / "outputs" / "same_results"

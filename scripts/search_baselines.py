@@ -25,8 +25,8 @@ from metastruct.config.schema import groups
 from metastruct.paper.search.ranking import Extent, choose, next_attempt, read
 from metastruct.paper.search.space import BASELINES, METHODS
 from metastruct.paper.search.trial import rows_of
+from metastruct.runs.arguments import Flags, counted, numbered, placed
 from metastruct.runs.files import locked, write_atomically
-from metastruct.runs.flags import Flags, counted, numbered, placed
 from metastruct.runs.provenance import sign
 from metastruct.runs.tables import as_csv
 

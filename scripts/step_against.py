@@ -15,7 +15,7 @@ from types import ModuleType
 from typing import Any
 
 from metastruct.benchmark.revision import ROOT, commit_of, sources
-from metastruct.runs.flags import Flags, counted, numbered
+from metastruct.runs.arguments import Flags, counted, numbered
 
 WORDS = ("system=pendulum", "modulation=svd", "rank=5")
 WARM_UP = 20  # rounds that do not count

@@ -28,8 +28,8 @@ from metastruct.running.assembly import build_system
 from metastruct.running.experiment import run
 from metastruct.running.run import Run
 from metastruct.running.trained import Trained
+from metastruct.runs.arguments import Flags, counted, placed
 from metastruct.runs.files import write_atomically
-from metastruct.runs.flags import Flags, counted, placed
 from metastruct.runs.lines import markdown
 from metastruct.runs.provenance import sign
 from metastruct.runs.tables import as_csv

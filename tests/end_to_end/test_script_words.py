@@ -13,7 +13,7 @@ from metastruct.config.facts import CONF
 
 SCRIPTS = CONF.parent / "scripts"
 FLAG = re.compile(r'add_argument\(\s*"(--[\w-]+)"(.*)\)$', re.MULTILINE)
-WRONG = {  # of each type of `metastruct.runs.flags`
+WRONG = {  # of each type of `metastruct.runs.arguments`
     "counted": ("abc", "-5", "1.5", "nan", "1e3", "99999999999999", ""),
     "numbered": ("abc", "-1", "nan", "inf", "1e300", ""),
     "placed(False)": ("afile/x", " ", "/proc/x", "."),
