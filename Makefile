@@ -1,6 +1,7 @@
 # MetaStruct: `make train` and `make test` do everything on a fresh machine.
 PYTHON ?= python3
 BIN := .venv/bin
+export PYTHONDONTWRITEBYTECODE :=# each of the processes that a sweep or a test starts would compile torch again
 READY := .venv/.ready
 
 .PHONY: help setup train test torture lint benchmark reproduce report clean

@@ -246,6 +246,7 @@ def test_a_mistake_is_refused_by_one_line_that_names_its_key(composed, command):
     assert "\n" not in str(refused.value)
 
 
+@pytest.mark.few(3)
 @pytest.mark.parametrize("name", RANKLESS)
 def test_a_rank_is_refused_by_a_modulation_without_one(composed, name):
     cfg = composed(f"modulation={name}", "rank=3")
@@ -286,6 +287,7 @@ def test_hamiltonian_dynamics_refuses_a_system_without_that_structure(composed, 
     validate(composed("dynamics=unstructured"))
 
 
+@pytest.mark.few(1)
 @pytest.mark.parametrize("system", ["damped_oscillator", "two_gas_containers", "damped_chain"])
 def test_a_metriplectic_system_brings_its_dynamics_which_brings_its_bracket(composed, system):
     assert dynamics_name(composed(f"system={system}")) == "generic(gnode)"

@@ -70,6 +70,7 @@ def test_vector_field_of_a_task_depends_on_its_code_alone(model, data):
     assert change[1:].max() == 0
 
 
+@pytest.mark.few(7)
 def test_vector_field_at_a_point_does_not_depend_on_the_other_points(model, data):
     x, codes = data
     order = torch.randperm(POINTS, generator=torch.Generator().manual_seed(0))

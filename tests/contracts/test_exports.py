@@ -57,12 +57,12 @@ def fields(small, arrangement, random_model) -> Fields:
     return fields_of(random_model(small(*arrangement.overrides, "modulation=full_weight"), gain=2.0))
 
 
-@pytest.mark.few(2)
+@pytest.mark.few(1)
 def test_a_module_of_numpy_is_the_member(fields, tmp_path):
     agrees(export.write(fields, tmp_path / "member.py", False), fields, states(fields))
 
 
-@pytest.mark.few(3)
+@pytest.mark.few(1)
 @pytest.mark.parametrize("activation", ACTIVATIONS)
 def test_with_every_activation(small, random_model, tmp_path, activation):
     fields = fields_of(random_model(small(f"net.activation={activation}"), gain=2.0))

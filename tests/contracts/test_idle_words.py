@@ -69,7 +69,7 @@ def test_a_word_that_nothing_reads_is_refused(composed, command):
     assert "\n" not in str(refused.value)
 
 
-@pytest.mark.few(8)
+@pytest.mark.few(3)
 @pytest.mark.parametrize("command", READ)
 def test_a_word_that_something_reads_or_that_changes_nothing_is_taken(composed, command):
     words = command.split()

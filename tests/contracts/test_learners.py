@@ -94,6 +94,7 @@ def test_observations_are_not_parameters_and_not_saved(make):
     assert not any("observations" in name for name in make().state_dict())
 
 
+@pytest.mark.few(5)
 def test_training_depends_on_the_seed_alone(make):
     first, second, other = make(0), make(0), make(1)
     for learner in (first, second, other):
@@ -131,7 +132,7 @@ def test_learning_rates_fall_to_zero_after_a_warm_up(make):
     assert 0 < factors[-1] < 1e-3
 
 
-@pytest.mark.few(3)
+@pytest.mark.few(2)
 @pytest.mark.parametrize("make", ["some_tasks"], indirect=True)  # the noisier batches of the two
 def test_loss_falls_on_an_easy_family(make):
     learner = make(steps=150, quick=True)

@@ -200,12 +200,13 @@ def test_gradient_passes_gradcheck(potential, x):
     assert torch.autograd.gradcheck(function, arguments, fast_mode=True)
 
 
-@pytest.mark.few(3)
+@pytest.mark.few(2)
 def test_gradient_passes_gradgradcheck(potential, x):
     function, arguments = as_function(potential, x[:2, :1])
     assert torch.autograd.gradgradcheck(function, arguments, fast_mode=True)
 
 
+@pytest.mark.few(12)
 def test_gradient_runs_under_vmap_and_forward_mode(potential, x):
     expected = potential.gradient(x, {})
     torch.testing.assert_close(torch.func.vmap(lambda one: potential.gradient(one[None], {})[0])(x), expected)

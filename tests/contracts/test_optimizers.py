@@ -86,7 +86,7 @@ def test_codes_outside_of_the_batch_do_not_move_at_all(make):
     assert (rested > 1).all()  # after they had moved, which is where a momentum would show
 
 
-@pytest.mark.few(2)
+@pytest.mark.few(1)
 def test_replicas_end_as_near_to_single_runs_as_runs_that_begin_a_round_off_apart(make):
     group = together([make(seed) for seed in SEEDS])
     group.configure_optimizers()
@@ -121,7 +121,7 @@ def test_a_replica_that_diverges_leaves_the_others_alone(make):
         assert torch.equal(lost[name][[0, 2]], value[[0, 2]]), name
 
 
-@pytest.mark.few(2)
+@pytest.mark.few(1)
 @pytest.mark.parametrize(("batch", "stop"), [(2, 11), (TASKS, 1)])
 def test_a_training_that_resumes_ends_with_the_numbers_of_one_that_was_never_stopped(make, batch, stop):
     whole, stopped, resumed = (make(batch=batch) for _ in range(3))

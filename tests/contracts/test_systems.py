@@ -279,6 +279,7 @@ def test_starts_lie_in_the_box(system):
     assert (x <= high[:, None]).all()
 
 
+@pytest.mark.few(5)
 def test_starts_without_a_cap_fill_their_box(system):
     if system.gives("energy_cap"):
         pytest.skip(f"{system.name} has a cap")

@@ -41,7 +41,7 @@ FIRST = {name: values(parameter)[0] for name, parameter in SWEEP["parameters"].i
 CHOICES = [FIRST | {name: value} for name, parameter in SWEEP["parameters"].items() for value in values(parameter)]
 
 
-@pytest.mark.few(2)
+@pytest.mark.few(1)
 @pytest.mark.parametrize("modulation", values(SWEEP["parameters"]["modulation"]))
 def test_every_choice_composes_and_makes_sense(composed, modulation, monkeypatch):
     monkeypatch.setenv("WANDB_API_KEY", "some")

@@ -123,7 +123,7 @@ def test_all_tasks_is_the_same_batch_as_more_than_there_are(started):
 # Without training
 
 
-@pytest.mark.few(2)
+@pytest.mark.few(1)
 @pytest.mark.parametrize(
     ("adaptation", "shots"),
     [*(("gradient", shots) for shots in SHOTS), ("levenberg_marquardt", 1), ("levenberg_marquardt", 300)],

@@ -182,6 +182,7 @@ SETTINGS: dict[tuple[str, str], tuple[Any, ...]] = {
 }
 
 
+@pytest.mark.few(4)
 @pytest.mark.parametrize(("adaptation", "setting"), SETTINGS)
 def test_a_setting_without_sense_is_refused_by_its_name(subjects, adaptation, setting):
     for value in (*NOT_A_NUMBER, *SETTINGS[adaptation, setting]):

@@ -151,6 +151,7 @@ def close(ours: list[tuple[str, ...]], theirs: list[tuple[str, ...]]) -> bool:
     return named and all(one == pytest.approx(other, rel=1e-3, abs=1e-6, nan_ok=True) for one, other in pairs)
 
 
+@pytest.mark.torture
 @pytest.mark.parametrize(
     ("kinds", "there"),
     [

@@ -65,7 +65,7 @@ def values(folder: RunFolder) -> list[tuple[str, ...]]:
     return [tuple(row[name] for name in ("task", "metric", "component", "value")) for row in rows]
 
 
-@pytest.mark.few(6)
+@pytest.mark.few(3)
 @pytest.mark.parametrize("damage", DAMAGE)
 @pytest.mark.parametrize("name", FILES)
 def test_a_damaged_file_is_set_aside_and_made_again(tiny, first_run, tmp_path, capsys, name, damage):
@@ -113,7 +113,7 @@ class Disk:
         self.whole(path, content)
 
 
-@pytest.mark.few(3)
+@pytest.mark.few(1)
 @pytest.mark.parametrize("room", range(15))
 def test_a_disk_that_is_full_at_any_write_is_named_and_the_run_goes_on(tiny, first_run, tmp_path, monkeypatch, room):
     words = ("trainer.checkpoint_seconds=0",)

@@ -46,7 +46,7 @@ def started(small, tmp_path_factory):
     return job
 
 
-@pytest.mark.few(2)
+@pytest.mark.few(1)
 @pytest.mark.parametrize("learner", groups()["learner"])
 def test_a_run_of_two_steps_leaves_records_of_its_method_and_its_adaptation_steps(started, learner):
     folder, metrics, rows = started(learner)

@@ -24,17 +24,17 @@ def sweep(tiny_words, tmp_path, bare_environment):
 
 
 def test_a_multirun_goes_through_the_pool_each_run_once(sweep, tmp_path):
-    words = ("modulation=shift,svd", "rank=1,2", "seed=0", "hydra/launcher=gpu_pool", "hydra.launcher.slots=2")
+    words = ("modulation=shift", "rank=1,2", "seed=0,1", "hydra/launcher=gpu_pool", "hydra.launcher.slots=2")
     done = sweep(*words)
     assert done.returncode == 0, done.stderr
     assert "rank is dropped for modulation=shift" in done.stdout
-    assert done.stdout.count("[3/3] ") == 1  # four words of a grid, of which two are the same run
+    assert done.stdout.count("[2/2] ") == 1  # four words of a grid, of which each two are the same run
     folders = [path.parent for path in tmp_path.glob("outputs/*/metrics.json")]
-    assert len(folders) == 3
+    assert len(folders) == 2
     assert all("adapting to 2 new tasks" in (folder / "log.txt").read_text() for folder in folders)
     again = sweep(*words)
     assert again.returncode == 0
-    assert again.stdout.count("finished before") == 3
+    assert again.stdout.count("finished before") == 2
     assert "[1/" not in again.stdout
 
 

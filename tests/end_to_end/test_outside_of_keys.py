@@ -78,7 +78,7 @@ def usual(tiny, tmp_path_factory) -> dict[str, list]:
     return {adaptation: records_of(run(tiny(outputs, adaptation, *first))) for adaptation in EXACT}
 
 
-@pytest.mark.few(2)
+@pytest.mark.few(1)
 @pytest.mark.parametrize("setting", [setting for setting, values in VALUES.items() if values])
 def test_a_setting_outside_of_keys_changes_no_record(tiny, usual, tmp_path, monkeypatch, setting):
     monkeypatch.setenv("WANDB_MODE", "offline")

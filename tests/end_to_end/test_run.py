@@ -342,7 +342,7 @@ def shared(tmp_path_factory) -> Path:
 TWO_STEPS = ("trainer.steps=2", "evaluation.steps=2", "integrator.step_size=0.1")
 
 
-@pytest.mark.few(2)
+@pytest.mark.few(1)
 def test_every_modulation_runs_with_every_net_and_dynamics(tiny, shared, arrangement, modulation):
     cfg = tiny(shared, f"modulation={modulation}", *arrangement.overrides, *TWO_STEPS)
     try:

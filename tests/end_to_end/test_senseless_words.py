@@ -47,7 +47,7 @@ def refused(tmp_path, monkeypatch, capsys):
     return call
 
 
-@pytest.mark.few(14)
+@pytest.mark.few(8)
 @pytest.mark.parametrize("number", range(SAMPLE))
 def test_a_command_line_that_makes_no_sense_is_refused_in_one_line(refused, number):
     words, key = command(number)

@@ -95,7 +95,7 @@ def test_every_learner_takes_the_same_steps_from_a_recording(monkeypatch, make, 
     assert_recorded_as_plain(monkeypatch, lambda: make(f"learner={any_learner}"))
 
 
-@pytest.mark.few(3)
+@pytest.mark.few(2)
 @pytest.mark.parametrize("words", WORDS.values(), ids=WORDS)
 def test_every_protocol_takes_the_same_steps_from_a_recording(monkeypatch, make, words):
     assert_recorded_as_plain(monkeypatch, lambda: make(*words))
@@ -174,7 +174,7 @@ def test_a_look_at_a_value_is_seen():
     assert waits.names == ["_local_scalar_dense"]
 
 
-@pytest.mark.few(2)
+@pytest.mark.few(1)
 @pytest.mark.parametrize("words", ["joint", "gnode", "nms"])
 @pytest.mark.parametrize("driven", [False, True], ids=["free", "driven"])
 def test_a_recorded_flow_is_the_flow(monkeypatch, small, random_model, words, driven):

@@ -83,13 +83,14 @@ def test_energy_does_not_change_along_the_learned_field(hamiltonian):
     assert relative_rate(energy_gradient(hamiltonian, x, codes), hamiltonian.vector_field(x, codes)).max() < 1e-12
 
 
-@pytest.mark.few(8)
+@pytest.mark.few(4)
 def test_the_unstructured_field_does_not_keep_that_energy(hamiltonian, unstructured):
     x, codes = states_and_codes(hamiltonian)
     other = unstructured.vector_field(*states_and_codes(unstructured))
     assert relative_rate(energy_gradient(hamiltonian, x, codes), other).max() > 0.1
 
 
+@pytest.mark.few(10)
 def test_field_is_the_symplectic_gradient_of_the_energy(hamiltonian):
     x, codes = states_and_codes(hamiltonian)
     h = 1e-5
@@ -145,6 +146,7 @@ def test_only_a_separable_net_has_velocities_that_do_not_depend_on_the_position(
         assert change == 0 if separates else change > 1e-2
 
 
+@pytest.mark.few(4)
 def test_forces_of_a_separable_net_do_not_depend_on_the_momentum(small, random_model, any_modulation):
     model = random_model(small(f"modulation={any_modulation}", "net=separable", modulation__rank=3), state_dim=4)
     x, codes = states_and_codes(model)

@@ -102,7 +102,7 @@ def test_both_degeneracies_hold(model):
     assert residual(friction, by_entropy) > 1e-2
 
 
-@pytest.mark.few(28)
+@pytest.mark.few(10)
 def test_poisson_is_skew_and_friction_is_symmetric_and_nowhere_negative(model):
     poisson, friction = matrices(model, *states_and_codes(model))
     size = torch.linalg.matrix_norm(friction).max()
@@ -111,7 +111,7 @@ def test_poisson_is_skew_and_friction_is_symmetric_and_nowhere_negative(model):
     assert torch.linalg.eigvalsh(friction).min() > -1e-14 * size
 
 
-@pytest.mark.few(45)
+@pytest.mark.few(14)
 def test_field_is_poisson_times_energy_gradient_plus_friction_times_entropy_gradient(model):
     x, codes = states_and_codes(model)
     by_energy, by_entropy = gradients(model, x, codes)
@@ -120,7 +120,7 @@ def test_field_is_poisson_times_energy_gradient_plus_friction_times_entropy_grad
     torch.testing.assert_close(times(poisson, by_energy) + times(friction, by_entropy), field, rtol=1e-11, atol=1e-12)
 
 
-@pytest.mark.few(42)
+@pytest.mark.few(14)
 def test_energy_does_not_change_and_entropy_does_not_fall_along_the_learned_field(model):
     x, codes = states_and_codes(model)
     by_energy, by_entropy = gradients(model, x, codes)
@@ -130,7 +130,7 @@ def test_energy_does_not_change_and_entropy_does_not_fall_along_the_learned_fiel
     assert rate(by_entropy, field).max() > 1e-4
 
 
-@pytest.mark.few(12)
+@pytest.mark.few(4)
 def test_the_unstructured_field_keeps_neither_law(model, small, random_model, modulation):
     x, codes = states_and_codes(model)
     cfg = small("dynamics=unstructured", "system=damped_oscillator", f"modulation={modulation}", net__width=8)

@@ -174,7 +174,7 @@ def test_the_order_is_lost_where_steps_do_not_end_at_a_jump(make):
             states.append(x)
         return torch.stack(states, dim=-2)
 
-    truth, sizes = exact(True), [0.08 / 1.37**k for k in range(12)]
+    truth, sizes = exact(True), [0.08 / 1.37**k for k in range(8)]
     errors = [float((integrate(size) - truth).abs().max()) for size in sizes]
     slope = np.polyfit(np.log(sizes), np.log(errors), 1)[0]
     assert slope < make(0.1).order - 0.5

@@ -52,7 +52,7 @@ def exact_oscillator(times: torch.Tensor) -> torch.Tensor:
     return torch.stack([q * times.cos() + p * times.sin(), p * times.cos() - q * times.sin()], dim=-1)
 
 
-@pytest.mark.few(6)
+@pytest.mark.few(4)
 @every_integrator
 @pytest.mark.parametrize(
     ("flow", "exact", "step"), [(pendulum, exact_pendulum, 0.05), (oscillator, exact_oscillator, 0.1)]

@@ -49,6 +49,7 @@ def made(small, *words: str, inside: Scales | None = None, **settings: object) -
     return doubled(ModulatedModel(dynamics, factory(cfg.modulation), factory(cfg.net), inside or scales(4, 2)))
 
 
+@pytest.mark.few(3)
 @pytest.mark.parametrize("mass", ["full", "constant", "diagonal", "known"])
 @pytest.mark.parametrize("drive", ["state", "known"])
 def test_energy_changes_by_what_friction_takes_and_inputs_give(small, mass, drive):

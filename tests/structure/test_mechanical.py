@@ -62,6 +62,7 @@ def test_positions_change_by_the_velocities_themselves(model):
     assert torch.equal(model.vector_field(x, codes, u)[..., :COORDINATES], x[..., COORDINATES:])
 
 
+@pytest.mark.few(6)
 def test_equations_are_those_of_euler_and_lagrange_by_automatic_differentiation(model):
     """d/dt dL/dv - dL/dq = F with L = 2 T - E and the generalised forces of friction and input from their powers."""
     x, codes, u = given(model, *SIZES)

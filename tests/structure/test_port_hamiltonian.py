@@ -67,6 +67,7 @@ def test_the_supply_is_that_of_the_outputs_by_differences_from_outside(model):
     torch.testing.assert_close((gradient * effect).sum(-1), supplied, rtol=1e-10, atol=1e-11)
 
 
+@pytest.mark.few(5)
 def test_every_parameter_receives_a_gradient(model):
     assert_every_parameter_counts(model, *given(model, *SIZES))
 

@@ -82,12 +82,13 @@ def said(words: list[str], capfd) -> str:
     return printed.err
 
 
-@pytest.mark.few(6)
+@pytest.mark.few(2)
 @pytest.mark.parametrize("text", WRONG, ids=range(len(WRONG)))
 def test_what_is_no_piece_is_told_by_check(mine, text, capfd):
     assert WRONG[text] in said(["check", "net=mine", "--config-dir", str(mine(text))], capfd)
 
 
+@pytest.mark.few(1)
 @pytest.mark.parametrize("text", [*WRONG][::8])
 def test_training_and_sweeps_tell_the_same(mine, text, capfd, monkeypatch):
     monkeypatch.setattr(sys, "argv", ["metastruct"])

@@ -99,6 +99,7 @@ def test_posterior_holds_the_code_under_noise_of_the_states(model, prior):
     assert (off[:, None] @ torch.linalg.inv(tight) @ off[..., None]).mean() / CODE > 1.3
 
 
+@pytest.mark.few(1)
 @pytest.mark.parametrize("noise", [0.0, 1.0])
 def test_strangers_are_told_and_members_are_not(model, prior, noise):
     observations, _ = members(model, noise)
@@ -182,6 +183,7 @@ def test_an_error_that_all_members_share_is_not_scaled_by_what_one_of_them_leave
     torch.testing.assert_close(shared, 0.99 + 0.01 * alone)
 
 
+@pytest.mark.few(1)
 @pytest.mark.parametrize("robust", ["huber", "student"])
 def test_outliers_lose_their_weight(model, prior, robust):
     observations, codes = members(model, 0.0)

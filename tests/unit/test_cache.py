@@ -145,7 +145,7 @@ CASES = [("system", option) for option in options("system")] + [
 ]
 
 
-@pytest.mark.few(2)
+@pytest.mark.few(1)
 @pytest.mark.parametrize(("group", "option"), CASES)
 def test_every_setting_of_every_system_and_of_the_data_at_two_values_is_two_keys_and_other_data(
     composed, tmp_path, group, option

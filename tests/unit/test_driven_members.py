@@ -108,7 +108,7 @@ def measured(data: Source, blind: bool = False) -> dict[str, np.ndarray]:
     return {name: values for (name, part), values in result.values.items() if not part}
 
 
-@pytest.mark.few(2)
+@pytest.mark.few(1)
 @pytest.mark.parametrize("even", [True, False], ids=["even", "ragged"])
 @pytest.mark.parametrize("held", [True, False], ids=["held", "lines"])
 def test_an_exact_member_is_exact_and_one_that_looks_away_from_its_input_is_not(held, even):

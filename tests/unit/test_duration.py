@@ -77,7 +77,7 @@ def interrupt_at(patch: pytest.MonkeyPatch, at: int) -> None:
     patch.setattr(Learner, "advance", broken)
 
 
-@pytest.mark.few(2)
+@pytest.mark.few(1)
 @pytest.mark.parametrize("seconds", [0.5, 3.0])
 @pytest.mark.parametrize("step", [0.01, 0.002])
 def test_as_many_steps_are_made_as_fit_into_the_time(make, clock, seconds, step):

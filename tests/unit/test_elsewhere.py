@@ -35,7 +35,7 @@ def problem(model, ragged: bool) -> tuple[Observations, torch.Tensor, Prior]:
     return Observations(x, y, mask=mask), torch.zeros_like(codes), prior
 
 
-@pytest.mark.few(4)
+@pytest.mark.few(2)
 @pytest.mark.parametrize("ragged", [False, True], ids=["full", "ragged"])
 @pytest.mark.parametrize("given", [False, True], ids=["alone", "prior"])
 def test_every_adaptation_stays_where_its_model_is(small, random_model, accepted, any_adaptation, away, ragged, given):

@@ -80,7 +80,7 @@ def walk(learner: Learner, first: int, last: int) -> Tensor:
 # The derivatives
 
 
-@pytest.mark.few(2)
+@pytest.mark.few(1)
 def test_rows_are_the_derivatives_of_every_residual(make, arrangement):
     learner = make(*arrangement.overrides, "modulation=svd")
     residuals = residuals_of(learner)
@@ -333,6 +333,7 @@ def test_a_learner_without_one_sum_of_squares_is_refused_in_one_line(composed, w
     assert "\n" not in str(refusal.value)
 
 
+@pytest.mark.few(1)
 @pytest.mark.parametrize("objective", ["derivatives", "weak", "rollout"])
 def test_observations_with_noise_are_refused_wherever_they_come_from(small, oscillators, objective):
     """Files tell of it themselves, or not at all, when they are read."""

@@ -25,6 +25,7 @@ def along(system, x0: np.ndarray, mu: np.ndarray, times: np.ndarray) -> np.ndarr
     return integrate(system, x0, mu, times, 1e-11)
 
 
+@pytest.mark.few(1)
 @pytest.mark.parametrize(("size", "agrees"), [(1e-4, True), (1.0, False)])
 def test_small_motions_of_a_chain_are_its_modes(size, agrees):
     chain = family("system=fput", "system.oscillators=5")
@@ -109,6 +110,7 @@ def test_a_model_at_another_size_has_the_springs_that_it_was_trained_with():
     assert many.noise.shape == many.model.dynamics.state_std.shape == (14,)
 
 
+@pytest.mark.few(1)
 @pytest.mark.parametrize(
     ("words", "message"),
     [

@@ -109,6 +109,7 @@ def test_some_settings_of_a_domain_can_be_changed(composed):
     assert training_key(as_dict(cfg)) != training_key(as_dict(composed("system=multi_domain")))
 
 
+@pytest.mark.few(1)
 @pytest.mark.parametrize("start", [(), ("start=in_box",), ("start=under_cap",)], ids=["own", "in_box", "under_cap"])
 def test_each_task_starts_and_is_measured_as_in_its_own_domain(composed, start):
     words = ("system.domains=[duffing,{pendulum:{parameters:{m:[1,2]}}}]", *start)

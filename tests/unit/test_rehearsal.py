@@ -17,7 +17,7 @@ from metastruct.running.validation.rehearsal import rehearse
 from metastruct.running.validation.size import check_trained
 
 
-@pytest.mark.few(2)
+@pytest.mark.few(1)
 @pytest.mark.parametrize("group", ["modulation", "net", "bracket", "learner"])
 def test_every_model_is_rehearsed_with_the_parameters_that_it_has(composed, accepted, group):
     for option in options(group):
@@ -61,7 +61,7 @@ REFUSED_BY_A_CLASS = {  # each a value that the bounds let pass where the class 
 }
 
 
-@pytest.mark.few(7)
+@pytest.mark.few(2)
 @pytest.mark.parametrize("target", REFUSED_BY_A_CLASS)
 @pytest.mark.parametrize("replicas", [1, 2])
 def test_what_any_class_refuses_leaves_no_run_folder(composed, tmp_path, monkeypatch, target, replicas):

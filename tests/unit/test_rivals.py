@@ -92,6 +92,7 @@ def test_weak_sindy_finds_a_law_that_its_library_holds():
         Sindy().fit([seen(1)[0].part(slice(5))], SPREAD)
 
 
+@pytest.mark.torture
 def test_weak_sindy_has_windows_for_few_samples_at_instants_of_their_own():
     pytest.importorskip("pysindy")
     field = Sindy().fit([one.part(slice(12)) for one in seen(irregular=True)], SPREAD)

@@ -49,6 +49,7 @@ class Undefined(Pendulum):
         return np.full(x.shape[:-1], np.nan)
 
 
+@pytest.mark.few(1)
 @pytest.mark.parametrize("system", [Unreachable(RANGES), Undefined(RANGES)], ids=lambda system: system.name)
 def test_a_cap_that_no_start_can_meet_is_an_error_that_says_all_of_it_and_comes_soon(system):
     began = time.process_time()

@@ -84,6 +84,7 @@ def history(words: tuple[str, ...], composed, *settings, lawful: bool = False, *
     return learner.courses[0].history
 
 
+@pytest.mark.few(1)
 @pytest.mark.parametrize("words", [("optimizer=gauss_newton",), ("optimizer=adam", "trainer.steps_per_epoch=5")])
 def test_a_training_in_units_that_differ_by_powers_of_two_has_the_same_bits_of_every_loss(composed, words):
     one = history(words, composed)

@@ -31,6 +31,7 @@ PLACES = (
 )
 
 
+@pytest.mark.few(5)
 @pytest.mark.parametrize("text", PLACES)
 def test_a_folder_of_any_name_is_the_same_for_a_sweep_and_for_its_runs(text):
     word = f"outputs={worded(text)}"
