@@ -113,9 +113,9 @@ def test_every_modulation_trains_several_seeds_as_it_trains_one(make, accepted, 
 
 @pytest.mark.few(1)
 def test_every_arrangement_trains_several_seeds_as_it_trains_one(make, arrangement):
-    if arrangement.net == "lattice":
-        pytest.xfail("round-off of 5e-11 after three steps is 4e-6 of the loss after twenty, and nobody knows why")
-    assert_same_training(make(*arrangement.overrides, "modulation=svd"))
+    # By Adam, for SOAP's eigenvectors of small eigenvalues are left to round-off: on a lattice one training alone ends
+    # 4.5e-6 of its loss away from another that began 1e-15 beside it. tests/unit/test_soap.py has SOAP's replicas.
+    assert_same_training(make(*arrangement.overrides, "modulation=svd", "optimizer=adam"))
 
 
 @pytest.mark.few(1)
