@@ -18,7 +18,6 @@ from cells import Row, arguments, commit, kept, write
 
 from metastruct.runs.arguments import Flags, counted, placed
 from metastruct.runs.lines import markdown
-from metastruct.runs.provenance import sign
 
 ROOT = Path(__file__).resolve().parents[1]
 FOLDER = ROOT / "outputs" / "reference" / "carts"
@@ -62,7 +61,6 @@ def main() -> None:
     if not options.measure:
         rows.sort(key=lambda row: row["seed"])
         write(options.folder, rows, table(rows))
-        sign(options.folder, ["scripts/carts.py", *sys.argv[1:]])
 
 
 if __name__ == "__main__":

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import argparse
 import csv
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from metastruct.runs.arguments import existing, placed
 from metastruct.runs.files import write_atomically
-from metastruct.runs.provenance import git_commit
+from metastruct.runs.provenance import git_commit, sign
 from metastruct.runs.tables import as_csv
 
 Row = dict[str, Any]
@@ -46,6 +47,7 @@ def commit() -> str:
 
 
 def write(folder: Path, rows: Sequence[Row], table: str) -> None:
-    """All records so far, and a table of them."""
+    """All records so far, a table of them and what made them: this script."""
     write_atomically(folder / "records.csv", as_csv(rows))
     write_atomically(folder / "table.md", table)
+    sign(folder, [f"scripts/{Path(sys.argv[0]).name}", *sys.argv[1:]])

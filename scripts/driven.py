@@ -14,7 +14,6 @@ from __future__ import annotations
 import csv
 import json
 import statistics
-import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
@@ -36,7 +35,6 @@ from metastruct.running.experiment import run
 from metastruct.running.run import Run
 from metastruct.runs.arguments import Flags, counted, placed
 from metastruct.runs.lines import markdown
-from metastruct.runs.provenance import sign
 
 ROOT = Path(__file__).resolve().parents[1]
 FOLDER = ROOT / "outputs" / "reference" / "driven"
@@ -224,7 +222,6 @@ def main() -> None:
         write(options.folder, rows, table(rows))
         print(part, system, dynamics, seed, *(f"{name} {value:.3g}" for name, value in results), sep="  ", flush=True)
     write(options.folder, rows, table(rows))
-    sign(options.folder, ["scripts/driven.py", *sys.argv[1:]])
 
 
 if __name__ == "__main__":

@@ -11,13 +11,13 @@ Writes records.csv and table.md into outputs/reference/flags/.
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from typing import Any
 
 import numpy as np
 import torch
+from cells import write
 from coverage import EVERY, ROOT, SHOTS, STEP, SUPPORT, bars, family, fitted, observed, system_of, trained
 from scipy.optimize import least_squares
 from scipy.special import logsumexp
@@ -26,10 +26,7 @@ from metastruct.api.model import Model
 from metastruct.data.noise import spread
 from metastruct.data.simulate import Simulation
 from metastruct.runs.arguments import Flags, numbered, placed
-from metastruct.runs.files import write_atomically
 from metastruct.runs.lines import markdown
-from metastruct.runs.provenance import sign
-from metastruct.runs.tables import as_csv
 from metastruct.systems.system import Array, System
 
 FOLDER = ROOT / "outputs" / "reference" / "flags"
@@ -171,9 +168,7 @@ def main() -> None:
             for row in rows_of(model, trained_with, noise):
                 print(*row, flush=True)
                 rows.append(row)
-    write_atomically(options.folder / "records.csv", as_csv([dict(zip(NAMES, row, strict=True)) for row in rows]))
-    write_atomically(options.folder / "table.md", table(rows))
-    sign(options.folder, ["scripts/flags.py", *sys.argv[1:]])
+    write(options.folder, [dict(zip(NAMES, row, strict=True)) for row in rows], table(rows))
     print((options.folder / "table.md").read_text())
 
 

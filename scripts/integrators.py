@@ -9,7 +9,6 @@ after every scheme; what is there is not measured anew. With --folder and --merg
 
 from __future__ import annotations
 
-import sys
 import time
 import warnings
 from collections.abc import Iterator
@@ -25,7 +24,6 @@ from metastruct.integrators.rollout import rollout
 from metastruct.running.assembly import component
 from metastruct.runs.arguments import Flags, placed
 from metastruct.runs.lines import markdown
-from metastruct.runs.provenance import sign
 
 ROOT = Path(__file__).resolve().parents[1]
 FOLDER = ROOT / "outputs" / "reference" / "integrators"
@@ -86,7 +84,6 @@ def main() -> None:
             print(*line.values(), flush=True)
     rows.sort(key=lambda row: (SYSTEMS.index(row["system"]), SCHEMES.index(row["integrator"]), row["step"]))
     write(options.folder, rows, table(rows))
-    sign(options.folder, ["scripts/integrators.py", *sys.argv[1:]])
 
 
 if __name__ == "__main__":

@@ -56,13 +56,13 @@ def kept() -> list[Row]:
 
 def keep(*more: Row) -> None:
     """These beside all that are on disk, and the table."""
-    from metastruct.runs.files import locked, write_atomically
-    from metastruct.runs.tables import as_csv
+    from cells import write
+
+    from metastruct.runs.files import locked
 
     with locked(FOLDER, lambda: None):
         rows = [*kept(), *more]
-        write_atomically(FOLDER / "records.csv", as_csv(rows))
-        write_atomically(FOLDER / "table.md", table(rows))
+        write(FOLDER, rows, table(rows))
     for row in more:
         print(*row.values(), sep="\t", flush=True)
 

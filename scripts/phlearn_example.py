@@ -13,20 +13,17 @@ from __future__ import annotations
 
 import argparse
 import subprocess
-import sys
 import time
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
+from cells import write
 from scipy.interpolate import make_interp_spline
 
 import metastruct
-from metastruct.runs.files import write_atomically
 from metastruct.runs.lines import markdown
-from metastruct.runs.provenance import sign
-from metastruct.runs.tables import as_csv
 
 ROOT = Path(__file__).resolve().parents[1]
 FOLDER = ROOT / "outputs" / "reference" / "phlearn"
@@ -86,9 +83,7 @@ def main() -> None:
             figures = {"mean error": errors.mean(), "median error": np.median(errors), "largest error": errors.max()}
             figures |= {"training seconds": float(taken)}
             rows += [{"way": way, "seed": seed, "figure": name, "value": f"{v:.6g}"} for name, v in figures.items()]
-    write_atomically(FOLDER / "records.csv", as_csv(rows))
-    write_atomically(FOLDER / "table.md", table(rows))
-    sign(FOLDER, ["scripts/phlearn_example.py", *sys.argv[1:]])
+    write(FOLDER, rows, table(rows))
     print(table(rows))
 
 

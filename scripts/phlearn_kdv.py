@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import argparse
 import subprocess
-import sys
 import tempfile
 import time
 from pathlib import Path
@@ -92,10 +91,9 @@ def main() -> None:
     if options.as_peer:
         return peer(int(options.as_peer[0]), Path(options.as_peer[1]))
 
-    from metastruct.runs.files import write_atomically
+    from cells import write
+
     from metastruct.runs.lines import markdown
-    from metastruct.runs.provenance import sign
-    from metastruct.runs.tables import as_csv
 
     rows: list[dict[str, Any]] = []
     for seed in range(options.seeds):
@@ -122,9 +120,7 @@ def main() -> None:
         for name in ("phlearn", "metastruct")
     ]
     head = ["method", "relative error to t = 2, a number a seed", "processor seconds of training"]
-    write_atomically(FOLDER / "records.csv", as_csv(rows))
-    write_atomically(FOLDER / "table.md", "# Phlearn's KdV example\n\n" + markdown(head, lines, []))
-    sign(FOLDER, ["scripts/phlearn_kdv.py", *sys.argv[1:]])
+    write(FOLDER, rows, "# Phlearn's KdV example\n\n" + markdown(head, lines, []))
 
 
 if __name__ == "__main__":

@@ -10,6 +10,7 @@ same tasks for all seeds.
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
@@ -25,6 +26,7 @@ from metastruct.paper.results import Result, Results
 from metastruct.paper.sources import Measured
 from metastruct.runs.arguments import Flags, counted, placed
 from metastruct.runs.lines import write_lines
+from metastruct.runs.provenance import sign
 
 DESIGNS = {"10x40": (10, 40, True), "10x40 fixed": (10, 40, False), "5x40": (5, 40, True), "3x10 fixed": (3, 10, False)}
 SYSTEMS = ("pendulum", "mass_spring", "duffing", "morse")
@@ -202,6 +204,7 @@ def main() -> None:
         folder = options.reference / "planted"
         folder.mkdir(parents=True, exist_ok=True)
         write_lines(folder, lines, "Verdicts on tables whose truth is known", NOTE)
+        sign(folder, ["scripts/planted.py", *sys.argv[1:]])
 
 
 if __name__ == "__main__":

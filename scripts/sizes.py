@@ -19,6 +19,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from cells import Row, write
 
 from metastruct.config.schema import composed
 from metastruct.data.recordings import Recordings
@@ -32,9 +33,7 @@ from metastruct.running.trained import Trained
 from metastruct.running.training import trained as kept
 from metastruct.runs.files import write_atomically
 from metastruct.runs.provenance import git_commit
-from metastruct.runs.tables import as_csv
 
-Row = dict[str, Any]
 Figures = Iterator[tuple[str, float]]
 COSTS = ("seconds of a step", "MiB of a step")
 STEEPEST = "1.1"  # the bar of their slopes
@@ -113,8 +112,7 @@ class Study:
                 shared = {**vars(cell), "commit": content["commit"]}
                 rows += [{**shared, "figure": name, "value": value} for name, value in content["figures"].items()]
         if rows:
-            write_atomically(self.folder / "records.csv", as_csv(rows))
-            write_atomically(self.folder / "table.md", self.table(rows))
+            write(self.folder, rows, self.table(rows))
 
 
 def errors(words: Sequence[str], names: Iterable[str], outputs: str) -> Figures:

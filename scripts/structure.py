@@ -12,12 +12,12 @@ import csv
 import itertools
 import json
 import statistics
-import sys
 from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 import torch
+from cells import write
 
 from metastruct.config.schema import composed
 from metastruct.evaluation.archive import Archive
@@ -29,10 +29,7 @@ from metastruct.running.experiment import run
 from metastruct.running.run import Run
 from metastruct.running.trained import Trained
 from metastruct.runs.arguments import Flags, counted, placed
-from metastruct.runs.files import write_atomically
 from metastruct.runs.lines import markdown
-from metastruct.runs.provenance import sign
-from metastruct.runs.tables import as_csv
 
 ROOT = Path(__file__).resolve().parents[1]
 WORDS = (
@@ -137,9 +134,7 @@ def main() -> None:
     for seed, data, dynamics in itertools.product(options.seeds, DATA, DYNAMICS):
         if all((row["data"], row["dynamics"], row["seed"]) != (data, dynamics, str(seed)) for row in rows):
             rows.append(cell(data, dynamics, seed, options.steps, options.outputs))
-            write_atomically(place, as_csv(rows))
-            write_atomically(options.folder / "table.md", table(rows, options.steps))
-            sign(options.folder, ["scripts/structure.py", *sys.argv[1:]])
+            write(options.folder, rows, table(rows, options.steps))
     print((options.folder / "table.md").read_text())
 
 
