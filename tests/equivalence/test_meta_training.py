@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from functools import partial
 from typing import Any
 
 import pytest
@@ -12,9 +13,11 @@ from reference import LazyAdam, Reference, norm_of, numbers_of
 from metastruct.data.observations import Observations
 from metastruct.data.recordings import Recordings
 from metastruct.dynamics.dynamics import Scales
+from metastruct.learners import auto_decoding
 from metastruct.learners.auto_decoding import AutoDecoding
 from metastruct.objectives.derivatives import Derivatives
 from metastruct.optimizers.adam import Adam
+from metastruct.recording.largest import largest
 from metastruct.running.assembly import build_model, component
 
 TASKS, POINTS, STEPS = 4, 20, 3
@@ -275,3 +278,33 @@ def test_penalty_of_a_code_at_zero_is_no_nan(make):
     assert found["codes"].isfinite().all()
     learner.outer_update(0)
     assert all(parameter.isfinite().all() for parameter in learner.parameters())
+
+
+@pytest.mark.parametrize("protocol", ["joint", "alternating_some_tasks"])
+def test_points_that_are_looked_at_in_portions_move_everything_as_all_at_once(make, monkeypatch, protocol):
+    """The last portion is smaller, so a mean of means would not do."""
+    whole, parted = (make("svd", point_batch=5, **PROTOCOLS[protocol]) for _ in range(2))
+    begun = {name: parameter.detach().clone() for name, parameter in whole.named_parameters()}
+    losses = [whole.outer_update(step) for step in range(STEPS)]
+    seen, gradients = set(), parted._gradients
+
+    def watched(tasks, points, base, code):
+        seen.add(points.shape[-1])
+        return gradients(tasks, points, base, code)
+
+    for (base, code), recording in parted.recordings.items():
+        monkeypatch.setattr(recording, "function", partial(watched, base=base, code=code))
+    monkeypatch.setattr(parted, "_portion", lambda *_: 2)
+    for step, loss in enumerate(losses):
+        torch.testing.assert_close(parted.outer_update(step), loss, rtol=1e-10, atol=1e-12)
+    assert seen == {2, 1}
+    for name, parameter in parted.named_parameters():
+        torch.testing.assert_close(parameter, whole.get_parameter(name), rtol=1e-9, atol=1e-10)
+        assert not torch.equal(parameter, begun[name])
+
+
+def test_no_tensor_of_a_step_is_larger_than_the_bound(make, monkeypatch):
+    learner = make("svd", point_batch=20, **PROTOCOLS["joint"])
+    all_at_once = largest(learner.outer_update, 0)
+    monkeypatch.setattr(auto_decoding, "LARGEST", all_at_once // 4)
+    assert largest(learner.outer_update, 1) <= all_at_once // 4 < all_at_once
