@@ -32,7 +32,9 @@ SYSTEMS = {
         "trainer.steps=840",
     ),
     "bodies": ("system=bodies", "optimizer.warm_start=0.8", "trainer.steps=1120"),
+    "clusters": ("system=clusters", "optimizer.warm_start=0.8", "trainer.steps=1120"),
 }
+NUMBERS = {"bodies": "bodies", "clusters": "atoms"}  # how a family calls them
 SOAP = ("optimizer=soap", "locality=none")  # where an iteration of Gauss-Newton has more residuals than weights
 BARS = {  # field and trajectory error x 1e-2
     ("fput", 8, GRAPH): (1, 1),
@@ -48,7 +50,7 @@ SCALED = (2, 8, 32, 128)  # of the error
 def words(cell: Cell) -> tuple[str, ...]:
     """Of the run of a cell."""
     rank = ("rank=5",) if cell.modulation == "svd" else ()
-    number = "bodies" if cell.system == "bodies" else "oscillators"
+    number = NUMBERS.get(cell.system, "oscillators")
     base = (*SYSTEMS[cell.system], f"system.{number}={cell.size}", f"modulation={cell.modulation}", *rank)
     if cell.system == "damped_chain":
         base += (f"modulation.code_dim={cell.size + 1}",)
@@ -93,6 +95,7 @@ def cells() -> list[Cell]:
     seeds = (0, 1, 2)
     every = [Cell("errors", s, n, GRAPH, "svd", seed) for (s, n, _) in BARS for seed in seeds]
     every += [Cell("errors", s, n, DENSE, "svd", seed) for (s, n, _) in BARS for seed in seeds]
+    every += [Cell("errors", "clusters", 7, net, "svd", seed) for net in (GRAPH, DENSE) for seed in seeds]
     every += [Cell("transfer", "fput", n, GRAPH, "svd", seed) for seed in seeds for n in (16, 32, 64, 128)]
     every += [Cell("step", system, n, GRAPH, "svd", 0) for system in ("fput", "damped_chain") for n in SIZES]
     every += [

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import copy
 
+import ase
 import numpy as np
 import pytest
 import torch
+from ase.calculators.morse import MorsePotential
 
 from metastruct.config.schema import ConfigError, composed
 from metastruct.data.simulate import integrate
@@ -123,3 +125,43 @@ def test_what_belongs_to_single_bodies_has_no_other_size(words, message):
     larger = Run.of(composed(*words, "system.oscillators=5", "net.width=6"))
     with pytest.raises(ConfigError, match=message):
         resized(few, larger.config, component(composed(*words, "system.oscillators=5").system).state_dim)
+
+
+@pytest.mark.parametrize(("error", "agrees"), [(0.0, True), (0.01, False)])
+def test_energy_and_forces_of_a_cluster_are_those_that_a_package_of_atoms_finds(error, agrees):
+    """Its pairs are of one depth, so that those of two species are put together from three clusters."""
+    clusters = family("system=clusters")
+    mu = clusters.sample_parameters(np.random.default_rng(0))
+    x = clusters.sample_starts(np.random.default_rng(1), mu, 1)
+    q, first = x[0, :21].reshape(7, 3), clusters.species == 0
+
+    def of(chosen, depth):
+        atoms = ase.Atoms("H" * int(chosen.sum()), positions=q[chosen])
+        atoms.calc = MorsePotential(epsilon=depth, r0=1.0, rho0=mu[3] * (1 + error), rcut1=50.0, rcut2=60.0)
+        forces = np.zeros((7, 3))
+        forces[chosen] = atoms.get_forces()
+        return np.array([atoms.get_potential_energy(), *forces.flatten()])
+
+    aa, ab, bb = mu[:3]
+    theirs = of(first | True, ab) + of(first, aa) - of(first, ab) + of(~first, bb) - of(~first, ab)
+    ours = np.array([
+        clusters.potential(q[None, None], mu[None])[0, 0],
+        *clusters.vector_field(x[None], mu[None])[0, 0, 21:],
+    ])  # fmt: skip
+    assert np.allclose(ours, theirs, rtol=1e-10, atol=1e-10) == agrees
+
+
+def test_clusters_start_warm_about_a_rest_where_no_atom_can_leave():
+    clusters = family("system=clusters")
+    mu = np.stack([*clusters.corners(), clusters.sample_parameters(np.random.default_rng(1))])
+    x = np.stack([clusters.sample_starts(np.random.default_rng(0), member, 20) for member in mu])
+    assert np.abs(clusters.momentum(x, mu)).max() < 1e-12
+    for member, starts in zip(mu, x, strict=True):
+        rest = clusters.rest(member)
+        still = np.concatenate([rest.flatten(), np.zeros(21)])
+        assert np.abs(clusters.vector_field(still[None, None], member[None])).max() < 1e-4
+        pairs = np.linalg.norm(rest[:, None] - rest, axis=-1) + np.eye(7)
+        both = clusters.species[:, None] + clusters.species
+        bonds = member[both] * ((1 - np.exp(-member[3] * (pairs - 1))) ** 2 - 1) * (1 - np.eye(7))
+        alone = bonds.sum() / 2 - bonds.sum(1)  # without one atom, the others where they are
+        assert (clusters.energy(starts[None], member[None])[0] < alone.min()).all()
