@@ -64,8 +64,20 @@ def test_momentum_is_not_kept_where_a_term_sees_a_position(random_model, words):
     assert momentum_rate(model(random_model, *words)) > 1e-3
 
 
-def test_angular_momentum_is_kept_where_terms_see_distances_and_speeds(random_model):
-    assert angular_rate(model(random_model)) < 1e-12
+@pytest.mark.parametrize("words", [(), ("net.cutoff=1.5",)], ids=["all_pairs", "near_pairs"])
+def test_angular_momentum_is_kept_where_terms_see_distances_and_speeds(random_model, words):
+    assert angular_rate(model(random_model, *words)) < 1e-12
+
+
+@pytest.mark.parametrize(("distance", "felt"), [(1.4, True), (1.5, False), (9.0, False)])
+def test_bodies_beyond_the_cutoff_feel_nothing_of_each_other(distance, felt):
+    torch.manual_seed(0)
+    net = Graph(8, edges="complete", dimension=2, sees="distance", place=False, cutoff=1.5, width=6, depth=2).double()
+    x = torch.tensor([[[0.0, 0.0, distance, 0.0, 0.3, 0.1, -0.2, 0.4]]], dtype=torch.float64)
+    force = net.gradient(x, {})[..., :4]
+    assert bool(force.abs().max() > 0) == felt
+    x[..., 2] += 1e-3  # and the force comes without a jump
+    assert (net.gradient(x, {})[..., :4] - force).abs().max() < 1e-2
 
 
 @pytest.mark.parametrize("words", [("net.sees=difference",), ("net.place=true",)])
@@ -101,7 +113,9 @@ def test_bodies_in_another_order_have_the_same_energy_unless_features_tell_them_
         assert (difference < 1e-12) == same
 
 
-@pytest.mark.parametrize("settings", [{"sees": "distance"}, {"sees": "difference"}])
+@pytest.mark.parametrize(
+    "settings", [{"sees": "distance"}, {"sees": "distance", "cutoff": 1.5}, {"sees": "difference"}]
+)
 def test_gradient_is_that_of_the_energy_with_features_of_each_task(settings):
     torch.manual_seed(0)
     net = Graph(4 * BODIES, edges="complete", dimension=2, features=2, width=6, depth=2, **settings).double()

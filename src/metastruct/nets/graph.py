@@ -7,6 +7,9 @@ differences q_i - q_j keeps the total momentum; W of distances and T of |p_i|^2 
 The terms of a kind share their net, so that a code changes all of them, and a net of 8 bodies is one of 64. What tells
 bodies apart are features f_i, numbers of each body that a code may change.
 
+With a cut-off c the term of a pair is W (1 - |q_i - q_j|^2/c^2)^3 where that is positive, else nothing: smooth, and edges
+come and go as bodies move.
+
 Differences are products with the incidence matrix of the graph, and forces products with its transpose: exact in
 derivatives of any order, replayed and exported as any other product.
 """
@@ -49,6 +52,7 @@ class Graph(Net):
         sees: "difference": W of q_i - q_j and T of p_i; "distance": W of log(|q_i - q_j|^2 + core^2) and T of |p_i|^2.
         core: distance below which all look alike, in the unit of the net.
         place: is there a U?
+        cutoff: distance from which pairs have no term, in the unit of the net; None: there is none. For "distance".
         features: numbers f_i of each body, as of `Numbers`. A net with some has its bodies.
         mlp: width, depth and activation of each net, as of `MLP`.
 
@@ -68,6 +72,7 @@ class Graph(Net):
         sees: str = "difference",
         core: float = 0.1,
         place: bool = True,
+        cutoff: float | None = None,
         features: int = 0,
         **mlp: Any,
     ):
@@ -78,7 +83,7 @@ class Graph(Net):
                 f"coordinates, got {in_features} inputs and {out_features} outputs; change it, or use another net"
             )
         self.bodies, self.dimension, self.core = in_features // (2 * dimension), dimension, core
-        self.far, self.features = sees == "distance", features
+        self.far, self.cutoff, self.features = sees == "distance", cutoff, features
         ends = EDGES[edges](self.bodies)
         if not ends:
             raise ValueError(f"net.edges={edges} needs two bodies at least, got {self.bodies}; use net.edges=walls")
@@ -104,7 +109,7 @@ class Graph(Net):
         return [[*range(start + axis, start + half, step)] for start in (0, half) for axis in range(step)]
 
     def _part(self, name: str, sight: Tensor, features: Tensor | None, updates: Updates, slope: bool) -> Tensor:
-        """The sum of the terms of a kind `[..., tasks, points, 1]`, or its slope by what they see of the state.
+        """The terms of a kind `[..., tasks, points, terms, 1]`, or their slopes by what they see of the state.
 
         Args:
             sight: by each term, `[..., tasks, points, terms, numbers]`.
@@ -115,8 +120,8 @@ class Graph(Net):
         if features is not None:
             sight = torch.cat([sight, features.expand(*sight.shape[:-1], -1)], dim=-1)
         inside = sight.flatten(-3, -2), under(updates, f"parts.{name}")
-        values = (part.gradient(*inside)[..., :numbers] if slope else part(*inside)).unflatten(-2, (-1, terms))
-        return values if slope else values.sum(-2)
+        values = part.gradient(*inside)[..., :numbers] if slope else part(*inside)
+        return values.unflatten(-2, (-1, terms))
 
     def _features(self, x: Tensor, updates: Updates) -> tuple[Tensor | None, Tensor | None]:
         """Of bodies and of edges, `[..., tasks or 1, 1, terms, numbers]`."""
@@ -133,30 +138,40 @@ class Graph(Net):
         differences = by_task(to_rows(q) @ self.incidence, x.shape[-3])
         return tuple(each.unflatten(-1, (-1, self.dimension)) for each in (q, p, differences))  # type: ignore[return-value]
 
-    def _lengths(self, p: Tensor, differences: Tensor) -> tuple[Tensor, Tensor]:
-        """|p|^2 and the squared distances with their core, `[..., 1]`."""
-        return p.square().sum(-1, keepdim=True), differences.square().sum(-1, keepdim=True) + self.core**2
+    def _edges(self, differences: Tensor, features: Tensor | None, updates: Updates, slope: bool) -> Tensor:
+        """The terms of edges `[..., 1]`, or their slopes by the differences `[..., dimension]`."""
+        if not self.far:
+            return self._part("edge", differences, features, updates, slope)
+        squares = differences.square().sum(-1, keepdim=True)
+        seen = squares + self.core**2
+
+        def terms(slope: bool) -> Tensor:
+            return self._part("edge", seen.log(), features, updates, slope)
+
+        if self.cutoff is None:
+            return 2 * differences / seen * terms(True) if slope else terms(False)
+        near = (1 - squares / self.cutoff**2).clamp(min=0)
+        if not slope:
+            return terms(False) * near**3
+        by_square = terms(True) / seen * near**3 - terms(False) * 3 * near**2 / self.cutoff**2
+        return 2 * differences * by_square
 
     def forward(self, x: Tensor, updates: Updates) -> Tensor:
         q, p, differences = self._seen(x)
         of_bodies, of_edges = self._features(x, updates)
-        if self.far:
-            p, squares = self._lengths(p, differences)
-            differences = squares.log()
-        value = self._part("kinetic", p, of_bodies, updates, False)
-        value = value + self._part("edge", differences, of_edges, updates, False)
-        return value + self._part("place", q, of_bodies, updates, False) if "place" in self.parts else value
+        sight = p.square().sum(-1, keepdim=True) if self.far else p
+        value = self._part("kinetic", sight, of_bodies, updates, False).sum(-2)
+        value = value + self._edges(differences, of_edges, updates, False).sum(-2)
+        return value + self._part("place", q, of_bodies, updates, False).sum(-2) if "place" in self.parts else value
 
     def gradient(self, x: Tensor, updates: Updates) -> Tensor:
         q, p, differences = self._seen(x)
         of_bodies, of_edges = self._features(x, updates)
         if self.far:
-            speeds, squares = self._lengths(p, differences)
-            by_p = 2 * p * self._part("kinetic", speeds, of_bodies, updates, True)
-            by_edge = 2 * differences / squares * self._part("edge", squares.log(), of_edges, updates, True)
+            by_p = 2 * p * self._part("kinetic", p.square().sum(-1, keepdim=True), of_bodies, updates, True)
         else:
             by_p = self._part("kinetic", p, of_bodies, updates, True)
-            by_edge = self._part("edge", differences, of_edges, updates, True)
+        by_edge = self._edges(differences, of_edges, updates, True)
         by_q = by_task(to_rows(by_edge.flatten(-2)) @ self.incidence.mT, x.shape[-3])
         if "place" in self.parts:
             by_q = by_q + self._part("place", q, of_bodies, updates, True).flatten(-2)
