@@ -99,6 +99,10 @@ MISTAKES = {
     "integrator.step_size=[1]": r"integrator\.step_size must be a number",
     "adaptation=gradient adaptation.learning_rate=fast": r"adaptation\.learning_rate must be a number",
     "system.parameters.m=3": r"system\.parameters\.m must be a list",
+    # rates and weights
+    "optimizer.base_rate=5": r"optimizer\.base_rate must be above 0 and at most 1, got 5",
+    "learner=reptile optimizer.base_rate=5": r"optimizer\.base_rate must be above 0 and at most 2, got 5",
+    "optimizer.warmup=560": r"optimizer\.warmup must be below trainer\.steps = 560, got 560; lower it",
     # rank
     "rank=0": "rank must be at least 1, got 0",
     "rank=-1": "rank must be at least 1, got -1",
@@ -112,7 +116,7 @@ MISTAKES = {
     "data.support_trajectories=0": r"data\.support_trajectories",
     "data.train_tasks=0": r"data\.train_tasks must be at least 1",
     "data.test_tasks=0": r"data\.test_tasks must be at least 1",
-    "data.horizon=0": r"data\.horizon must be above 0",
+    "data.horizon=0": r"data\.horizon must be at least 1e-9",
     "data.tolerance=-1": r"data\.tolerance must be above 0",
     "learner.task_batch=0": r"learner\.task_batch must be at least 1",
     "data.noise=-0.1": r"data\.noise must be 0 or more and at most 10, got -0\.1",
@@ -122,7 +126,7 @@ MISTAKES = {
     "objective=weak optimizer=gauss_newton data.noise=0.01": "gauss_newton needs exact observations",
     # finite and endless
     "data.noise=11": r"data\.noise must be 0 or more and at most 10, got 11",
-    "data.tolerance=1.5": r"data\.tolerance must be above 0 and at most 1, got 1\.5",
+    "data.tolerance=1.5": r"data\.tolerance must be at least 1e-13 and at most 1, got 1\.5",
     "data.horizon=1e9 integrator.step_size=1e6": r"data\.horizon must be above 0 and at most 100000",
     "data.horizon=20000": r"step_size must divide data\.horizon = 20000 into at most 500,000 steps, got 0\.02, which",
     "integrator.step_size=1e-300": r"integrator\.step_size must divide data\.horizon = 10 .*; raise it or lower data",
