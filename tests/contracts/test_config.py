@@ -117,7 +117,7 @@ MISTAKES = {
     "data.train_tasks=0": r"data\.train_tasks must be at least 1",
     "data.test_tasks=0": r"data\.test_tasks must be at least 1",
     "data.horizon=0": r"data\.horizon must be at least 1e-9",
-    "data.tolerance=-1": r"data\.tolerance must be above 0",
+    "data.tolerance=-1": r"data\.tolerance must be at least 1e-13",
     "learner.task_batch=0": r"learner\.task_batch must be at least 1",
     "data.noise=-0.1": r"data\.noise must be 0 or more and at most 10, got -0\.1",
     "data.noise=nan": r"data\.noise must be 0 or more",
@@ -127,7 +127,7 @@ MISTAKES = {
     # finite and endless
     "data.noise=11": r"data\.noise must be 0 or more and at most 10, got 11",
     "data.tolerance=1.5": r"data\.tolerance must be at least 1e-13 and at most 1, got 1\.5",
-    "data.horizon=1e9 integrator.step_size=1e6": r"data\.horizon must be above 0 and at most 100000",
+    "data.horizon=1e9 integrator.step_size=1e6": r"data\.horizon must be at least 1e-9 and at most 100000",
     "data.horizon=20000": r"step_size must divide data\.horizon = 20000 into at most 500,000 steps, got 0\.02, which",
     "integrator.step_size=1e-300": r"integrator\.step_size must divide data\.horizon = 10 .*; raise it or lower data",
     "integrator=gauss_legendre integrator.step_size=1e-6": r"integrator\.step_size must divide data\.horizon = 10 into",

@@ -1,4 +1,4 @@
-"""Every number of a piece that has no unit is bounded on both sides, by its law; what no training can want is refused."""
+"""Every number of a piece that has no unit is bounded on both sides by its law; what no training wants is refused."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ from metastruct.running.validation.laws import bounds, check_laws, laws_of_schem
 WITH_UNIT = {"step_size", "spacing", "softening"}  # of time or of the data, so that any size may be right
 LARGEST = 1000.0  # of a number without one
 SENSELESS = {
-    r"rate$": (-1.0, 0.0, 5.0, 1e3),
-    r"^(momentum|beta2|decay)$": (-0.1, 1.0, 1.5),
+    r"rate$": (0.0, 5.0),
+    r"^(momentum|beta2|decay)$": (-0.1, 1.0),
     r"^(lambda_\w+|orthogonality|tilt|start)$": (-1.0, 1e3),
-    r"^(\w*damping|scale|rate_factor|friction|tolerance|misfit|core)$": (-1.0, 0.0, 1e4),
+    r"^(\w*damping|scale|rate_factor|friction|tolerance|misfit|core)$": (0.0, 1e4),
 }
 
 

@@ -25,7 +25,7 @@ from metastruct.running.assembly import outline_of
 from metastruct.running.validation.laws import check_laws
 from metastruct.running.validation.metrics import check_metrics
 from metastruct.running.validation.pairing import check_needs, check_rank
-from metastruct.running.validation.size import check_size, check_steps
+from metastruct.running.validation.size import check_law, check_size, check_steps
 from metastruct.running.validation.starts import check_start
 from metastruct.running.validation.types import check_component, check_fields, check_types
 from metastruct.running.validation.values import (
@@ -50,6 +50,7 @@ def validate(cfg: DictConfig) -> None:
     """
     check(cfg)
     check_order(cfg)
+    check_law(cfg)
     check_machine(cfg)
 
 
