@@ -99,6 +99,17 @@ MISTAKES = {
     "integrator.step_size=[1]": r"integrator\.step_size must be a number",
     "adaptation=gradient adaptation.learning_rate=fast": r"adaptation\.learning_rate must be a number",
     "system.parameters.m=3": r"system\.parameters\.m must be a list",
+    # what may be left out, and lists
+    "objective=rollout objective.substeps=abc": r"objective\.substeps must be at least 1 .*, a whole number, got 'abc'",
+    "objective=weak objective.half_width=1.5": r"objective\.half_width must be at least 1, a whole number, got 1\.5",
+    "objective=rollout objective.substeps=true": r"objective\.substeps must be .*, got True",
+    "objective=rollout objective.substeps={a:1}": r"objective\.substeps must be .*, got \{'a': 1\}",
+    "system=kdv net.shape=abc": r"net\.shape must be a list of numbers, each at least 1, a whole number, got 'abc'",
+    "system=kdv net.shape=[16,1.5]": r"net\.shape must be at least 1, a whole number, got 1\.5",
+    "system=cart_pole known=constants known.mass=[[nan,0],[0,1]]": r"known\.mass must be a number, got nan",
+    "system=cart_pole known=constants known.weights=abc": r"known\.weights must be a list of numbers, .*got 'abc'",
+    "system=cart_pole dynamics.shared=[drive,mass]": r"dynamics\.shared must hold .* in this order, .*'mass', 'drive'",
+    "evaluation.metrics=[{a:1}]": r"evaluation\.metrics must name each metric once",
     # rates and weights
     "optimizer.base_rate=5": r"optimizer\.base_rate must be above 0 and at most 1, got 5",
     "learner=reptile optimizer.base_rate=5": r"optimizer\.base_rate must be above 0 and at most 2, got 5",

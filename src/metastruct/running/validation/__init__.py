@@ -61,7 +61,9 @@ def check(cfg: DictConfig) -> None:
     try:
         OmegaConf.to_container(cfg, resolve=True)
     except InterpolationResolutionError as error:  # with the message of a resolver that refuses
-        raise ConfigError(str(error).splitlines()[0].rpartition("interpolation: ")[2]) from None
+        text = str(error).splitlines()[0].rpartition("interpolation: ")[2]
+        _, missing, key = text.partition("Missing mandatory value: ")
+        raise ConfigError(f"{key} needs a value, got ???; leave it out for its default" if missing else text) from None
     unknown = [str(key) for key in cfg if key not in settings]
     if unknown:
         raise ConfigError(f"{unknown[0]} is not a setting; {closest(unknown[0], settings)}")
