@@ -9,7 +9,8 @@ import numpy as np
 import torch
 from forecaster import QUERY, RATE, TASKS
 
-from metastruct.data.simulate import drawn, instants, integrate, integrate_driven, signals
+from metastruct.data.draws import drawn
+from metastruct.data.simulate import instants, integrate, integrate_driven, signals
 from metastruct.data.trajectory import Array
 from metastruct.evaluation.errors import relative_error
 from metastruct.evaluation.grid import evaluation_grid

@@ -12,8 +12,9 @@ from torch import Tensor
 import metastruct
 from metastruct.api.model import Model
 from metastruct.config.schema import composed
+from metastruct.data.draws import drawn
 from metastruct.data.shots import support
-from metastruct.data.simulate import drawn, instants, integrate, integrate_driven
+from metastruct.data.simulate import instants, integrate, integrate_driven
 from metastruct.data.trajectory import Array
 from metastruct.dynamics.dynamics import Updates
 from metastruct.dynamics.folded import folded

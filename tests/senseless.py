@@ -16,7 +16,7 @@ from omegaconf import DictConfig, ListConfig, OmegaConf
 
 from metastruct.config.facts import facts_of, options, settings_of
 from metastruct.config.needs import Unmet
-from metastruct.config.schema import COMPONENTS, Config, groups, register
+from metastruct.config.schema import COMPONENTS, OPTIONAL, Config, groups, register
 from metastruct.running.validation.laws import MOST, bounds, laws_of_schema
 
 ALWAYS = ("???",)
@@ -49,11 +49,11 @@ def command(number: int) -> tuple[list[str], str]:
         key, default, law = generator.choice(settings) if settings else (group, None, None)
         base = [*beside(group, option)] if group else []
         way = generator.random()
-        if way < 0.08:
+        if way < 0.08 and key not in OPTIONAL:
             return [*base, f"~{key}"], key
         if way < 0.16:
             return [*base, f"{generator.choice(('', '+', '++'))}{key}x=1"], f"{key}x"
-        values = [*wrong(key, default, law)]
+        values = [value for value in wrong(key, default, law) if value != "'1'" or group in COMPONENTS]  # else a number
         if values:
             return [*base, f"{key}={generator.choice(values)}"], key
 

@@ -40,7 +40,7 @@ def test_a_multirun_goes_through_the_pool_each_run_once(sweep, tmp_path):
 
 @pytest.mark.torture
 def test_failures_and_mistakes_stop_no_other_run_and_the_sweep_fails(sweep, tmp_path):
-    done = sweep("optimizer.base_rate=1e9,0.004", "shots=0,10", "hydra/launcher=sequential")
+    done = sweep("optimizer=sgd", "optimizer.base_rate=2,0.004", "shots=0,10", "hydra/launcher=sequential")
     assert done.returncode == 1
     assert "Traceback" not in done.stderr
     assert done.stderr.count("error: shots must be at least 1, got 0") == 2

@@ -28,7 +28,7 @@ def test_every_job_runs_and_a_failure_stops_no_other(tiny_words, tmp_path, monke
         cfg = composed(*every)
         return Job(every, run_folder(OmegaConf.to_container(cfg, resolve=True), method_name(cfg)).path)  # type: ignore[arg-type]
 
-    units = [[job("seed=0"), job("seed=0", "shots=5")], [job("optimizer.base_rate=1e9")]]
+    units = [[job("seed=0"), job("seed=0", "shots=5")], [job("optimizer=sgd", "optimizer.base_rate=2")]]
     found: list[Outcome] = []
     Ray().launch(units, found.append)
     outcomes = {outcome.job: outcome.error for outcome in found}
@@ -40,7 +40,7 @@ def test_every_job_runs_and_a_failure_stops_no_other(tiny_words, tmp_path, monke
 
 
 def test_a_multirun_goes_through_ray(tiny_words, tmp_path):
-    words = [*tiny_words, "hydra/launcher=ray", "optimizer.base_rate=1e9,0.004"]
+    words = [*tiny_words, "hydra/launcher=ray", "optimizer=sgd", "optimizer.base_rate=2,0.004"]
     command = [sys.executable, str(CONF.parent / "train.py"), "-m", *words]
     done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=600, check=False)
     assert done.returncode == 1, done.stderr

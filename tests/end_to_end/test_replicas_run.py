@@ -96,7 +96,7 @@ def test_what_trains_nothing_runs_seed_after_seed(tiny, tmp_path):
 
 def test_a_training_that_fails_is_named_by_its_seed_in_one_line(tiny, tmp_path):
     with pytest.raises(Diverged, match=r"^seed 0: the training loss is not finite at outer step \d+ of 20; .*seed 1: "):
-        run(tiny(tmp_path, "optimizer.base_rate=1e9", "replicas=2"))
+        run(tiny(tmp_path, "optimizer=sgd", "optimizer.base_rate=2", "replicas=2"))
     assert not list(tmp_path.glob("*/metrics.json"))
 
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
-
 import pytest
 import torch
 from driven import doubled, scales
@@ -114,11 +112,8 @@ def test_a_step_where_no_state_has_the_energy_that_is_asked_for_is_left_as_it_is
     flow = Flow(lambda x: -x, lambda x: x.square().sum(-1) / 2, power=lambda x: -x.square().sum(-1) - 1e-3)
     x = torch.tensor([[0.0, 1e-9], [3.0, 1.0]], dtype=torch.float64)
     for name in ("balanced_midpoint", "energy_projection"):
-        with warnings.catch_warnings(record=True) as notes:
-            warnings.simplefilter("always")
+        with pytest.warns(RuntimeWarning, match="1 steps of 1 of 2 traj.* not solved: 1 were taken without correction"):
             after = scheme(name).step(flow, x, STEP)
-        said = ["1 of 2 trajectories, which take a step without correction" in str(note.message) for note in notes]
-        assert said == [True] * (name == "energy_projection")  # the other bounds its correction, and settles
         assert after.isfinite().all()
         assert after[0].abs().max() < 2e-9
         assert abs(flow.energy(after)[1] - scheme("rk4").step(flow, x, STEP)[1].square().sum() / 2) > 1e-5

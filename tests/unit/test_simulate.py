@@ -1,12 +1,20 @@
 from __future__ import annotations
 
 import copy
+import time
 from dataclasses import astuple
+from itertools import count
 
 import numpy as np
 import pytest
 
+from metastruct.config.facts import options
+from metastruct.config.schema import ConfigError
+from metastruct.data.draws import drawn
 from metastruct.data.simulate import integrate, simulate
+from metastruct.data.stiffness import MEMBERS, STABLE, STAGES, fastest
+from metastruct.running.assembly import build_system
+from metastruct.running.validation import validate
 from metastruct.systems.mass_spring import MassSpring
 
 SYSTEM = MassSpring({"m": [0.5, 2.0], "k": [0.5, 2.0], "q0": [-0.5, 0.5]})
@@ -99,12 +107,48 @@ def test_an_integrator_that_gives_up_in_its_first_step_says_so():
         integrate(steep, np.zeros((1, 1, 2)), np.ones((1, 3)), np.linspace(0, 1, 3), 1e-8)
 
 
-def test_steps_without_end_are_bounded_and_the_member_is_named(monkeypatch):
+@pytest.mark.parametrize(("falls", "rises", "evaluations"), [(1e8, 1.0, "200"), (1.0, 1e8, "3,000")])
+def test_steps_without_end_are_bounded_and_the_member_is_named(monkeypatch, falls, rises, evaluations):
     """On the edge of its domain a law may turn round at every step, which no accuracy resolves and no failure ends."""
     monkeypatch.setattr("metastruct.data.simulate.MOST", 3_000)
     edgy = copy.copy(SYSTEM)
-    edgy.vector_field = lambda x, mu: np.where(x > 0, -1e8, 1.0) * (mu[:, None, :1] > 2)
+    edgy.vector_field = lambda x, mu: np.where(x > 0, -falls, rises) * (mu[:, None, :1] > 2)
     starts, mu = np.full((2, 1, 2), 0.5), np.array([[1.0, 1, 0], [3.0, 1, 0]])
-    with pytest.raises(ValueError, match=r"mass_spring took 3,000 evaluations .* the member m = 3\.00.* from \[0\.5"):
-        integrate(edgy, starts, mu, np.linspace(0, 5, 3), 1e-8)
+    with pytest.raises(ValueError, match=rf"mass_spring took {evaluations} evaluations .* the member m = 3\.00.* from"):
+        integrate(edgy, starts, mu, np.linspace(0, 1, 3), 1e-8)
     assert np.isfinite(integrate(edgy, starts[:1], mu[:1], np.linspace(0, 5, 3), 1e-8)).all()
+
+
+STIFF = {
+    "system=damped_oscillator system.parameters.gamma=[1e6,1e6]": "gamma = 1000000.00",
+    "system=mass_spring system.parameters.k=[1e12,1e12]": "k = 1000000000000.00",
+    "system=van_der_pol system.parameters.mu=[1e5,1e5]": "mu = 100000.00",
+    "system=driven_pendulum system.parameters.gamma=[1e7,1e7]": "gamma = 10000000.00",
+    "data.horizon=100000 integrator.step_size=1": "data.horizon = 100000",
+}
+
+
+@pytest.mark.parametrize("words", STIFF)
+def test_a_law_that_is_too_fast_for_the_integrator_is_refused_before_it_is_asked_for_long(composed, words):
+    cfg = composed(*words.split(), "logger=none")
+    began = time.process_time()
+    with pytest.raises(ConfigError, match=r"^simulating .* would take \de\+\d+ evaluations .*lower") as refused:
+        validate(cfg)
+    assert STIFF[words] in str(refused.value)
+    assert time.process_time() - began < 1
+
+
+@pytest.mark.few(6)
+@pytest.mark.parametrize("name", options("system"))
+def test_the_least_number_of_evaluations_is_no_more_than_there_are(composed, name):
+    cfg = composed(f"system={name}", "logger=none")
+    system, asked = build_system(cfg), count(0)
+    members, starts = drawn(system, 1, MEMBERS * system.families, 1, cfg.data.seed)
+    least = STAGES * np.quantile(fastest(system, starts, members), 0.5) * cfg.data.horizon / STABLE
+    assert least > 0
+    if system.input_names:
+        return
+    law = system.vector_field
+    system.vector_field = lambda x, mu: (next(asked), law(x, mu))[1]
+    integrate(system, starts, members, np.array([0.0, cfg.data.horizon]), 1e-6)
+    assert least < next(asked)

@@ -11,8 +11,10 @@ from typing import Any
 
 import numpy as np
 
+from metastruct.data import draws
 from metastruct.data import simulate as simulation_module
-from metastruct.data.simulate import Simulation, drawn, instants, law_along, simulate
+from metastruct.data.draws import drawn
+from metastruct.data.simulate import Simulation, instants, law_along, simulate
 from metastruct.runs.arrays import read_arrays
 from metastruct.runs.digest import digest
 from metastruct.runs.files import locked, read_checked, set_aside, write_checked
@@ -91,7 +93,7 @@ def fields_of(system: System) -> tuple[str, ...]:
 
 
 def source_of(laws: Sequence[type]) -> str:
-    """The source of what makes a simulation: of these classes, what they inherit and import, and of `simulate`."""
+    """The source of what makes a simulation: these classes, what they inherit and import, `draws`, `simulate`."""
     inherited = dict.fromkeys(ancestor.__module__ for law in laws for ancestor in law.__mro__)
     first = {name: inspect.getsource(sys.modules[name]) for name in inherited if name not in FOREIGN}
-    return "".join([*sources(first).values(), inspect.getsource(simulation_module)])
+    return "".join([*sources(first).values(), *map(inspect.getsource, (draws, simulation_module))])

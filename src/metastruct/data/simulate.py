@@ -15,11 +15,12 @@ from itertools import count, pairwise
 import numpy as np
 from scipy.integrate import DOP853, solve_ivp
 
+from metastruct.data.draws import drawn
+from metastruct.data.stiffness import FINEST, MOST
 from metastruct.data.trajectory import Array, Member, Trajectory
 from metastruct.systems.system import System
 
-FINEST = 1_024  # steps from one instant of an input to the next
-MOST = 300_000  # evaluations of the law for all members at once; a usual simulation takes some thousands
+EARLY, HARDER = 15, 3  # the share of all evaluations after which it must have come a third of that share of its way
 
 
 @dataclass(frozen=True)
@@ -56,11 +57,13 @@ def integrate(system: System, starts: Array, mu: Array, times: Array, tolerance:
 
     def law(t: float, flat: Array) -> Array:
         field = system.vector_field(flat.reshape(shape), mu)
-        if next(evaluations) > MOST:
+        number = next(evaluations)
+        endless = number == MOST // EARLY and (t - times[0]) * HARDER * EARLY < times[-1] - times[0]
+        if endless or number >= MOST:
             task, trajectory, _ = np.unravel_index(np.nan_to_num(np.abs(field), nan=np.inf).argmax(), shape)
             raise ValueError(
-                f"simulating {system.name} took {MOST:,} evaluations to reach t = {t:.3g} of {times[-1]:g}; fastest is "
-                f"the member {system.described(mu[[task]])[0]} from {starts[task, trajectory].tolist()}: lower "
+                f"simulating {system.name} took {number:,} evaluations to reach t = {t:.3g} of {times[-1]:g}; fastest "
+                f"is the member {system.described(mu[[task]])[0]} from {starts[task, trajectory].tolist()}: lower "
                 f"data.horizon, or choose other starts or system.parameters"
             )
         return field.ravel()
@@ -166,17 +169,6 @@ def signals(system: System, split: int, tasks: int, trajectories: int, times: Ar
     streams = ((task, number) for task in range(tasks) for number in range(trajectories))
     drawn_signals = [system.sample_inputs(np.random.default_rng([seed, split, *place, 1]), times) for place in streams]
     return np.stack(drawn_signals).reshape(tasks, trajectories, len(times), -1)
-
-
-def drawn(system: System, split: int, tasks: int, trajectories: int, seed: int, **_: object) -> tuple[Array, Array]:
-    """The members `[tasks, parameters]` of a split, and where their trajectories begin `[tasks, trajectories, state]`.
-
-    Every task has its own random stream (seed, split, task), so that fewer tasks are the first of more.
-    """
-    streams = [np.random.default_rng([seed, split, task]) for task in range(tasks)]
-    parameters = np.stack([system.sample_parameters(stream, task) for task, stream in enumerate(streams)])
-    starts = np.stack([system.sample_starts(s, mu, trajectories) for s, mu in zip(streams, parameters, strict=True)])
-    return parameters, starts
 
 
 def instants(horizon: float, points: int, **_: object) -> Array:

@@ -11,7 +11,7 @@ from torch import Tensor
 
 from metastruct.integrators.flow import Flow
 from metastruct.integrators.integrator import Integrator, duration
-from metastruct.integrators.iteration import fixed_point
+from metastruct.integrators.iteration import iterated, lost, rounding
 
 MOST = 0.1  # of a step that a correction may be
 
@@ -21,9 +21,9 @@ class BalancedMidpoint(Integrator):
 
     P = dE/dt is what inputs give less what friction takes, so passivity holds in every step, however long it is. Both
     are found by one fixed-point iteration to round-off. A correction is at most a tenth of the step: at the bottom of
-    the energy, where grad E is zero, there may be no state of the energy that is asked for. A trajectory where it does
-    not converge, as where all motion is less than the round-off of the energy, takes the plain rule, and becomes NaN
-    where that does not either; both with a warning.
+    the energy, where grad E is zero, there may be no state of the energy that is asked for. A trajectory takes the
+    plain rule where its correction would be larger, or may be nothing but round-off of the energy, or is not found, and
+    becomes NaN where that rule does not converge either; both are told.
 
     Raises:
         TypeError: at the first step, where the flow has no energy.
@@ -37,18 +37,29 @@ class BalancedMidpoint(Integrator):
         def uncorrected(d: Tensor) -> Tensor:
             return h * flow.vector_field(x + d / 2, 0.5)
 
-        def update(d: Tensor) -> Tensor:
+        def terms(d: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+            """The plain rule, grad E, the energy that it shall add to that rule, and the most that it may."""
             middle = x + d / 2
             plain, direction = uncorrected(d), flow.energy_gradient(middle)
-            slope = (direction * direction).sum(-1)
             gain = 0.0 if flow.keeps_energy else duration(h) * flow.power(middle, 0.5)
             missing = gain - (flow.energy(x + d) - energy) + (direction * (d - plain)).sum(-1)
-            most = MOST * torch.linalg.vector_norm(plain, dim=-1) * slope.sqrt()
+            most = MOST * torch.linalg.vector_norm(plain, dim=-1) * torch.linalg.vector_norm(direction, dim=-1)
+            return plain, direction, missing, most
+
+        def update(d: Tensor) -> Tensor:
+            plain, direction, missing, most = terms(d)
+            slope = (direction * direction).sum(-1)
             share = missing.clamp(-most, most) / torch.where(slope > 0, slope, 1.0)
             return plain + share[..., None] * direction
 
+        size, number = x.abs().amax(-1), torch.finfo(x.dtype)
         steepness = torch.linalg.vector_norm(flow.energy_gradient(x), dim=-1)
-        blurred = energy.abs() / steepness.clamp_min(torch.finfo(x.dtype).tiny)  # what round-off of E leaves open of x
-        size = x.abs().amax(-1)
-        blurred = torch.maximum(size, blurred)
-        return x + fixed_point(update, 0 * x, blurred, lambda: fixed_point(uncorrected, 0 * x, size))
+        blurred = (energy.abs() / steepness.clamp_min(number.tiny)).clamp_max(number.max)  # of x, by round-off of E
+        d, failed = iterated(update, 0 * x, torch.maximum(size, blurred))
+        plain, _, missing, most = terms(d)
+        hidden = (rounding(energy.abs()) > most) & (plain.abs().amax(-1) > rounding(size))
+        failed = (failed | hidden | (missing.abs() > most)) & size.isfinite()
+        if failed.any():
+            plain, without = iterated(uncorrected, 0 * x, size)
+            d = lost(lost(d, failed & ~without, plain), failed & without)
+        return x + d

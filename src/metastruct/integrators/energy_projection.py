@@ -19,7 +19,7 @@ class EnergyProjection(RK4):
     Hamiltonian dynamics as for what is damped and driven. lambda is of the size of RK4's error in a step, h^5, and
     moves the entropy by as little. Newton's iteration with a fixed slope finds it; a trajectory where it does not
     converge becomes NaN, and one that is damped or driven keeps y, for at the bottom of the energy there may be no
-    state of the energy that is asked for; both with a warning. Not symplectic.
+    state of the energy that is asked for; both are told. Not symplectic.
 
     Raises:
         TypeError: at the first step, where the flow has no energy.

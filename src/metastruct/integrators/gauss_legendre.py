@@ -20,7 +20,7 @@ class GaussLegendre(Integrator):
 
     d_1 = h f(x + d_1/4 + (1/4 - s) d_2),  d_2 = h f(x + (1/4 + s) d_1 + d_2/4),  s = sqrt(3)/6, and
     x_1 = x + (d_1 + d_2)/2. The increments d are found by fixed-point iteration to round-off; a trajectory where it
-    does not converge becomes NaN, with a warning. Two evaluations an iteration.
+    does not converge becomes NaN, which is told. Two evaluations an iteration.
     """
 
     order = 4

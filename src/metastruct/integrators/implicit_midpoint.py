@@ -13,7 +13,7 @@ class ImplicitMidpoint(Integrator):
     """x_1 = x + h f((x + x_1)/2): order two, symplectic for every H, reversible, keeps quadratic invariants.
 
     The increment to the middle, z = h/2 f(x + z), is found by fixed-point iteration to round-off, which converges where
-    h times the largest frequency is below two; a trajectory where it does not becomes NaN, with a warning.
+    h times the largest frequency is below two; a trajectory where it does not becomes NaN, which is told.
     """
 
     order = 2

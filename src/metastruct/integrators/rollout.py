@@ -9,6 +9,7 @@ from torch import Tensor
 
 from metastruct.integrators.flow import Flow
 from metastruct.integrators.integrator import MOST_STEPS, Integrator
+from metastruct.integrators.iteration import told_once
 
 
 @torch.no_grad()
@@ -16,7 +17,8 @@ def rollout(flow: Flow, starts: Tensor, times: Tensor, integrator: Integrator) -
     """States `[tasks, points, instants, state]` at `times`, from starts `[tasks, points, state]` at the first of them.
 
     A trajectory that leaves the finite numbers stays NaN or infinite from there on; the others of the batch are not
-    touched by it. Steps of a driven flow end where its inputs have an instant.
+    touched by it. Steps of a driven flow end where its inputs have an instant. Steps that an implicit scheme did not
+    solve are told once, by a warning.
 
     Args:
         integrator: its `step_size` is in units of the flow's time scale.
@@ -28,13 +30,17 @@ def rollout(flow: Flow, starts: Tensor, times: Tensor, integrator: Integrator) -
             than a million steps.
     """
     check_steps(times, integrator, flow.time_scale)
-    if times.dim() > 1:
-        if flow.inputs is not None and not torch.equal(flow.inputs.times, times):
-            raise ValueError(
-                "trajectories with times of their own need inputs at the same times, got "
-                f"{list(flow.inputs.times.shape)} instants for {list(times.shape)}; interpolate the inputs"
-            )
-        return _ragged(flow, starts, times, integrator)
+    if times.dim() > 1 and flow.inputs is not None and not torch.equal(flow.inputs.times, times):
+        raise ValueError(
+            "trajectories with times of their own need inputs at the same times, got "
+            f"{list(flow.inputs.times.shape)} instants for {list(times.shape)}; interpolate the inputs"
+        )
+    with told_once():
+        return (_ragged if times.dim() > 1 else _together)(flow, starts, times, integrator)
+
+
+def _together(flow: Flow, starts: Tensor, times: Tensor, integrator: Integrator) -> Tensor:
+    """The same steps for all trajectories."""
     x, states, now = starts, [starts], times[0]
     for stop in times[1:]:
         for begin, length in _stretches(flow, now, stop):

@@ -15,7 +15,7 @@ class Verlet(Integrator):
 
     Of constant mass and without friction it is the variational scheme of Stoermer and Verlet, symplectic, and v' is
     explicit; Coriolis forces and friction make it implicit in v' alone, by fixed-point iteration to round-off, which
-    converges in a few evaluations. A trajectory where it does not becomes NaN, with a warning.
+    converges in a few evaluations. A trajectory where it does not becomes NaN, which is told.
     """
 
     order = 2

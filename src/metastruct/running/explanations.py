@@ -120,6 +120,9 @@ EXPLANATIONS: dict[str, Callable[[re.Match[str]], str]] = {
     r"(\w+) appears more than once in the final defaults list": lambda match: (
         f"{match[1]} is there twice; write it once"
     ),
+    r"Error merging override ~(\S+) \w+ \(DictConfig\) does not support deletion": lambda match: (
+        f"{match[1]} needs a value, got none; leave ~{match[1]} out for its default"
+    ),
     r"(Value .*?) full_key: (\S+)": lambda match: f"{match[2]}: {match[1]}",
 }
 

@@ -125,7 +125,7 @@ class Run:
             check_place(group, piece)
             for setting in map(str, settings_of(group, piece["name"])):
                 if setting not in piece:
-                    raise Refused(f"{group}.{setting} is missing")
+                    raise Refused(f"{group}.{setting} is missing; leave it alone, or give it a value")
         return cls(config, method_name(cfg), dynamics_name(cfg))
 
     @classmethod

@@ -20,6 +20,7 @@ from torch import Tensor
 from metastruct.evaluation.errors import MODEL_ERROR, STEP_ERROR, relative_error
 from metastruct.integrators.flow import Flow
 from metastruct.integrators.integrator import Integrator
+from metastruct.integrators.iteration import told_once
 from metastruct.integrators.rk4 import RK4
 from metastruct.integrators.rollout import rollout
 from metastruct.paper.long_horizon.secular import secular_slope, turns_per_sample
@@ -124,11 +125,12 @@ def roll(flow: Flow, orbits: Orbits, integrator: Integrator, steps: int, advance
     h = torch.from_numpy(orbits.periods / (steps + GOLDEN))[..., None]
     x = torch.from_numpy(orbits.starts)
     states: list[Tensor] = [x]
-    for number in range(1, samples(orbits.count, steps)):
-        x = integrator.step(flow, x, h)
-        states.append(x)
-        if int(number / (steps + GOLDEN)) > int((number - 1) / (steps + GOLDEN)):
-            advance()
+    with told_once():
+        for number in range(1, samples(orbits.count, steps)):
+            x = integrator.step(flow, x, h)
+            states.append(x)
+            if int(number / (steps + GOLDEN)) > int((number - 1) / (steps + GOLDEN)):
+                advance()
     return torch.stack(states, dim=-2).numpy()
 
 

@@ -25,7 +25,7 @@ from metastruct.running.assembly import outline_of
 from metastruct.running.validation.laws import check_laws
 from metastruct.running.validation.metrics import check_metrics
 from metastruct.running.validation.pairing import check_needs, check_rank
-from metastruct.running.validation.size import check_size, check_steps
+from metastruct.running.validation.size import check_law, check_size, check_steps
 from metastruct.running.validation.starts import check_start
 from metastruct.running.validation.types import check_component, check_fields, check_types
 from metastruct.running.validation.values import (
@@ -50,6 +50,7 @@ def validate(cfg: DictConfig) -> None:
     """
     check(cfg)
     check_order(cfg)
+    check_law(cfg)
     check_machine(cfg)
 
 
@@ -60,7 +61,9 @@ def check(cfg: DictConfig) -> None:
     try:
         OmegaConf.to_container(cfg, resolve=True)
     except InterpolationResolutionError as error:  # with the message of a resolver that refuses
-        raise ConfigError(str(error).splitlines()[0].rpartition("interpolation: ")[2]) from None
+        text = str(error).splitlines()[0].rpartition("interpolation: ")[2]
+        _, missing, key = text.partition("Missing mandatory value: ")
+        raise ConfigError(f"{key} needs a value, got ???; leave it out for its default" if missing else text) from None
     unknown = [str(key) for key in cfg if key not in settings]
     if unknown:
         raise ConfigError(f"{unknown[0]} is not a setting; {closest(unknown[0], settings)}")

@@ -16,6 +16,7 @@ from metastruct.config.facts import facts_of
 from metastruct.config.schema import COMPONENTS, Config, ConfigError
 
 Law = str | Sequence[str]
+EACH, WHOLE = "each ", "a whole number"
 LARGEST = 1e18
 MOST = 10**9  # where a law has no upper end: no rate, weight or count of a sensible training is larger
 
@@ -52,18 +53,40 @@ def check_laws(cfg: DictConfig) -> None:
             continue
         if isinstance(law, str):
             _check_bounds(key, value, law, beside if inner else {})
-        elif value not in law:
-            near = get_close_matches(str(value), law, n=1, cutoff=0.5)
-            raise ConfigError(f"{key} must be one of {', '.join(law)}, got {value!r}; write {(near or [law[0]])[0]}")
+        else:
+            _check_choices(key, value, law)
+
+
+def _check_choices(key: str, value: Any, law: Sequence[str]) -> None:
+    """One of the choices; of a list, some of them in their order."""
+    if isinstance(value, list):
+        if value != (ordered := [word for word in law if word in value]):
+            raise ConfigError(
+                f"{key} must hold some of {', '.join(law)}, once each and in this order, got {value}; use {ordered}"
+            )
+    elif value not in law:
+        near = get_close_matches(str(value), law, n=1, cutoff=0.5)
+        raise ConfigError(f"{key} must be one of {', '.join(law)}, got {value!r}; write {(near or [law[0]])[0]}")
 
 
 def _check_bounds(key: str, value: Any, law: str, beside: Mapping[str, Any]) -> None:
+    """A number in its bounds; where they are those of `each`, a list of such numbers, or of such lists."""
+    limits = law.removeprefix(EACH)
+    if limits != law and isinstance(value, list):
+        for number in value:
+            _check_bounds(key, number, law if isinstance(number, list) else limits, beside)
+        return
     numbers = {name: number for name, number in beside.items() if type(number) in (int, float)}
-    if not (math.isfinite(value) and all(bound(value) for bound in bounds(law, numbers))):
-        limits = "".join(f" = {numbers[word]}" for word in law.split() if word in numbers)
-        raise ConfigError(f"{key} must be {law}{limits}, got {value}")
-    if value > MOST and not {"most", "below"} & {*law.split()}:
+    kinds = (int,) if WHOLE in law else (int, float)
+    if limits != law or type(value) not in kinds or not _lies_in(value, limits, numbers):
+        ends = "".join(f" = {numbers[word]}" for word in law.split() if word in numbers)
+        raise ConfigError(f"{key} must be {'a list of numbers, ' * (limits != law)}{law}{ends}, got {value!r}")
+    if value > MOST and not {"most", "below", "number"} & {*limits.replace(WHOLE, "").split()}:
         raise ConfigError(f"{key} must be {law} and at most {MOST:,}, got {value}")
+
+
+def _lies_in(value: float, law: str, numbers: Mapping[str, float]) -> bool:
+    return math.isfinite(value) and all(bound(value) for bound in bounds(law, numbers))
 
 
 def _check_numbers(place: str, value: Any) -> None:
@@ -80,7 +103,8 @@ def _check_numbers(place: str, value: Any) -> None:
 def bounds(law: str, numbers: Mapping[str, float] | None = None) -> list[Callable[[Any], bool]]:
     """Of words such as "at least 1", "above 0", "0 or more", "at most 8" and "below 2^63", joined by "and".
 
-    A reason may follow, after a comma.
+    Also "a number", of any size. After a comma, a reason may follow, or that it is "a whole number" where the default
+    does not say so; before it, "each", of the numbers of a list.
 
     Args:
         numbers: the settings that may stand for a bound, by name.
@@ -88,11 +112,13 @@ def bounds(law: str, numbers: Mapping[str, float] | None = None) -> list[Callabl
     Raises:
         ValueError: it is said otherwise, or a bound is no number.
     """
-    return [_bound(part, numbers or {}) for part in law.partition(",")[0].split(" and ")]
+    return [_bound(part, numbers or {}) for part in law.removeprefix(EACH).partition(",")[0].split(" and ")]
 
 
 def _bound(words: str, numbers: Mapping[str, float]) -> Callable[[Any], bool]:
     match words.split():
+        case ["a", "number"]:
+            return math.isfinite
         case ["at", "least", low] | [low, "or", "more"]:
             return partial(le, _number(low, numbers))
         case ["above", low]:

@@ -24,7 +24,7 @@ def check_metrics(cfg: DictConfig, system: System | None, outline: Outline) -> N
         for name in options("metric"):
             check_class("metric", name)
         return
-    if not names or len(set(names)) < len(names):
+    if not names or not all(isinstance(name, str) for name in names) or len(set(names)) < len(names):
         raise ConfigError(f"evaluation.metrics must name each metric once, got {list(names)}; null stands for all")
     pieces = pieces_of(cfg, system, outline.derivatives is not False)
     for name in names:

@@ -7,7 +7,9 @@ from typing import TYPE_CHECKING
 
 from omegaconf import DictConfig
 
+from metastruct.config.facts import facts_of
 from metastruct.config.schema import ConfigError
+from metastruct.running.assembly import build_system
 
 if TYPE_CHECKING:
     from metastruct.data.outline import Outline
@@ -36,6 +38,19 @@ def check_steps(cfg: DictConfig, outline: Outline) -> None:
             f"integrator.step_size must divide {key} = {duration:g} into at most {MOST_STEPS:,} steps, got {step:g}, "
             f"which makes {count}; raise it or lower {key}"
         )
+
+
+def check_law(cfg: DictConfig) -> None:
+    """Refuse a simulation that nobody waits for."""
+    system = build_system(cfg)
+    if system is None or not facts_of("data", cfg.data.name).provides.get("simulates"):
+        return
+    from metastruct.data.stiffness import check_stiffness
+
+    try:
+        check_stiffness(system, cfg.data.horizon, cfg.data.points, cfg.data.seed)
+    except ValueError as error:
+        raise ConfigError(str(error)) from None
 
 
 def check_trained(parameters: int, replicas: int) -> None:

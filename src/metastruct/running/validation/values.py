@@ -29,8 +29,8 @@ def check_draws(cfg: DictConfig, outline: Outline) -> None:
 
 
 def check_length(cfg: DictConfig) -> None:
-    """Does a training end by its steps or by its time, and not by both?"""
-    steps, seconds = cfg.trainer.steps, cfg.trainer.seconds
+    """Does a training end by its steps or by its time, and not by both, and after its warm-up?"""
+    steps, seconds, warmup = cfg.trainer.steps, cfg.trainer.seconds, cfg.optimizer.get("warmup", 0)
     if steps is None and seconds is None:
         raise ConfigError("trainer.steps needs a number, got null; only trainer.seconds can stand in its place")
     if steps is not None and seconds is not None:
@@ -39,6 +39,8 @@ def check_length(cfg: DictConfig) -> None:
         )
     if seconds is not None and not facts_of("learner", cfg.learner.name).trains:
         raise ConfigError(f"trainer.seconds has no meaning for learner={cfg.learner.name}, which has no meta-training")
+    if steps is not None and warmup and warmup >= steps:
+        raise ConfigError(f"optimizer.warmup must be below trainer.steps = {steps}, got {warmup}; lower it")
 
 
 def check_words(cfg: DictConfig) -> None:
