@@ -11,16 +11,34 @@ from __future__ import annotations
 
 import statistics
 import sys
+from argparse import Namespace
 from pathlib import Path
 
-import torch
 from cells import Row, arguments, commit, kept, write
 
 from metastruct.runs.arguments import Flags, counted, placed
-from metastruct.runs.lines import markdown
 
 ROOT = Path(__file__).resolve().parents[1]
 FOLDER = ROOT / "outputs" / "reference" / "carts"
+
+
+def command_line() -> Namespace:
+    """Those of the command line."""
+    parser = Flags(__doc__)
+    parser.add_argument("--seeds", nargs="+", type=counted(0), default=[0, 1, 2])
+    parser.add_argument("--outputs", type=placed(), default=ROOT / "outputs" / "carts")
+    parser.add_argument("--measure", action="store_true", help="make the tables alone")
+    arguments(parser, FOLDER)
+    return parser.parse_args()
+
+
+if __name__ == "__main__":
+    command_line()  # a mistake is answered before torch is there, which takes seconds
+
+import torch
+
+from metastruct.runs.lines import markdown
+
 BARS = {"noisy start, mean error": "3 %", "coverage of 95 % bars": "90 to 98 %"}
 sys.path.insert(0, str(ROOT / "examples"))
 
@@ -40,12 +58,7 @@ def main() -> None:
     """Make what is missing, one seed after another."""
     import mujoco_cart
 
-    parser = Flags(__doc__)
-    parser.add_argument("--seeds", nargs="+", type=counted(0), default=[0, 1, 2])
-    parser.add_argument("--outputs", type=placed(), default=ROOT / "outputs" / "carts")
-    parser.add_argument("--measure", action="store_true", help="make the tables alone")
-    arguments(parser, FOLDER)
-    options = parser.parse_args()
+    options = command_line()
     torch.set_num_threads(1)
     now, rows = commit(), kept(options, ("seed",))
     for seed in [] if options.merge else options.seeds:

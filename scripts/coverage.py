@@ -11,11 +11,37 @@ table.md into outputs/reference/coverage/SYSTEM; `scripts/flags.py` says who is 
 from __future__ import annotations
 
 import sys
+from argparse import Namespace
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from itertools import product
 from pathlib import Path
 from typing import Any
+
+from metastruct.config.facts import options
+from metastruct.runs.arguments import Flags, counted, numbered, placed
+
+ROOT = Path(__file__).resolve().parents[1]
+FOLDER = ROOT / "outputs" / "reference" / "coverage"
+TRAININGS, NOISES, SHOTS, LEVELS = (0.0, 0.01, 0.05), (0.0, 0.01, 0.05, 0.2), (2, 10, 50, 200), (0.5, 0.8, 0.95)
+
+
+def command_line() -> Namespace:
+    """Those of the command line."""
+    parser = Flags(__doc__)
+    parser.add_argument("--members", type=counted(), default=400)
+    parser.add_argument("--trained", nargs="+", type=numbered(), default=TRAININGS, help="noise of the training")
+    parser.add_argument("--shots", nargs="+", type=counted(), default=SHOTS)
+    parser.add_argument("--system", choices=options("system"), default="pendulum")
+    parser.add_argument("--outputs", type=placed(), default=str(ROOT / "outputs"))
+    parser.add_argument(
+        "--folder", type=placed(), help=f"for the records; {FOLDER.relative_to(ROOT)}/SYSTEM by default"
+    )
+    return parser.parse_args()
+
+
+if __name__ == "__main__":
+    command_line()  # a mistake is answered before torch is there, which takes seconds
 
 import numpy as np
 import torch
@@ -33,16 +59,12 @@ from metastruct.data.simulate import Simulation, simulate
 from metastruct.data.simulated import seen
 from metastruct.evaluation.effects import holm
 from metastruct.running.experiment import run
-from metastruct.runs.arguments import Flags, counted, numbered, placed
 from metastruct.runs.files import write_atomically
 from metastruct.runs.lines import markdown
 from metastruct.runs.provenance import sign
 from metastruct.runs.tables import as_csv, read_records
 from metastruct.systems.system import Array, System
 
-ROOT = Path(__file__).resolve().parents[1]
-FOLDER = ROOT / "outputs" / "reference" / "coverage"
-TRAININGS, NOISES, SHOTS, LEVELS = (0.0, 0.01, 0.05), (0.0, 0.01, 0.05, 0.2), (2, 10, 50, 200), (0.5, 0.8, 0.95)
 SPLIT, SUPPORT, EVERY, STEP = 11, 5, 10, 1e-5  # 5: those by which the constants of `agreement` were chosen
 WORDS = (
     "modulation=svd",
@@ -197,34 +219,25 @@ def table(rows: Sequence[Sequence[float]], system: str) -> str:
 
 def main() -> None:
     """Train, adapt, count what is missing; then write the table."""
-    parser = Flags(__doc__)
-    parser.add_argument("--members", type=counted(), default=400)
-    parser.add_argument("--trained", nargs="+", type=numbered(), default=TRAININGS, help="noise of the training")
-    parser.add_argument("--shots", nargs="+", type=counted(), default=SHOTS)
-    parser.add_argument("--system", default="pendulum")
-    parser.add_argument("--outputs", type=placed(), default=str(ROOT / "outputs"))
-    parser.add_argument(
-        "--folder", type=placed(), help=f"for the records; {FOLDER.relative_to(ROOT)}/SYSTEM by default"
-    )
-    options = parser.parse_args()
+    chosen = command_line()
     torch.set_grad_enabled(False)
-    folder = options.folder or FOLDER / options.system
+    folder = chosen.folder or FOLDER / chosen.system
     simulation = None
-    for trained_with, shots in product(options.trained, options.shots):
+    for trained_with, shots in product(chosen.trained, chosen.shots):
         place = folder / f"records-{trained_with:g}-{shots}.csv"
         rows = records([place])
         kept = {(row[1], row[-1]) for row in rows}
-        missing = [(noise, shots) for noise in NOISES if (noise, options.members) not in kept]
+        missing = [(noise, shots) for noise in NOISES if (noise, chosen.members) not in kept]
         if not missing:
             continue
         with torch.enable_grad():
-            model = trained(trained_with, options.outputs, options.system)
-        simulation = simulation or family(system_of(model), None, options.members, SPLIT)
+            model = trained(trained_with, chosen.outputs, chosen.system)
+        simulation = simulation or family(system_of(model), None, chosen.members, SPLIT)
         for row in cells(model, trained_with, simulation, spread(simulation), missing):
             rows = sorted([*rows, row])
             lines = [{name: f"{value:.6g}" for name, value in zip(NAMES, each, strict=True)} for each in rows]
             write_atomically(place, as_csv(lines))
-    write_atomically(folder / "table.md", table(sorted(records(folder.glob("records-*.csv"))), options.system))
+    write_atomically(folder / "table.md", table(sorted(records(folder.glob("records-*.csv"))), chosen.system))
     sign(folder, ["scripts/coverage.py", *sys.argv[1:]])
     print((folder / "table.md").read_text())
 

@@ -15,15 +15,39 @@ import csv
 import json
 import statistics
 import time
+from argparse import Namespace
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
+from cells import Row, arguments, commit, kept, write
+
+from metastruct.config.facts import options
+from metastruct.runs.arguments import Flags, counted, placed
+
+ROOT = Path(__file__).resolve().parents[1]
+FOLDER = ROOT / "outputs" / "reference" / "driven"
+PARTS = ("balance", "step", "sensitivity", "accuracy", "errors", "growth", "lyapunov", "horizons")
+
+
+def command_line() -> Namespace:
+    """Those of the command line."""
+    parser = Flags(__doc__)
+    parser.add_argument("--seeds", nargs="+", type=counted(0), default=[0, 1, 2])
+    parser.add_argument("--only", nargs="+", choices=PARTS, default=[*PARTS])
+    parser.add_argument("--systems", nargs="+", choices=options("system"), help="of these alone")
+    parser.add_argument("--dynamics", nargs="+", choices=options("dynamics"), help="of these alone")
+    parser.add_argument("--outputs", type=placed(), default=str(ROOT / "outputs"))
+    arguments(parser, FOLDER)
+    return parser.parse_args()
+
+
+if __name__ == "__main__":
+    command_line()  # a mistake is answered before torch is there, which takes seconds
+
 import chaos
 import numpy as np
 import torch
-from balance import balance
-from cells import Row, arguments, commit, kept, write
 from forecaster import Forecaster, words
 
 from metastruct.benchmark.timing import ratio
@@ -33,11 +57,8 @@ from metastruct.data.trajectory import Member, Trajectory
 from metastruct.running.assembly import build_learner, component
 from metastruct.running.experiment import run
 from metastruct.running.run import Run
-from metastruct.runs.arguments import Flags, counted, placed
 from metastruct.runs.lines import markdown
 
-ROOT = Path(__file__).resolve().parents[1]
-FOLDER = ROOT / "outputs" / "reference" / "driven"
 MEAN = "trajectory_error mean"
 BARS = {  # of mechanical dynamics, by part, system and figure
     ("errors", "driven_pendulum", MEAN): "0.5",
@@ -185,8 +206,8 @@ def table(rows: list[Row]) -> str:
     return "# Mechanics in (q, v), driven and damped\n\n" + markdown(heads, body, [])
 
 
-PARTS: dict[str, Callable[[str, str, int, str], Iterator[tuple[str, float]]]]
-PARTS = {part.__name__: part for part in (balance, step, sensitivity, accuracy, errors, growth, lyapunov, horizons)}
+MEASURED: dict[str, Callable[[str, str, int, str], Iterator[tuple[str, float]]]]
+MEASURED = {name: globals()[name] for name in PARTS}
 KEY = ("part", "system", "dynamics", "seed")
 
 
@@ -198,30 +219,23 @@ def ordered(rows: list[Row]) -> list[Row]:
 
 def main() -> None:
     """Make what is missing, one cell after another."""
-    parser = Flags(__doc__)
-    parser.add_argument("--seeds", nargs="+", type=counted(0), default=[0, 1, 2])
-    parser.add_argument("--only", nargs="+", choices=PARTS, default=[*PARTS])
-    parser.add_argument("--systems", nargs="+", help="of these alone")
-    parser.add_argument("--dynamics", nargs="+", help="of these alone")
-    parser.add_argument("--outputs", type=placed(), default=str(ROOT / "outputs"))
-    arguments(parser, FOLDER)
-    options = parser.parse_args()
+    chosen = command_line()
     torch.set_num_threads(1)
-    rows, now = kept(options, KEY), commit()
-    for part, system, dynamics, seed in [] if options.merge else every(options.seeds):
+    rows, now = kept(chosen, KEY), commit()
+    for part, system, dynamics, seed in [] if chosen.merge else every(chosen.seeds):
         key = {"part": part, "system": system, "dynamics": dynamics, "seed": str(seed)}
-        places = (part, options.only), (system, options.systems), (dynamics, options.dynamics)
+        places = (part, chosen.only), (system, chosen.systems), (dynamics, chosen.dynamics)
         if any(chosen and word not in chosen for word, chosen in places) or any(
             key.items() <= row.items() for row in rows
         ):
             continue
         began = time.process_time()
-        results = [*PARTS[part](system, dynamics, seed, options.outputs)]
+        results = [*MEASURED[part](system, dynamics, seed, chosen.outputs)]
         common = {"seconds": f"{time.process_time() - began:.0f}", "commit": now}
         rows = ordered(rows + [key | {"figure": name, "value": f"{value:.6g}"} | common for name, value in results])
-        write(options.folder, rows, table(rows))
+        write(chosen.folder, rows, table(rows))
         print(part, system, dynamics, seed, *(f"{name} {value:.3g}" for name, value in results), sep="  ", flush=True)
-    write(options.folder, rows, table(rows))
+    write(chosen.folder, rows, table(rows))
 
 
 if __name__ == "__main__":

@@ -10,15 +10,31 @@ be made beside each other. Trainings have half the steps that the bars allow, of
 
 from __future__ import annotations
 
+from argparse import Namespace
 from pathlib import Path
 
-from sizes import Cell, Figures, Row, Study, by_cell, errors, slopes, step, transfer
-
 from metastruct.runs.arguments import Flags, placed
-from metastruct.runs.lines import markdown
 
 ROOT = Path(__file__).resolve().parents[1]
 FOLDER = ROOT / "outputs" / "reference" / "fields"
+
+
+def command_line() -> Namespace:
+    """Those of the command line."""
+    parser = Flags(__doc__)
+    parser.add_argument("--only", nargs="+", help="names of cells, or how they begin")
+    parser.add_argument("--outputs", type=placed(), default="outputs")
+    parser.add_argument("--list", action="store_true")
+    return parser.parse_args()
+
+
+if __name__ == "__main__":
+    command_line()  # a mistake is answered before torch is there, which takes seconds
+
+from sizes import Cell, Figures, Row, Study, by_cell, errors, slopes, step, transfer
+
+from metastruct.runs.lines import markdown
+
 ERRORS = ("field_error", "trajectory_error", "tenfold_error")
 NETS = {
     "lattice": (),
@@ -93,11 +109,7 @@ def table(rows: list[Row]) -> str:
 
 def main() -> None:
     """Make what is missing, one cell after another."""
-    parser = Flags(__doc__)
-    parser.add_argument("--only", nargs="*", help="names of cells, or how they begin")
-    parser.add_argument("--outputs", type=placed(), default="outputs")
-    parser.add_argument("--list", action="store_true")
-    Study(FOLDER, cells(), PARTS, table).make(parser.parse_args())
+    Study(FOLDER, cells(), PARTS, table).make(command_line())
 
 
 if __name__ == "__main__":

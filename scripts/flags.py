@@ -11,25 +11,44 @@ Writes records.csv and table.md into outputs/reference/flags/.
 
 from __future__ import annotations
 
+from argparse import Namespace
 from collections.abc import Callable, Iterator
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
+
+from metastruct.runs.arguments import Flags, numbered, placed
+
+ROOT = Path(__file__).resolve().parents[1]
+FOLDER = ROOT / "outputs" / "reference" / "flags"
+
+
+def command_line() -> Namespace:
+    """Those of the command line."""
+    parser = Flags(__doc__)
+    parser.add_argument("--trained", nargs="+", type=numbered(), default=[0.0], help="noise of the training")
+    parser.add_argument("--noises", nargs="+", type=numbered(), default=[0.0, 0.05])
+    parser.add_argument("--outputs", type=placed(), default=str(ROOT / "outputs"))
+    parser.add_argument("--folder", type=placed(), default=FOLDER)
+    return parser.parse_args()
+
+
+if __name__ == "__main__":
+    command_line()  # a mistake is answered before torch is there, which takes seconds
 
 import numpy as np
 import torch
 from cells import write
-from coverage import EVERY, ROOT, SHOTS, STEP, SUPPORT, bars, family, fitted, observed, system_of, trained
+from coverage import EVERY, SHOTS, STEP, SUPPORT, bars, family, fitted, observed, system_of, trained
 from scipy.optimize import least_squares
 from scipy.special import logsumexp
 
 from metastruct.api.model import Model
 from metastruct.data.noise import spread
 from metastruct.data.simulate import Simulation
-from metastruct.runs.arguments import Flags, numbered, placed
 from metastruct.runs.lines import markdown
 from metastruct.systems.system import Array, System
 
-FOLDER = ROOT / "outputs" / "reference" / "flags"
 TRIALS, MEMBERS, FEW = 100, 200, 2  # members: those of the family; few: shots of the best test
 NAMES = ("trained", "noise", "shots", "what", "count", "told", "best_test")
 HEADS = ("trained", "observed", "shots", "what", "count", "told", "best test")
@@ -153,12 +172,7 @@ def table(rows: list[list[Any]]) -> str:
 
 def main() -> None:
     """Count, then write the table."""
-    parser = Flags(__doc__)
-    parser.add_argument("--trained", nargs="+", type=numbered(), default=[0.0], help="noise of the training")
-    parser.add_argument("--noises", nargs="+", type=numbered(), default=[0.0, 0.05])
-    parser.add_argument("--outputs", type=placed(), default=str(ROOT / "outputs"))
-    parser.add_argument("--folder", type=placed(), default=FOLDER)
-    options = parser.parse_args()
+    options = command_line()
     torch.set_grad_enabled(False)
     rows = []
     for trained_with in options.trained:

@@ -10,13 +10,38 @@ outputs/reference/forecast_coverage/SYSTEM.
 from __future__ import annotations
 
 import sys
+from argparse import Namespace
 from collections.abc import Iterator, Sequence
 from itertools import product
+from pathlib import Path
 from typing import Any
+
+from metastruct.config.facts import options
+from metastruct.runs.arguments import Flags, counted, numbered, placed
+
+ROOT = Path(__file__).resolve().parents[1]
+FOLDER = ROOT / "outputs" / "reference" / "forecast_coverage"
+TRAININGS, NOISES, SHOTS = (0.0, 0.05), (0.0, 0.05), (10, 200)
+
+
+def command_line() -> Namespace:
+    """Those of the command line."""
+    parser = Flags(__doc__)
+    parser.add_argument("--members", type=counted(), default=400)
+    parser.add_argument("--system", choices=options("system"), default="pendulum")
+    parser.add_argument("--trained", nargs="+", type=numbered(), default=TRAININGS, help="noise of the training")
+    parser.add_argument("--shots", nargs="+", type=counted(), default=SHOTS)
+    parser.add_argument("--outputs", type=placed(), default=str(ROOT / "outputs"))
+    parser.add_argument("--folder", type=placed(), help="for the records; in outputs/reference by default")
+    return parser.parse_args()
+
+
+if __name__ == "__main__":
+    command_line()  # a mistake is answered before torch is there, which takes seconds
 
 import numpy as np
 import torch
-from coverage import LEVELS, ROOT, SPLIT, SUPPORT, family, fitted, observed, records, system_of, trained
+from coverage import LEVELS, SPLIT, SUPPORT, family, fitted, observed, records, system_of, trained
 from scipy import stats
 
 from metastruct.api.model import Model
@@ -25,15 +50,12 @@ from metastruct.data.simulate import Simulation
 from metastruct.evaluation.effects import holm
 from metastruct.evaluation.forecast import state_std
 from metastruct.integrators.rollout import rollout
-from metastruct.runs.arguments import Flags, counted, numbered, placed
 from metastruct.runs.files import write_atomically
 from metastruct.runs.lines import markdown
 from metastruct.runs.provenance import sign
 from metastruct.runs.tables import as_csv
 from metastruct.systems.system import Array
 
-FOLDER = ROOT / "outputs" / "reference" / "forecast_coverage"
-TRAININGS, NOISES, SHOTS = (0.0, 0.05), (0.0, 0.05), (10, 200)
 HORIZONS = (0.1, 0.3, 1.0)  # of a trajectory
 NAMES = ["trained", "noise", "shots", "horizon"]
 NAMES += [*(f"{word}_{level}" for level in LEVELS for word in ("coverage", "p")), "error", "members"]
@@ -76,25 +98,18 @@ def table(rows: Sequence[Sequence[float]], system: str) -> str:
 
 def main() -> None:
     """Train, adapt, forecast, count what is missing; then write the table."""
-    parser = Flags(__doc__)
-    parser.add_argument("--members", type=counted(), default=400)
-    parser.add_argument("--system", default="pendulum")
-    parser.add_argument("--trained", nargs="+", type=numbered(), default=TRAININGS, help="noise of the training")
-    parser.add_argument("--shots", nargs="+", type=counted(), default=SHOTS)
-    parser.add_argument("--outputs", type=placed(), default=str(ROOT / "outputs"))
-    parser.add_argument("--folder", type=placed(), help="for the records; in outputs/reference by default")
-    options = parser.parse_args()
+    chosen = command_line()
     torch.set_grad_enabled(False)
-    folder = options.folder or FOLDER / options.system
+    folder = chosen.folder or FOLDER / chosen.system
     simulation = None
-    for trained_with, shots in product(options.trained, options.shots):
+    for trained_with, shots in product(chosen.trained, chosen.shots):
         place = folder / f"records-{trained_with:g}-{shots}.csv"
         rows = records([place])
-        if rows and all(row[-1] == options.members for row in rows):
+        if rows and all(row[-1] == chosen.members for row in rows):
             continue
         with torch.enable_grad():
-            model = trained(trained_with, options.outputs, options.system)
-        simulation = simulation or family(system_of(model), None, options.members, SPLIT)
+            model = trained(trained_with, chosen.outputs, chosen.system)
+        simulation = simulation or family(system_of(model), None, chosen.members, SPLIT)
         lines: list[dict[str, Any]] = []
         for noise in NOISES:
             for row in cell(model, simulation, spread(simulation), noise, shots):
@@ -102,7 +117,7 @@ def main() -> None:
                 lines.append({name: f"{value:.6g}" for name, value in zip(NAMES, values, strict=True)})
         write_atomically(place, as_csv(lines))
     rows = sorted(records(folder.glob("records-*.csv")))
-    write_atomically(folder / "table.md", table(rows, options.system))
+    write_atomically(folder / "table.md", table(rows, chosen.system))
     sign(folder, ["scripts/forecast_coverage.py", *sys.argv[1:]])
     print((folder / "table.md").read_text())
 

@@ -11,24 +11,42 @@ from __future__ import annotations
 
 import time
 import warnings
+from argparse import Namespace
 from collections.abc import Iterator
 from pathlib import Path
 
-import torch
 from cells import Row, arguments, commit, kept, write
+
+from metastruct.runs.arguments import Flags, placed
+
+ROOT = Path(__file__).resolve().parents[1]
+FOLDER = ROOT / "outputs" / "reference" / "integrators"
+SCHEMES = ("rk4", "energy_projection", "gauss_legendre", "implicit_midpoint", "balanced_midpoint", "verlet")
+SYSTEMS, STEPS, SPAN, MEMBERS = ("swing", "driven_pendulum"), (0.05, 0.1), 100.0, 3
+
+
+def command_line() -> Namespace:
+    """Those of the command line."""
+    parser = Flags(__doc__)
+    parser.add_argument("--systems", nargs="+", choices=SYSTEMS, default=SYSTEMS)
+    parser.add_argument("--schemes", nargs="+", choices=SCHEMES, default=SCHEMES)
+    parser.add_argument("--outputs", type=placed(), default=str(ROOT / "outputs"))
+    arguments(parser, FOLDER)
+    return parser.parse_args()
+
+
+if __name__ == "__main__":
+    command_line()  # a mistake is answered before torch is there, which takes seconds
+
+import torch
 from forecaster import Forecaster, true_paths
 
 from metastruct.config.facts import settings_of
 from metastruct.integrators.rk4 import RK4
 from metastruct.integrators.rollout import rollout
 from metastruct.running.assembly import component
-from metastruct.runs.arguments import Flags, placed
 from metastruct.runs.lines import markdown
 
-ROOT = Path(__file__).resolve().parents[1]
-FOLDER = ROOT / "outputs" / "reference" / "integrators"
-SCHEMES = ("rk4", "energy_projection", "gauss_legendre", "implicit_midpoint", "balanced_midpoint", "verlet")
-SYSTEMS, STEPS, SPAN, MEMBERS = ("swing", "driven_pendulum"), (0.05, 0.1), 100.0, 3
 KEY, FIGURES = ("system", "integrator", "step"), ("error", "energy error", "evaluations", "seconds")
 
 
@@ -67,12 +85,7 @@ def table(rows: list[Row]) -> str:
 
 def main() -> None:
     """Measure what is missing and write the folder of record."""
-    parser = Flags(__doc__)
-    parser.add_argument("--systems", nargs="+", choices=SYSTEMS, default=SYSTEMS)
-    parser.add_argument("--schemes", nargs="+", choices=SCHEMES, default=SCHEMES)
-    parser.add_argument("--outputs", type=placed(), default=str(ROOT / "outputs"))
-    arguments(parser, FOLDER)
-    options = parser.parse_args()
+    options = command_line()
     torch.set_num_threads(1)
     rows, now = kept(options, KEY), commit()
     for system in [] if options.merge else options.systems:

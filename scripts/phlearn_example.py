@@ -11,11 +11,29 @@ processor seconds of the training. Writes records.csv and table.md to outputs/re
 
 from __future__ import annotations
 
-import argparse
 import subprocess
 import time
+from argparse import Namespace
 from pathlib import Path
 from typing import Any
+
+from metastruct.runs.arguments import Flags, counted, placed
+
+ROOT = Path(__file__).resolve().parents[1]
+FOLDER = ROOT / "outputs" / "reference" / "phlearn"
+
+
+def command_line() -> Namespace:
+    """Those of the command line."""
+    parser = Flags(__doc__)
+    parser.add_argument("--peer", required=True, help="a Python that has phlearn")
+    parser.add_argument("--seeds", nargs="+", type=counted(0), default=[1])
+    parser.add_argument("--files", type=placed(), default=ROOT / "outputs" / "phlearn")
+    return parser.parse_args()
+
+
+if __name__ == "__main__":
+    command_line()  # a mistake is answered before torch is there, which takes seconds
 
 import numpy as np
 import torch
@@ -25,8 +43,6 @@ from scipy.interpolate import make_interp_spline
 import metastruct
 from metastruct.runs.lines import markdown
 
-ROOT = Path(__file__).resolve().parents[1]
-FOLDER = ROOT / "outputs" / "reference" / "phlearn"
 SETTINGS: dict[str, Any] = {  # one member alone: a code has nothing to tell
     "optimizer": "gauss_newton",
     "modulation.code_dim": 1,
@@ -64,11 +80,7 @@ def ours(data: Any, seed: int, outputs: Path) -> tuple[np.ndarray, float]:
 
 def main() -> None:
     """Both on the same data, for each seed."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--peer", required=True, help="a Python that has phlearn")
-    parser.add_argument("--seeds", nargs="+", type=int, default=[1])
-    parser.add_argument("--files", type=Path, default=ROOT / "outputs" / "phlearn")
-    options = parser.parse_args()
+    options = command_line()
     options.files.mkdir(parents=True, exist_ok=True)
     torch.set_num_threads(1)
     rows = []

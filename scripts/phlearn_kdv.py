@@ -9,8 +9,8 @@ points; 1,000 epochs of their Hamiltonian net; then a start that was not seen, f
 
 from __future__ import annotations
 
-import argparse
 import subprocess
+import sys
 import tempfile
 import time
 from pathlib import Path
@@ -82,15 +82,15 @@ def ours(seed: int, content: Any, words: tuple[str, ...]) -> tuple[np.ndarray, f
 
 def main() -> None:
     """Compare all seeds."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--peer", help="interpreter that has phlearn")
-    parser.add_argument("--seeds", type=int, default=3)
-    parser.add_argument("--as-peer", nargs=2, metavar=("SEED", "FILE"), help=argparse.SUPPRESS)
+    if sys.argv[1:2] == ["--as-peer"]:  # where this project is not
+        return peer(int(sys.argv[2]), Path(sys.argv[3]))
+    from metastruct.runs.arguments import Flags, counted
+
+    parser = Flags(__doc__)
+    parser.add_argument("--peer", required=True, help="interpreter that has phlearn")
+    parser.add_argument("--seeds", type=counted(), default=3)
     parser.add_argument("words", nargs="*", default=["trainer.steps=2000"], help="of train.py")
     options = parser.parse_args()
-    if options.as_peer:
-        return peer(int(options.as_peer[0]), Path(options.as_peer[1]))
-
     from cells import write
 
     from metastruct.runs.lines import markdown

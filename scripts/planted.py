@@ -171,7 +171,7 @@ def main() -> None:
     )
     parser.add_argument("--reference", type=placed(), default=FOLDER)
     parser.add_argument("--only", default="", help="truths that begin so; prints and writes nothing")
-    parser.add_argument("--designs", nargs="*", choices=DESIGNS, default=[*DESIGNS])
+    parser.add_argument("--designs", nargs="+", choices=DESIGNS, default=[*DESIGNS])
     options = parser.parse_args()
     designs = {name: DESIGNS[name] for name in options.designs}
     claim_module.deciding = lambda *_: None  # what would decide is not asked here, and takes most of the time

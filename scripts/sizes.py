@@ -80,6 +80,9 @@ class Study:
         """
         torch.set_num_threads(1)
         chosen = [c for c in self.cells if not options.only or c.name.startswith(tuple(options.only))]
+        if not chosen:
+            print(f"error: --only must be how names of cells begin, got {' '.join(options.only)}", file=sys.stderr)
+            raise SystemExit(2)
         if options.list:
             print(*(cell.name for cell in chosen), sep="\n")
             return

@@ -12,8 +12,27 @@ import csv
 import itertools
 import json
 import statistics
+from argparse import Namespace
 from collections.abc import Sequence
 from pathlib import Path
+
+from metastruct.runs.arguments import Flags, counted, placed
+
+ROOT = Path(__file__).resolve().parents[1]
+
+
+def command_line() -> Namespace:
+    """Those of the command line."""
+    parser = Flags(__doc__)
+    parser.add_argument("--seeds", nargs="+", type=counted(0), default=[0])
+    parser.add_argument("--steps", type=counted(), default=1500)
+    parser.add_argument("--outputs", type=placed(), default=str(ROOT / "outputs"))
+    parser.add_argument("--folder", type=placed(), default=ROOT / "outputs" / "reference" / "structure")
+    return parser.parse_args()
+
+
+if __name__ == "__main__":
+    command_line()  # a mistake is answered before torch is there, which takes seconds
 
 import numpy as np
 import torch
@@ -28,10 +47,8 @@ from metastruct.running.assembly import build_system
 from metastruct.running.experiment import run
 from metastruct.running.run import Run
 from metastruct.running.trained import Trained
-from metastruct.runs.arguments import Flags, counted, placed
 from metastruct.runs.lines import markdown
 
-ROOT = Path(__file__).resolve().parents[1]
 WORDS = (
     "system=pendulum",
     "modulation=svd",
@@ -123,12 +140,7 @@ def summary(values: Sequence[float]) -> str:
 
 def main() -> None:
     """Train and roll out what is missing; then write the table."""
-    parser = Flags(__doc__)
-    parser.add_argument("--seeds", nargs="+", type=counted(0), default=[0])
-    parser.add_argument("--steps", type=counted(), default=1500)
-    parser.add_argument("--outputs", type=placed(), default=str(ROOT / "outputs"))
-    parser.add_argument("--folder", type=placed(), default=ROOT / "outputs" / "reference" / "structure")
-    options = parser.parse_args()
+    options = command_line()
     place = options.folder / "records.csv"
     rows: list[Row] = list(csv.DictReader(place.open())) if place.exists() else []
     for seed, data, dynamics in itertools.product(options.seeds, DATA, DYNAMICS):

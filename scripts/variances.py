@@ -17,6 +17,7 @@ import numpy as np
 from metastruct.paper.methods import SVD
 from metastruct.paper.results import Results, groups, read
 from metastruct.paper.statistics import differences
+from metastruct.runs.arguments import Flags
 
 FOLDER = Path(__file__).resolve().parents[1] / "outputs" / "reference"
 ERRORS = ("field_error", "trajectory_error")
@@ -111,6 +112,7 @@ def spreads() -> dict[str, Spread]:
 
 
 if __name__ == "__main__":
+    Flags(__doc__).parse_args()
     for name, spread in spreads().items():
         print(f"{name}: seeds, tasks, rest; shared by the pieces of a training {spread.shared.round(2)}")
         for (steps, metric), variances in spread.variances.items():

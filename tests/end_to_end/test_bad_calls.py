@@ -19,6 +19,7 @@ from hydra.core.config_store import ConfigStore
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays_of
+from omegaconf import OmegaConf
 
 import metastruct
 from metastruct.config.schema import composed
@@ -327,6 +328,23 @@ def test_a_guest_leaves_the_random_numbers_and_works_in_any_mode(first_run, infe
         member = metastruct.load(first_run[0].path).adapt(X, DXDT)
         assert np.isfinite(member.rollout(START, [0, 0.1])).all()
     assert torch.equal(torch.random.get_rng_state(), before)
+
+
+RESOLVERS = ("given", "where", "preferred", "systems_named", "one_or_several", "content_of", "temporary_folder")
+
+
+def test_a_guest_leaves_the_resolvers_and_the_store_of_an_application(first_run, monkeypatch):
+    theirs = {name: lambda *words, name=name: f"their {name} of {words}" for name in RESOLVERS}
+    for name, resolver in theirs.items():
+        OmegaConf.register_new_resolver(name, resolver)  # refused where somebody else has it
+    monkeypatch.setattr(ConfigStore, "store", lambda *_, **__: pytest.fail("it is not ours"))
+    try:
+        metastruct.load(first_run[0].path).adapt(X, DXDT, adaptation="gradient")
+        for name in RESOLVERS:
+            assert OmegaConf.create({"a": f"${{{name}:x,y}}"}).a == f"their {name} of ('x', 'y')"
+    finally:
+        for name in RESOLVERS:
+            OmegaConf.clear_resolver(name)
 
 
 def test_a_guest_leaves_the_hydra_of_an_application(tmp_path):

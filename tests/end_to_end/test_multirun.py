@@ -39,6 +39,17 @@ def test_a_multirun_goes_through_the_pool_each_run_once(sweep, tmp_path):
 
 
 @pytest.mark.torture
+@pytest.mark.parametrize("folder", ["", "/nowhere/x", "long"])
+def test_a_pool_needs_no_folder_for_what_is_thrown_away(tiny_words, tmp_path, bare_environment, folder):
+    place = tmp_path / ("x" * 120)
+    place.mkdir()
+    words = [TRAIN, "-m", *tiny_words, "seed=0,1", "hydra/launcher=gpu_pool", "hydra.launcher.slots=2"]
+    done = begin(words, tmp_path, bare_environment | {"TMPDIR": str(place) if folder == "long" else folder}).result()
+    assert (done.returncode, done.stderr) == (0, "")
+    assert len([*tmp_path.glob("outputs/*/metrics.json")]) == 2
+
+
+@pytest.mark.torture
 def test_failures_and_mistakes_stop_no_other_run_and_the_sweep_fails(sweep, tmp_path):
     done = sweep("optimizer=sgd", "optimizer.base_rate=2,0.004", "shots=0,10", "hydra/launcher=sequential")
     assert done.returncode == 1

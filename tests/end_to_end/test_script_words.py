@@ -4,15 +4,19 @@ from __future__ import annotations
 
 import re
 import runpy
+import subprocess
 import sys
 from collections.abc import Iterator
 
 import pytest
 
+from metastruct.commands import subcommands
 from metastruct.config.facts import CONF
 
 SCRIPTS = CONF.parent / "scripts"
 FLAG = re.compile(r'add_argument\(\s*"(--[\w-]+)"(.*)\)$', re.MULTILINE)
+PEER = ("--peer", "python")
+NEEDED = {"long_horizon": (".",), "step_against": ("HEAD",), "phlearn_example": PEER, "phlearn_kdv": PEER}
 WRONG = {  # of each type of `metastruct.runs.arguments`
     "counted": ("abc", "-5", "1.5", "nan", "1e3", "99999999999999", ""),
     "numbered": ("abc", "-1", "nan", "inf", "1e300", ""),
@@ -29,11 +33,13 @@ def mistakes() -> Iterator[tuple[str, tuple[str, ...]]]:
         text = path.read_text()
         if "Flags(__doc__)" not in text:
             continue
-        needed = {"long_horizon": (".",), "step_against": ("HEAD",)}.get(path.stem, ())
+        needed = {"long_horizon": (".",), "step_against": ("HEAD",), "phlearn_example": PEER, "phlearn_kdv": PEER}.get(
+            path.stem, ()
+        )
         yield path.stem, (*needed, "--nonsense")
         yield path.stem, (*needed, "--nonsense=5")
         if not re.search(r'add_argument\("[a-z]', text):
-            yield path.stem, ("word",)
+            yield path.stem, (*needed, "word")
         for flag, rest in FLAG.findall(text):
             if "SUPPRESS" in rest or "store_true" in rest:
                 continue
@@ -44,6 +50,7 @@ def mistakes() -> Iterator[tuple[str, tuple[str, ...]]]:
 
 
 CASES = [*mistakes()]
+THROUGH = [SCRIPTS / f"{name}.py" for name in ("benchmark", "measured", "reproduce", "report")]  # without `Flags`
 
 
 @pytest.mark.few(12)
@@ -62,10 +69,49 @@ def test_a_script_refuses_words_that_mean_nothing(script, words, tmp_path, monke
     assert [path.name for path in tmp_path.iterdir()] == ["afile"]
 
 
+LIGHT = """
+import runpy, sys
+sys.path.insert(0, sys.argv[1])
+for path in sys.argv[2:]:
+    sys.argv = [path, "--nonsense"]
+    try:
+        runpy.run_path(path, run_name="__main__")
+    except SystemExit as end:
+        assert end.code == 2, path
+    else:
+        raise AssertionError(f"{path} began")
+    print(path, *({"torch", "lightning", "pandas"} & {*sys.modules}), flush=True)
+"""
+
+
+def test_a_mistake_is_answered_before_anything_heavy_is_imported():
+    scripts = sorted({str(SCRIPTS / f"{name}.py") for name, _ in CASES} | {*map(str, THROUGH)})
+    words = [sys.executable, "-c", LIGHT, str(SCRIPTS), *scripts, str(CONF.parent / "train.py")]
+    done = subprocess.run(words, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.splitlines() == [*scripts, str(CONF.parent / "train.py")]
+    assert done.stderr.count("\n") == len(scripts) + 1
+
+
+@pytest.mark.parametrize("name", subcommands())
+def test_a_subcommand_answers_before_anything_heavy_is_imported(name):
+    code = "import sys; from metastruct.commands import main\ntry: main(sys.argv[1:])\nexcept SystemExit: pass\n"
+    code += "print(*({'torch', 'lightning', 'pandas'} & {*sys.modules}))"
+    done = subprocess.run([sys.executable, "-c", code, name, "--nonsense"], capture_output=True, text=True, check=True)
+    assert (done.stdout, done.stderr.count("\n")) == ("\n", 1)
+
+
+def test_the_guard_sees_what_is_heavy(tmp_path):
+    heavy = tmp_path / "heavy.py"
+    heavy.write_text("import pandas\nraise SystemExit(2)\n")
+    words = [sys.executable, "-c", LIGHT, str(SCRIPTS), str(heavy)]
+    done = subprocess.run(words, capture_output=True, text=True, check=True)
+    assert done.stdout.split() == [str(heavy), "pandas"]
+
+
 def test_there_are_a_hundred_of_them_and_each_script_that_takes_words_is_there():
     assert len(CASES) >= 100
     left = {path.stem for path in SCRIPTS.glob("*.py")} - {name for name, _ in CASES}
-    through = {"benchmark", "reproduce", "report"}  # which are commands of metastruct
-    of_others = {"phlearn_example", "phlearn_kdv", "phlearn_peer"}  # which hand words to another Python
-    parts = {"balance", "cells", "chaos", "comparison", "forecaster", "sizes", "variances"}  # that others import
-    assert left - through - of_others - parts == {"measured"}
+    through = {path.stem for path in THROUGH}
+    parts = {"balance", "cells", "chaos", "comparison", "forecaster", "sizes"}  # that others import
+    assert left - through - parts == {"phlearn_peer"}  # which another Python runs

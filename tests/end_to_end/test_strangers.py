@@ -151,7 +151,7 @@ def payloads(trap: Path) -> dict[str, Any]:
         "the environment": "${oc.env:HOME}",
         "the environment in a word": "a ${oc.env:HOME} b",
         "a decoded word": "${oc.decode:${oc.env:HOME}}",
-        "a resolver of this project": "${given:1,2}",
+        "a resolver of this project": "${metastruct.given:1,2}",
         "a resolver that nobody knows": "${shell:touch}",
         "a reference": "${net.depth}",
         "a target that is no word": {"_target_": ["os.system"]},

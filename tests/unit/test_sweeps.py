@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
 
 import pytest
@@ -20,6 +21,7 @@ from metastruct.running.validation import validate
 from metastruct.runs.files import claimed, is_claimed, locked
 from metastruct.sweeps.bundle import units
 from metastruct.sweeps.command import main, parsed
+from metastruct.sweeps.launchers import gpu_pool
 from metastruct.sweeps.launchers.launcher import Launcher, Outcome
 from metastruct.sweeps.plan import Plan, carry_out
 from metastruct.sweeps.table import Table, errors, table, tables
@@ -339,3 +341,19 @@ def test_runs_of_a_table_keep_gradient_steps_whatever_the_default_is(tmp_path, c
     assert job.settings.adaptation.name == "gradient"
     asked = table("main_job", tmp_path, ("adaptation=levenberg_marquardt",)).jobs
     assert {job.settings.adaptation.name for job in asked} == {"levenberg_marquardt"}
+
+
+def test_processes_talk_through_a_folder_whose_sockets_have_short_names(tmp_path, monkeypatch):
+    long, chosen = tmp_path / ("x" * 120), []
+    long.mkdir()
+    monkeypatch.setattr(gpu_pool, "get_temp_dir", lambda: chosen.append(tempfile.gettempdir()))
+    monkeypatch.setattr(tempfile, "tempdir", str(long))
+    gpu_pool.place_of_sockets()
+    assert len(chosen[0]) <= gpu_pool.LETTERS
+    assert tempfile.gettempdir() == str(long)
+    monkeypatch.setattr(gpu_pool, "SHORT", ("/proc",))
+    with pytest.raises(ValueError, match=r"TMPDIR must be a folder whose path has at most 70 letters, got .*xxx$"):
+        gpu_pool.place_of_sockets()
+    monkeypatch.setattr(tempfile, "tempdir", "/tmp")
+    gpu_pool.place_of_sockets()
+    assert chosen[1] == "/tmp"

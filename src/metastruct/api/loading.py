@@ -9,7 +9,7 @@ from metastruct.api.member import Member
 from metastruct.api.members import Members
 from metastruct.api.model import Model
 from metastruct.api.portable import read
-from metastruct.config.schema import register
+from metastruct.config.resolvers import register_resolvers
 from metastruct.data.outside import place_of
 from metastruct.running.model_file import Foreign
 from metastruct.running.run import Run, configuration_of
@@ -33,7 +33,7 @@ def load(run_folder: str | Path) -> Model:
         if not path.exists():
             raise FileNotFoundError(f"{folder.path} holds no {path.name}; expected the folder of a finished run")
     check_contained(folder.path)
-    register()
+    register_resolvers()
     cfg = configuration_of(folder)
     run = Run.of(cfg)
     check_read(cfg)
@@ -57,7 +57,7 @@ def load_members(path: str | Path) -> Members:
         FileNotFoundError: there is no such file.
         ValueError: it is damaged, or holds something else.
     """
-    register()
+    register_resolvers()
     cfg, trained, fit = read(path)
     model = Model(cfg, trained)
     return Members(model.fields(fit), model)

@@ -1,4 +1,4 @@
-"""What the yamls of conf/ may compute, such as `${preferred:net.depth,3}`, resolved with a configuration."""
+"""What the yamls of conf/ may compute, such as `${metastruct.preferred:net.depth,3}`, resolved with a configuration."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ from metastruct.config.pieces import class_of
 
 
 def register_resolvers() -> None:
-    """Make them known to OmegaConf; harmless when repeated."""
+    """Make them known to OmegaConf, under names that no application has; harmless when repeated."""
     for resolver in (
         *(given, where, preferred, systems_named, one_or_several, content_of),
         *(temporary_folder, tracking_mode),
     ):
-        OmegaConf.register_new_resolver(resolver.__name__, resolver, replace=True)
+        OmegaConf.register_new_resolver(f"metastruct.{resolver.__name__}", resolver, replace=True)
 
 
 def given(value: Any, default: Any) -> Any:

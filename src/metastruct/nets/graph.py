@@ -7,8 +7,8 @@ differences q_i - q_j keeps the total momentum; W of distances and T of |p_i|^2 
 The terms of a kind share their net, so that a code changes all of them, and a net of 8 bodies is one of 64. What tells
 bodies apart are features f_i, numbers of each body that a code may change.
 
-With a cut-off c the term of a pair is W (1 - |q_i - q_j|^2/c^2)^3 where that is positive, else nothing: smooth, and edges
-come and go as bodies move.
+With a cut-off c the term of a pair is W (1 - |q_i - q_j|^2/c^2)^3 where that is positive, else nothing: smooth, and
+edges come and go as bodies move.
 
 Differences are products with the incidence matrix of the graph, and forces products with its transpose: exact in
 derivatives of any order, replayed and exported as any other product.

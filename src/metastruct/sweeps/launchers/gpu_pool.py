@@ -11,6 +11,7 @@ from __future__ import annotations
 import os
 import re
 import signal
+import tempfile
 import time
 from collections import deque
 from collections.abc import Iterator, Sequence
@@ -19,11 +20,13 @@ from itertools import takewhile
 from multiprocessing import get_context
 from multiprocessing.connection import wait
 from multiprocessing.process import BaseProcess
+from multiprocessing.util import get_temp_dir
 from pathlib import Path
 
 from metastruct.sweeps.launchers.launcher import ELSEWHERE, STOPPED, Job, Launcher, Outcome, Report, Unit, at_least
 
 WORKER = "metastruct.sweeps.launchers.worker"
+LETTERS, SHORT = 70, ("/tmp", "/var/tmp", "/dev/shm")  # of 107, for the system bounds the paths of sockets
 PATIENCE = 10.0  # seconds that a job has to stop when it is asked to
 ABANDONED = 255  # what multiprocessing says of a process whose server is gone
 NO_FAULT = (STOPPED, ABANDONED, -signal.SIGINT, -signal.SIGTERM)  # of the job, which goes on the next time
@@ -55,6 +58,7 @@ class GpuPool(Launcher):
         self.slots = len(self.environments)
 
     def launch(self, units: Sequence[Unit], report: Report) -> None:
+        place_of_sockets()
         context = get_context("forkserver")
         context.set_forkserver_preload([WORKER, __name__])
         waiting = deque(deque(unit) for unit in units)
@@ -90,6 +94,23 @@ class GpuPool(Launcher):
             for _, process, *_ in running.values():
                 process.join(PATIENCE)
                 process.kill()
+
+
+def place_of_sockets() -> None:
+    """Choose the folder through whose sockets processes talk: the temporary one, or another where its name is too long.
+
+    Raises:
+        ValueError: no folder will do.
+    """
+    usual = tempfile.gettempdir()
+    short = [place for place in (usual, *SHORT) if len(os.fsencode(place)) <= LETTERS and os.access(place, os.W_OK)]
+    if not short:
+        raise ValueError(f"TMPDIR must be a folder whose path has at most {LETTERS} letters, got {usual}")
+    tempfile.tempdir = short[0]
+    try:
+        get_temp_dir()  # makes it, once for this process
+    finally:
+        tempfile.tempdir = usual
 
 
 @contextmanager
