@@ -12,7 +12,7 @@ from metastruct.config.schema import groups
 from metastruct.data.observations import Observations
 from metastruct.data.units import Units
 from metastruct.dynamics.dynamics import Dynamics, Scales
-from metastruct.dynamics.model import ModulatedModel
+from metastruct.dynamics.model import ModulatedModel, Single
 from metastruct.objectives.derivatives import Derivatives
 from metastruct.running.assembly import build_model, commensurate
 
@@ -68,6 +68,15 @@ def test_vector_field_of_a_task_depends_on_its_code_alone(model, data):
     change = (model.vector_field(x, moved) - before).abs().amax((-2, -1))
     assert change[0] > 1e-3
     assert change[1:].max() == 0
+
+
+@pytest.mark.few(3)
+def test_vector_field_in_single_precision_is_the_same_to_six_digits(model, data):
+    x, codes = data
+    exact, single = model.vector_field(x, codes), Single(model).vector_field(x, codes)
+    assert single.dtype == exact.dtype == torch.float64
+    error = (single - exact).abs().max() / exact.abs().max()
+    assert 1e-12 < error < 1e-5
 
 
 @pytest.mark.few(7)

@@ -5,10 +5,12 @@ from __future__ import annotations
 import pytest
 import torch
 
+from metastruct.adaptation import levenberg_marquardt
 from metastruct.adaptation.adaptation import Prior
 from metastruct.adaptation.jacobian import PORTIONS, Residual, with_jacobian
 from metastruct.adaptation.levenberg_marquardt import LevenbergMarquardt
 from metastruct.data.observations import Observations
+from metastruct.dynamics.model import Single
 from metastruct.objectives.derivatives import Derivatives
 
 TASKS, POINTS, CODE = 4, 15, 3
@@ -114,3 +116,21 @@ def test_the_rough_fit_makes_no_graph(curved):
     assert len(few) > 2
     assert not any(few)
     assert any(graph for _, graph in counting.passes)
+
+
+def test_a_crowd_comes_near_in_single_precision_and_ends_where_each_task_does(curved, monkeypatch):
+    x, y, _ = support(curved, points=100, noise=1e-3)
+    prior, steps = a_prior(1e-3), LevenbergMarquardt(20)
+
+    def fit():
+        return steps.fit(curved, OBJECTIVE, Observations(x, y), prior.mean.expand(TASKS, -1), prior)
+
+    apart, copies = fit(), []
+    monkeypatch.setattr(levenberg_marquardt, "CROWD", TASKS)
+    monkeypatch.setattr(levenberg_marquardt, "Single", lambda model: copies.append(Single(model)) or copies[0])
+    crowd = fit()
+    assert len(copies) == 1
+    assert crowd.converged.all()
+    std, ours = (each.covariance.diagonal(dim1=-2, dim2=-1).sqrt() for each in (apart, crowd))
+    assert ((crowd.codes - apart.codes).abs() < 0.01 * std).all()
+    torch.testing.assert_close(ours, std, rtol=1e-3, atol=0)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, fields, replace
+from functools import cached_property
 
 import torch
 from torch import Tensor
@@ -60,6 +61,11 @@ class Quadratic:
         gradient = slope(self.weighted, values, codes, prior)
         return replace(self, cost=cost, loss=loss, gradient=gradient, values=values)
 
+    @cached_property
+    def step(self) -> Tensor:
+        """To the minimum `[tasks, code]`; not finite where there is none."""
+        return solve(self.curvature, -self.gradient)
+
     def finite(self) -> Tensor:
         """Tasks `[tasks]` without a NaN or an infinity."""
         return self.cost.isfinite() & self.gradient.isfinite().all(-1) & self.curvature.isfinite().all((-2, -1))
@@ -94,9 +100,8 @@ def decrement(at: Quadratic, prior: Prior | None) -> tuple[Tensor, Tensor]:
 
     Without a prior, in those of the least-squares estimate. Not finite where there is none.
     """
-    step = solve(at.curvature, -at.gradient)
     variance = 1.0 if prior is not None else 2 * at.cost / at.residuals
-    return step, (-(at.gradient * step).sum(-1) / variance).sqrt()
+    return at.step, (-(at.gradient * at.step).sum(-1) / variance).sqrt()
 
 
 def misfit(residual: Residual, values: Tensor, codes: Tensor, prior: Prior | None) -> tuple[Tensor, Tensor]:

@@ -117,7 +117,7 @@ class Residual:
 
     def _differences(self, codes: Tensor, spread: Tensor) -> tuple[Tensor, Tensor]:
         """The same by forward differences, all directions as tasks beside each other."""
-        small = torch.finfo(codes.dtype).eps ** (1 / 3) * spread  # what they leave out outweighs what is round-off
+        small = torch.finfo(self.model.precision).eps ** (1 / 3) * spread  # what is left out outweighs round-off
         moved = torch.cat([codes[None], codes + torch.diag(small)[:, None]])
         everywhere = replace(self, observations=self.observations.repeated(len(moved)))
         values = everywhere(moved.flatten(0, 1)).unflatten(0, moved.shape[:2])

@@ -23,7 +23,7 @@ from metastruct.adaptation.gaussian import Quadratic, decrement, judged, quadrat
 from metastruct.adaptation.jacobian import Residual
 from metastruct.adaptation.screening import screened
 from metastruct.data.observations import Observations
-from metastruct.dynamics.model import ModulatedModel
+from metastruct.dynamics.model import ModulatedModel, Single
 from metastruct.objectives.glimpse import glimpse
 from metastruct.objectives.objective import Objective
 
@@ -36,6 +36,7 @@ WEIGHTS: dict[str, Callable[[Tensor], Tensor]] = {  # of a residual in standard 
     "huber": lambda u: 1.345 / u.abs().clamp_min(1.345),
     "student": lambda u: 5.0 / (4.0 + u.square()),  # four degrees of freedom
 }
+CROWD = 64  # tasks from which a copy in single precision pays for what only has to come near
 ROUGH = 3.0  # tolerance of the fit to few points, for those of all of them lie further from its minimum
 NEAR = 10.0  # standard deviations of the posterior within which a step is not damped at first
 
@@ -43,7 +44,8 @@ NEAR = 10.0  # standard deviations of the posterior within which a step is not d
 class LevenbergMarquardt(Adaptation):
     """Damped Gauss-Newton steps on the codes of all tasks at once, each task with a damping and an end of its own.
 
-    Ten steps do the work of hundreds of gradient steps. Use it for codes of few dimensions.
+    Ten steps do the work of hundreds of gradient steps. Use it for codes of few dimensions. Of a crowd of tasks the
+    steps on few points are in single precision: codes are those of each task alone to a hundredth of their deviation.
 
     Args:
         steps: largest number of steps, each one evaluation of the field and of its derivatives.
@@ -83,14 +85,15 @@ class LevenbergMarquardt(Adaptation):
             codes = start.detach().clone()
             residual, near, field = Residual(model, objective, observations), False, None
             if prior is not None and self.starts:
-                codes = screened(residual, codes, prior, self.starts, self.screening)
+                coarse = replace(residual, model=Single(model)) if len(codes) >= CROWD else residual
+                codes = screened(coarse, codes, prior, self.starts, self.screening)
             residual = replace(residual, observations=objective.renewed(model, observations, codes))
             if prior is not None and self.starts:
                 few, share = glimpse(residual.observations, objective.window, 2 * self.screening)
                 many = (share < MANY).nonzero()[:, 0]
                 spread = prior.covariance.diagonal().sqrt()
                 if len(many):
-                    rough = replace(residual, observations=few, spread=spread).of(many)
+                    rough = replace(coarse, observations=few, spread=spread).of(many)
                     codes[many] = self._fit(rough, codes[many], prior, ROUGH)[0].codes
                 near = objective.places(residual.observations) is not None
                 if near:

@@ -121,7 +121,8 @@ class Fields:
 
     def rollout(self, x: Tensor, times: Tensor, signal: Signal | None = None) -> Tensor:
         """`[members, points, times, state]`, driven by a signal where there is one."""
-        return rollout(self.trained.model.dynamics.flow(self.updates(x.shape[-2]), signal), x, times, self.integrator)
+        flow = self.trained.model.dynamics.flow(self.updates(x.shape[-2]), signal, recorded=True)
+        return rollout(flow, x, times, self.integrator)
 
     def forecast_error(
         self, x: Tensor, times: Tensor, signal: Signal | None = None, start_std: Tensor | None = None

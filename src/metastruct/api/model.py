@@ -49,6 +49,8 @@ class Model:
         self.state_dim = len(trained.model.dynamics.state_mean)
         self._integrator = component(cfg.integrator)
         self._prior, self._best = trained.prior(), best_adaptation(cfg)
+        self._objective: str = cfg.objective.name
+        self._start: str = cfg.evaluation.start
         self._adaptations: dict[str, Adaptation] = {}
 
     def adapt(
@@ -154,7 +156,7 @@ class Model:
         units = {key: unit for key, unit in parts.pop("units", {}).items() if key not in cfg["data"].get("labels", ())}
         return Layout.of(**parts, units=units)
 
-    @property
+    @cached_property
     def held_inputs(self) -> bool:
         """Did inputs stay as they were from one instant to the next in the training? Else they went along lines."""
         if self._cfg.system is None:
@@ -186,7 +188,7 @@ class Model:
 
     @property
     def _reading(self) -> Reading:
-        return Reading(self._trained, self._cfg.objective.name)
+        return Reading(self._trained, self._objective)
 
     def _adaptation(self, name: str | None, settings: Mapping[str, Any]) -> Adaptation:
         """The adaptation with these settings, which is settled once."""
@@ -229,7 +231,7 @@ class Model:
         objective = self._trained.objective.fitting(max(len(one) for member in members for one in member.trajectories))
         observations = whole(members, objective.reads, objective.window, objective.least)
         if start is None:
-            start = self._trained.start(len(members), self._cfg.evaluation.start)
+            start = self._trained.start(len(members), self._start)
         fit = adaptation.fit(self._trained.model, objective, observations, start, prior or self._prior)
         lost = ~(fit.codes.isfinite().all(-1) & fit.trace[-1].isfinite())
         if lost.any():

@@ -49,14 +49,15 @@ def noise_levels(members: Sequence[Member], part: str = "states") -> Array:
     each = [
         _differences([one for one in member.trajectories if getattr(one, given_as) is None], part) for member in members
     ]
-    levels = np.stack([_chosen(one, size, np.nan) for one in each])
+    levels = np.empty((len(members), size))
+    for number, member in enumerate(members):
+        explicit = [level for one in member.trajectories if (level := getattr(one, given_as)) is not None]
+        levels[number] = (
+            np.sqrt(np.mean(np.square(explicit), axis=0)) if explicit else _chosen(each[number], size, np.nan)
+        )
     if np.isnan(levels).any():
         pooled = _chosen([[part for one in each for part in one[k]] for k in range(len(ORDERS))], size, 0.0)
         levels = np.where(np.isnan(levels), pooled, levels)
-    for number, member in enumerate(members):
-        explicit = [level for one in member.trajectories if (level := getattr(one, given_as)) is not None]
-        if explicit:
-            levels[number] = np.sqrt(np.mean(np.square(explicit), axis=0))
     return levels
 
 

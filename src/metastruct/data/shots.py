@@ -96,10 +96,11 @@ def _gathered(
     recordings: Recordings, firsts: Sequence[Array], sizes: Sequence[Array], reads: Sequence[str], window: int
 ) -> Observations:
     """The windows of each task that begin at the rows `firsts` and have so many samples, filled up and masked."""
-    most = max(map(len, firsts))
-    padded = np.stack([np.pad(rows, (0, most - len(rows)), mode="edge") for rows in firsts])
-    held = np.stack([np.pad(lengths, (0, most - len(lengths))) for lengths in sizes])
-    repeated = np.stack([np.pad(lengths, (0, most - len(lengths)), mode="edge") for lengths in sizes])
+    counts = np.array([*map(len, firsts)])[:, None]
+    number = np.arange(counts.max())
+    place = np.cumsum(counts)[:, None] - counts + np.minimum(number, counts - 1)
+    padded, repeated = np.concatenate(firsts)[place], np.concatenate(sizes)[place]
+    held = np.where(number < counts, repeated, 0)
     steps = np.minimum(np.arange(window), repeated[..., None] - 1)
     rows = torch.from_numpy(padded[..., None] + steps).flatten(1)
     parts = {name: part[rows] for name, part in recordings.read(reads).items()}

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Callable
 
+import torch
 from torch import Tensor, nn
 
 from metastruct.dynamics.dynamics import Dynamics, MakeNet, Scales
@@ -37,6 +39,11 @@ class ModulatedModel(nn.Module):
         """Numbers of a code."""
         return self.modulation.code_dim
 
+    @property
+    def precision(self) -> torch.dtype:
+        """In which the field is computed."""
+        return self.dynamics.state_mean.dtype
+
     def vector_field(self, x: Tensor, codes: Tensor | None, inputs: Tensor | None = None) -> Tensor:
         """dx/dt `[..., tasks, points, state]` for codes `[..., tasks, code]`; without codes that of the base net.
 
@@ -66,3 +73,25 @@ class ModulatedModel(nn.Module):
         hypernetwork = sum(p.numel() for p in self.modulation.hypernetwork.parameters())
         total = sum(p.numel() for p in self.parameters())
         return {"base": total - hypernetwork, "hypernetwork": hypernetwork, "code": self.code_dim}
+
+
+class Single(ModulatedModel):
+    """A model whose field is computed in single precision, in half of the time; numbers come and go as they are.
+
+    Args:
+        model: whose weights are copied; all but the field is its own.
+    """
+
+    def __init__(self, model: ModulatedModel):
+        nn.Module.__init__(self)
+        self.dynamics, self.modulation, self.drawn = model.dynamics, model.modulation, model.drawn
+        self.single = copy.deepcopy(model).float()
+
+    @property
+    def precision(self) -> torch.dtype:
+        return torch.float32
+
+    def vector_field(self, x: Tensor, codes: Tensor | None, inputs: Tensor | None = None) -> Tensor:
+        x32, codes32, inputs32 = (None if part is None else part.float() for part in (x, codes, inputs))
+        assert x32 is not None
+        return self.single.vector_field(x32, codes32, inputs32).to(x)

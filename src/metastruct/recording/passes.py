@@ -100,16 +100,16 @@ def _form(tensor: Tensor) -> tuple[Any, ...]:
 
 
 def turned(line: GraphModule) -> None:
-    """A^T B with few columns as (B^T A)^T, in memory as it was.
+    """A B with few columns as (B^T A^T)^T, in memory as it was.
 
-    The gradient of a thin matrix is such a product over all points.
+    Activations times a thin matrix are such a product, and so is the gradient of one.
     """
     for node in [*line.graph.nodes]:
         if node.target not in PLUS:
             continue
         left, right = (factor.meta["val"] for factor in node.args)
-        rows, columns, transposed = left.shape[-2], right.shape[-1], left.stride(-2) == 1 < left.stride(-1)
-        if transposed and 1 < columns <= min(NARROW, rows - 1, left.shape[-1] // 4):
+        rows, columns = left.shape[-2], right.shape[-1]
+        if 1 < columns <= min(NARROW, rows - 1, left.shape[-1] // 4):
             with line.graph.inserting_before(node):
                 factors = [line.graph.call_function(aten.transpose.int, (each, -2, -1)) for each in reversed(node.args)]
                 product = line.graph.call_function(node.target, tuple(factors))
