@@ -33,7 +33,8 @@ members = {name: model.adapt_many([model.observations(family)[7]])[0] for name, 
 
 # %%
 length = 1.175
-times = np.linspace(0, 150, 3001)
+until = 150.0  # in small: 2.0
+times = np.arange(0, until, 0.05)
 for name, member in members.items():
     q, p = member.rollout([1.0, 0.0], times).T
     plt.plot(times, p**2 / (2 * length**2) + 9.81 * length * (1 - np.cos(q)), label=name, lw=0.8)
@@ -59,7 +60,7 @@ def path(rho, until, count):
     """States `[count, 3]` on the attractor, at even instants."""
     start = rng.uniform(-10, 10, 3) + np.array([0, 0, 25])
     solved = solve_ivp(
-        lambda t, x: field(rho, x), (-10, until), start, t_eval=np.linspace(0, until, count), rtol=1e-9, atol=1e-9
+        lambda t, x: field(rho, x), (-5, until), start, t_eval=np.linspace(0, until, count), rtol=1e-9, atol=1e-9
     )
     return solved.t, solved.y.T
 
@@ -71,16 +72,17 @@ def trajectories(rho):
         yield {"times": t, "states": x, "derivatives": field(rho, x.T).T}
 
 
-rhos = rng.uniform(26, 32, 12)
+count = 12  # in small: 3
+rhos = rng.uniform(26, 32, count)
 lorenz = metastruct.Family.from_arrays([[*trajectories(rho)] for rho in rhos], states=["x", "y", "z"])
 model = metastruct.fit(
-    lorenz, dynamics="unstructured", test=["11"], progress=False, settings={"modulation.code_dim": 2}
+    lorenz, dynamics="unstructured", test=[str(count - 1)], progress=False, settings={"modulation.code_dim": 2}
 )
-member = model.adapt_many([model.observations(lorenz)[11]])[0]
+member = model.adapt_many([model.observations(lorenz)[-1]])[0]
 model
 
 # %%
-t, x = path(rhos[11], 20, 1001)
+t, x = path(rhos[-1], 20, 1001)
 forecast = member.rollout(x[0], t)
 figure, (left, right) = plt.subplots(1, 2, figsize=(9, 3), layout="constrained")
 left.plot(t, x[:, 0], "k", lw=0.8, label="law")

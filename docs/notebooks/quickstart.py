@@ -37,15 +37,14 @@ model
 # The new rod: its code is fitted to its first two trajectories, the network stays as it is.
 
 # %%
-observed = {name: parts[:2] for name, parts in model.observations(family)[7].items()}
-member = model.adapt(**observed)
+first, second, third, fourth = family.members[7].trajectories
+member = model.adapt([first.states, second.states], [first.derivatives, second.derivatives])
 member
 
 # %% [markdown]
 # Its third trajectory, forecast from the first observation. Levels are those of the learned energy.
 
 # %%
-third = family.members[7].trajectories[2]
 path, std = member.forecast(third.states[0], third.times, std=True)
 axes = member.plot(third.states[0], third.times)
 axes.plot(*third.states.T, "k.", markersize=3)
