@@ -15,7 +15,7 @@ project = "MetaStruct"
 author = copyright = "the authors of MetaStruct"
 version = release = version_of("metastruct")
 
-extensions = ["myst_nb", "sphinx.ext.autodoc", "sphinx.ext.napoleon", "mathml", "said", "options", "commands"]
+extensions = ["myst_nb", "sphinx.ext.autodoc", "sphinx.ext.napoleon", "mathml", "said", "options", "commands", "rooms"]
 exclude_patterns = ["conf.py", "extensions", "build", "**/.ipynb_checkpoints"]
 suppress_warnings = ["misc.highlighting_failure"]  # of `...` inside of a command
 html_theme = "furo"

@@ -1,8 +1,8 @@
 """What README and docs show: commands and Python, block by block.
 
 A comment before a block says what a reader does not see: `<!-- small: -->`, that it is carried out in small, and
-`<!-- not here: why -->`, that it is not. A line `name` before a block makes it the text of that file. In a notebook, what
-is behind `# in small:` takes the place of the value before it.
+`<!-- not here: why -->`, that it is not. A line `name` before a block makes it the text of that file. In a notebook,
+what is behind `# in small:` takes the place of the value before it.
 """
 
 from __future__ import annotations

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import ast
 from pathlib import Path
-
-from sphinx.application import Sphinx
+from typing import TYPE_CHECKING
 
 import metastruct.commands
 from metastruct.commands import subcommands
+
+if TYPE_CHECKING:
+    from sphinx.application import Sphinx
 
 HERE = Path(__file__).resolve().parents[1]
 
@@ -19,7 +21,7 @@ def page() -> str:
     lines = ["# Commands", "", "What each says under `--help`.", ""]
     for name in subcommands():
         text = ast.get_docstring(ast.parse((folder / f"{name}.py").read_text())) or ""
-        lines += [f"## `metastruct {name}`", "", "```text", text, "```", ""]
+        lines += [f"## metastruct {name}", "", "```text", text, "```", ""]
     return "\n".join(lines)
 
 

@@ -3,22 +3,25 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from inspect import getdoc
 from pathlib import Path
-
-from sphinx.application import Sphinx
+from typing import TYPE_CHECKING
 
 from metastruct.config.added import CLASSED, base_of
-from metastruct.config.facts import described, facts_of, options
+from metastruct.config.facts import by_default, described, facts_of, options
 from metastruct.config.folders import CONF, yaml_of
 from metastruct.config.pieces import class_of
 from metastruct.running.usage import purpose
 
+if TYPE_CHECKING:
+    from sphinx.application import Sphinx
+
 HERE = Path(__file__).resolve().parents[1]
 UNLISTED = ("_target_", "name", "defaults")
 LINE = re.compile(r"^(?P<indent> *)(?P<name>[\w.]+): *(?P<value>[^#]*?) *(?:# (?P<comment>.*))?$")
+HEAD = ("| setting | default | what it does, and why this default | may be |", "|---|---|---|---|")
 ARGUMENT = re.compile(r"^ {4}([\w, ]+): (.*)$")
 
 
@@ -74,6 +77,20 @@ def _said(group: str, name: str) -> Mapping[str, str]:
     return every
 
 
+def _elsewhere(group: str, setting: str) -> str:
+    """What the piece of a setting says of it, where an experiment sets that."""
+    chosen, _, inner = setting.partition(".")
+    name = by_default().get(chosen) if group == "experiment" else None
+    return next((row.what for row in settings(chosen, name) if row.name == inner), "") if name else ""
+
+
+def of_train() -> list[Setting]:
+    """The settings that belong to no group."""
+    lines = (CONF / "train.yaml").read_text().partition("\nhydra:")[0].partition("  - experiment: null")[2]
+    matches = [match for line in lines.splitlines() if (match := LINE.match(line))]
+    return [Setting(match["name"], match["value"], match["comment"] or "", "") for match in matches]
+
+
 def _lines(group: str, name: str) -> Iterator[tuple[str, str, str]]:
     """Name, default and comment of each setting of a yaml; of `parameters:` those inside."""
     above = ""
@@ -96,7 +113,7 @@ def settings(group: str, name: str) -> list[Setting]:
     for setting, default, comment in _lines(group, name):
         law = laws.get(setting, "")
         bounds = law if isinstance(law, str) else ", ".join(map(str, law))
-        what = said.get(setting, "").rstrip(".")
+        what = (said.get(setting) or _elsewhere(group, setting)).rstrip(".")
         what = f"{what}. {comment}" if what and comment and comment not in what else what or comment
         rows.append(Setting(setting, default, what, bounds))
     return rows
@@ -119,20 +136,21 @@ def documented(kind: type, members: bool = False) -> list[str]:
     return ["```{eval-rst}", directive, *options, "```", ""]
 
 
+def table(rows: Sequence[Setting]) -> list[str]:
+    """The lines of a table of settings; none where there are none."""
+    cells = [f"| {code(row.name)} | {code(row.default)} | {cell(row.what)} | {cell(row.bounds)} |" for row in rows]
+    return [*HEAD, *cells, ""] if rows else []
+
+
 def page(group: str) -> str:
     """The page of a group: its pieces and, at the end, the class that pieces of your own are derived from."""
     lines, shown = [f"# {group}", ""], list[type]()
     for name in options(group):
-        lines += [f"## `{group}={name}`", "", cell(purpose(yaml_of(group, name))), ""]
+        lines += [f"## {group}={name}", "", cell(purpose(yaml_of(group, name))), ""]
         if (kind := _kind(group, name)) and kind not in shown:
             shown.append(kind)
             lines += documented(kind)
-        if rows := settings(group, name):
-            lines += ["| setting | default | what it does, and why this default | may be |", "|---|---|---|---|"]
-            lines += [
-                f"| {code(row.name)} | {code(row.default)} | {cell(row.what)} | {cell(row.bounds)} |" for row in rows
-            ]
-            lines.append("")
+        lines += table(settings(group, name))
     if group in CLASSED and (base := base_of(group)) not in shown:
         lines += ["## A piece of your own", "", "is derived from this class: [how](../../extend.md).", ""]
         lines += documented(base, members=True)
@@ -143,8 +161,10 @@ def write(app: Sphinx | None = None) -> None:
     """All pages, each where it has changed."""
     folder = HERE / "generated" / "options"
     folder.mkdir(parents=True, exist_ok=True)
-    for group in groups():
-        path, text = folder / f"{group}.md", page(group)
+    pages = {group: page(group) for group in groups()}
+    pages["train"] = "\n".join(["# Of every run", "", *table(of_train())])
+    for name, text in pages.items():
+        path = folder / f"{name}.md"
         if not path.exists() or path.read_text() != text:
             path.write_text(text)
 

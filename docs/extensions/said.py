@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from sphinx.application import Sphinx
+if TYPE_CHECKING:
+    from sphinx.application import Sphinx
+
 
 MARKUP = re.compile(r"([*|\\]|(?<=\w)_(?!\w))")
 SECTION = re.compile(r"(Args|Attributes|Raises|Returns):$")

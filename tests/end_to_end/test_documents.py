@@ -1,7 +1,7 @@
 """Every command and every block of Python in README and docs is carried out, or, where it is long, tried in small.
 
-By default, commands marked small and all Python run, settings of other trainings are composed and validated, and the words
-of scripts are read by them. As torture, every training runs in small.
+By default, commands marked small and all Python run, settings of other trainings are composed and validated, and the
+words of scripts are read by them. As torture, every training runs in small.
 """
 
 from __future__ import annotations
