@@ -3,8 +3,9 @@ PYTHON ?= python3
 BIN := .venv/bin
 export PYTHONDONTWRITEBYTECODE :=# each of the processes that a sweep or a test starts would compile torch again
 READY := .venv/.ready
+READY_DOCS := .venv/.ready-docs
 
-.PHONY: help setup train test torture lint benchmark reproduce report clean
+.PHONY: help setup train test torture lint docs benchmark reproduce report clean
 
 help: ## this list
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -31,6 +32,13 @@ lint: $(READY) ## style, types and the layers between packages
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
+docs: $(READY_DOCS) ## the documentation, docs/build/html/index.html; a warning is an error (half a minute, with notebooks two)
+	$(BIN)/python -m sphinx --quiet --fail-on-warning --keep-going docs docs/build/html
+
+$(READY_DOCS): $(READY)
+	$(BIN)/pip install --quiet --no-compile --editable ".[docs]" --constraint constraints.txt
+	@touch $(READY_DOCS)
+
 benchmark: $(READY) ## the figures of merit, with their bars (the first time over an hour, for it trains)
 	$(BIN)/python scripts/benchmark.py --record
 	$(BIN)/python scripts/growth.py
@@ -45,5 +53,5 @@ report: $(READY) ## tables, figures, verdicts on the claims and report.html unde
 	$(BIN)/python scripts/readme.py
 
 clean: ## remove the environment, caches and run folders; outputs/reference/ stays
-	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .import_linter_cache build src/*.egg-info
+	rm -rf .venv docs/build docs/generated .mypy_cache .ruff_cache .pytest_cache .import_linter_cache build src/*.egg-info
 	find outputs -mindepth 1 -maxdepth 1 ! -name reference -exec rm -rf {} +

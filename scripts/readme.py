@@ -1,7 +1,7 @@
-"""Write the numbers of record into the README: python scripts/readme.py [--readme FILE] [--reference FOLDER]
+"""Write the numbers of record into README and docs/results.md: python scripts/readme.py [--reference FOLDER]
 
 Errors, sizes and seconds of every method, the errors of the main job, and the verdicts on the claims, each in the cell
-where it stands; everything else of the README is left as it is. `make report` does it.
+where it stands; everything else is left as it is. `make report` does it.
 """
 
 from __future__ import annotations
@@ -14,8 +14,9 @@ from pathlib import Path
 from metastruct.runs.arguments import Flags, existing
 
 ROOT = Path(__file__).resolve().parents[1]
+PAGES = (ROOT / "README.md", ROOT / "docs" / "results.md")
 ERRORS = re.compile(r"(\*\*)?\d+\.\d+ ± \d+\.\d+ / \d+\.\d+ ± \d+\.\d+(\*\*)?")
-MAIN_JOB = {  # rows of the README: settings of main_job, and of gauss_newton where it has them
+MAIN_JOB = {  # rows: settings of main_job, and of gauss_newton where it has them
     "pendulum": ("system=pendulum modulation=svd rank=5",) * 2,
     "mass_spring": ("system=mass_spring modulation=svd rank=5",) * 2,
     "duffing": ("system=duffing modulation=svd rank=5",) * 2,
@@ -84,14 +85,15 @@ def of_claims(reference: Path) -> Callable[[Row], Row]:
 
 
 SECTIONS = {  # heading: the tables of it, by their first heads
-    ("What a run prints and leaves behind", "system"): of_main_job,
+    ("Results", "system"): of_main_job,
+    ("The main job", "system"): of_main_job,
     ("Every method", "method"): of_methods,
     ("Every method", "claim"): of_claims,
 }
 
 
 def written(text: str, reference: Path) -> str:
-    """The README with the numbers of record."""
+    """A page with the numbers of record."""
     changes = {place: make(reference) for place, make in SECTIONS.items()}
     heading, head, lines = "", "", []
     for line in text.splitlines():
@@ -114,13 +116,13 @@ def _cells(line: str) -> Row:
 def main() -> None:
     """Write it where anything changes, and say so."""
     parser = Flags(__doc__)
-    parser.add_argument("--readme", type=existing, default=ROOT / "README.md")
     parser.add_argument("--reference", type=existing, default=ROOT / "outputs" / "reference")
-    options = parser.parse_args()
-    before = options.readme.read_text()
-    after = written(before, options.reference)
-    options.readme.write_text(after)
-    print(f"{options.readme}: {'as it was' if after == before else 'with other numbers'}")
+    reference = parser.parse_args().reference
+    for page in PAGES:
+        before = page.read_text()
+        after = written(before, reference)
+        page.write_text(after)
+        print(f"{page.relative_to(ROOT)}: {'as it was' if after == before else 'with other numbers'}")
 
 
 if __name__ == "__main__":

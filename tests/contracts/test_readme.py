@@ -1,4 +1,4 @@
-"""The numbers and verdicts in the README are written by scripts/readme.py from the results of record."""
+"""The numbers and verdicts in README and docs are written by scripts/readme.py from the results of record."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from metastruct.config.facts import CONF
 
 ROOT = CONF.parent
 SCRIPT = runpy.run_path(str(ROOT / "scripts" / "readme.py"))
-README = (ROOT / "README.md").read_text()
+README, RESULTS = (page.read_text() for page in SCRIPT["PAGES"])
 TABLES = ("main", "main_job", "gauss_newton")
 
 
@@ -28,13 +28,24 @@ def reference(tmp_path) -> Path:
     return tmp_path
 
 
-def test_only_cells_of_numbers_and_verdicts_are_written(reference):
-    written = SCRIPT["written"](README, reference)
+@pytest.mark.parametrize("page", [README, RESULTS], ids=["README", "results"])
+def test_only_cells_of_numbers_and_verdicts_are_written(reference, page):
+    written = SCRIPT["written"](page, reference)
     assert SCRIPT["written"](written, reference) == written
-    different = [pair for pair in zip(README.splitlines(), written.splitlines(), strict=True) if pair[0] != pair[1]]
+    different = [pair for pair in zip(page.splitlines(), written.splitlines(), strict=True) if pair[0] != pair[1]]
     assert all(line.startswith("| ") for pair in different for line in pair)
 
 
+def test_the_numbers_are_those_on_record(reference):
+    for page in (README, RESULTS):
+        assert SCRIPT["written"](page, reference) == page
+
+
+def test_the_readme_is_short():
+    assert len(README.splitlines()) <= 130
+
+
+SHOWN = r"system=pendulum modulation=svd rank=5"  # by the README
 CHANGES = {  # of each file: the beginning of a row, what stands behind it, and what is put there
     "main/table.md": (r"Shift", r"\*{0,2}\d+\.\d+", "77.77"),
     "main_job/table.md": (r"system=pendulum modulation=svd rank=5", r"\*{0,2}\d+\.\d+", "88.88"),
@@ -48,6 +59,7 @@ def test_another_record_is_another_number(reference, file):
     row, before, after = CHANGES[file]
     text, count = re.subn(rf"^(\| {row} ?\| ){before}", rf"\g<1>{after}", (reference / file).read_text(), flags=re.M)
     assert count == 1
-    assert after not in SCRIPT["written"](README, reference)
+    assert after not in SCRIPT["written"](RESULTS, reference)
     (reference / file).write_text(text)
-    assert after in SCRIPT["written"](README, reference)
+    assert after in SCRIPT["written"](RESULTS, reference)
+    assert (after in SCRIPT["written"](README, reference)) == (row == SHOWN)

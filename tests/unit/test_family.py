@@ -38,7 +38,7 @@ def test_a_frame_its_file_and_its_arrays_are_one_family(tmp_path):
         assert equal(Family.from_files(tmp_path / name, ["q", "p"]), family)
     assert equal(Family.from_arrays(arrays(), ["q", "p"]), family)
     assert not equal(Family.from_frame(frame(q=[1.0, 2, 3, 4, 6]), states=["q", "p"]), family)
-    assert repr(family) == "Family(2 members, 2 trajectories, 5 instants of q, p)"
+    assert family.title == "Family(2 members, 2 trajectories, 5 instants of q, p)"
 
 
 @pytest.mark.parametrize(

@@ -12,7 +12,7 @@ from numpy.typing import ArrayLike
 from metastruct.api import export
 from metastruct.api.fields import Fields
 from metastruct.api.function import function_of
-from metastruct.api.portable import Portable
+from metastruct.api.pictured import Pictured
 from metastruct.data.outside import Array, Inputs, instants_of, is_number, shortly
 from metastruct.evaluation.probe import Estimate
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from metastruct.api.model import Model
 
 
-class Member(Portable):
+class Member(Pictured):
     """An adapted member: a vector field, its energy, its entropy and its trajectories.
 
     Attributes:

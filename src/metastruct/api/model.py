@@ -18,6 +18,7 @@ from metastruct.api.fields import Fields
 from metastruct.api.guest import undisturbed
 from metastruct.api.member import Member
 from metastruct.api.members import Members
+from metastruct.api.pictured import of_model
 from metastruct.api.reading import Reading, named
 from metastruct.data.family import Family
 from metastruct.data.outside import several
@@ -29,12 +30,13 @@ from metastruct.running.assembly import component
 from metastruct.running.run import Run
 from metastruct.running.trained import Trained
 from metastruct.running.validation import adapted_by, best_adaptation
+from metastruct.runs.shown import Rows, Shown
 
 TOGETHER = 16_384  # points of a batched fit: its memory stays below a few hundred megabytes
 SHOWN = 5  # members that a warning names
 
 
-class Model:
+class Model(Shown):
     """A meta-trained network that adapts to new members of its family.
 
     Attributes:
@@ -52,6 +54,15 @@ class Model:
         self._objective: str = cfg.objective.name
         self._start: str = cfg.evaluation.start
         self._adaptations: dict[str, Adaptation] = {}
+
+    @property
+    def name(self) -> str:
+        """The family that it was trained on: the system, or the states that were measured."""
+        return self.system if self._cfg.system is not None else ", ".join(self.layout.states)
+
+    def shown(self) -> tuple[str, Rows]:
+        """What it is made of and how it was trained."""
+        return of_model(self)
 
     def adapt(
         self,

@@ -68,7 +68,7 @@ def _show(model: Model, members: Members, family: Family) -> None:
         probes, note = model.probes, None
     except ValueError as error:
         probes, note = {}, str(error)
-    table = Table(title=escape(repr(family)), title_justify="left")
+    table = Table(title=escape(family.title), title_justify="left")
     size = members.codes.shape[1]
     headings = [f"{name} (R2 {probe.r2:.3f})" for name, probe in probes.items()]
     for heading in ("member", *(f"code {k}" for k in range(size)), *headings, "support loss"):

@@ -92,7 +92,7 @@ def show(family: Family, guessed: bool) -> None:
         f"{name} ({time})" if time and name in ("from", "to", "median dt", "longest dt") else name for name in MEMBERS
     ]
     for title, columns, rows in (
-        (repr(family), [*headings, *family.layout.labels], members(family)),
+        (family.title, [*headings, *family.layout.labels], members(family)),
         ("components", COMPONENTS, components(family)),
     ):
         table = Table(title=escape(title), title_justify="left")

@@ -9,7 +9,8 @@ from typing import Any
 
 import numpy as np
 
-from metastruct.data.outside import floats, place_of, several, shortly
+from metastruct.data.arrays import labelled, long, named_or
+from metastruct.data.outside import place_of, several, shortly
 from metastruct.data.tables.formats import npz
 from metastruct.data.tables.kinds import of_kinds
 from metastruct.data.tables.layout import Layout
@@ -18,10 +19,13 @@ from metastruct.data.tables.reading import tables
 from metastruct.data.tables.table import Strange, Table
 from metastruct.data.tables.trajectories import seen_in
 from metastruct.data.trajectory import PARTS, Array, Member, check_alike
+from metastruct.runs.shown import Rows, Shown
+
+SHOWN = 5  # members
 
 
-@dataclass(frozen=True)
-class Family:
+@dataclass(frozen=True, repr=False)
+class Family(Shown):
     """Members with the names of what was seen of them.
 
     `Family.from_frame(frame, states=["q", "p"])`, `Family.from_arrays([[(t, x), ...], ...])` or
@@ -102,12 +106,12 @@ class Family:
             named = {**members}
         else:
             named = {str(n): one for n, one in enumerate(several(members, "members", "a list or a mapping of members"))}
-        widths, columns = _long(named)
+        widths, columns = long(named)
         chosen = {
-            part: _named(names, letter, widths.get(part, 0), part)
+            part: named_or(names, letter, widths.get(part, 0), part)
             for part, names, letter in (("states", states, "x"), ("inputs", inputs, "u"))
         }
-        marks = _labelled({} if labels is None else labels, len(named))
+        marks = labelled({} if labels is None else labels, len(named))
         layout = Layout.of(chosen["states"], chosen["inputs"], tuple(marks), units)
         frame: dict[str, Any] = {layout.member: columns["member"], layout.trajectory: columns["trajectory"]}
         frame[layout.time] = columns["times"]
@@ -129,10 +133,42 @@ class Family:
     def __len__(self) -> int:
         return len(self.members)
 
-    def __repr__(self) -> str:
+    @property
+    def title(self) -> str:
+        """How large it is, and of what."""
         lengths = [len(one) for member in self.members for one in member.trajectories]
         words = f"{len(lengths)} trajectories, {sum(lengths)} instants of {', '.join(self.layout.states)}"
         return f"Family({len(self)} members, {words})"
+
+    def shown(self) -> tuple[str, Rows]:
+        """Its first members."""
+        rows: list[tuple[str, ...]] = [("member", "trajectories", "instants", "from", "to")]
+        for member in self.members[:SHOWN]:
+            every = member.trajectories
+            ends = min(one.times[0] for one in every), max(one.times[-1] for one in every)
+            rows.append((member.name, str(len(every)), str(sum(map(len, every))), *(f"{end:g}" for end in ends)))
+        if len(self) > SHOWN:
+            rows.append((f"and {len(self) - SHOWN} more", "", "", "", ""))
+        return self.title, rows
+
+    def plot(self, axes: Any = None) -> Any:
+        """Draw what was seen, each member in a colour: two components in their plane, or the only one over time.
+
+        Args:
+            axes: of matplotlib, to draw into; None makes some. They are returned.
+        """
+        import matplotlib.pyplot as plt
+
+        axes = plt.subplots(layout="constrained")[1] if axes is None else axes
+        layout, flat = self.layout, len(self.layout.states) == 1
+        for number, member in enumerate(self.members):
+            for one in member.trajectories:
+                across, up = (one.times, one.states[:, 0]) if flat else one.states.T[:2]
+                axes.plot(across, up, ".-", color=f"C{number % 10}", markersize=2.5, linewidth=0.6)
+        first, second = (layout.time, layout.states[0]) if flat else layout.states[:2]
+        axes.set_xlabel(layout.titled(first))
+        axes.set_ylabel(layout.titled(second))
+        return axes
 
     @property
     def parts(self) -> tuple[str, ...]:
@@ -193,58 +229,3 @@ def _cells(column: Any) -> Array | Strange:
             if not isinstance(cell, str | float | int | np.number | None) or isinstance(cell, bool):
                 return Strange(f"a {type(cell).__name__}")
     return array
-
-
-def _long(members: Mapping[str, Iterable[Any]]) -> tuple[dict[str, int], dict[str, Any]]:
-    """Widths of the parts of trajectories, and the parts one below another."""
-    columns: dict[str, list[Any]] = {"member": [], "trajectory": []}
-    widths: dict[str, int] = {}
-    for name, trajectories in members.items():
-        every = several(trajectories, f"member {name}", "a list of trajectories")
-        for number, one in enumerate(every):
-            owner = f"trajectory {number} of member {name}"
-            parts = _parts(one, owner)
-            if columns.get("times") and {*parts} != {*widths}:
-                raise ValueError(f"{owner} must have {', '.join(widths)} as the first, got {', '.join(parts)}")
-            count = parts["times"].shape[0] if parts["times"].ndim else -1
-            for part, values in parts.items():
-                if values.ndim != (1 if part == "times" else 2) or len(values) != count:
-                    shape = "[instants]" if part == "times" else f"[{count}, components]"
-                    raise ValueError(f"{part} of {owner} must have the shape {shape}, got {list(values.shape)}")
-                width = 1 if part == "times" else values.shape[1]
-                if widths.setdefault(part, width) != width:
-                    raise ValueError(f"{part} of {owner} must have {widths[part]} components, got {width}")
-                columns.setdefault(part, []).append(values)
-            columns["member"].append(np.full(count, str(name)))
-            columns["trajectory"].append(np.full(count, str(number)))
-    if "times" not in columns:
-        raise ValueError("from_arrays needs the trajectories of at least one member, got none")
-    return widths, {part: np.concatenate(values) for part, values in columns.items()}
-
-
-def _parts(one: Any, owner: str) -> dict[str, Array]:
-    pair = one if isinstance(one, Mapping) else several(one, owner, "(t, x) or a mapping")
-    parts = dict(pair) if isinstance(pair, Mapping) else dict(zip(("times", "states"), pair, strict=False))
-    there = {part for part, values in parts.items() if values is not None}
-    if not {"times", "states"} <= there <= {*PARTS} or (not isinstance(one, Mapping) and len(pair) != 2):
-        raise ValueError(f"{owner} must be (t, x) or a mapping of {', '.join(PARTS)}, got {[*parts]}")
-    return {part: floats(parts[part], f"{part} of {owner} must be numbers") for part in PARTS if part in there}
-
-
-def _labelled(labels: Any, count: int) -> dict[str, Array]:
-    """Labels by name, a number for each of so many members."""
-    expected = f"labels must have a number for each of {count} members"
-    if not isinstance(labels, Mapping):
-        raise ValueError(f"{expected}, got {shortly(labels)}")
-    columns = {name: floats(values, expected) for name, values in labels.items()}
-    if strange := [values.size for values in columns.values() if values.shape != (count,)]:
-        raise ValueError(f"{expected}, got {strange[0]}")
-    return columns
-
-
-def _named(names: Sequence[str] | None, letter: str, width: int, part: str) -> tuple[str, ...]:
-    if names is None:
-        return tuple(f"{letter}{number}" for number in range(width))
-    if isinstance(names, str) or len(names) != width:
-        raise ValueError(f"{part} must name the {width} components that there are, got {shortly(names)}")
-    return tuple(names)

@@ -79,7 +79,7 @@ class Files(Source):
             held_inputs=held_inputs,
         )
         measures = ", ".join(f"{name} in {unit}" for name, unit in family.layout.units.items())
-        self.report = (repr(family), *([f"units: {measures}"] if measures else []), *family.report, *division.notes)
+        self.report = (family.title, *([f"units: {measures}"] if measures else []), *family.report, *division.notes)
         for line in self.report[:SHOWN]:
             note(line)
         if more := len(self.report[SHOWN:]):

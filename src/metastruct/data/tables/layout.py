@@ -81,6 +81,11 @@ class Layout:
         parts = self.units.get(name[1:], ""), self.units.get(self.time, "")
         return "/".join(parts) if all(parts) else ""
 
+    def titled(self, name: str) -> str:
+        """A column with its unit, as on an axis: q (rad)."""
+        unit = self.unit(name)
+        return f"{name} ({unit})" if unit else name
+
 
 def _names(names: Sequence[str]) -> tuple[str, ...]:
     return names if isinstance(names, str) or not isinstance(names, Iterable) else tuple(names)  # type: ignore[return-value]

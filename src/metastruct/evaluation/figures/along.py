@@ -77,13 +77,8 @@ def draw(every: Sequence[Along], layout: Layout, path: Path) -> None:
                     one.states[:, part],
                     None if one.std is None else one.std[:, part],
                 )
-                axes[part, 0].set_ylabel(_named(layout, name))
+                axes[part, 0].set_ylabel(layout.titled(name))
             axes[0, column].set_title(" ".join(filter(None, (one.member, one.trajectory))))
-            axes[-1, column].set_xlabel(_named(layout, layout.time))
+            axes[-1, column].set_xlabel(layout.titled(layout.time))
         figure.legend(*axes[0, 0].get_legend_handles_labels(), loc="outside lower center", ncols=3, frameon=False)
         save(figure, path)
-
-
-def _named(layout: Layout, column: str) -> str:
-    unit = layout.unit(column)
-    return f"{column} ({unit})" if unit else column

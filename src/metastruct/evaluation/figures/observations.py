@@ -5,9 +5,6 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-import matplotlib
-
-matplotlib.use("Agg")
 import matplotlib.pyplot as plt
 from matplotlib.axes import Axes
 
@@ -35,7 +32,7 @@ def draw(family: Family, path: Path) -> None:
             for ax in grid[:, 1]:
                 ax.remove()
             portrait = figure.add_subplot(shape[:, 1])
-            _label(portrait, *(_named(family, name) for name in states[:2]))
+            _label(portrait, *(layout.titled(name) for name in states[:2]))
         for number, member in enumerate(family.members[:MEMBERS]):
             for count, one in enumerate(member.trajectories[:TRAJECTORIES]):
                 look = {"color": f"C{number % 10}", "label": member.name if not count else None}
@@ -46,8 +43,8 @@ def draw(family: Family, path: Path) -> None:
         for component, name in enumerate(states):
             _label(
                 grid[component, 0],
-                _named(family, layout.time) if component + 1 == len(states) else "",
-                _named(family, name),
+                layout.titled(layout.time) if component + 1 == len(states) else "",
+                layout.titled(name),
             )
         handles, labels = grid[0, 0].get_legend_handles_labels()
         title = f"{min(len(family), MEMBERS)} of {len(family)} members"
@@ -58,8 +55,3 @@ def draw(family: Family, path: Path) -> None:
 def _label(ax: Axes, x: str, y: str) -> None:
     ax.set_xlabel(x)
     ax.set_ylabel(y)
-
-
-def _named(family: Family, column: str) -> str:
-    unit = family.layout.unit(column)
-    return f"{column} ({unit})" if unit else column

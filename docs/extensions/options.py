@@ -1,0 +1,175 @@
+"""Pages of the options, from the yamls of conf/: what each setting does, its default, and why that one."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from inspect import getdoc
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from metastruct.config.added import CLASSED, base_of
+from metastruct.config.facts import by_default, described, facts_of, options
+from metastruct.config.folders import CONF, yaml_of
+from metastruct.config.pieces import class_of
+from metastruct.running.usage import purpose
+
+if TYPE_CHECKING:
+    from sphinx.application import Sphinx
+
+HERE = Path(__file__).resolve().parents[1]
+UNLISTED = ("_target_", "name", "defaults")
+LINE = re.compile(r"^(?P<indent> *)(?P<name>[\w.]+): *(?P<value>[^#]*?) *(?:# (?P<comment>.*))?$")
+HEAD = ("| setting | default | what it does, and why this default | may be |", "|---|---|---|---|")
+ARGUMENT = re.compile(r"^ {4}([\w, ]+): (.*)$")
+
+
+@dataclass(frozen=True)
+class Setting:
+    """One line of a yaml.
+
+    Args:
+        name: as on a command line, without its group.
+        default: as the yaml writes it.
+        what: it does, and why this default, as far as its class and its yaml say.
+        bounds: what it may be.
+    """
+
+    name: str
+    default: str
+    what: str
+    bounds: str
+
+
+def groups() -> list[str]:
+    """The groups of conf/ whose pieces have settings."""
+    return sorted(path.name for path in CONF.iterdir() if path.is_dir() and path.name != "table")
+
+
+def arguments(text: str) -> dict[str, str]:
+    """What the section `Args:` of a docstring says of each argument."""
+    said: dict[str, str] = {}
+    names: list[str] = []
+    section = ""
+    for line in text.splitlines():
+        if line and not line.startswith(" "):
+            section = line
+        elif section == "Args:" and (match := ARGUMENT.match(line)):
+            names = match[1].split(", ")
+            said |= dict.fromkeys(names, match[2])
+        elif section == "Args:" and line.strip():
+            said |= {name: f"{said[name]} {line.strip()}" for name in names}
+    return said
+
+
+def _kind(group: str, name: str) -> type | None:
+    target = described(group, name).get("_target_")
+    return class_of(target) if isinstance(target, str) else None
+
+
+def _said(group: str, name: str) -> Mapping[str, str]:
+    """Of all arguments, by the class and those that it is derived from."""
+    kind = _kind(group, name)
+    every: dict[str, str] = {}
+    for base in reversed(kind.__mro__ if kind else ()):
+        every |= arguments(getdoc(base) or "") if base.__module__.startswith("metastruct") else {}
+    return every
+
+
+def _elsewhere(group: str, setting: str) -> str:
+    """What the piece of a setting says of it, where an experiment sets that."""
+    chosen, _, inner = setting.partition(".")
+    name = by_default().get(chosen) if group == "experiment" else None
+    return next((row.what for row in settings(chosen, name) if row.name == inner), "") if name else ""
+
+
+def of_train() -> list[Setting]:
+    """The settings that belong to no group."""
+    lines = (CONF / "train.yaml").read_text().partition("\nhydra:")[0].partition("  - experiment: null")[2]
+    matches = [match for line in lines.splitlines() if (match := LINE.match(line))]
+    return [Setting(match["name"], match["value"], match["comment"] or "", "") for match in matches]
+
+
+def _lines(group: str, name: str) -> Iterator[tuple[str, str, str]]:
+    """Name, default and comment of each setting of a yaml; of `parameters:` those inside."""
+    above = ""
+    for line in yaml_of(group, name).read_text().partition("\nfacts:")[0].splitlines():
+        match = LINE.match(line)
+        if match is None or line.lstrip().startswith("#"):
+            continue
+        if not match["indent"]:
+            above = match["name"]
+        if above in UNLISTED or (not match["value"] and not match["indent"]):
+            continue
+        own = f"{above}.{match['name']}" if match["indent"] else match["name"]
+        yield own, match["value"], match["comment"] or ""
+
+
+def settings(group: str, name: str) -> list[Setting]:
+    """All of a piece."""
+    said, laws = _said(group, name), facts_of(group, name).values
+    rows = []
+    for setting, default, comment in _lines(group, name):
+        law = laws.get(setting, "")
+        bounds = law if isinstance(law, str) else ", ".join(map(str, law))
+        what = (said.get(setting) or _elsewhere(group, setting)).rstrip(".")
+        what = f"{what}. {comment}" if what and comment and comment not in what else what or comment
+        rows.append(Setting(setting, default, what, bounds))
+    return rows
+
+
+def cell(text: str) -> str:
+    """Text of a table, in which nothing is markup."""
+    return re.sub(r"([|*_<>$\\\[\]{}])", r"\\\1", text)
+
+
+def code(text: str) -> str:
+    """Text of a table in the letters of code."""
+    return f"`{text.replace('|', chr(92) + '|')}`" if text else ""
+
+
+def documented(kind: type, members: bool = False) -> list[str]:
+    """The lines that show a class."""
+    options = ["   :members:", "   :undoc-members:"] if members else []
+    directive = f".. autoclass:: {kind.__module__}.{kind.__qualname__}"
+    return ["```{eval-rst}", directive, *options, "```", ""]
+
+
+def table(rows: Sequence[Setting]) -> list[str]:
+    """The lines of a table of settings; none where there are none."""
+    cells = [f"| {code(row.name)} | {code(row.default)} | {cell(row.what)} | {cell(row.bounds)} |" for row in rows]
+    return [*HEAD, *cells, ""] if rows else []
+
+
+def page(group: str) -> str:
+    """The page of a group: its pieces and, at the end, the class that pieces of your own are derived from."""
+    lines, shown = [f"# {group}", ""], list[type]()
+    for name in options(group):
+        lines += [f"## {group}={name}", "", cell(purpose(yaml_of(group, name))), ""]
+        if (kind := _kind(group, name)) and kind not in shown:
+            shown.append(kind)
+            lines += documented(kind)
+        lines += table(settings(group, name))
+    if group in CLASSED and (base := base_of(group)) not in shown:
+        lines += ["## A piece of your own", "", "is derived from this class: [how](../../extend.md).", ""]
+        lines += documented(base, members=True)
+    return "\n".join(lines)
+
+
+def write(app: Sphinx | None = None) -> None:
+    """All pages, each where it has changed."""
+    folder = HERE / "generated" / "options"
+    folder.mkdir(parents=True, exist_ok=True)
+    pages = {group: page(group) for group in groups()}
+    pages["train"] = "\n".join(["# Of every run", "", *table(of_train())])
+    for name, text in pages.items():
+        path = folder / f"{name}.md"
+        if not path.exists() or path.read_text() != text:
+            path.write_text(text)
+
+
+def setup(app: Sphinx) -> dict[str, bool]:
+    """Called by Sphinx."""
+    app.connect("builder-inited", write)
+    return {"parallel_read_safe": True}

@@ -1,0 +1,45 @@
+"""Docstrings of this project as reStructuredText: formulas in a block of their own, nothing but backticks as markup."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from sphinx.application import Sphinx
+
+
+MARKUP = re.compile(r"([*|\\]|(?<=\w)_(?!\w))")
+SECTION = re.compile(r"(Args|Attributes|Raises|Returns):$")
+GIVEN = re.compile(r"^ {4,}\S.*")
+
+
+def escaped(line: str) -> str:
+    """A line whose signs mean themselves outside of backticks."""
+    parts = line.split("`")
+    return "`".join(part if number % 2 else MARKUP.sub(r"\\\1", part) for number, part in enumerate(parts))
+
+
+def rewritten(lines: Sequence[str]) -> list[str]:
+    """The lines, with `::` before what is indented outside of a section such as `Args:`."""
+    result: list[str] = []
+    section = formula = False
+    for line in lines:
+        if line and not line.startswith(" "):
+            section, formula = bool(SECTION.match(line)), False
+        elif not section and GIVEN.match(line) and not formula:
+            formula = True
+            result += ["", "::", ""]
+        result.append(line if formula else escaped(line))
+    return result
+
+
+def _process(app: Sphinx, what: str, name: str, thing: Any, options: Any, lines: list[str]) -> None:
+    lines[:] = rewritten(lines)
+
+
+def setup(app: Sphinx) -> dict[str, bool]:
+    """Called by Sphinx; before napoleon, which reads the sections."""
+    app.connect("autodoc-process-docstring", _process, priority=400)
+    return {"parallel_read_safe": True}
