@@ -16,7 +16,7 @@ import numpy as np
 from matplotlib.animation import FuncAnimation, PillowWriter
 
 import metastruct
-from metastruct.data.simulate import drawn
+from metastruct.data.draws import drawn
 from metastruct.running.assembly import component
 from metastruct.runs.arguments import Flags, existing, placed
 
