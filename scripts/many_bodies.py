@@ -39,6 +39,7 @@ QUIET = ("logger=none", "evaluation.figures=false", "trainer.accelerator=auto", 
 ERRORS = ("field_error", "trajectory_error")
 MORE = (*ERRORS, "energy_drift", "momentum_drift", "angular_momentum_drift")
 GRAPH, DENSE, FREE = "graph", "dense", "unstructured"
+SOAP = ("optimizer=soap", "locality=none")  # where an iteration of Gauss-Newton has more residuals than weights
 SYSTEMS = {
     "fput": ("system=fput",),
     "damped_chain": (
@@ -47,11 +48,10 @@ SYSTEMS = {
         "optimizer.warm_start=0.8",
         "trainer.steps=840",
     ),
-    "bodies": ("system=bodies", "optimizer.warm_start=0.8", "trainer.steps=1120"),
-    "clusters": ("system=clusters", "optimizer.warm_start=0.8", "trainer.steps=1120"),
+    "bodies": ("system=bodies", *SOAP, "trainer.steps=4000"),
+    "clusters": ("system=clusters", *SOAP, "trainer.steps=4000"),
 }
-NUMBERS = {"bodies": "bodies", "clusters": "atoms"}  # how a family calls them
-SOAP = ("optimizer=soap", "locality=none")  # where an iteration of Gauss-Newton has more residuals than weights
+NUMBERS = {"bodies": "bodies", "clusters": "atoms"}  # how families call them whose features tell bodies apart
 BARS = {  # field and trajectory error x 1e-2
     ("fput", 8, GRAPH): (1, 1),
     ("fput", 32, GRAPH): (1, 2),
@@ -59,6 +59,7 @@ BARS = {  # field and trajectory error x 1e-2
     ("damped_chain", 8, GRAPH): (2, 3),
     ("bodies", 5, GRAPH): (2, 3),
 }
+FEATURED = (("bodies", 5), ("clusters", 7))
 SIZES = (8, 16, 32, 64, 128, 256, 512)  # of the cost of a step
 SCALED = (2, 8, 32, 128)  # of the error
 
@@ -68,6 +69,8 @@ def words(cell: Cell) -> tuple[str, ...]:
     rank = ("rank=5",) if cell.modulation == "svd" else ()
     number = NUMBERS.get(cell.system, "oscillators")
     base = (*SYSTEMS[cell.system], f"system.{number}={cell.size}", f"modulation={cell.modulation}", *rank)
+    if cell.modulation == "shift" and cell.system in NUMBERS:
+        base += ("modulation.shift_tags=[input]",)  # what terms see: features, of pairs in all combinations
     if cell.system == "damped_chain":
         base += (f"modulation.code_dim={cell.size + 1}",)
     if cell.part == "scaling" or cell.size > 16:
@@ -111,6 +114,7 @@ def cells() -> list[Cell]:
     seeds = (0, 1, 2)
     every = [Cell("errors", s, n, GRAPH, "svd", seed) for (s, n, _) in BARS for seed in seeds]
     every += [Cell("errors", s, n, DENSE, "svd", seed) for (s, n, _) in BARS for seed in seeds]
+    every += [Cell("errors", s, n, GRAPH, "shift", seed) for s, n in FEATURED for seed in seeds]
     every += [Cell("errors", "clusters", 7, net, "svd", seed) for net in (GRAPH, DENSE) for seed in seeds]
     every += [Cell("transfer", "fput", n, GRAPH, "svd", seed) for seed in seeds for n in (16, 32, 64, 128)]
     every += [Cell("step", system, n, GRAPH, "svd", 0) for system in ("fput", "damped_chain") for n in SIZES]
@@ -128,8 +132,7 @@ def table(rows: list[Row]) -> str:
     """What is measured, beside its bars."""
     lines = []
     for cell, line in by_cell(rows, ERRORS):
-        barred = cell.part == "errors" and cell.modulation == "svd"
-        bar = BARS.get((cell.system, cell.size, cell.net)) if barred else None
+        bar = BARS.get((cell.system, cell.size, cell.net)) if cell.part == "errors" else None
         lines.append([*line, " / ".join(map(str, bar)) if bar else ""])
     head = ["part", "system", "n", "net", "modulation", "field x 1e-2", "trajectory x 1e-2", "training s", "bars"]
     stepped = dict.fromkeys(row["system"] for row in rows if row["part"] == "step")
