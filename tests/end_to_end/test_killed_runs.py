@@ -20,7 +20,7 @@ TRAIN = CONF.parent / "train.py"
 STOPS = 50
 SIGNALS = (signal.SIGKILL, signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
 WORDS = ("trainer.steps=150", "trainer.checkpoint_seconds=0", "evaluation.figures=true")
-PASSING = ("seconds", "date")  # of metrics.json: what no two runs share
+PASSING = ("seconds", "date", "versions", "commit", "machine")  # of metrics.json: what no two runs share
 
 
 def numbers_of(outputs: Path) -> tuple[str, dict[str, object]]:
