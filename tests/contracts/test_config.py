@@ -111,6 +111,8 @@ MISTAKES = {
     "system=cart_pole dynamics.shared=[drive,mass]": r"dynamics\.shared must hold .* in this order, .*'mass', 'drive'",
     "evaluation.metrics=[{a:1}]": r"evaluation\.metrics must name each metric once",
     # rates and weights
+    "integrator.step_size=1e9": r"integrator\.step_size must be at most data\.horizon = 10, got 1e\+09; lower it",
+    "optimizer=soap optimizer.every=10000": r"optimizer\.every must be at least 1 and at most 1000, got 10000",
     "optimizer.base_rate=5": r"optimizer\.base_rate must be above 0 and at most 1, got 5",
     "learner=reptile optimizer.base_rate=5": r"optimizer\.base_rate must be above 0 and at most 2, got 5",
     "optimizer.warmup=560": r"optimizer\.warmup must be below trainer\.steps = 560, got 560; lower it",

@@ -119,3 +119,9 @@ def test_what_is_one_comes_in_unchanged(tmp_path):
     for wrong in (np.float64(1), np.array(1), "ab", b"ab"):
         with pytest.raises(ValueError, match="x must be a list"):
             several(wrong, "x", "a list")
+
+
+@pytest.mark.parametrize("values", [[[None, []]], [[1, [2]], [3]], [[], [[1.0]]], [["a", ["b"]]]])
+def test_lists_of_uneven_depth_are_no_observations(values):
+    with pytest.raises(ValueError, match=r"^states must be numbers of shape \[points, 2\], got something else"):
+        pieces_of(values, "states", 2)

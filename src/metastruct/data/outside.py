@@ -51,7 +51,7 @@ def pieces_of(values: ArrayLike | Sequence[ArrayLike], name: str, *sizes: int) -
         ValueError: a shape is wrong, a number is not finite, or there is no observation.
     """
     axes = 1 + len(sizes)
-    several = isinstance(values, list | tuple) and np.ndim(values[0] if values else 0) == axes
+    several = isinstance(values, list | tuple) and _axes(values[0] if values else 0) == axes
     pieces: Any = values if several else (values,)
     words = f"[{', '.join(['points', *map(str, sizes)])}]"
     arrays = [floats(piece, f"{name} must be numbers of shape {words}") for piece in pieces]
@@ -95,6 +95,14 @@ def place_of(path: Any, name: str) -> Path:
 def shortly(value: Any) -> str:
     """What came instead, in a few words of one line."""
     return f"{' '.join(repr(value).split()):.60}"
+
+
+def _axes(values: Any) -> int:
+    """Of an array, 0 where it is none."""
+    try:
+        return np.ndim(values)
+    except ValueError:
+        return 0
 
 
 def _lost(array: Array) -> int:

@@ -26,14 +26,16 @@ def check_size(cfg: DictConfig, outline: Outline) -> None:
 
 
 def check_steps(cfg: DictConfig, outline: Outline) -> None:
-    """Refuse rollouts, which have an output at each sample, whose steps nobody waits for."""
+    """Refuse rollouts, which have an output at each sample, whose steps nobody waits for, or longer than they are."""
     step, duration = cfg.integrator.get("step_size"), outline.duration
     if step is None or duration is None:
         return
     steps = duration / step + (outline.longest or 0)
+    key = outline.settings.get("duration", "the time of the data")
+    if step > duration:
+        raise ConfigError(f"integrator.step_size must be at most {key} = {duration:g}, got {step:g}; lower it")
     if steps > MOST_STEPS:
         count = f"{steps:,.0f}" if steps < 1e15 else f"{steps:.1g}"
-        key = outline.settings.get("duration", "the time of the data")
         raise ConfigError(
             f"integrator.step_size must divide {key} = {duration:g} into at most {MOST_STEPS:,} steps, got {step:g}, "
             f"which makes {count}; raise it or lower {key}"
