@@ -391,6 +391,16 @@ def test_every_option_runs(tiny, shared, accepted, options):
         assert all(error > 0 for error in metrics_of(run(tiny(shared, *one)))["field_error"]["per_task"])
 
 
+def test_a_run_that_a_time_ends_says_its_steps_and_they_repeat_it(tiny, shared):
+    by_time = run(tiny(shared, "trainer.steps=null", "trainer.seconds=0.1"))
+    steps = metrics_of(by_time)["training_steps"]
+    assert steps > 1
+    again, other = (run(tiny(shared, f"trainer.steps={count}")) for count in (steps, steps + 1))
+    assert len({by_time.path, again.path, other.path}) == 3
+    errors = [metrics_of(each)["field_error"]["per_task"] for each in (by_time, again, other)]
+    assert errors[0] == errors[1] != errors[2]
+
+
 @pytest.mark.few(1)
 def test_every_experiment_runs(tiny, shared, any_experiment):
     cfg = tiny(shared, f"experiment={any_experiment}", *TWO_STEPS)

@@ -8,8 +8,14 @@ from dataclasses import dataclass
 from functools import partial
 
 from metastruct.benchmark.accuracy import PENDULUM, accuracy, coverage, levenberg_over_gradient, ten_tasks
-from metastruct.benchmark.members import hundred_rollouts, one_member, thousand_members
-from metastruct.benchmark.processes import main_table, report_from_records, start_up, whole_process
+from metastruct.benchmark.members import hundred_rollouts, one_member, one_rollout, thousand_members
+from metastruct.benchmark.processes import (
+    main_table,
+    main_table_on_record,
+    report_from_records,
+    start_up,
+    whole_process,
+)
 from metastruct.benchmark.steps import (
     batched_over_loop,
     generic_over_hamiltonian,
@@ -19,6 +25,7 @@ from metastruct.benchmark.steps import (
     step_over_products,
     svd_over_shift,
     trainer_over_bare,
+    training_over_before,
 )
 from metastruct.benchmark.timing import WORDS
 from metastruct.config.facts import metric_facts, options
@@ -75,6 +82,7 @@ def steps() -> list[Figure]:
             for kind, compiled, bar in (("as recorded", False, 3.0), ("compiled", True, 2.2))
             if has_compiler() or not compiled
         ),
+        Figure("training of the main job over the 12,000 steps of Adam before", training_over_before, 0.25),
         Figure("outer step over all its matrix products", partial(step_over_products, large=False), 1.6),
         Figure("outer step over its large matrix products", partial(step_over_products, large=True)),
         *(
@@ -107,7 +115,8 @@ def processes() -> list[Figure]:
         *on_gpu,
         Figure("start-up of a job in a sweep over its run", start_up, 10.0, "%"),
         Figure("quick, whole process", partial(whole_process, "experiment=quick"), 20.0, "s"),
-        Figure("main job, whole process", partial(whole_process, *PENDULUM.split()), 120.0, "s"),
+        Figure("main job, whole process", partial(whole_process, *PENDULUM.split()), 25.0, "s"),
+        Figure("main table, its runs on record over two cores", partial(main_table_on_record, 2), 30.0, "min"),
         Figure("report from the records, whole process", report_from_records, 20.0, "s"),
     ]
 
@@ -134,6 +143,7 @@ def adaptations(*overrides: str) -> list[Figure]:
         Figure("a thousand members of 20 to 200 observations", partial(thousand_members, *overrides), 2.0, "s"),
         Figure("the same of 200 observations each", partial(thousand_members, *overrides, fewest=200), unit="s"),
         Figure("memory of a thousand members", partial(thousand_members, *overrides, memory=True), 500.0, "MB"),
+        Figure("one rollout of 200 instants", partial(one_rollout, *overrides), unit="ms"),
         Figure("a hundred rollouts of 200 instants over one", partial(hundred_rollouts, *overrides), 1.5),
         *(
             Figure(

@@ -39,16 +39,30 @@ def thousand_members(*overrides: str, fewest: int = 20, memory: bool = False) ->
     return peak() - before if memory else seconds
 
 
-def hundred_rollouts(*overrides: str) -> float:
-    """Processor time of a hundred rollouts of a member over that of one, 200 instants each."""
+def rollouts(*overrides: str) -> tuple[Callable[[], Any], Callable[[], Any]]:
+    """A hundred rollouts of a member, and one, 200 instants each, ready to be called."""
     import numpy as np
 
     model, support = pendulum_support(*overrides)
     states, times = support.states[0].numpy(), np.linspace(0, 10, 200)
     member = model.adapt(states, support.derivatives[0].numpy())
-    calls = [lambda: member.rollout(states[:100], times), lambda: member.rollout(states[0], times)]
-    pairs = [[processor(call) for call in calls] for _ in range(10)]
-    return statistics.median(many / one for many, one in pairs)
+    return lambda: member.rollout(states[:100], times), lambda: member.rollout(states[0], times)
+
+
+def one_rollout(*overrides: str) -> float:
+    """Milliseconds of one of them."""
+    _, one = rollouts(*overrides)
+    return 1e3 * statistics.median(processor(one) for _ in range(10))
+
+
+def hundred_rollouts(*overrides: str) -> float:
+    """Processor time of a hundred over that of one.
+
+    More than two: at a hundred states a field of the main job takes 0.14 ms more in matrix products and pointwise
+    passes alone than at one, where it takes 0.13 ms, recorded 0.05.
+    """
+    hundred, one = rollouts(*overrides)
+    return statistics.median(processor(hundred) / processor(one) for _ in range(10))
 
 
 def processor(call: Callable[[], Any]) -> float:

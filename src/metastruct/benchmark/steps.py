@@ -25,6 +25,21 @@ def svd_over_shift() -> float:
     return ratio(lambda: svd.outer_update(0), lambda: shift.outer_update(0))
 
 
+def training_over_before() -> float:
+    """Processor time of the training of the main job over that of the Adam steps that it took before.
+
+    A fortieth of these is made, as fast as they are now.
+    """
+    new, old = made("main", WORDS["by_default"]), made("main", WORDS["before"]["words"])
+    times = []
+    for one, steps in ((new, new.steps), (old, WORDS["before"]["steps"] // 40)):
+        one.steps, began = steps, time.process_time()
+        while not one.ended:
+            one.advance()
+        times.append(time.process_time() - began)
+    return times[0] / (40 * times[1])
+
+
 def generic_over_hamiltonian(bracket: str) -> float:
     """One outer step of svd(3) with a bracket and two potentials over one of a Hamiltonian net of the same size."""
     generic = made("two_potentials", f"bracket={bracket}")
