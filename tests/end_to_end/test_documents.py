@@ -162,7 +162,8 @@ class Scene:
         if mark == "small" or self.real:
             few = {"trainer.steps", "outputs", "replicas"}
             kept = [word for word in pieces if word.partition("=")[0] not in few]
-            self.run = str(run(self.tiny("outputs", *kept)).path)
+            place = next((word.partition("=")[2] for word in pieces if word.startswith("outputs=")), "outputs")
+            self.run = str(run(self.tiny(place, *kept)).path)
             self.names["RUN"] = self.run
 
     def expanded(self, word: str) -> list[str]:
