@@ -1,6 +1,6 @@
 """Every command and every block of Python in README and docs is carried out, or, where it is long, tried in small.
 
-By default, all that the README shows and a notebook run, settings of other trainings are composed and validated, and the
+By default, all that the README shows and a notebook run, settings of other trainings are composed and validated, and
 words of other commands and scripts are read by them. As torture, every block of every page runs in small.
 """
 
