@@ -1,7 +1,7 @@
 """Every command and every block of Python in README and docs is carried out, or, where it is long, tried in small.
 
-By default, commands marked small and all Python run, settings of other trainings are composed and validated, and the
-words of scripts are read by them. As torture, every training runs in small.
+By default, all that the README shows and a notebook run, settings of other trainings are composed and validated, and
+words of other commands and scripts are read by them. As torture, every block of every page runs in small.
 """
 
 from __future__ import annotations
@@ -38,6 +38,7 @@ from metastruct.sweeps.command import parsed as reproduced
 from metastruct.sweeps.table import configured, tables
 
 OUTSIDE = {"export", "pip", "wandb", "pre-commit"}  # programs that are not ours
+LONG = pytest.mark.torture
 TRIED_ELSEWHERE = {"choose", "worth", "check"}  # in small by tests of their own; here their words are read
 Tiny = Callable[..., DictConfig]
 
@@ -52,11 +53,13 @@ class Scene:
     Args:
         folder: an empty one.
         tiny: makes a small configuration of words.
-        real: is every training to run in small, not those alone that are marked?
+        real: is every training to run in small?
+        small: are those to run that are marked so, and what follows from them?
     """
 
-    def __init__(self, folder: Path, tiny: Tiny, real: bool):
-        self.folder, self.tiny, self.real, self.names = folder, tiny, real, dict[str, Any]()
+    def __init__(self, folder: Path, tiny: Tiny, real: bool = False, small: bool = False):
+        self.folder, self.tiny, self.real, self.small = folder, tiny, real, small or real
+        self.names = dict[str, Any]()
         shutil.copytree(ROOT / "examples", folder / "examples")
         for name in ("conf", "scripts", "tests"):
             (folder / name).symlink_to(ROOT / name)
@@ -78,6 +81,8 @@ class Scene:
             Path(block.file).write_text(block.text)
         elif block.mark == "not here":
             return
+        elif block.language == "python" and block.mark == "small" and not self.small:
+            compile(block.text, "block", "exec")
         elif block.language == "python":
             exec(compile(block.text, "block", "exec"), self.names)
         elif block.language == "yaml":
@@ -144,7 +149,7 @@ class Scene:
         elif name in TRIED_ELSEWHERE:
             module = __import__(f"metastruct.commands.{name}", fromlist=["FLAGS"])
             parsed(words, name, module.FLAGS, module.PLACES)
-        elif mark == "small":
+        elif mark == "small" and self.small:
             main([name, *(found for word in words for found in self.expanded(word))])
         else:
             module = __import__(f"metastruct.commands.{name}", fromlist=["FLAGS"])
@@ -159,10 +164,11 @@ class Scene:
         cfg = configured(*pieces)
         validate(cfg)
         check_idle(cfg, pieces)
-        if mark == "small" or self.real:
+        if (mark == "small" and self.small) or self.real:
             few = {"trainer.steps", "outputs", "replicas"}
             kept = [word for word in pieces if word.partition("=")[0] not in few]
-            self.run = str(run(self.tiny("outputs", *kept)).path)
+            place = next((word.partition("=")[2] for word in pieces if word.startswith("outputs=")), "outputs")
+            self.run = str(run(self.tiny(place, *kept)).path)
             self.names["RUN"] = self.run
 
     def expanded(self, word: str) -> list[str]:
@@ -220,18 +226,21 @@ def reader(tmp_path, monkeypatch, small_fit) -> Iterator[Path]:
 
 
 @pytest.mark.filterwarnings("ignore::UserWarning")
-@pytest.mark.parametrize("real", [False, pytest.param(True, marks=pytest.mark.torture)], ids=["read", "in small"])
+@pytest.mark.parametrize("real", [False, pytest.param(True, marks=LONG)], ids=["read", "in small"])
 @pytest.mark.parametrize("page", PAGES, ids=[page.stem for page in PAGES])
 def test_what_a_page_shows_can_be_typed(page, real, reader, tiny):
-    scene = Scene(reader, tiny, real)
-    if page.name in BEFORE:
+    scene = Scene(reader, tiny, real, page.name == "README.md")
+    if page.name in BEFORE and real:
         BEFORE[page.name](scene)
     for block in blocks(page):
         scene.play(block)
 
 
 @pytest.mark.filterwarnings("ignore::UserWarning")
-@pytest.mark.parametrize("notebook", NOTEBOOKS, ids=[path.stem for path in NOTEBOOKS])
+@pytest.mark.parametrize(
+    "notebook",
+    [pytest.param(path, id=path.stem, marks=[] if path.stem == "quickstart" else [LONG]) for path in NOTEBOOKS],
+)
 def test_a_notebook_runs_in_small(notebook, reader, monkeypatch):
     place = reader / "docs" / "notebooks"
     place.mkdir(parents=True)
@@ -254,11 +263,11 @@ def test_a_notebook_runs_in_small(notebook, reader, monkeypatch):
     ],
 )
 def test_a_command_that_cannot_be_typed_would_be_seen(text, error, reader, tiny):
-    scene = Scene(reader, tiny, False)
+    scene = Scene(reader, tiny)
     with pytest.raises(error):
         scene.play(Block("", text))
 
 
 def test_a_mistake_in_a_block_of_python_would_be_seen(reader, tiny):
     with pytest.raises(AttributeError):
-        Scene(reader, tiny, False).play(Block("python", "import metastruct\nmetastruct.nothing\n"))
+        Scene(reader, tiny).play(Block("python", "import metastruct\nmetastruct.nothing\n"))

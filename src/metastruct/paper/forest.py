@@ -27,7 +27,7 @@ STYLE = """
 def forest(claims: Iterable[tuple[Claim, Finding]]) -> str:
     """The table of verdicts as HTML."""
     marks = "".join(f'<text x="{_place(tick)}" y="16" text-anchor="middle">{tick:g}</text>' for tick in TICKS)
-    axis = f'<svg viewBox="0 0 {WIDTH} {HEIGHT}" fill="currentColor" font-size="11" aria-hidden="true">{marks}</svg>'
+    axis = f'<svg viewBox="0 0 {WIDTH} {HEIGHT}" fill="currentColor" font-size="12" aria-hidden="true">{marks}</svg>'
     heads = "".join(f"<th>{text}</th>" for text in ("claim", "error over error", axis, "verdict", "seeds x tasks"))
     rows = "".join(_row(claim, finding) for claim, finding in claims)
     return f'<table class="forest"><thead><tr>{heads}</tr></thead><tbody>{rows}</tbody></table>'

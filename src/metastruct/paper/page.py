@@ -19,7 +19,12 @@ STYLE = """
 body { font: 16px/1.5 system-ui, sans-serif; max-width: 76rem; margin: 0 auto; padding: 1rem; }
 h1 { line-height: 1.2; } h2 { margin-top: 2.5rem; border-bottom: 1px solid var(--line); }
 nav ul { columns: 14rem; padding-left: 1.2rem; } img { max-width: 100%; height: auto; background: #fff; }
-section > p, section > ul { max-width: 60rem; } .wide { overflow-x: auto; }
+section > p, section > ul { max-width: 60rem; } small { font-size: max(.83em, 12px); }
+.wide { overflow-x: auto; background: /* a shadow where there is more to the left or to the right */
+  linear-gradient(90deg, Canvas 2rem, #0000) local, linear-gradient(270deg, Canvas 2rem, #0000) right local,
+  radial-gradient(farthest-side at 0 50%, #8889, #0000) 0 0 / 1rem 100%,
+  radial-gradient(farthest-side at 100% 50%, #8889, #0000) right / 1rem 100%; background-repeat: no-repeat; }
+.wide td, .wide th { white-space: normal; min-width: 4.5rem; } .wide :first-child { overflow-wrap: anywhere; }
 table { border-collapse: collapse; font-size: .85rem; font-variant-numeric: tabular-nums; }
 th, td { padding: .25rem .6rem; border-bottom: 1px solid var(--line); text-align: left; white-space: nowrap; }
 .badge { border: 2px solid; border-radius: .6rem; padding: 0 .5rem; font-weight: 600; white-space: nowrap; }
