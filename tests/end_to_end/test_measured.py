@@ -141,7 +141,7 @@ def test_where_nothing_is_held_out_the_model_is_all(made, tiny):
         (("data.content=0123456789abcdef",), "must stay as it is while it is read, got another content"),
         (("data.units={x: m}",), "units must be those of the columns"),
         (("data.test_fraction=1.5",), "data.test_fraction must be above 0 and below 1, got 1.5"),
-        (("data.folds=1",), "data.folds must be at least 2, got 1"),
+        (("data.folds=1",), "data.folds must be at least 2, a whole number, got 1"),
         (("data.folds=3", "data.fold=3"), "data.fold must be from 0 to data.folds - 1 = 2, got 3"),
         (
             ("data.test_names=[rod_1]",),
