@@ -82,7 +82,7 @@ def steps() -> list[Figure]:
             for kind, compiled, bar in (("as recorded", False, 3.0), ("compiled", True, 2.2))
             if has_compiler() or not compiled
         ),
-        Figure("training of the main job over the 12,000 steps of Adam before", training_over_before, 0.25),
+        Figure("training of the main job over 12,000 steps of Adam", training_over_before),
         Figure("outer step over all its matrix products", partial(step_over_products, large=False), 1.6),
         Figure("outer step over its large matrix products", partial(step_over_products, large=True)),
         *(
