@@ -15,7 +15,8 @@ project = "MetaStruct"
 author = copyright = "the authors of MetaStruct"
 version = release = version_of("metastruct")
 
-extensions = ["myst_nb", "sphinx.ext.autodoc", "sphinx.ext.napoleon", "mathml", "said", "options", "commands", "rooms"]
+extensions = ["myst_nb", "sphinx.ext.autodoc", "sphinx.ext.napoleon"]
+extensions += ["mathml", "said", "options", "commands", "drawing"]  # of this folder
 exclude_patterns = ["conf.py", "extensions", "build", "**/.ipynb_checkpoints"]
 suppress_warnings = ["misc.highlighting_failure"]  # of `...` inside of a command
 html_theme = "furo"
@@ -27,7 +28,8 @@ highlight_language = "none"  # commands
 pygments_style, pygments_dark_style = "tango", "monokai"
 html_math_renderer = "mathml"
 
-myst_enable_extensions = ["dollarmath", "colon_fence", "deflist"]
+myst_enable_extensions = ["myst_nb", "sphinx.ext.autodoc", "sphinx.ext.napoleon"]
+extensions += ["mathml", "said", "options", "commands", "drawing"]  # of this folder
 myst_heading_anchors = 3
 myst_links_external_new_tab = False
 nb_custom_formats = {".py": ["jupytext.reads", {"fmt": "py:percent"}]}

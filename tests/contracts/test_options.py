@@ -44,6 +44,6 @@ def test_a_setting_without_a_word_would_be_seen(tmp_path):
 
 
 def test_the_drawing_of_the_rooms_is_that_of_the_layers():
-    rooms = runpy.run_path(str(CONF.parent / "docs" / "extensions" / "rooms.py"))
+    rooms = runpy.run_path(str(CONF.parent / "docs" / "extensions" / "drawing.py"))
     assert rooms["DRAWING"].read_text() == rooms["drawing"]()
     assert {room for floor in rooms["floors"]() for room in floor} == {*rooms["purposes"]()}
