@@ -39,7 +39,7 @@ def long(members: Mapping[str, Iterable[Any]]) -> tuple[dict[str, int], dict[str
 
 
 def parts_of(one: Any, owner: str) -> dict[str, Array]:
-    """The arrays of one trajectory by the part that they are, `times` `[instants]` and others `[instants, components]`."""
+    """The arrays of one trajectory by their part: `times` `[instants]`, others `[instants, components]`."""
     pair = one if isinstance(one, Mapping) else several(one, owner, "(t, x) or a mapping")
     parts = dict(pair) if isinstance(pair, Mapping) else dict(zip(("times", "states"), pair, strict=False))
     there = {part for part, values in parts.items() if values is not None}
