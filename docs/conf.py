@@ -28,8 +28,7 @@ highlight_language = "none"  # commands
 pygments_style, pygments_dark_style = "tango", "monokai"
 html_math_renderer = "mathml"
 
-myst_enable_extensions = ["myst_nb", "sphinx.ext.autodoc", "sphinx.ext.napoleon"]
-extensions += ["mathml", "said", "options", "commands", "drawing"]  # of this folder
+myst_enable_extensions = ["dollarmath", "colon_fence", "deflist"]
 myst_heading_anchors = 3
 myst_links_external_new_tab = False
 nb_custom_formats = {".py": ["jupytext.reads", {"fmt": "py:percent"}]}
