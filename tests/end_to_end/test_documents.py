@@ -61,8 +61,6 @@ class Scene:
         self.folder, self.tiny, self.real, self.small = folder, tiny, real, small or real
         self.names = dict[str, Any]()
         shutil.copytree(ROOT / "examples", folder / "examples")
-        for name in ("conf", "scripts", "tests"):
-            (folder / name).symlink_to(ROOT / name)
         table = pd.read_csv(ROOT / "examples" / "pendulums.csv").drop(columns=["dq", "dp"])
         table[["angle", "momentum"]] = table[["q", "p"]]
         for name in ("measurements.csv", "measured.csv"):
@@ -220,6 +218,7 @@ def reader(tmp_path, monkeypatch, small_fit) -> Iterator[Path]:
 
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv(VARIABLE, "")
+    monkeypatch.syspath_prepend(str(tmp_path))
     monkeypatch.syspath_prepend(str(ROOT / "examples" / "own_pieces"))
     yield tmp_path
     plt.close("all")

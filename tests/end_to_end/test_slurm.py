@@ -1,4 +1,4 @@
-"""Sweeps on a real SLURM: arrays, failures, timeouts. Run with `pytest -m slow` where sbatch is; see README."""
+"""Sweeps on a real SLURM: arrays, failures, timeouts. Run with `pytest -m slow` where sbatch is; see docs/sweeps.md."""
 
 from __future__ import annotations
 

@@ -39,6 +39,7 @@ def long(members: Mapping[str, Iterable[Any]]) -> tuple[dict[str, int], dict[str
 
 
 def parts_of(one: Any, owner: str) -> dict[str, Array]:
+    """The arrays of one trajectory by their part: `times` `[instants]`, others `[instants, components]`."""
     pair = one if isinstance(one, Mapping) else several(one, owner, "(t, x) or a mapping")
     parts = dict(pair) if isinstance(pair, Mapping) else dict(zip(("times", "states"), pair, strict=False))
     there = {part for part, values in parts.items() if values is not None}
@@ -59,6 +60,7 @@ def labelled(labels: Any, count: int) -> dict[str, Array]:
 
 
 def named_or(names: Sequence[str] | None, letter: str, width: int, part: str) -> tuple[str, ...]:
+    """The names of so many components, or a letter and a number each."""
     if names is None:
         return tuple(f"{letter}{number}" for number in range(width))
     if isinstance(names, str) or len(names) != width:
