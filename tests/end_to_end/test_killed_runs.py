@@ -41,6 +41,7 @@ def test_runs_that_are_stopped_at_fifty_random_moments_end_with_the_numbers_of_o
     def start(outputs: Path):
         return begin([TRAIN, *tiny_words, *WORDS, f"outputs={outputs}"], tmp_path, bare_environment)
 
+    assert begin(["-c", ""], tmp_path, bare_environment).result().returncode == 0  # the server is there
     began = time.monotonic()
     assert start(tmp_path / "whole").result().returncode == 0
     duration, expected = time.monotonic() - began, numbers_of(tmp_path / "whole")

@@ -62,3 +62,16 @@ def test_the_words_that_others_are_made_of_begin_a_run(refused, monkeypatch):
     monkeypatch.setattr(sys, "argv", ["train.py"])
     with pytest.raises(Accepted):
         train(["logger=none"])
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["logger=none", "-m", "seed=range(0,0)"], "seed=range(0,0) must name values to sweep over, got none"),
+        (["~evaluation.metrics"], "evaluation.metrics needs a value, got none; leave ~evaluation.metrics out"),
+        (["~locality.lambda_z"], "locality.lambda_z needs a value, got none; leave ~locality.lambda_z out"),
+        (["data=files", "data.path=???"], "data.path needs a value, got ???; leave it out for its default"),
+    ],
+)
+def test_what_is_left_out_is_told_by_its_key(refused, words, said):
+    assert refused(words)[0].startswith(f"error: {said}")

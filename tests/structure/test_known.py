@@ -120,7 +120,7 @@ def test_constants_are_springs_weights_and_matrices():
         ({"weights": [[3.0]], "arms": [[1, 0]]}, r"weights must be finite numbers such as \[2\.0, 1\.0\]"),
         ({"weights": "34", "arms": [[1, 0]]}, "weights must be finite numbers"),
         ({"weights": [np.inf], "arms": [[1, 0]]}, "weights must be finite numbers"),
-        ({"weights": [1.0, 2.0], "arms": [[1, 0]]}, "weights needs as many rows"),
+        ({"weights": [1.0, 2.0], "arms": [[1, 0]]}, "weights must have as many numbers as known.arms has rows"),
         ({"mass": [[True]]}, "mass must be finite numbers"),
         ({"mass": 2.0}, "mass must be finite numbers"),
         ({"mass": [2.0]}, "mass must be finite numbers"),

@@ -94,7 +94,6 @@ class Session:
     def run(self, main: Callable[[], None]) -> None:
         """Run a Hydra main; exit with 0, 1 after a failure, 2 for a senseless configuration, 130 if interrupted."""
         os.environ["HYDRA_FULL_ERROR"] = "1"  # Hydra then raises, and the message is ours
-        sys.argv[1:] = sorted(sys.argv[1:], key=lambda word: word not in ("-m", "--multirun"))  # Hydra wants it first
         try:
             main()
         except (HydraException, OmegaConfBaseException, YAMLError, ValueError) as error:
@@ -120,6 +119,7 @@ def train(words: Sequence[str]) -> None:
     session = Session()
     try:
         words = [*without_folders(words), *search_path()]
+        words.sort(key=lambda word: word not in ("-m", "--multirun"))  # Hydra wants it first
         check_added()
         check_flags(words)
     except (ValueError, HydraException) as error:

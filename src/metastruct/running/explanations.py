@@ -74,6 +74,8 @@ def _option(match: re.Match[str]) -> str:
 def _setting(match: re.Match[str]) -> str:
     """That there is none; where none is like it, those of its group, or the groups."""
     key, every = match.groups()[-1] or match[1], _settings()
+    if key in every:
+        return f"{key} needs a value, got none; leave ~{key} out for its default"
     group, _, inner = key.partition(".")
     chosen = group in every and bool(inner)
     beside = [name for name in every if (name.startswith(f"{group}.") if chosen else "." not in name)]

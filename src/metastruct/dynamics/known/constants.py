@@ -45,7 +45,9 @@ class Constants(Known):
         if not self.matrices:
             raise ValueError("known=constants must hold one of mass, friction, drive, springs, or weights with arms")
         if len(self.matrices.get("weights", ())) != len(self.matrices.get("arms", ())):
-            raise ValueError(f"known.weights needs as many rows of known.arms, got {weights} and {arms}")
+            raise ValueError(
+                f"known.weights must have as many numbers as known.arms has rows, got {weights} and {arms}"
+            )
 
     @property
     def parts(self) -> tuple[str, ...]:
