@@ -58,12 +58,12 @@ def moved(cfg: DictConfig, trained: Trained) -> float:
 
 
 def test_a_larger_weight_of_their_norm_makes_the_codes_smaller(started):
-    free, held = (started(f"locality.lambda_z={weight}")[2] for weight in (0, 1e3))
+    free, held = (started(f"locality.lambda_z={weight}")[2] for weight in (0, 1e2))
     assert size([held.codes]) < 0.5 * size([free.codes])
 
 
 def test_a_larger_weight_of_its_norm_makes_the_hypernetwork_smaller(started):
-    free, held = (started(f"locality.lambda_phi={weight}")[2] for weight in (0, 1e3))
+    free, held = (started(f"locality.lambda_phi={weight}")[2] for weight in (0, 1e2))
     assert size(held.model.modulation.hypernetwork.parameters()) < size(free.model.modulation.hypernetwork.parameters())
 
 

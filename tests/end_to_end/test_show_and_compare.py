@@ -18,9 +18,9 @@ from metastruct.running.experiment import run
 
 
 @pytest.fixture(scope="module")
-def other(tiny, first_run) -> Path:
-    """A run beside the first one, of another modulation."""
-    return run(tiny(first_run[1], "modulation=shift")).path
+def other(tiny, tmp_path_factory) -> Path:
+    """A run of another modulation."""
+    return run(tiny(tmp_path_factory.mktemp("other") / "outputs", "modulation=shift")).path
 
 
 def test_a_run_is_shown_as_it_ended_and_its_figures_are_opened(first_run, capsys, monkeypatch):

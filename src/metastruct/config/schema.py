@@ -36,8 +36,8 @@ class Locality:
     """Weights of the norms in the loss."""
 
     name: str = MISSING
-    lambda_z: float = lawful("0 or more and at most 10000")
-    lambda_phi: float = lawful("0 or more and at most 10000")
+    lambda_z: float = lawful("0 or more and at most 100")
+    lambda_phi: float = lawful("0 or more and at most 100")
 
 
 @dataclass

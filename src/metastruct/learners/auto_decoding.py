@@ -154,10 +154,10 @@ class AutoDecoding(Learner):
         portion = self._portion(tasks, points)
         if portion >= points.shape[-1]:
             return gradients(tasks, points)
-        first, *others = points.split(portion, dim=-1)
+        first, *rest = points.split(portion, dim=-1)
         share = 1 / points.shape[-1]
         mean = torch._foreach_mul(gradients(tasks, first), share * portion)
-        for part in others:
+        for part in rest:
             torch._foreach_add_(mean, gradients(tasks, part), alpha=share * part.shape[-1])
         return mean
 

@@ -143,17 +143,17 @@ class Graph(Net):
         if not self.far:
             return self._part("edge", differences, features, updates, slope)
         squares = differences.square().sum(-1, keepdim=True)
-        seen = squares + self.core**2
+        softened = squares + self.core**2
 
         def terms(slope: bool) -> Tensor:
-            return self._part("edge", seen.log(), features, updates, slope)
+            return self._part("edge", softened.log(), features, updates, slope)
 
         if self.cutoff is None:
-            return 2 * differences / seen * terms(True) if slope else terms(False)
+            return 2 * differences / softened * terms(True) if slope else terms(False)
         near = (1 - squares / self.cutoff**2).clamp(min=0)
         if not slope:
             return terms(False) * near**3
-        by_square = terms(True) / seen * near**3 - terms(False) * 3 * near**2 / self.cutoff**2
+        by_square = terms(True) / softened * near**3 - terms(False) * 3 * near**2 / self.cutoff**2
         return 2 * differences * by_square
 
     def forward(self, x: Tensor, updates: Updates) -> Tensor:

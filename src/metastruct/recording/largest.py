@@ -24,6 +24,6 @@ class _Largest(TorchDispatchMode):
 
 def largest(function: Callable[..., Any], *arguments: Any) -> int:
     """Bytes of the largest tensor of a call."""
-    with _Largest() as seen:
+    with _Largest() as watch:
         function(*arguments)
-    return seen.size
+    return watch.size
