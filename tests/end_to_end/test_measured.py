@@ -210,6 +210,25 @@ def test_a_family_is_fitted_from_a_frame_and_the_run_is_one_like_any_other(famil
     )
 
 
+def test_a_family_of_noisy_states_alone_at_rare_instants_is_fitted_and_knows_its_error(tmp_path):
+    """Nobody states their noise, and a twin tells of the errors that test functions average away."""
+    rng = np.random.default_rng(0)
+
+    def path(stiffness):
+        t, w = np.sort(rng.uniform(0, 8, 80)), np.sqrt(stiffness)
+        x = rng.uniform(0.5, 1.5) * np.stack([np.cos(w * t), -w * np.sin(w * t)], axis=1)
+        return t, x + 0.01 * rng.normal(size=x.shape)
+
+    springs = {f"spring {number}": [path(k), path(k)] for number, k in enumerate(rng.uniform(0.5, 2, 4))}
+    family = metastruct.Family.from_arrays(springs, states=["q", "p"])
+    words = {"net.width": 8, "objective": "weak", "optimizer": "soap", "locality": "none", "modulation.code_dim": 2}
+    model = metastruct.fit(family, test=["spring 3"], steps=20, outputs=tmp_path, settings=words, progress=False)
+    times, states = springs["spring 3"][0]
+    member = model.adapt(states, times=times)
+    assert np.isfinite(member.code).all()
+    assert (member.covariance.diagonal() > 0).all()
+
+
 @pytest.mark.torture
 def test_the_run_of_a_family_from_memory_is_evaluated_by_the_words_of_train(family, tiny, tmp_path):
     model = metastruct.fit(family, test=["rod 1"], steps=20, outputs=tmp_path, settings=SETTINGS, progress=False)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from scipy.interpolate import make_smoothing_spline
@@ -110,3 +112,14 @@ def test_a_crude_law_knows_how_a_linear_field_changes():
     one = member("even", 0 * SIGMA)
     for df in sensitivities(one, [t.states for t in one.trajectories]):
         np.testing.assert_allclose(df[5:-5].mean(0), [[0, 1], [-4, 0]], atol=0.2)
+
+
+def test_derivatives_that_nobody_saw_have_no_noise_and_those_that_somebody_saw_have_theirs():
+    """Members may be seen with and without; asking for what is not there ended a training."""
+    alone = member("even", SIGMA)
+    seen = Member(tuple(replace(one, derivatives=one.states) for one in member("even", SIGMA).trajectories))
+    assert noise_levels([alone], "derivatives").tolist() == [[0.0, 0.0]]
+    with_them, without = noise_levels([seen, alone], "derivatives")
+    np.testing.assert_allclose(with_them, noise_levels([seen])[0])
+    np.testing.assert_allclose(without, with_them)  # that of all members together
+    assert (with_them > 0.5 * SIGMA).all()

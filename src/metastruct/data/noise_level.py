@@ -39,16 +39,18 @@ def noise_level(trajectories: Sequence[Trajectory]) -> Array:
 def noise_levels(members: Sequence[Member], part: str = "states") -> Array:
     """Standard deviation of the noise `[members, state]`: as it is known, else estimated from each member's own.
 
-    A member that is seen too little has that of all members together; nothing is left where nobody is seen enough.
+    A member that is seen too little has that of all members together; zero where nobody is seen enough, or at all.
 
     Args:
         part: what it is of, "states" or "derivatives".
     """
     given_as = {"states": "noise"}.get(part, "derivative_noise")
     size = members[0].trajectories[0].states.shape[1]
-    each = [
-        _differences([one for one in member.trajectories if getattr(one, given_as) is None], part) for member in members
+    unknown = [
+        [one for one in member.trajectories if getattr(one, given_as) is None and getattr(one, part) is not None]
+        for member in members
     ]
+    each = [_differences(trajectories, part) for trajectories in unknown]
     levels = np.empty((len(members), size))
     for number, member in enumerate(members):
         explicit = [level for one in member.trajectories if (level := getattr(one, given_as)) is not None]
