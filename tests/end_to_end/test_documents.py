@@ -226,7 +226,9 @@ def reader(tmp_path, monkeypatch, small_fit) -> Iterator[Path]:
 
 @pytest.mark.filterwarnings("ignore::UserWarning")
 @pytest.mark.parametrize("real", [False, pytest.param(True, marks=LONG)], ids=["read", "in small"])
-@pytest.mark.parametrize("page", PAGES, ids=[page.stem for page in PAGES])
+@pytest.mark.parametrize(
+    "page", [pytest.param(page, id=page.stem, marks=[LONG] if page.stem == "choosing" else []) for page in PAGES]
+)
 def test_what_a_page_shows_can_be_typed(page, real, reader, tiny):
     scene = Scene(reader, tiny, real, page.name == "README.md")
     if page.name in BEFORE and real:

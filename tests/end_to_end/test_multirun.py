@@ -60,6 +60,7 @@ def test_failures_and_mistakes_stop_no_other_run_and_the_sweep_fails(sweep, tmp_
     assert len([*tmp_path.glob("outputs/*/metrics.json")]) == 1
 
 
+@pytest.mark.torture
 def test_force_repeats_finished_runs(sweep, tmp_path):
     assert sweep("seed=0", "hydra/launcher=sequential").returncode == 0
     (metrics,) = tmp_path.glob("outputs/*/metrics.json")

@@ -391,6 +391,7 @@ def test_every_option_runs(tiny, shared, accepted, options):
         assert all(error > 0 for error in metrics_of(run(tiny(shared, *one)))["field_error"]["per_task"])
 
 
+@pytest.mark.torture
 def test_a_run_that_a_time_ends_says_its_steps_and_they_repeat_it(tiny, shared):
     by_time = run(tiny(shared, "trainer.steps=null", "trainer.seconds=0.1"))
     steps = metrics_of(by_time)["training_steps"]

@@ -99,6 +99,7 @@ def test_members_and_families_are_drawn(first_run, tiny):
         member.plot([1.0, 0.0])
 
 
+@pytest.mark.few(1)
 @pytest.mark.parametrize("system", ["lorenz", "driven_pendulum"])
 def test_members_without_an_energy_and_driven_ones_are_drawn(tiny, tmp_path, system):
     import matplotlib.pyplot as plt
@@ -114,6 +115,7 @@ def test_members_without_an_energy_and_driven_ones_are_drawn(tiny, tmp_path, sys
     plt.close("all")
 
 
+@pytest.mark.torture
 def test_nothing_of_matplotlib_is_imported_before_something_is_drawn_and_a_notebook_keeps_its_backend():
     check = (
         "import sys, metastruct\nmetastruct.fit\nprint('matplotlib' in sys.modules)\n"
