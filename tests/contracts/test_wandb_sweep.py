@@ -51,6 +51,7 @@ def test_every_choice_composes_and_makes_sense(composed, modulation, monkeypatch
         validate(configured(*FIXED, *words(chosen | {"modulation": modulation})))
 
 
+@pytest.mark.torture
 def test_every_parameter_is_one_that_results_depend_on():
     def key(chosen: dict) -> str:
         return digest(training_settings(OmegaConf.to_container(configured(*words(chosen)), resolve=True)))  # type: ignore[arg-type]

@@ -39,6 +39,7 @@ from metastruct.sweeps.table import configured, tables
 
 OUTSIDE = {"export", "pip", "wandb", "pre-commit"}  # programs that are not ours
 LONG = pytest.mark.torture
+READ = ("README", "first_run", "members", "extend")  # by default; the others compose dozens of runs
 TRIED_ELSEWHERE = {"choose", "worth", "check"}  # in small by tests of their own; here their words are read
 Tiny = Callable[..., DictConfig]
 
@@ -227,7 +228,7 @@ def reader(tmp_path, monkeypatch, small_fit) -> Iterator[Path]:
 @pytest.mark.filterwarnings("ignore::UserWarning")
 @pytest.mark.parametrize("real", [False, pytest.param(True, marks=LONG)], ids=["read", "in small"])
 @pytest.mark.parametrize(
-    "page", [pytest.param(page, id=page.stem, marks=[LONG] if page.stem == "choosing" else []) for page in PAGES]
+    "page", [pytest.param(page, id=page.stem, marks=[] if page.stem in READ else [LONG]) for page in PAGES]
 )
 def test_what_a_page_shows_can_be_typed(page, real, reader, tiny):
     scene = Scene(reader, tiny, real, page.name == "README.md")

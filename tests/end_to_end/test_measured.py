@@ -210,6 +210,7 @@ def test_a_family_is_fitted_from_a_frame_and_the_run_is_one_like_any_other(famil
     )
 
 
+@pytest.mark.torture
 def test_a_family_of_noisy_states_alone_at_rare_instants_is_fitted_and_knows_its_error(tmp_path):
     """Nobody states their noise, and a twin tells of the errors that test functions average away."""
     rng = np.random.default_rng(0)

@@ -121,6 +121,7 @@ def test_seeds_that_are_trained_together_leave_what_each_leaves_alone(reproduce,
     assert found == pytest.approx(expected, rel=1e-3, abs=1e-6)
 
 
+@pytest.mark.torture
 def test_a_process_that_dies_fails_its_own_run_only(reproduce, wait_until, tmp_path, capfd):
     def kill() -> None:
         """The process that trains the long run, and no other."""

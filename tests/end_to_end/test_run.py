@@ -373,7 +373,7 @@ def rows() -> list:
     ]
 
 
-@pytest.mark.few(1)
+@pytest.mark.torture
 @pytest.mark.parametrize("options", rows())
 def test_every_option_runs(tiny, shared, accepted, options):
     """Those of a row in one run where they go together, else each in its own with what it needs."""

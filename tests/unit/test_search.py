@@ -151,6 +151,7 @@ def test_a_trial_has_the_numbers_of_a_plain_loop_of_outer_steps(small_trials, tm
     assert len(rows) == 2
 
 
+@pytest.mark.torture
 def test_a_trial_is_judged_by_every_error_of_the_headline(small_trials, tmp_path, monkeypatch):
     """Whatever their number: a metric is one file and one yaml."""
     monkeypatch.setattr(trial, "headline_errors", lambda: ("field_error", "support_loss", "trajectory_error"))

@@ -54,6 +54,7 @@ def test_a_momentum_of_the_law_does_not_drift_and_that_of_pushed_members_does(na
     assert drifts[1][0] < 1e-9 < 1e-3 < drifts[1][1]
 
 
+@pytest.mark.torture
 def test_a_box_has_no_meaning_where_states_are_visited_ones():
     words = ("system=fput", "net=graph", "evaluation.box_scale=2")
     with pytest.raises(ConfigError, match=r"evaluation.box_scale=2 has no meaning for evaluation.states=visited"):
