@@ -13,11 +13,11 @@ from reference import LazyAdam, Reference, norm_of, numbers_of
 from metastruct.data.observations import Observations
 from metastruct.data.recordings import Recordings
 from metastruct.dynamics.dynamics import Scales
-from metastruct.learners import auto_decoding
 from metastruct.learners.auto_decoding import AutoDecoding
 from metastruct.objectives.derivatives import Derivatives
 from metastruct.optimizers.adam import Adam
-from metastruct.recording.largest import largest
+from metastruct.recording import portions
+from metastruct.recording.portions import largest
 from metastruct.running.assembly import build_model, component
 
 TASKS, POINTS, STEPS = 4, 20, 3
@@ -294,7 +294,7 @@ def test_points_that_are_looked_at_in_portions_move_everything_as_all_at_once(ma
 
     for (base, code), recording in parted.recordings.items():
         monkeypatch.setattr(recording, "function", partial(watched, base=base, code=code))
-    monkeypatch.setattr(parted, "_portion", lambda *_: 2)
+    monkeypatch.setattr(parted.portions, "_portion", lambda *_: 2)
     for step, loss in enumerate(losses):
         torch.testing.assert_close(parted.outer_update(step), loss, rtol=1e-10, atol=1e-12)
     assert seen == {2, 1}
@@ -306,5 +306,5 @@ def test_points_that_are_looked_at_in_portions_move_everything_as_all_at_once(ma
 def test_no_tensor_of_a_step_is_larger_than_the_bound(make, monkeypatch):
     learner = make("svd", point_batch=20, **PROTOCOLS["joint"])
     all_at_once = largest(learner.outer_update, 0)
-    monkeypatch.setattr(auto_decoding, "LARGEST", all_at_once // 4)
+    monkeypatch.setattr(portions, "LARGEST", all_at_once // 4)
     assert largest(learner.outer_update, 1) <= all_at_once // 4 < all_at_once

@@ -11,7 +11,6 @@ that the base sees, and Adam does not feel the factor. The norms are not squared
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
 from functools import partial
 from typing import Any
 
@@ -26,15 +25,12 @@ from metastruct.learners.bootstrap import goes_along
 from metastruct.learners.calibration import calibrated, completed, parted, with_weights
 from metastruct.learners.learner import Learner, own_gradients
 from metastruct.optimizers.residuals import Residuals
-from metastruct.recording.largest import largest
+from metastruct.recording.portions import Portions
 from metastruct.recording.recorded import Recorded
 
 AGAIN, ALONG = 0.25, 1.0  # steps of a twin over those of the training, measured on springs and, without derivatives, on
 # pendulums of data.seed=1: a quarter of a weak training tells of half of the variance that it learned
 CHUNK = 256  # points of a task at a time, where all are looked at
-LARGEST = (
-    2**22
-)  # bytes of a tensor on a CPU: what is larger leaves the caches, and above 2^25 comes from the system anew
 
 
 class AutoDecoding(Learner):
@@ -70,7 +66,7 @@ class AutoDecoding(Learner):
         updates = 1 if self.joint else inner_steps + outer_steps
         self.batches = Batches(self.seed, self.counts, self.task_batch, self.draws(point_batch), updates)
         self.codes = nn.Parameter(torch.zeros(self.tasks, self.model.code_dim))
-        self.each_point: int | None = None  # what it adds to the largest tensor, in bytes; not asked yet
+        self.portions = Portions(partial(self._gradients, base=True, code=True))
         for base, code in ((True, True), (True, False), (False, True)):
             self.recordings[base, code] = Recorded(partial(self._gradients, base=base, code=code))
 
@@ -141,34 +137,13 @@ class AutoDecoding(Learner):
 
     def _update(self, tasks: Tensor, points: Tensor, base: bool, code: bool) -> Tensor:
         """One gradient step of the base (with the hyper-network), of the codes of a batch, or of both."""
-        loss, *gradients = self._averaged(self.recordings[base, code], tasks, points)
+        loss, *gradients = self.portions.mean(self.recordings[base, code], tasks, points)
         self.codes.grad = self._by_codes(tasks, gradients.pop(0)) if code else None
         for parameter, gradient in zip(self.base, gradients if base else [None] * len(self.base), strict=True):
             parameter.grad = gradient
         for rule in self.rules:
             rule.step()
         return loss
-
-    def _averaged(self, gradients: Recorded, tasks: Tensor, points: Tensor) -> Sequence[Tensor]:
-        """Loss and gradients over all points, of so many at a time that no tensor is large."""
-        portion = self._portion(tasks, points)
-        if portion >= points.shape[-1]:
-            return gradients(tasks, points)
-        first, *rest = points.split(portion, dim=-1)
-        share = 1 / points.shape[-1]
-        mean = torch._foreach_mul(gradients(tasks, first), share * portion)
-        for part in rest:
-            torch._foreach_add_(mean, gradients(tasks, part), alpha=share * part.shape[-1])
-        return mean
-
-    def _portion(self, tasks: Tensor, points: Tensor) -> int:
-        """How many points of a task to look at at once; all of them on a GPU."""
-        if points.is_cuda:
-            return points.shape[-1]
-        if self.each_point is None:
-            one, two = (largest(self._gradients, tasks, points[..., :count], True, True) for count in (1, 2))
-            self.each_point = two - one
-        return max(1, LARGEST // max(1, self.each_point))
 
     def _gradients(self, tasks: Tensor, points: Tensor, base: bool, code: bool) -> tuple[Tensor, ...]:
         """The mean loss of a batch `[...]`, then the gradients of its codes and of the base, where wanted."""
