@@ -46,7 +46,12 @@ class Portions:
         self.each_point: int | None = None  # what one adds to the largest tensor, in bytes; not asked yet
 
     def mean(self, function: Mean, tasks: Tensor, points: Tensor) -> tuple[Tensor, ...]:
-        """function(tasks, points), up to round-off."""
+        """function(tasks, points), up to round-off.
+
+        Args:
+            tasks: numbers of the tasks, [..., tasks].
+            points: numbers of their points, [..., tasks, points].
+        """
         portion = self._portion(tasks, points)
         if portion >= points.shape[-1]:
             return function(tasks, points)
