@@ -49,8 +49,8 @@ class Portions:
         """function(tasks, points), up to round-off.
 
         Args:
-            tasks: numbers of the tasks, [..., tasks].
-            points: numbers of their points, [..., tasks, points].
+            tasks: numbers of the tasks, `[..., tasks]`.
+            points: numbers of their points, `[..., tasks, points]`.
         """
         portion = self._portion(tasks, points)
         if portion >= points.shape[-1]:
