@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping
@@ -158,6 +159,12 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         )
         for place in {*range(len(cases))} - kept:
             cases[place].add_marker(pytest.mark.torture)
+
+
+def pytest_collection_finish() -> None:
+    """What was made up to here stays to the end: the garbage collector need not look through it again and again."""
+    gc.collect()
+    gc.freeze()
 
 
 @pytest.fixture(scope="session")

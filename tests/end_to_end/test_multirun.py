@@ -32,6 +32,12 @@ def test_a_multirun_goes_through_the_pool_each_run_once(sweep, tmp_path):
     folders = [path.parent for path in tmp_path.glob("outputs/*/metrics.json")]
     assert len(folders) == 2
     assert all("adapting to 2 new tasks" in (folder / "log.txt").read_text() for folder in folders)
+
+
+@pytest.mark.torture
+def test_what_is_finished_is_not_run_again(sweep):
+    words = ("modulation=shift", "seed=0,1", "hydra/launcher=gpu_pool", "hydra.launcher.slots=2")
+    assert sweep(*words).returncode == 0
     again = sweep(*words)
     assert again.returncode == 0
     assert again.stdout.count("finished before") == 2
