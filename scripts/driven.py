@@ -48,6 +48,7 @@ if __name__ == "__main__":
 import chaos
 import numpy as np
 import torch
+from balance import balance
 from forecaster import Forecaster, words
 
 from metastruct.benchmark.timing import ratio
@@ -206,8 +207,7 @@ def table(rows: list[Row]) -> str:
     return "# Mechanics in (q, v), driven and damped\n\n" + markdown(heads, body, [])
 
 
-MEASURED: dict[str, Callable[[str, str, int, str], Iterator[tuple[str, float]]]]
-MEASURED = {name: globals()[name] for name in PARTS}
+MEASURED = dict(zip(PARTS, (balance, step, sensitivity, accuracy, errors, growth, lyapunov, horizons), strict=True))
 KEY = ("part", "system", "dynamics", "seed")
 
 
