@@ -45,6 +45,7 @@ if __name__ == "__main__":
 
 import numpy as np
 import torch
+from oracle import oracle
 from scipy import stats
 
 import metastruct
@@ -65,7 +66,7 @@ from metastruct.runs.provenance import sign
 from metastruct.runs.tables import as_csv, read_records
 from metastruct.systems.system import Array, System
 
-SPLIT, SUPPORT, EVERY, STEP = 11, 5, 10, 1e-5  # 5: those by which the constants of `agreement` were chosen
+SPLIT, SUPPORT, EVERY = 11, 5, 10  # 5: those by which the constants of `agreement` were chosen
 WORDS = (
     "modulation=svd",
     "logger=none",
@@ -125,30 +126,6 @@ def bars(model: Model, fit: Fit, x: Array) -> tuple[Array, list[Array]]:
     """The field at x, and half the widths of bars of each level."""
     field, halves = error_bars(model._trained.model, torch.from_numpy(x), fit, model._prior, LEVELS)
     return field.numpy(), [half.numpy() for half in halves]
-
-
-def oracle(system: System, mu: Array, at: Observations, std: tuple[Array, Array], noise: float, x: Array) -> Array:
-    """Standard deviation of the true field at x with parameters that the same observations leave, to first order."""
-    states = at.states.numpy()
-    steps = STEP * np.ptp(system.ranges, axis=1)
-
-    def by_parameters(places: Array) -> Array:
-        shifts = [system.vector_field(places, mu + s) - system.vector_field(places, mu - s) for s in np.diag(steps)]
-        return np.stack(shifts, -1) / (2 * steps)
-
-    slopes = np.stack(
-        [
-            (system.vector_field(states + d, mu) - system.vector_field(states - d, mu)) / (2 * STEP)
-            for d in STEP * np.eye(states.shape[-1])
-        ],
-        -1,
-    )
-    errors = (slopes * (noise * std[0]) ** 2) @ slopes.swapaxes(-1, -2) + np.diag((noise * std[1]) ** 2)
-    j = by_parameters(states)
-    information = np.einsum("tnsa,tnsr,tnrb->tab", j, np.linalg.inv(errors), j)
-    covariance = np.linalg.inv(information + np.diag(12 / np.ptp(system.ranges, axis=1) ** 2))
-    j = by_parameters(x)
-    return np.sqrt(np.einsum("tnsa,tab,tnsb->tns", j, covariance, j))
 
 
 def cells(

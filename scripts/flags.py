@@ -39,7 +39,8 @@ if __name__ == "__main__":
 import numpy as np
 import torch
 from cells import write
-from coverage import EVERY, SHOTS, STEP, SUPPORT, bars, family, fitted, observed, system_of, trained
+from coverage import EVERY, SHOTS, SUPPORT, bars, family, fitted, observed, system_of, trained
+from oracle import STEP
 from scipy.optimize import least_squares
 from scipy.special import logsumexp
 

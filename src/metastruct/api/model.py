@@ -25,7 +25,7 @@ from metastruct.data.outside import several
 from metastruct.data.shots import whole
 from metastruct.data.tables.layout import Layout
 from metastruct.data.trajectory import Member as Observed
-from metastruct.evaluation.probe import Probe
+from metastruct.evaluation.probe import Probe, probes
 from metastruct.running.assembly import component
 from metastruct.running.run import Run
 from metastruct.running.trained import Trained
@@ -148,12 +148,7 @@ class Model(Shown):
         labels, codes = self._trained.labels, self._trained.codes.numpy()
         if labels is None:
             raise ValueError("this model knows no labels of its training members; train it with data.labels=[...]")
-        if len(codes) != len(labels.values):
-            raise ValueError(f"labels need a code for each of {len(labels.values)} training members, got {len(codes)}")
-        columns = labels.values.numpy().T
-        finite = [np.isfinite(column) for column in columns]
-        every = zip(labels.names, columns, finite, strict=True)
-        return {name: Probe.of(codes[there], column[there]) for name, column, there in every}
+        return probes(labels.names, labels.values.numpy(), codes)
 
     @cached_property
     def layout(self) -> Layout:

@@ -11,6 +11,7 @@ Source: Alain and Bengio (2016), Understanding intermediate layers using linear 
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import combinations_with_replacement
 from typing import NamedTuple
@@ -125,6 +126,18 @@ class Probe:
             slope = self.slope @ self.basis.slopes(code)
             variance += slope @ covariance @ slope
         return Estimate(float(self.values(code[None])[0]), float(np.sqrt(variance)))
+
+
+def probes(names: Sequence[str], values: Array, codes: Array) -> dict[str, Probe]:
+    """Of labels of these names, `[members, label]`, by the codes `[members, code]` of members that have them.
+
+    Raises:
+        ValueError: there are too few members, or no code for each.
+    """
+    if len(codes) != len(values):
+        raise ValueError(f"labels need a code for each of {len(values)} training members, got {len(codes)}")
+    columns = zip(names, values.T, strict=True)
+    return {name: Probe.of(codes[known := np.isfinite(column)], column[known]) for name, column in columns}
 
 
 def _best(codes: Array, values: Array) -> Probe:
