@@ -57,7 +57,7 @@ def command_of(tiny_words, tmp_path_factory) -> Callable[[str, Path], list[str |
     def words(kind: str, outputs: Path) -> list[str | Path]:
         train, tail = ROOT / "train.py", [*tiny_words, *LONG, f"outputs={outputs}"]
         small = [f"with={word}" for word in (*tiny_words, *LONG) if word != "logger=none"]
-        places = ["table=two_seeds", f"outputs={outputs}", f"reference={outputs / 'reference'}"]
+        places = [f"outputs={outputs}", f"reference={outputs / 'reference'}"]
         return {
             "run": [train, *tail],
             "shots": [train, *tail, "shots=9"],
