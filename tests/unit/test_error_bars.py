@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 import torch
 
+from metastruct.adaptation.agreement import Agreement
 from metastruct.adaptation.error_bars import energy_difference, error_bar, variance
 from metastruct.adaptation.jacobian import with_jacobian
 from metastruct.adaptation.levenberg_marquardt import LevenbergMarquardt
@@ -81,3 +82,16 @@ def test_another_residual_leaves_the_posterior_of_the_code_alone(model, observat
     assert (std > 0).all()
     _, apart = energy_difference(model, x[:, 1:], x[:, :1], fit, prior)
     assert np.isfinite(apart).all()
+
+
+@pytest.mark.parametrize(("share", "of_code"), [(0.0, 1.0), (1.0, 0.25)], ids=["noise", "misfit"])
+def test_what_misfit_makes_of_the_code_cancels_in_part_and_what_noise_makes_of_it_does_not(
+    model, observations, share, of_code
+):
+    prior, fit, x, _, std = bars(model, Derivatives(), NOISE, observations)
+    one = torch.ones(3, dtype=torch.float64)
+    verdict = Agreement(one, one, 1e9 * one, 0.5 * one, share * one, one, one)  # t of so much freedom is normal
+    _, bar = error_bar(model, x, replace(fit, agreement=verdict), prior)
+    misfit = 0.5 * NOISE * model.dynamics.derivative_std.square()
+    expected = of_code * std.square() + misfit
+    torch.testing.assert_close(bar.square(), expected, rtol=1e-6, atol=0)

@@ -33,7 +33,10 @@ if TYPE_CHECKING:
     from metastruct.adaptation.jacobian import Residual
 
 INDEPENDENT = 6.0  # misfits of one member, at most
-FREEDOM, CORE = 3.0, 0.5  # of a misfit's t, and the square of its scale, in units of its mean square: tails add to that
+# Of a misfit's t, and the square of its scale, in units of its mean square: tails add to that. Measured, with what
+# misfit makes of the code, on exact observations of 300 pendulums and 300 springs, other members than those that
+# evaluate; the two trainings want 0.60 and 0.70.
+FREEDOM, CORE = 4.0, 0.64
 NORMAL = 1.0  # the same of a base that erred by the noise that it was trained on: normal from place to place
 BETWEEN, OUTSIDE = (3.0, 0.7), (1.0, 1.0)  # m and w of codes between those of training, and outside of them
 TAUGHT = (6.0, 1.0), (5.0, 1.0)  # the same of a base that was trained on noise, whose errors are alike everywhere

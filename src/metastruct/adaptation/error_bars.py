@@ -4,8 +4,9 @@ Two independent parts: what the support data left open of the code, J Sigma J^T 
 and what no code explains of dx/dt, a s^2 with the variance s^2 of the training tasks and the scale a of the task
 (`agreement`), as far as the residual of the objective tells. With many observations the second is nearly all. Misfit
 differs from place to place and its scale is estimated, so it has the quantiles of Student's t and noise those of a
-Gaussian; half the width of a bar is the root of the sum of the squares of both. They speak of states like the training
-data's.
+Gaussian; half the width of a bar is the root of the sum of the squares of both. A code that misfit has moved explains
+the misfit near the observations, so that part of both cancels: what is left was measured (`agreement.CORE`). They speak
+of states like the training data's.
 """
 
 from __future__ import annotations
@@ -60,7 +61,7 @@ def _bar(jacobian: Tensor, fit: Fit, unexplained: Tensor, level: float) -> Tenso
         part[:, None, None] for part in (verdict.scale, verdict.freedom, verdict.core, verdict.share)
     )
     of_code, of_misfit = variance(jacobian, fit.covariance), scale * unexplained
-    certain, estimated = (1 - share) * of_code, share * of_code + core * of_misfit
+    certain, estimated = (1 - share) * of_code, core.square() * share * of_code + core * of_misfit
     return (certain * gaussian(level) ** 2 + estimated * reach(level, freedom).square()).sqrt()
 
 

@@ -14,7 +14,7 @@ from metastruct.config.facts import described, facts_of, options
 from metastruct.runs.digest import digest
 from metastruct.runs.source import foreign
 
-RESULTS_VERSION = 8  # raise it when a change of code changes the numbers of an unchanged configuration
+RESULTS_VERSION = 9  # raise it when a change of code changes the numbers of an unchanged configuration
 
 Tree = Mapping[str, Any]
 
