@@ -31,7 +31,7 @@ def refused(tmp_path, monkeypatch, capsys):
         raise Accepted
 
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(experiment, "_source", begins)
+    monkeypatch.setattr(experiment, "rehearse", begins)
 
     def call(words: list[str]) -> tuple[str, float]:
         monkeypatch.setattr(sys, "argv", ["train.py", *words])
