@@ -21,6 +21,7 @@ from pathlib import Path
 from metastruct.config.folders import without_folders
 from metastruct.config.mistakes import closest
 from metastruct.running.output import patient
+from metastruct.running.ranks import forget_words
 from metastruct.running.usage import HELP as HELP
 from metastruct.runs.files import check_place, in_words
 
@@ -36,6 +37,7 @@ def main(words: Sequence[str] | None = None) -> None:
     name, *rest = words
     if name not in (names := [*subcommands()]):
         raise SystemExit(failed(f"metastruct {name or repr(name)} is not known; {closest(name, names)}"))
+    forget_words()
     try:
         if "" in rest:
             raise ValueError(f"metastruct {name} takes no empty words, got one; leave it out, or write what is meant")
