@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import ast
 import math
+import os
 import pkgutil
 import sys
 from collections.abc import Mapping, Sequence
@@ -38,6 +39,10 @@ def main(words: Sequence[str] | None = None) -> None:
     if name not in (names := [*subcommands()]):
         raise SystemExit(failed(f"metastruct {name or repr(name)} is not known; {closest(name, names)}"))
     forget_words()
+    try:
+        os.getcwd()
+    except OSError:
+        raise SystemExit(failed("the folder that this runs in is not there any more; change to another")) from None
     try:
         if "" in rest:
             raise ValueError(f"metastruct {name} takes no empty words, got one; leave it out, or write what is meant")
