@@ -26,7 +26,7 @@ from metastruct.running.ranks import forget_words
 from metastruct.running.usage import HELP as HELP
 from metastruct.runs.files import check_place, in_words
 
-LARGEST = 1e100  # of a number, whose square is one still
+LARGEST = 1e50  # of a number, as of `metastruct.data.outside`
 
 
 def main(words: Sequence[str] | None = None) -> None:
