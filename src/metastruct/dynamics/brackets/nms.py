@@ -64,7 +64,7 @@ class NMS(Bracket):
     def parameters_of(self, name: str) -> tuple[Tensor, Tensor | None]:
         owner, _, inner = name.rpartition(".")
         net: Any = self.net.get_submodule(owner)
-        return net.weights[inner], net.biases[inner] if inner in net.biases else None
+        return net.weights[inner], net.biases[inner]
 
     def _parts(self, y: Tensor, updates: Updates) -> tuple[Tensor, Tensor, Tensor]:
         """A - A^T over pairs, B and K at the states y."""
