@@ -17,7 +17,7 @@ from omegaconf import DictConfig, ListConfig, OmegaConf
 from metastruct.config.facts import facts_of, options, settings_of
 from metastruct.config.needs import Unmet
 from metastruct.config.schema import COMPONENTS, OPTIONAL, Config, groups, register
-from metastruct.running.validation.laws import MOST, bounds, laws_of_schema
+from metastruct.running.validation.laws import EACH, MOST, bounds, laws_of_schema
 
 ALWAYS = ("???",)
 NUMBERS = ("nan", "inf", "-inf", "abc", "''", "true", "[1,2]", "{a:1}", "1e300", "-1e300", "'1'", "1" + 30 * "0")
@@ -65,7 +65,7 @@ def wrong(key: str, default: Any, law: Law) -> Iterator[str]:
     if kind is not None:
         yield from BY_KIND[kind]
     elif isinstance(law, str):  # of a number, or null
-        yield from NUMBERS
+        yield from (text for text in NUMBERS if text != "[1,2]" or not law.startswith(EACH))  # which is one
     if isinstance(law, str):
         limits = bounds(law, {word: MOST for word in law.split() if word.isidentifier()})
         yield from (text for text in SMALLER if not all(limit(float(text)) for limit in limits))

@@ -23,6 +23,7 @@ from subprocess import CompletedProcess, TimeoutExpired
 
 from lightning.fabric.utilities.rank_zero import _get_rank, rank_zero_only
 
+from metastruct.running.ranks import forget_words
 from metastruct.sweeps.launchers import gpu_pool
 
 PATIENCE = 900.0  # seconds; a busy machine takes its time
@@ -80,6 +81,7 @@ def become(words: list[str], cwd: Path, environment: Mapping[str, str], said: Pa
     tempfile.tempdir = None
     os.chdir(cwd)
     signal.signal(signal.SIGINT, signal.default_int_handler)
+    forget_words()
     rank_zero_only.rank = _get_rank() or 0  # type: ignore[attr-defined] # as when it is imported
     gpu_pool.get_context = lambda _: get_context("fork")  # type: ignore[assignment] # of what is imported already
     if words[0] == "-c":

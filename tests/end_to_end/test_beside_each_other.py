@@ -69,7 +69,6 @@ def command_of(tiny_words, tmp_path_factory) -> Callable[[str, Path], list[str |
                 ROOT / "scripts" / "reproduce.py",
                 "--config-dir",
                 tables,
-                "table=two_seeds",
                 *places,
                 *small,
             ],

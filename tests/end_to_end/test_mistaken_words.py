@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+
 import pytest
 
 from metastruct.commands import main, numbers, parsed, subcommands
@@ -146,5 +148,20 @@ def test_what_the_system_refuses_is_told_of_the_file_that_was_meant(tmp_path):
         write_atomically(tmp_path / "afile" / "x", "")
     assert in_words(refused.value) == f"{tmp_path}/afile/x cannot be used: file exists; name another place"
     assert in_words(OSError("odd\nwords")) == "odd words"
+    nameless = OSError(errno.ENOSPC, "No space left on device")
+    assert in_words(nameless) == (
+        "the system refuses: no space left on device; make room, and the same command goes on"
+    )
     full = OSError(28, "No space left on device", "x")
     assert in_words(full) == "x cannot be used: no space left on device; make room, and the same command goes on"
+
+
+def test_a_folder_to_run_in_that_is_gone_is_told(tmp_path, monkeypatch, capsys):
+    (tmp_path / "gone").mkdir()
+    monkeypatch.chdir(tmp_path / "gone")
+    (tmp_path / "gone").rmdir()
+    with pytest.raises(SystemExit) as end:
+        main(["train"])
+    monkeypatch.chdir(tmp_path)
+    assert end.value.code == 2
+    assert capsys.readouterr().err == ("error: the folder that this runs in is not there any more; change to another\n")

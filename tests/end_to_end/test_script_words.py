@@ -16,7 +16,11 @@ from metastruct.config.facts import CONF
 SCRIPTS = CONF.parent / "scripts"
 FLAG = re.compile(r'add_argument\(\s*"(--[\w-]+)"(.*)\)$', re.MULTILINE)
 PEER = ("--peer", "python")
-NEEDED = {"long_horizon": (".",), "step_against": ("HEAD",), "phlearn_example": PEER, "phlearn_kdv": PEER}
+RUN = (".",)
+NEEDED = {
+    **{"closing_in": RUN, "long_horizon": RUN, "step_against": ("HEAD",)},
+    **{"phlearn_example": PEER, "phlearn_kdv": PEER},
+}
 WRONG = {  # of each type of `metastruct.runs.arguments`
     "counted": ("abc", "-5", "1.5", "nan", "1e3", "99999999999999", ""),
     "numbered": ("abc", "-1", "nan", "inf", "1e300", ""),
@@ -33,9 +37,7 @@ def mistakes() -> Iterator[tuple[str, tuple[str, ...]]]:
         text = path.read_text()
         if "Flags(__doc__)" not in text:
             continue
-        needed = {"long_horizon": (".",), "step_against": ("HEAD",), "phlearn_example": PEER, "phlearn_kdv": PEER}.get(
-            path.stem, ()
-        )
+        needed = NEEDED.get(path.stem, ())
         yield path.stem, (*needed, "--nonsense")
         yield path.stem, (*needed, "--nonsense=5")
         if not re.search(r'add_argument\("[a-z]', text):

@@ -57,3 +57,19 @@ def test_without_a_network_the_curves_stay_offline(monkeypatch, tmp_path, capsys
     assert asked == ["online", "offline"]
     said = " ".join(capsys.readouterr().out.split())
     assert "cannot be reached (no network at all); the curves stay offline" in said
+
+
+@pytest.mark.parametrize(
+    "variables", [{"WANDB_SILENT": "junk"}, {"WANDB_SERVICE": "2-1-tcp-localhost-1"}, {"WANDB_MODE": " "}]
+)
+def test_variables_that_weights_and_biases_does_not_take_end_no_run(monkeypatch, tmp_path, capsys, variables):
+    pytest.importorskip("wandb")
+    from metastruct.running.tracking.wandb import wandb_logger
+
+    for name, value in variables.items():
+        monkeypatch.setenv(name, value)
+    logger = wandb_logger("offline", "project", tmp_path / "outputs", "name", "group", [], {})
+    if logger is not None:
+        logger.experiment.finish()
+    assert (logger is None) == ("WANDB_MODE" not in variables)
+    assert ("cannot begin" in capsys.readouterr().out) == (logger is None)

@@ -209,5 +209,6 @@ def trainer_over_bare() -> float:
             clock = time.perf_counter()
             fit(framed, store, settings, logger)
             shares.append((time.perf_counter() - clock) / alone - 1)
-        logger.experiment.finish()
+        if logger is not None:
+            logger.experiment.finish()
     return 100 * statistics.median(shares)

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import ast
 import math
+import os
 import pkgutil
 import sys
 from collections.abc import Mapping, Sequence
@@ -21,10 +22,11 @@ from pathlib import Path
 from metastruct.config.folders import without_folders
 from metastruct.config.mistakes import closest
 from metastruct.running.output import patient
+from metastruct.running.ranks import forget_words
 from metastruct.running.usage import HELP as HELP
 from metastruct.runs.files import check_place, in_words
 
-LARGEST = 1e100  # of a number, whose square is one still
+LARGEST = 1e50  # of a number, as of `metastruct.data.outside`
 
 
 def main(words: Sequence[str] | None = None) -> None:
@@ -36,6 +38,11 @@ def main(words: Sequence[str] | None = None) -> None:
     name, *rest = words
     if name not in (names := [*subcommands()]):
         raise SystemExit(failed(f"metastruct {name or repr(name)} is not known; {closest(name, names)}"))
+    forget_words()
+    try:
+        os.getcwd()
+    except OSError:
+        raise SystemExit(failed("the folder that this runs in is not there any more; change to another")) from None
     try:
         if "" in rest:
             raise ValueError(f"metastruct {name} takes no empty words, got one; leave it out, or write what is meant")

@@ -28,10 +28,11 @@ class Refused(ConfigError):
 
 
 @cached
-def targets(group: str = "*") -> frozenset[str]:
-    """Every `_target_` of the yamls of a group, or of all."""
-    yamls = ((path.parent.name, path.stem) for folder in folders() for path in folder.glob(f"{group}/*.yaml"))
-    return frozenset(target for where in yamls for target in _targets(described(*where)))
+def is_named(target: str, group: str = "*") -> bool:
+    """Is this a `_target_` in a yaml of a group, or of any? Only yamls that hold the word are parsed."""
+    yamls = (path for folder in folders() for path in folder.glob(f"{group}/*.yaml"))
+    holding = (path for path in yamls if target.encode() in path.read_bytes())
+    return any(target in _targets(described(path.parent.name, path.stem)) for path in holding)
 
 
 @cached
@@ -79,7 +80,7 @@ def check_plain(where: str, value: Any, group: str = "*") -> None:
     if isinstance(value, Mapping):
         for key, inner in value.items():
             if key == "_target_":
-                if not isinstance(inner, str) or inner not in targets(group):
+                if not isinstance(inner, str) or not is_named(inner, group):
                     raise Refused(
                         f"{where}._target_ must be a class that conf/ names in its place, got {inner!r}{HINT}"
                     )
@@ -120,7 +121,7 @@ def class_of(target: Any) -> Any:
     Raises:
         Refused: conf/ does not name it, or it is of a package that cannot be imported.
     """
-    if not isinstance(target, str) or target not in targets():
+    if not isinstance(target, str) or not is_named(target):
         raise Refused(f"_target_ must be a class that conf/ names, got {target!r}")
     module, _, name = target.rpartition(".")
     try:

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 Array = np.ndarray
-LARGEST = 1e100  # whose square is a number still
+LARGEST = 1e50  # whose sixth power is a number still, as of the loss of a fit and its error bars
 UNWRITTEN = re.compile(r"[\x00-\x1f\x7f\ud800-\udfff]")  # letters of a path that no message can show
 Inputs = ArrayLike | tuple[ArrayLike, ArrayLike]  # at the times that are asked for, or (t, u)
 

@@ -16,11 +16,11 @@ import numpy as np
 from scipy.integrate import DOP853, solve_ivp
 
 from metastruct.data.draws import drawn
-from metastruct.data.stiffness import FINEST, MOST
+from metastruct.data.stiffness import FINEST, MOST, bound_of
 from metastruct.data.trajectory import Array, Member, Trajectory
 from metastruct.systems.system import System
 
-EARLY, HARDER = 15, 3  # the share of all evaluations after which it must have come a third of that share of its way
+EARLY = ((15, 3.0), (5, 1.5))  # after this share of all evaluations, how many times all it may take at its pace so far
 
 
 @dataclass(frozen=True)
@@ -53,12 +53,13 @@ def integrate(system: System, starts: Array, mu: Array, times: Array, tolerance:
             case the member).
     """
     shape, evaluations = starts.shape, count(1)
-    bound = max(tolerance / np.sqrt(starts.size), 1e-13)
+    bound = bound_of(tolerance, starts.size)
 
     def law(t: float, flat: Array) -> Array:
         field = system.vector_field(flat.reshape(shape), mu)
         number = next(evaluations)
-        endless = number == MOST // EARLY and (t - times[0]) * HARDER * EARLY < times[-1] - times[0]
+        pace = number * (times[-1] - times[0]) / MOST
+        endless = any(number == MOST // share and (t - times[0]) * allowed < pace for share, allowed in EARLY)
         if endless or number >= MOST:
             task, trajectory, _ = np.unravel_index(np.nan_to_num(np.abs(field), nan=np.inf).argmax(), shape)
             raise ValueError(

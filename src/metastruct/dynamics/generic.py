@@ -72,6 +72,10 @@ class Generic(Dynamics):
         """Those of its nets, then those of its bracket."""
         return [*super().sites, *(site.prefixed("bracket") for site in self.bracket.sites)]
 
+    def parameters_of(self, site: Site) -> tuple[Tensor, Tensor | None]:
+        owner, _, name = site.name.partition(".")
+        return self.bracket.parameters_of(name) if owner == "bracket" else super().parameters_of(site)
+
     def _value(self, name: str, x: Tensor, updates: Updates) -> Tensor:
         y = self.standardise(x)
         linear = (y * self.slopes[name][..., None, None, :]).sum(-1)

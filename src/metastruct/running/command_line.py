@@ -105,6 +105,9 @@ class Session:
         except JobError as error:
             print(f"error: {error}; the same command tries it again", file=sys.stderr)
             raise SystemExit(1) from None
+        except RuntimeError as error:  # jobs tell their own: it is of a launcher or sweeper
+            print(f"error: {' '.join(str(error).split())}; leave hydra/launcher out, or use another", file=sys.stderr)
+            raise SystemExit(1) from None
         except KeyboardInterrupt:
             print("interrupted; the same command goes on from the last checkpoint", file=sys.stderr)
             raise SystemExit(130) from None

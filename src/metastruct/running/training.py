@@ -22,7 +22,8 @@ from metastruct.running.duration import steps_within
 from metastruct.running.model_file import Foreign, contents
 from metastruct.running.tracking.alone import Alone, own_defaults
 from metastruct.running.tracking.checkpoint import Beside, Checkpoints, newest_first, remove
-from metastruct.running.tracking.console import TrainingProgress, note
+from metastruct.running.tracking.console import note
+from metastruct.running.tracking.progress import TrainingProgress
 from metastruct.running.validation.values import has_compiler
 from metastruct.runs.files import clear, locked, read_checked, set_aside, sum_file, write_checked
 

@@ -39,9 +39,11 @@ FIXES = {
 def in_words(error: OSError) -> str:
     """What the system refused, in one line: where, why, what to do."""
     place = error.filename if error.filename2 is None else error.filename2
-    if place is None or error.strerror is None:
+    if error.strerror is None:
         return " ".join(str(error).split())
     reason = error.strerror[:1].lower() + error.strerror[1:]
+    if place is None:
+        return f"the system refuses: {reason}; {FIXES.get(error.errno or 0, 'mend that, and the same command goes on')}"
     return f"{place} cannot be used: {reason}; {FIXES.get(error.errno or 0, 'name another place')}"
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import numpy as np
-from scipy.special import ellipj, ellipkinc
 
 from metastruct.systems.starts.under_cap import UnderEnergyCap
 from metastruct.systems.system import Array, System, centred_box, columns
@@ -46,6 +45,8 @@ class Duffing(System):
         With A the outer turning point: above the saddle (E > 0) q = A cn(w t + phase | A^2 beta/(2 w^2)) with
         w^2 = alpha + beta A^2; inside one well q = +-A dn(w t + phase | 2 + alpha/w^2) with w^2 = beta A^2/2.
         """
+        from scipy.special import ellipj, ellipkinc
+
         alpha, beta = (column[..., None] for column in columns(mu))
         energy = self.energy(x0, mu)[..., None]
         a2 = turning_point_squared(energy, alpha, beta)

@@ -6,7 +6,6 @@ E_cap is 0.9 of the separatrix energy 2 m g l, so that every start librates: bey
 from __future__ import annotations
 
 import numpy as np
-from scipy.special import ellipj, ellipkinc
 
 from metastruct.systems.starts.under_cap import UnderEnergyCap
 from metastruct.systems.system import Array, System, centred_box, columns
@@ -51,6 +50,8 @@ class Pendulum(System):
 
         sin((q - q0)/2) = k sn(omega t + phase | k^2), k^2 = E/(2 m g l), omega = sqrt(g/l).
         """
+        from scipy.special import ellipj, ellipkinc
+
         m, length, q0 = (column[..., None] for column in columns(mu))
         omega = np.sqrt(GRAVITY / length)
         modulus2 = self.energy(x0, mu)[..., None] / (2 * m * GRAVITY * length)

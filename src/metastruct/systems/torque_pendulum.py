@@ -7,7 +7,6 @@ affine in them. E_cap is 0.9 of the separatrix energy 2 b.
 from __future__ import annotations
 
 import numpy as np
-from scipy.special import ellipj, ellipkinc
 
 from metastruct.systems.starts.under_cap import UnderEnergyCap
 from metastruct.systems.system import Array, System, centred_box, columns
@@ -47,6 +46,8 @@ class TorquePendulum(System):
 
         sin(q/2) = k sn(omega t + phase | k^2), k^2 = E/(2 b), omega = sqrt(a b).
         """
+        from scipy.special import ellipj, ellipkinc
+
         a, b = (column[..., None] for column in columns(mu))
         omega, modulus2 = np.sqrt(a * b), self.energy(x0, mu)[..., None] / (2 * b)
         k = np.sqrt(modulus2)

@@ -46,6 +46,11 @@ class Bracket(nn.Module, ABC):
         Where E is about |y|^2/2 beside T S, that part is L.
         """
 
+    def parameters_of(self, name: str) -> tuple[Tensor, Tensor | None]:
+        """W and b of the site of this name; a bare tensor has no b."""
+        tensor: Tensor = getattr(self, name)
+        return tensor, None
+
     @abstractmethod
     def field(self, y: Tensor, by_energy: Tensor, by_entropy: Tensor, updates: Updates) -> Tensor:
         """L grad E + M grad S, without forming a matrix; everything is `[..., tasks, points, state]`."""

@@ -61,6 +61,11 @@ class NMS(Bracket):
             with torch.no_grad():
                 net.biases[net.sites[-1].name].copy_(torch.cat([part.flatten() for part in parts]))
 
+    def parameters_of(self, name: str) -> tuple[Tensor, Tensor | None]:
+        owner, _, inner = name.rpartition(".")
+        net: Any = self.net.get_submodule(owner)
+        return net.weights[inner], net.biases[inner]
+
     def _parts(self, y: Tensor, updates: Updates) -> tuple[Tensor, Tensor, Tensor]:
         """A - A^T over pairs, B and K at the states y."""
         a, b, k = self.net(y, updates).split(self.sizes, dim=-1)

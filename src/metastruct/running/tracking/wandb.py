@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import Any
 
@@ -16,12 +17,15 @@ PATIENCE = 30.0  # seconds to reach a server
 
 def wandb_logger(
     mode: str, project: str, folder: Path, name: str, group: str, tags: list[str], config: dict[str, Any]
-) -> WandbLogger:
+) -> WandbLogger | None:
     """A logger whose id is the name of the run folder, so that a resumed run goes on in its own history.
 
-    Curves named train/* are drawn over the outer steps, not over the trainer's own count.
+    Curves named train/* are drawn over the outer steps, not over the trainer's own count. None where Weights & Biases
+    cannot begin, as with variables WANDB_... that it does not take: a run needs it for nothing.
     """
     first_rank()
+    if not os.environ.get("WANDB_MODE", "offline").strip():  # for us nothing, for it a word that means nothing
+        del os.environ["WANDB_MODE"]
     folder.mkdir(parents=True, exist_ok=True)
 
     def begun(online: bool) -> Any:
@@ -39,11 +43,15 @@ def wandb_logger(
         )
 
     try:
-        run = begun(mode == "online")
-    except wandb.Error as error:  # no network for example, which must not end a run
-        reason = " ".join(str(error).split())[:120]
-        note(f"Weights & Biases cannot be reached ({reason}); the curves stay offline, and wandb sync sends them")
-        run = begun(False)
+        try:
+            run = begun(mode == "online")
+        except wandb.Error as error:  # no network for example, which must not end a run
+            reason = " ".join(str(error).split())[:120]
+            note(f"Weights & Biases cannot be reached ({reason}); the curves stay offline, and wandb sync sends them")
+            run = begun(False)
+    except (wandb.Error, ValueError) as error:
+        note(f"Weights & Biases cannot begin ({' '.join(str(error).split())[:120]}); this run goes on without it")
+        return None
     run.define_metric("outer_step")
     run.define_metric("train/*", step_metric="outer_step")
     run.define_metric("test/*", summary="last")

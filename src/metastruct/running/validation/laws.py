@@ -16,7 +16,7 @@ from metastruct.config.facts import facts_of
 from metastruct.config.schema import COMPONENTS, Config, ConfigError
 
 Law = str | Sequence[str]
-EACH, WHOLE = "each ", "a whole number"
+ROWS, EACH, WHOLE = "rows, ", "each ", "a whole number"
 LARGEST = 1e18
 MOST = 10**9  # where a law has no upper end: no rate, weight or count of a sensible training is larger
 
@@ -70,7 +70,15 @@ def _check_choices(key: str, value: Any, law: Sequence[str]) -> None:
 
 
 def _check_bounds(key: str, value: Any, law: str, beside: Mapping[str, Any]) -> None:
-    """A number in its bounds; where they are those of `each`, a list of such numbers, or of such lists."""
+    """A number in its bounds; where they are those of `each`, a list of such numbers, or of such lists.
+
+    Of `rows`, a list of lists of one length.
+    """
+    if law.startswith(ROWS):
+        lengths = {len(row) if isinstance(row, list) else 0 for row in value} if isinstance(value, list) else {0}
+        if len(lengths) != 1 or 0 in lengths:
+            raise ConfigError(f"{key} must be rows of numbers such as [[2.0, 0.0], [0.0, 1.0]], got {value!r}")
+        law = law.removeprefix(ROWS)
     limits = law.removeprefix(EACH)
     if limits != law and isinstance(value, list):
         for number in value:
@@ -104,7 +112,7 @@ def bounds(law: str, numbers: Mapping[str, float] | None = None) -> list[Callabl
     """Of words such as "at least 1", "above 0", "0 or more", "at most 8" and "below 2^63", joined by "and".
 
     Also "a number", of any size. After a comma, a reason may follow, or that it is "a whole number" where the default
-    does not say so; before it, "each", of the numbers of a list.
+    does not say so; before it, "each", of the numbers of a list, and before that "rows", of a matrix.
 
     Args:
         numbers: the settings that may stand for a bound, by name.
@@ -112,7 +120,8 @@ def bounds(law: str, numbers: Mapping[str, float] | None = None) -> list[Callabl
     Raises:
         ValueError: it is said otherwise, or a bound is no number.
     """
-    return [_bound(part, numbers or {}) for part in law.removeprefix(EACH).partition(",")[0].split(" and ")]
+    words, _, _ = law.removeprefix(ROWS).removeprefix(EACH).partition(",")
+    return [_bound(part, numbers or {}) for part in words.split(" and ")]
 
 
 def _bound(words: str, numbers: Mapping[str, float]) -> Callable[[Any], bool]:

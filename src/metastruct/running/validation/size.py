@@ -47,10 +47,12 @@ def check_law(cfg: DictConfig) -> None:
     system = build_system(cfg)
     if system is None or not facts_of("data", cfg.data.name).provides.get("simulates"):
         return
-    from metastruct.data.stiffness import check_stiffness
+    from metastruct.data.stiffness import bound_of, check_stiffness
 
+    data = cfg.data
+    bound = bound_of(data.tolerance, system.families * data.train_tasks * data.trajectories * system.state_dim)
     try:
-        check_stiffness(system, cfg.data.horizon, cfg.data.points, cfg.data.seed)
+        check_stiffness(system, data.horizon, data.points, bound, data.seed)
     except ValueError as error:
         raise ConfigError(str(error)) from None
 

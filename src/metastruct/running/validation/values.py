@@ -75,6 +75,12 @@ def check_tags(cfg: DictConfig) -> None:
             f"modulation.{key} holds {tag}, which net={cfg.net.name} with dynamics={cfg.dynamics.name} has not; use "
             f"{owners[tag]}, or some of {', '.join(sites('net', cfg.net.name))}"
         )
+    tags = cfg.modulation.get("tags")
+    if tags == ["hidden"] and cfg.net.get("depth") == 1 and sites("net", cfg.net.name) == [*SITES]:
+        raise ConfigError(
+            "modulation.tags must name matrices of the net, which has input, output at net.depth=1, got [hidden]; name "
+            "one of them, or choose net.depth=2"
+        )
     if not cfg.modulation.get("tags", ["all"]) and settings_of("modulation", cfg.modulation.name).tags:
         without = [name for name in options("modulation") if settings_of("modulation", name).get("tags") == []]
         hint = f"; use modulation={' or '.join(without)} for none" if without else ""
