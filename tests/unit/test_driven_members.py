@@ -75,6 +75,8 @@ class Driven(Dynamics):
 
 
 class Direct(torch.nn.Module):
+    sizes = (1,)
+
     def forward(self, codes: Tensor) -> dict[str, Tensor]:
         return {"code": codes}
 

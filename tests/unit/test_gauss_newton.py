@@ -20,6 +20,7 @@ from metastruct.learners.learner import Learner
 from metastruct.learners.replicas import together
 from metastruct.optimizers.gauss_newton import GaussNewton
 from metastruct.optimizers.least_squares import CODES, LeastSquares, Rows
+from metastruct.optimizers.outer import Outer, derivatives, uses
 from metastruct.optimizers.residuals import Residuals
 from metastruct.running.assembly import build_learner, component
 from metastruct.running.validation import validate
@@ -53,13 +54,19 @@ def residuals_of(learner: Learner, step: int = 0) -> Residuals:
     return learner._residuals(batch.tasks, batch.points[0])
 
 
+def spread_out(part: Tensor | Outer) -> Tensor:
+    """Rows of a parameter `[rows, numbers]`."""
+    return torch.einsum("kro,kri->roi", part.left, part.right).flatten(1) if isinstance(part, Outer) else part
+
+
 def dense(problem: LeastSquares, names: list[str]) -> Tensor:
     """J `[rows, columns]` with its zeros, the columns of the codes last."""
     lines = []
-    for block in problem.blocks:
+    bases = [{name: spread_out(part) for name, part in block.base.items()} for block in problem.blocks]
+    sizes = {name: part.shape[-1] for base in bases for name, part in base.items()}
+    for block, base in zip(problem.blocks, bases, strict=True):
         rows = len(block.values)
-        sizes = {name: other.base[name].shape[-1] for other in problem.blocks for name in other.base}
-        parts = [block.base.get(name, block.values.new_zeros(rows, sizes.get(name, 0))) for name in names]
+        parts = [base.get(name, block.values.new_zeros(rows, sizes.get(name, 0))) for name in names]
         tasks, _, size = next(other.codes.shape for other in problem.blocks if other.codes is not None)
         if block.codes is None:
             parts.append(block.values.new_zeros(rows, tasks * size))
@@ -117,11 +124,66 @@ def test_residuals_that_nothing_moves_take_no_rows_and_stand_in_the_loss(make):
     assert losses[-1] - problem.rest < 0.1 * (losses[0] - problem.rest)
 
 
+def test_wide_matrices_have_the_derivatives_that_they_have_without_outer_products(make, monkeypatch):
+    learner = make("modulation=svd", net__width=16)
+    ours, _ = residuals_of(learner).linearised()
+    assert all(any(isinstance(part, Outer) for part in block.base.values()) for block in ours.blocks[:2])
+    monkeypatch.setattr("metastruct.optimizers.residuals.uses", lambda *_: {})
+    theirs, _ = residuals_of(learner).linearised()
+    for one, other in zip(ours.blocks, theirs.blocks, strict=True):
+        assert {*one.base} == {*other.base}
+        for name, part in one.base.items():
+            torch.testing.assert_close(spread_out(part), other.base[name])
+
+
+WAYS = {  # how a matrix [rows, 24, 20] may enter a product, with x [rows, 1, 20] and y [rows, 1, 24]
+    "a row times the matrix": lambda w, x, y: y @ w,
+    "a row times its transpose": lambda w, x, y: x @ w.mT,
+    "the matrix times a column": lambda w, x, y: w @ x.mT,
+    "its transpose times a column": lambda w, x, y: w.transpose(1, 2) @ y.mT,
+    "gathered in a sum": lambda w, x, y: torch.zeros_like(y).baddbmm_(x, w.mT),
+    "twice": lambda w, x, y: (x @ w.mT).tanh() @ w,
+}
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_a_matrix_that_enters_products_alone_has_outer_products_as_derivatives(way):
+    rows = 5
+    w, x, y = (torch.randn(rows, *size, dtype=torch.float64) for size in ((24, 20), (1, 20), (1, 24)))
+    w.requires_grad_()
+    values = WAYS[way](w, x, y).sin().flatten(1).sum(-1)
+    products = uses(values, {"w": w})
+    part = derivatives(values, {"w": w}, products, 1)["w"]
+    assert isinstance(part, Outer)
+    assert len(part.left) == 1 + (way == "twice")
+    (theirs,) = torch.autograd.grad(values.sum(), w)
+    torch.testing.assert_close(spread_out(part), theirs.flatten(1))
+
+
+OTHERWISE = {  # a matrix [9, 9, 9] in something else, with x [9, 1, 9]
+    "beside the product": lambda w, x: (x @ w.mT).square() + w.square().sum(1, keepdim=True),
+    "inside a function": lambda w, x: x @ w.sin(),
+    "other dimensions turned": lambda w, x: x @ w.transpose(0, 1),
+    "times a number": lambda w, x: torch.zeros_like(x).baddbmm(x, w, alpha=2),
+    "rows of all": lambda w, x: x.mT @ w.reshape(1, 9, 81)[..., :9].expand(9, 9, 9)[:, :1],
+}
+
+
+@pytest.mark.parametrize("way", OTHERWISE)
+def test_a_matrix_that_enters_anything_else_is_left_out(way):
+    w, x = torch.randn(9, 9, 9).requires_grad_(), torch.randn(9, 1, 9)
+    assert uses(x @ w, {"w": w})
+    assert uses(OTHERWISE[way](w, x), {"w": w}) == {}
+
+
+@pytest.mark.parametrize("width", [4, 16])
 @pytest.mark.parametrize("weight", [0.0, 0.05])
-def test_products_agree_with_those_of_the_dense_matrix(make, weight):
+def test_products_agree_with_those_of_the_dense_matrix(make, weight, width):
     problem, _ = residuals_of(
-        make("modulation=svd", locality__lambda_z=weight, locality__lambda_phi=weight)
+        make("modulation=svd", locality__lambda_z=weight, locality__lambda_phi=weight, net__width=width)
     ).linearised()
+    hidden = problem.blocks[0].base["dynamics.nets.hamiltonian.weights.hidden1"]
+    assert isinstance(hidden, Outer) == (width == 16)
     names = [*problem.blocks[0].base]
     matrix = dense(problem, names)
     torch.testing.assert_close(problem.gram(), matrix @ matrix.mT)

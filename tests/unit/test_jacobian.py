@@ -7,7 +7,7 @@ import torch
 
 from metastruct.adaptation import levenberg_marquardt
 from metastruct.adaptation.adaptation import Prior
-from metastruct.adaptation.jacobian import PORTIONS, Residual, with_jacobian
+from metastruct.adaptation.jacobian import PORTIONS, Residual, field_with_jacobian, with_jacobian
 from metastruct.adaptation.levenberg_marquardt import LevenbergMarquardt
 from metastruct.data.observations import Observations
 from metastruct.dynamics.model import Single
@@ -70,6 +70,19 @@ def test_every_way_to_the_derivatives_of_a_residual_leads_to_the_same(small, ran
             torch.testing.assert_close(others[0], values, rtol=1e-12, atol=1e-12)
             torch.testing.assert_close(others[1], jacobian, rtol=tolerance, atol=tolerance)
             assert others[1].abs().max() > 0.01
+
+
+@pytest.mark.parametrize("name", ["svd", "full_weight"])
+def test_a_field_in_portions_has_the_derivatives_of_forward_mode(small, random_model, name, monkeypatch):
+    model = random_model(small(f"modulation={name}"), gain=3.0)
+    x, _, codes = support(model)
+    monkeypatch.setitem(PORTIONS, "cpu", 7)
+    field, jacobian = field_with_jacobian(model, x, codes)
+    with torch.no_grad():
+        theirs = with_jacobian(lambda z: model.vector_field(x, z), codes)
+    torch.testing.assert_close((field, jacobian), theirs, rtol=1e-12, atol=1e-12)
+    assert jacobian.shape == (*x.shape, CODE)
+    assert jacobian.abs().max() > 0.01
 
 
 def test_residuals_in_portions_are_those_of_all_tasks_at_once(curved, monkeypatch):

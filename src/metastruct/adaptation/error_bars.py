@@ -17,7 +17,7 @@ from torch import Tensor
 
 from metastruct.adaptation.adaptation import Fit, Prior
 from metastruct.adaptation.agreement import gaussian, reach
-from metastruct.adaptation.jacobian import with_jacobian
+from metastruct.adaptation.jacobian import field_with_jacobian, with_jacobian
 from metastruct.dynamics.model import ModulatedModel
 
 ONE_SIGMA = 0.6826894921370859
@@ -46,7 +46,7 @@ def error_bars(
     model: ModulatedModel, x: Tensor, fit: Fit, prior: Prior, levels: Sequence[float], inputs: Tensor | None = None
 ) -> tuple[Tensor, list[Tensor]]:
     """Of several levels at states x `[tasks, points, state]`: the field, and half the width of each bar, as x."""
-    field, jacobian = with_jacobian(lambda z: model.vector_field(x, z, inputs), fit.codes)
+    field, jacobian = field_with_jacobian(model, x, fit.codes, inputs)
     unexplained = prior.field_noise * model.dynamics.derivative_std.square()
     return field, [_bar(jacobian, fit, unexplained, level) for level in levels]
 

@@ -139,6 +139,18 @@ class _Field(Objective):
         return model.vector_field(observations.states, codes, observations.inputs).flatten(-2)
 
 
+def field_with_jacobian(
+    model: ModulatedModel, x: Tensor, codes: Tensor, inputs: Tensor | None = None
+) -> tuple[Tensor, Tensor]:
+    """The field at states x `[tasks, points, state]` and its derivatives `[tasks, points, state, code]`, both detached.
+
+    Args:
+        inputs: u `[tasks, points, input]` at x, where the members are driven.
+    """
+    field, jacobian = Residual(model, _Field(), Observations(states=x, inputs=inputs)).with_jacobian(codes.detach())
+    return field.view_as(x), jacobian.unflatten(1, x.shape[1:])
+
+
 def portion(device: torch.device) -> int:
     """How many points are looked at together."""
     return PORTIONS.get(device.type, PORTIONS["cuda"])

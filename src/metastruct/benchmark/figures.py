@@ -145,6 +145,8 @@ def adaptations(*overrides: str) -> list[Figure]:
         Figure("memory of a thousand members", partial(thousand_members, *overrides, memory=True), 500.0, "MB"),
         Figure("one rollout of 200 instants", partial(one_rollout, *overrides), unit="ms"),
         Figure("a hundred rollouts of 200 instants over one", partial(hundred_rollouts, *overrides), 1.5),
+        Figure("fields of a hundred rollouts alone over one", partial(hundred_rollouts, *overrides, part="fields")),
+        Figure("their matrix products alone over one", partial(hundred_rollouts, *overrides, part="products")),
         *(
             Figure(
                 f"Levenberg-Marquardt over gradient, {metric_facts(metric).label}",

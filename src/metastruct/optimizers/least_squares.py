@@ -10,11 +10,13 @@ of the products. Everything may have leading axes of replicas.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor
+
+from metastruct.optimizers.outer import Outer
 
 CODES = "codes"  # the key of the codes' part, `[..., tasks, code]`
 Change = dict[str, Tensor]  # of the numbers of each parameter `[..., numbers]`, and of the codes
@@ -26,12 +28,12 @@ class Rows:
 
     Args:
         values: r `[..., rows]`.
-        base: rows of B `[..., rows, numbers]` by parameter; one that is not there plays no part.
+        base: rows of B by parameter, `[..., rows, numbers]` or outer products; one that is not there plays no part.
         codes: rows of C_k `[..., tasks, rows of a task, code]`, task by task, or None where codes play no part.
     """
 
     values: Tensor
-    base: Change
+    base: Mapping[str, Tensor | Outer]
     codes: Tensor | None = None
 
     def product(self, other: Rows) -> Tensor:
@@ -39,9 +41,11 @@ class Rows:
         *lead, size = self.values.shape
         total = self.values.new_zeros(*lead, size, other.values.shape[-1])
         for name, left in self.base.items():
-            if name in other.base:
-                right = other.base[name].mT
-                total = total + left @ right if lead else total.addmm_(left, right)
+            right = other.base.get(name)
+            if isinstance(left, Outer) or isinstance(right, Outer):
+                total = total if right is None else total.add_(_product(left, right))
+            elif right is not None:
+                total = total + left @ right.mT if lead else total.addmm_(left, right.mT)
         if self.codes is not None and other.codes is not None:
             blocks = self.codes @ other.codes.mT
             tasks, rows, columns = blocks.shape[-3:]
@@ -54,7 +58,8 @@ class Rows:
         total = torch.zeros_like(self.values)
         for name, rows in self.base.items():
             if name in change:
-                total = total + _applied(rows, change[name])
+                along = rows.along(change[name]) if isinstance(rows, Outer) else _applied(rows, change[name])
+                total = total + along
         if self.codes is not None and CODES in change:
             total = total + _applied(self.codes, change[CODES]).flatten(-2)
         return total
@@ -62,9 +67,16 @@ class Rows:
     def back(self, weights: Tensor) -> Iterator[tuple[str, Tensor]]:
         """The parts of J^T a for a `[..., rows]`."""
         for name, rows in self.base.items():
-            yield name, _applied(rows.mT, weights)
+            yield name, rows.back(weights) if isinstance(rows, Outer) else _applied(rows.mT, weights)
         if self.codes is not None:
             yield CODES, _applied(self.codes.mT, weights.unflatten(-1, self.codes.shape[-3:-1]))
+
+
+def _product(left: Tensor | Outer, right: Tensor | Outer) -> Tensor:
+    """Of rows with rows, where one or both are outer products."""
+    if isinstance(right, Tensor):
+        return _product(right, left).mT
+    return left.product(right) if isinstance(left, Outer) else torch.stack([right.along(row) for row in left])
 
 
 def _applied(matrix: Tensor, vector: Tensor) -> Tensor:

@@ -20,7 +20,8 @@ from torch import Tensor, nn
 from metastruct.data.observations import Observations
 from metastruct.dynamics.model import ModulatedModel
 from metastruct.objectives.objective import Objective
-from metastruct.optimizers.least_squares import LeastSquares, Rows
+from metastruct.optimizers.least_squares import CODES, LeastSquares, Rows
+from metastruct.optimizers.outer import derivatives, uses
 
 Index = tuple[Tensor, ...]
 
@@ -89,7 +90,6 @@ class Residuals:
             name: parameter.detach().unsqueeze(axes).expand(*lead, count, *parameter.shape[axes:]).requires_grad_()
             for name, parameter in self.base.items()
         }
-        parameters = [*numbers.values()]
         kept = (
             {}
             if not lead
@@ -99,15 +99,16 @@ class Residuals:
                 if name not in numbers
             }
         )
+        leaves = dict(numbers)
         if codes is not None:
-            codes = codes.repeat_interleave(each, -2).unsqueeze(-2).requires_grad_()
-            parameters.append(codes)
+            codes = leaves[CODES] = codes.repeat_interleave(each, -2).unsqueeze(-2).requires_grad_()
         data, still = [], self.objective.still(self.model)
         values = _called(self, numbers | kept, Observations(**windows), codes).squeeze(-2) / (count * window) ** 0.5
+        products = {} if lead else uses(values, {name: matrix for name, matrix in numbers.items() if matrix.dim() == 3})
         for residual in values[..., still:].unbind(-1):
-            gradients = torch.autograd.grad(residual.sum(), parameters, retain_graph=True, allow_unused=True)
-            base = {name: g.flatten(axes + 1) for name, g in zip(numbers, gradients, strict=False) if g is not None}
-            by_codes = None if codes is None else gradients[-1].reshape(*lead, tasks, each, -1)
+            base = derivatives(residual, leaves, products, axes + 1)
+            of_codes = base.pop(CODES, None)
+            by_codes = of_codes.reshape(*lead, tasks, each, -1) if isinstance(of_codes, Tensor) else None
             data.append(Rows(residual.detach(), base, by_codes))
         return data, values[..., :still].detach().square().sum((-2, -1))
 
