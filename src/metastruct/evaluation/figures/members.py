@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import io
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
+import matplotlib as mpl
 import matplotlib.pyplot as plt
 import numpy as np
 from cycler import cycler
@@ -29,9 +31,23 @@ STYLE: Any = {
     "axes.titlesize": 9,
     "svg.hashsalt": "metastruct",  # the same bytes every time
 }
-
-
 WITHOUT_DATES: Any = {"pdf": {"CreationDate": None}, "svg": {"Date": None}}
+
+
+@contextmanager
+def styled(**more: Any) -> Iterator[None]:
+    """The look of all figures, for what is drawn inside.
+
+    Other settings stay as they become inside: a notebook's backend says, when the first figure is made, that it is
+    interactive, and a context of all settings would take that back.
+    """
+    look = STYLE | more
+    before = {name: mpl.rcParams[name] for name in look}
+    mpl.rcParams.update(look)
+    try:
+        yield
+    finally:
+        mpl.rcParams.update(before)
 
 
 def save(figure: Figure, *paths: Path) -> None:

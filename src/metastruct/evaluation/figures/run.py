@@ -12,7 +12,7 @@ from matplotlib.ticker import MaxNLocator
 
 from metastruct.evaluation.archive import Archive
 from metastruct.evaluation.figures import fields, forecasts, labels, portraits
-from metastruct.evaluation.figures.members import LEARNED, STYLE, TRUE, chosen, moving, save, seen
+from metastruct.evaluation.figures.members import LEARNED, TRUE, chosen, moving, save, seen, styled
 
 
 def draw_all(evaluation: Path, folder: Path, formats: Sequence[str] = ("png",), animation: bool = False) -> None:
@@ -43,7 +43,7 @@ def draw_all(evaluation: Path, folder: Path, formats: Sequence[str] = ("png",), 
         drawings["space_time"] = fields.space_time
     if archive.singular_values:
         drawings["singular_values"] = singular_values
-    with plt.rc_context(STYLE):
+    with styled():
         for name, draw in drawings.items():
             save(draw(archive), *(folder / f"{name}.{kind}" for kind in formats))
         if animation:
@@ -58,7 +58,7 @@ def drawn(folder: Path, formats: Sequence[str], animation: bool) -> bool:
 
 def draw_portrait(evaluation: Path, *paths: Path) -> None:
     """Draw the phase portrait alone, in the formats of these paths; errors as of `Archive.load`."""
-    with plt.rc_context(STYLE):
+    with styled():
         save(portraits.phase_portrait(Archive.load(evaluation)), *paths)
 
 
