@@ -40,7 +40,10 @@ family = metastruct.Family.from_arrays(
 family
 
 # %%
+import matplotlib.pyplot as plt
+
 family.plot()
+plt.show()
 # %% [markdown]
 # What is there and what may be wrong with it, as `metastruct inspect FILE` prints it:
 
@@ -73,13 +76,12 @@ member
 # The second trajectory, forecast with a band of two standard deviations.
 
 # %%
-import matplotlib.pyplot as plt
-
 path, std = member.forecast(second.states[0], second.times, std=True, start_std=[0.01, 0.01])
 plt.fill_between(second.times, *(path[:, 0] + side * std[:, 0] for side in (-2, 2)), alpha=0.3)
 plt.plot(second.times, second.states[:, 0], "k.", markersize=3)
 plt.xlabel("t (s)")
 plt.ylabel("q (m)")
+plt.show()
 # %% [markdown]
 # Keep it in a file that needs no run:
 
