@@ -159,7 +159,7 @@ def _made(run: Run, source: Source, seconds: dict[str, float], provenance: Prove
     if logger is not None:
         from metastruct.running.tracking.wandb import log_results
 
-        log_results(logger, metrics, folder.figures)
+        log_results(logger, metrics, folder, source.described("test"))
     return metrics
 
 
