@@ -17,7 +17,7 @@ from PIL import Image
 from metastruct.evaluation.archive import Archive
 from metastruct.evaluation.figures import fields
 from metastruct.evaluation.figures import run as figures
-from metastruct.evaluation.figures.members import LEARNED, SAFE, SEEN, TRUE
+from metastruct.evaluation.figures.members import LEARNED, SAFE, SUPPORT, TRUE
 
 TASKS, TRAJECTORIES, INSTANTS = 3, 2, 6
 
@@ -179,7 +179,7 @@ def nearest(colours: Sequence[str], sight: str) -> float:
 @pytest.mark.parametrize("sight", SIGHT)
 def test_colours_stay_apart_for_the_colour_blind(sight):
     assert nearest(SAFE, sight) > 0.1
-    assert nearest((TRUE, LEARNED, SEEN), sight) > 0.3
+    assert nearest((TRUE, LEARNED, SUPPORT), sight) > 0.3
 
 
 def test_colours_that_are_seen_alike_would_be_found():

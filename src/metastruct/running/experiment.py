@@ -165,15 +165,15 @@ def _made(run: Run, source: Source, seconds: dict[str, float], provenance: Prove
 
 def _draw(run: Run) -> None:
     """The figures that are asked for and not there yet."""
-    asked, folder = run.config.evaluation, run.folder
-    if not asked.figures:
+    evaluation, folder = run.config.evaluation, run.folder
+    if not evaluation.figures:
         return
     from metastruct.evaluation.figures.run import draw_all, drawn
     from metastruct.running.tracking.console import working
 
-    if not drawn(folder.figures, asked.formats, asked.animation):
+    if not drawn(folder.figures, evaluation.formats, evaluation.animation):
         with working("drawing the figures"):
-            draw_all(folder.evaluation, folder.figures, asked.formats, asked.animation)
+            draw_all(folder.evaluation, folder.figures, evaluation.formats, evaluation.animation)
 
 
 def _labelled(content: bytes, source: Source) -> bytes:

@@ -43,7 +43,7 @@ def band(axis: Axes, times: np.ndarray, observed: np.ndarray | None, path: np.nd
         axis.fill_between(times, low, high, color=LEARNED, alpha=0.2, linewidth=0, label="95 %")
     axis.plot(times, path, color=LEARNED, lw=0.9, label="forecast")
     if observed is not None:
-        axis.plot(times, observed, **DOTS, label="observed")
+        axis.plot(times, observed, **DOTS, label="observed", zorder=1)  # below, for dense ones hide the forecast
         spread = np.ptp(observed) or 1.0
         axis.set_ylim(observed.min() - 0.3 * spread, observed.max() + 0.3 * spread)
 

@@ -20,7 +20,7 @@ from metastruct.evaluation.archive import Archive
 from metastruct.evaluation.errors import relative_error
 from metastruct.runs.files import write_atomically
 
-TRUE, LEARNED, SEEN = "#222222", "#d1495b", "#0072b2"
+TRUE, LEARNED, SUPPORT = "#222222", "#d1495b", "#0072b2"
 SAFE = ("#0072b2", "#e69f00", "#009e73", "#cc79a7", "#56b4e9", "#d55e00", "#000000", "#999933")  # for the colour-blind
 STYLE: Any = {
     "axes.prop_cycle": cycler(color=SAFE),
@@ -64,11 +64,11 @@ def save(figure: Figure, *paths: Path) -> None:
 def moving(figure: Figure, animation: FuncAnimation, path: Path) -> None:
     """Write an animation atomically as GIF, and close its figure."""
     with TemporaryDirectory() as place:
-        made = Path(place) / path.name
+        file = Path(place) / path.name
         figure.draw_without_rendering()
         figure.set_layout_engine("none")  # as of `save`
-        animation.save(made, writer=PillowWriter(fps=20), dpi=90)
-        write_atomically(path, made.read_bytes())
+        animation.save(file, writer=PillowWriter(fps=20), dpi=90)
+        write_atomically(path, file.read_bytes())
     plt.close(figure)
 
 

@@ -11,7 +11,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from metastruct.evaluation.archive import Archive
-from metastruct.evaluation.figures.members import LEARNED, SEEN, TRUE, chosen, errors_of, seen
+from metastruct.evaluation.figures.members import LEARNED, SUPPORT, TRUE, chosen, errors_of, seen
 
 FRAMES = 60  # of an animation
 TRAIL = 0.15  # of the instants, that stay to be seen
@@ -48,7 +48,7 @@ def _portrait(axis: Axes, archive: Archive, task: int, plane: list[int]) -> None
     if archive.support is not None:
         points = archive.support[task][:, plane]
         points = points[np.isfinite(points).all(-1)]
-        axis.plot(*points.T, ".", color=SEEN, ms=2.5, alpha=0.6, label="adapted to", zorder=0)
+        axis.plot(*points.T, ".", color=SUPPORT, ms=2.5, alpha=0.6, label="adapted to", zorder=0)
     for i, (_, *paths) in enumerate(seen(archive, task, archive.query[task], archive.rollouts[task])):
         true, adapted = (path[:, plane].T for path in paths)
         axis.plot(*true, color=TRUE, lw=2.4, alpha=0.35, label="true" if i == 0 else None)
