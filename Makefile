@@ -32,7 +32,7 @@ lint: $(READY) ## style, types and the layers between packages
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
-docs: $(READY_DOCS) ## the documentation, docs/build/html/index.html; a warning is an error (half a minute, with notebooks two)
+docs: $(READY_DOCS) ## the documentation, docs/build/html/index.html; a warning is an error (half a minute; with notebooks three, or more where cores are busy)
 	$(BIN)/python -m sphinx --quiet --fail-on-warning --keep-going docs docs/build/html
 
 $(READY_DOCS): $(READY)

@@ -6,6 +6,7 @@ import re
 import tomllib
 from html import escape
 from pathlib import Path
+from textwrap import wrap
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -13,7 +14,8 @@ if TYPE_CHECKING:
 
 ROOT = Path(__file__).resolve().parents[2]
 DRAWING = ROOT / "docs" / "static" / "rooms.svg"
-WIDTH, FLOOR, GAP = 760, 54, 10
+WIDTH, GAP, PAD, LINE = 350, 8, 9, 18  # pixels; as narrow as a phone, where no letter may be smaller than 12
+NAME, WORDS, FITS = 15, 13, 46  # sizes of letters, and how many of the second go into a line
 STYLE = "font-family: system-ui, sans-serif"
 
 
@@ -30,27 +32,20 @@ def purposes() -> dict[str, str]:
 
 
 def drawing() -> str:
-    """One box a room; a room imports only from those below it."""
-    said, boxes = purposes(), []
-    for number, rooms in enumerate(floors()):
-        width = (WIDTH - GAP * (len(rooms) - 1)) / len(rooms)
-        for place, room in enumerate(rooms):
-            x, y = place * (width + GAP), number * (FLOOR + GAP)
-            middle = x + width / 2
-            boxes.append(f'<rect x="{x:.0f}" y="{y}" width="{width:.0f}" height="{FLOOR}" rx="6" fill="#dbe7f3" />')
-            name = f'<text x="{middle:.0f}" y="{y + (22 if len(rooms) < 4 else 32)}" font-weight="600">{room}</text>'
-            boxes.append(name)
-            if len(rooms) < 4:
-                words = said[room].strip()
-                fits = int(width / 6.4)
-                words = words if len(words) <= fits else words[:fits].rpartition(" ")[0] + " ..."
-                boxes.append(f'<text x="{middle:.0f}" y="{y + 42}" font-size="12.5">{escape(words)}</text>')
-    height = len(floors()) * (FLOOR + GAP) - GAP
-    body = "\n".join(boxes)
-    return (
-        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {height}" style="{STYLE}" font-size="15" '
-        f'text-anchor="middle" fill="#123">\n<rect width="{WIDTH}" height="{height}" fill="white" />\n{body}\n</svg>\n'
-    )
+    """One box a floor, which imports only from those below it, with its rooms and what each is for."""
+    said, parts, y = purposes(), [], 0
+    for rooms in floors():
+        lines = [(word, room) for room in rooms for word in ("", *wrap(said[room].strip(), FITS))]
+        height = LINE * len(lines) + 2 * PAD
+        parts.append(f'<rect x="0" y="{y}" width="{WIDTH}" height="{height}" rx="6" fill="#dbe7f3" />')
+        for number, (words, room) in enumerate(lines, start=1):
+            look = f'font-size="{WORDS}"' if words else f'font-size="{NAME}" font-weight="600"'
+            place = f'x="{PAD}" y="{y + PAD + LINE * number - 5}"'
+            parts.append(f"<text {place} {look}>{escape(words or room)}</text>")
+        y += height + GAP
+    body = "\n".join(parts)
+    size = f'width="{WIDTH}" height="{y - GAP}" viewBox="0 0 {WIDTH} {y - GAP}"'
+    return f'<svg xmlns="http://www.w3.org/2000/svg" {size} style="{STYLE}" fill="#123">\n{body}\n</svg>\n'
 
 
 def write(app: Sphinx | None = None) -> None:

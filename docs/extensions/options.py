@@ -1,4 +1,7 @@
-"""Pages of the options, from the yamls of conf/: what each setting does, its default, and why that one."""
+"""Pages of the options, from the yamls of conf/: what each setting does, its default, and why that one.
+
+The comment behind a setting says so: `width: 64 # units of a hidden layer; why: 128 errs as much`.
+"""
 
 from __future__ import annotations
 
@@ -21,7 +24,12 @@ if TYPE_CHECKING:
 HERE = Path(__file__).resolve().parents[1]
 UNLISTED = ("_target_", "name", "defaults")
 LINE = re.compile(r"^(?P<indent> *)(?P<name>[\w.]+): *(?P<value>[^#]*?) *(?:# (?P<comment>.*))?$")
-HEAD = ("| setting | default | what it does, and why this default | may be |", "|---|---|---|---|")
+WHY = "why: "  # in a comment: what stands behind it says why this default
+STANDARD = re.compile(
+    r"\$\{metastruct\.(?:preferred:[\w.]+,|given:\$\{rank\},|where:\$\{\.seconds\},null,)(.*?)(?:,null)?\}$"
+)
+SEVERAL = re.compile(r"\$\{metastruct\.one_or_several:(\d+),(\d+)\}")
+HEAD = ("| setting | default | what it does | why this default | may be |", "|---|---|---|---|---|")
 ARGUMENT = re.compile(r"^ {4}([\w, ]+): (.*)$")
 
 
@@ -32,13 +40,15 @@ class Setting:
     Args:
         name: as on a command line, without its group.
         default: as the yaml writes it.
-        what: it does, and why this default, as far as its class and its yaml say.
+        what: it does, as its yaml says, else its class.
+        why: this default, as its yaml says.
         bounds: what it may be.
     """
 
     name: str
     default: str
     what: str
+    why: str
     bounds: str
 
 
@@ -77,45 +87,63 @@ def _said(group: str, name: str) -> Mapping[str, str]:
     return every
 
 
-def _elsewhere(group: str, setting: str) -> str:
-    """What the piece of a setting says of it, where an experiment sets that."""
-    chosen, _, inner = setting.partition(".")
-    name = by_default().get(chosen) if group == "experiment" else None
-    return next((row.what for row in settings(chosen, name) if row.name == inner), "") if name else ""
-
-
 def of_train() -> list[Setting]:
     """The settings that belong to no group."""
     lines = (CONF / "train.yaml").read_text().partition("\nhydra:")[0].partition("  - experiment: null")[2]
     matches = [match for line in lines.splitlines() if (match := LINE.match(line))]
-    return [Setting(match["name"], match["value"], match["comment"] or "", "") for match in matches]
+    return [Setting(match["name"], match["value"], *said_of(match["comment"]), "") for match in matches]
+
+
+def said_of(comment: str | None) -> tuple[str, str]:
+    """What a setting does and why its default is what it is, of the comment behind it."""
+    what, _, why = (comment or "").partition(WHY)
+    return what.removesuffix("; "), why
+
+
+def readable(default: str) -> str:
+    """A default without the resolver that looks for one elsewhere first."""
+    match = STANDARD.match(default)
+    return SEVERAL.sub(r"\1; several families: \2", match[1] if match else default)
 
 
 def _lines(group: str, name: str) -> Iterator[tuple[str, str, str]]:
-    """Name, default and comment of each setting of a yaml; of `parameters:` those inside."""
-    above = ""
+    """Name, default and comment of each setting of a yaml; of `parameters:` those inside, with its comment before."""
+    above = shared = ""
     for line in yaml_of(group, name).read_text().partition("\nfacts:")[0].splitlines():
         match = LINE.match(line)
         if match is None or line.lstrip().startswith("#"):
             continue
         if not match["indent"]:
-            above = match["name"]
+            above, shared = match["name"], match["comment"] or ""
         if above in UNLISTED or (not match["value"] and not match["indent"]):
             continue
         own = f"{above}.{match['name']}" if match["indent"] else match["name"]
-        yield own, match["value"], match["comment"] or ""
+        of_all = [shared] if match["indent"] and shared else []
+        yield own, match["value"], ", ".join(([match["comment"]] if match["comment"] else []) + of_all)
+
+
+def _elsewhere(group: str, piece: str, setting: str, default: str) -> str:
+    """Why the other pieces of a group have the same default, the piece that is chosen by default asked first."""
+    named = "parameters" if setting.startswith("parameters.") else setting
+    chosen = by_default().get(group)
+    for name in sorted(options(group), key=lambda name: name != chosen):
+        for other, value, comment in _lines(group, name):
+            alike = other.startswith("parameters.") if named == "parameters" else (other, value) == (setting, default)
+            if name != piece and alike and WHY in comment:
+                return said_of(comment)[1]
+    return ""
 
 
 def settings(group: str, name: str) -> list[Setting]:
-    """All of a piece."""
-    said, laws = _said(group, name), facts_of(group, name).values
+    """All of a piece. Where its yaml does not say why, another one of its group with the same default does."""
+    classes, laws = _said(group, name), facts_of(group, name).values
     rows = []
     for setting, default, comment in _lines(group, name):
         law = laws.get(setting, "")
         bounds = law if isinstance(law, str) else ", ".join(map(str, law))
-        what = (said.get(setting) or _elsewhere(group, setting)).rstrip(".")
-        what = f"{what}. {comment}" if what and comment and comment not in what else what or comment
-        rows.append(Setting(setting, default, what, bounds))
+        what, why = said_of(comment)
+        what, why = what or classes.get(setting, ""), why or _elsewhere(group, name, setting, default)
+        rows.append(Setting(setting, readable(default), what.rstrip("."), why, bounds))
     return rows
 
 
@@ -138,8 +166,17 @@ def documented(kind: type, members: bool = False) -> list[str]:
 
 def table(rows: Sequence[Setting]) -> list[str]:
     """The lines of a table of settings; none where there are none."""
-    cells = [f"| {code(row.name)} | {code(row.default)} | {cell(row.what)} | {cell(row.bounds)} |" for row in rows]
+    cells = [
+        f"| {code(row.name)} | {code(row.default)} | {cell(row.what)} | {cell(row.why)} | {cell(row.bounds)} |"
+        for row in rows
+    ]
     return [*HEAD, *cells, ""] if rows else []
+
+
+def preferred(group: str, name: str) -> list[str]:
+    """What a piece sets of others where nobody says otherwise."""
+    words = [f"`{setting}={value}`" for setting, value in facts_of(group, name).prefers.items()]
+    return [f"Takes, where nobody says otherwise: {', '.join(words)}.", ""] if words else []
 
 
 def page(group: str) -> str:
@@ -151,6 +188,7 @@ def page(group: str) -> str:
             shown.append(kind)
             lines += documented(kind)
         lines += table(settings(group, name))
+        lines += preferred(group, name)
     if group in CLASSED and (base := base_of(group)) not in shown:
         lines += ["## A piece of your own", "", "is derived from this class: [how](../../extend.md).", ""]
         lines += documented(base, members=True)

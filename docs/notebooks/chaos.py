@@ -29,7 +29,8 @@ members = {name: model.adapt_many([model.observations(family)[7]])[0] for name, 
 # %% [markdown]
 # ## A hundred horizons
 #
-# The same pendulum by a Hamiltonian and by an unstructured field, along both the energy of the true law.
+# The same pendulum by a Hamiltonian and by an unstructured field, learned from the same data, and along both the energy
+# of the law. The first goes up and down a little and stays; the second has nothing that holds it.
 
 # %%
 length = 1.175
@@ -39,8 +40,9 @@ for name, member in members.items():
     q, p = member.rollout([1.0, 0.0], times).T
     plt.plot(times, p**2 / (2 * length**2) + 9.81 * length * (1 - np.cos(q)), label=name, lw=0.8)
 plt.xlabel("t (s)")
-plt.ylabel("true energy (J)")
+plt.ylabel("energy by the law (J)")
 plt.legend()
+plt.show()
 # %% [markdown]
 # ## Neighbours that part
 #
@@ -92,3 +94,4 @@ left.legend()
 right.plot(x[:, 0], x[:, 2], "k", lw=0.4)
 right.plot(forecast[:, 0], forecast[:, 2], color="#d1495b", lw=0.4)
 right.set(xlabel="x", ylabel="z")
+plt.show()

@@ -51,17 +51,24 @@ for axis, (count, member) in zip(axes, members.items(), strict=True):
     axis.fill_between(times, path[:, 0] - 2 * std[:, 0], path[:, 0] + 2 * std[:, 0], alpha=0.3)
     axis.plot(times, path[:, 0])
     axis.set(title=f"{count} observations", xlabel="t", ylim=(-2, 2))
+axes[0].set_ylabel("q")
+plt.show()
 
 # %% [markdown]
 # More observations of the same member begin where it stands: its posterior is the prior of what comes.
 
 # %%
 some = order[32:64]
-members[32].update(states[some], dxdt[some])
+members[32].update(states[some], dxdt[some], dxdt_noise=noise)
 
 # %% [markdown]
-# A stranger is told: observations of something that is none of the family.
+# A stranger is told by a warning, and by what it says of itself: these observations are of something that is none of
+# the family, for it falls upwards.
 
 # %%
-strange = model.adapt_many([(states[order[:32]], -dxdt[order[:32]])])[0]
-strange.flags, strange.p_value
+import warnings
+
+with warnings.catch_warnings():
+    warnings.simplefilter("ignore")
+    strange = model.adapt_many([(states[order[:32]], -dxdt[order[:32]])])[0]
+strange

@@ -22,15 +22,16 @@ rng = np.random.default_rng(0)
 
 
 def measured(stiffness):
-    """Two trajectories of one spring, each `(t, x)` with times `[instants]` and states `[instants, 2]`."""
-    for _ in range(2):
-        times = np.sort(rng.uniform(0, 8, 80))
+    """Four trajectories of one spring, each `(t, x)` with times `[instants]` and states `[instants, 2]`."""
+    for _ in range(4):
+        times = np.sort(rng.uniform(0, 8, instants))
         start = rng.uniform(-1, 1, 2)
         path = solve_ivp(lambda t, x: [x[1], -stiffness * x[0]], (0, 8), start, t_eval=times, rtol=1e-9, atol=1e-9)
-        yield times, path.y.T + 0.01 * rng.normal(size=(80, 2))
+        yield times, path.y.T + 0.01 * rng.normal(size=(instants, 2))
 
 
 count = 14  # in small: 4
+instants = 160  # in small: 80
 stiffness = {f"spring {number}": rng.uniform(0.5, 2) for number in range(count)}
 family = metastruct.Family.from_arrays(
     {name: [*measured(k)] for name, k in stiffness.items()},
@@ -40,7 +41,10 @@ family = metastruct.Family.from_arrays(
 family
 
 # %%
+import matplotlib.pyplot as plt
+
 family.plot()
+plt.show()
 # %% [markdown]
 # What is there and what may be wrong with it, as `metastruct inspect FILE` prints it:
 
@@ -58,14 +62,14 @@ model = metastruct.fit(
     family,
     dynamics="hamiltonian",
     test=[f"spring {count - 2}", f"spring {count - 1}"],
-    steps=3000,
+    steps=2000,
     progress=False,
     settings={"objective": "weak", "optimizer": "soap", "locality": "none", "modulation.code_dim": 2},
 )
 model
 
 # %%
-first, second = family.members[-1].trajectories
+first, second, *others = family.members[-1].trajectories
 member = model.adapt(first.states, times=first.times)
 member
 
@@ -73,13 +77,12 @@ member
 # The second trajectory, forecast with a band of two standard deviations.
 
 # %%
-import matplotlib.pyplot as plt
-
 path, std = member.forecast(second.states[0], second.times, std=True, start_std=[0.01, 0.01])
 plt.fill_between(second.times, *(path[:, 0] + side * std[:, 0] for side in (-2, 2)), alpha=0.3)
 plt.plot(second.times, second.states[:, 0], "k.", markersize=3)
 plt.xlabel("t (s)")
 plt.ylabel("q (m)")
+plt.show()
 # %% [markdown]
 # Keep it in a file that needs no run:
 

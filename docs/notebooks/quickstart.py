@@ -22,7 +22,10 @@ family = metastruct.Family.from_files(
 family
 
 # %%
+import matplotlib.pyplot as plt
+
 family.plot()
+plt.show()
 # %% [markdown]
 # The columns `dq` and `dp` hold derivatives, so the model is trained on them. `rod 1` and `rod 7` are held out. A
 # code of two numbers is enough where one number, the length, tells members apart.
@@ -42,17 +45,23 @@ member = model.adapt([first.states, second.states], [first.derivatives, second.d
 member
 
 # %% [markdown]
-# Its third trajectory, forecast from the first observation. Levels are those of the learned energy.
+# Its third trajectory, forecast from the first observation: dots are what was measured, the line is the forecast, and
+# the levels are those of the learned energy.
 
 # %%
 path, std = member.forecast(third.states[0], third.times, std=True)
 axes = member.plot(third.states[0], third.times)
 axes.plot(*third.states.T, "k.", markersize=3)
+plt.show()
+# %% [markdown]
+# Its error, of the size of the states:
+
 # %%
-float(np.linalg.norm(path - third.states) / np.linalg.norm(third.states))
+print(f"{100 * np.linalg.norm(path - third.states) / np.linalg.norm(third.states):.2g} %")
 
 # %% [markdown]
 # What the code says of the length, with a standard deviation, beside the one that was measured:
 
 # %%
-member.labels()["length"], float(family.members[7].parameters[0])
+value, std = member.labels()["length"]
+print(f"{value:.3f} ± {std:.3f} as the code says, {family.members[7].parameters[0]:.3f} as it was measured")

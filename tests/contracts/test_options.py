@@ -1,4 +1,4 @@
-"""The pages of the options: every setting of every yaml is there, with what it does and what it may be."""
+"""The pages of the options: every setting of every yaml, what it does, why its default is so, and what it may be."""
 
 from __future__ import annotations
 
@@ -15,15 +15,14 @@ PIECES = [(path.parent.name, path.stem) for path in sorted(CONF.glob("*/*.yaml")
 
 
 @pytest.mark.parametrize(("group", "name"), PIECES)
-def test_every_setting_of_a_piece_is_on_its_page_with_what_it_does(group, name):
+def test_every_setting_of_a_piece_is_on_its_page_with_what_it_does_and_why_its_default(group, name):
     rows = {row.name: row for row in PAGES["settings"](group, name)}
     for setting, value in described(group, name).items():
         if setting in (*PAGES["UNLISTED"], "facts"):
             continue
         names = [f"{setting}.{inner}" for inner in value] if isinstance(value, dict) else [setting]
         assert {*names} <= {*rows} or setting in rows, setting
-    silent = [row.name for row in rows.values() if not row.what and not row.name.startswith(("parameters.", "tag"))]
-    assert silent == []
+    assert [row.name for row in rows.values() if not row.what or not row.why] == []
     assert {*facts_of(group, name).values} <= {*rows}
     assert purpose(yaml_of(group, name))
 
@@ -31,16 +30,41 @@ def test_every_setting_of_a_piece_is_on_its_page_with_what_it_does(group, name):
 def test_settings_of_no_group_are_there_too():
     rows = {row.name: row for row in PAGES["of_train"]()}
     assert {"rank", "shots", "seed", "replicas", "force", "outputs", "tag"} == {*rows}
-    assert all(row.what for row in rows.values())
+    assert all(row.what and row.why for row in rows.values())
 
 
 def test_a_setting_without_a_word_would_be_seen(tmp_path):
     assert PAGES["LINE"].match("width: 64 # units").groupdict()["comment"] == "units"
     assert PAGES["LINE"].match("width: 64").groupdict()["comment"] is None
+    assert PAGES["said_of"]("units; 0: none; why: it is enough") == ("units; 0: none", "it is enough")
+    assert PAGES["said_of"]("units; 0: none") == ("units; 0: none", "")
+    assert PAGES["said_of"](None) == ("", "")
     assert PAGES["arguments"]("One.\n\nArgs:\n    width, depth: of it\n        all.\n") == {
         "width": "of it all.",
         "depth": "of it all.",
     }
+
+
+def test_another_default_needs_a_reason_of_its_own():
+    rows = {row.name: row.why for row in PAGES["settings"]("modulation", "shift")}
+    assert rows["code_dim"] == next(row.why for row in PAGES["settings"]("modulation", "svd") if row.name == "code_dim")
+    line = ("net", "waves", "width")
+    assert PAGES["_elsewhere"](*line, "64") != PAGES["_elsewhere"](*line, "63") == ""
+
+
+@pytest.mark.parametrize(
+    ("yaml", "shown"),
+    [
+        ("0.1", "0.1"),
+        ("${metastruct.preferred:net.depth,3}", "3"),
+        ("${metastruct.given:${rank},5}", "5"),
+        ("${metastruct.where:${.seconds},null,560,null}", "560"),
+        ("${metastruct.preferred:modulation.code_dim,${metastruct.one_or_several:3,6}}", "3; several families: 6"),
+        ("${locality.lambda_z}", "${locality.lambda_z}"),
+    ],
+)
+def test_a_default_is_shown_without_where_it_is_looked_for(yaml, shown):
+    assert PAGES["readable"](yaml) == shown
 
 
 def test_the_drawing_of_the_rooms_is_that_of_the_layers():

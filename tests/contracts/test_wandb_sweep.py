@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import json
+import os
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
+import yaml
 from omegaconf import OmegaConf
 from wandb.sdk.launch.sweeps.utils import create_sweep_command_args
 
@@ -78,6 +82,40 @@ def test_the_metric_is_one_that_a_run_logs():
     statistics = {"mean": 1.0, "std": 0.1, "median": 1.0}
     metrics = {"trajectory_error": statistics, "parameters": {"base": 1, "hypernetwork": 1}}
     assert SWEEP["metric"]["name"] in summary(metrics)
+
+
+@pytest.mark.torture
+def test_the_agent_itself_makes_a_run_of_the_sweep_offline(tmp_path, monkeypatch):
+    """Everything but the server, whose three answers are given here: which sweep, which agent, which run is next."""
+    wandb_agent = pytest.importorskip("wandb.wandb_agent")
+    from wandb.apis.public import sweeps
+
+    small = ["trainer.steps=5", "net.width=8", "data.train_tasks=4", "data.test_tasks=2", "data.points=20", "shots=10"]
+    command = [word.replace("logger.mode=online", "logger.mode=offline") for word in SWEEP["command"]]
+    command[-1:-1] = [*small, "learner.task_batch=4", "evaluation.grid=11", "integrator.step_size=0.1"]
+    args = {name: {"value": value} for name, value in FIRST.items()}
+    program = str(CONF.parent / SWEEP["program"])
+    told = [[{"type": "run", "run_id": "abc123", "program": program, "args": args}]]
+
+    def heartbeat(api: object, agent: str, metrics: dict, runs: dict) -> list[dict]:
+        return told.pop() if told else [] if runs else [{"type": "exit"}]
+
+    monkeypatch.setattr(sweeps, "_sweep_with_runs", lambda *_: {"config": yaml.safe_dump(SWEEP | {"command": command})})
+    monkeypatch.setattr(sweeps, "_register_agent", lambda *_, **__: {"id": "agent"})
+    monkeypatch.setattr(sweeps, "_agent_heartbeat", heartbeat)
+    monkeypatch.setattr("wandb.Api", lambda: None)
+    monkeypatch.setenv("PATH", f"{Path(sys.executable).parent}:{os.environ['PATH']}")
+    for name in ("WANDB_SWEEP_ID", "WANDB_RUN_ID", "WANDB_SWEEP_PARAM_PATH", "WANDB_ENTITY", "WANDB_PROJECT"):
+        monkeypatch.setenv(name, "")  # what the agent sets is taken back
+        monkeypatch.delenv(name)
+    monkeypatch.chdir(tmp_path)
+    wandb_agent.run_agent("sweep1", entity="somebody", project="metastruct")
+    (metrics,) = tmp_path.glob("outputs/*/metrics.json")
+    (folder,) = tmp_path.glob("outputs/wandb/offline-run-*-abc123")  # the run that the sweep knows
+    inspect = [sys.executable, "-m", "wandb", "leet", "inspect", "--summary", "--json", str(folder)]
+    summary = json.loads(subprocess.run(inspect, capture_output=True, text=True, check=True).stdout)["summary"]
+    median = json.loads(metrics.read_text())["trajectory_error"]["median"]
+    assert summary[SWEEP["metric"]["name"]] == pytest.approx(median)
 
 
 def test_the_command_of_the_agent_reaches_train(tmp_path):

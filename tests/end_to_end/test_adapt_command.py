@@ -48,7 +48,9 @@ def test_a_new_member_is_adapted_saved_and_drawn(adapted, trained, new, capsys):
     assert [*table] == ["member", "trajectory", "t", "q", "p", "q_std", "p_std"]
     first = table.groupby("trajectory").first()
     np.testing.assert_allclose(first[["q", "p"]], seen.groupby("trajectory").first()[["q", "p"]], rtol=1e-9)
+    torch.set_num_threads(2)  # ruinous where the cores are busy
     main(["adapt", str(trained), str(new), "force=true"])
+    assert torch.get_num_threads() == 1
     told = capsys.readouterr().out
     assert "length" in told
     assert "±" in told

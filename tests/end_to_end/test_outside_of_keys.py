@@ -36,6 +36,8 @@ VALUES = {  # of every setting that is in no key: two that a user may choose
     "logger.mode": ("disabled", "offline"),
     "logger.project": ("metastruct", "another"),
     "evaluation.figures": ("false", "true"),
+    "evaluation.formats": ("[png]", "[svg]"),
+    "evaluation.animation": ("false", "true"),
     "outputs": None,  # every run of this file has its own
     "tag": ("main", "another"),
     "force": ("false", "true"),

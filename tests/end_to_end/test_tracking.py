@@ -85,6 +85,26 @@ def test_the_summary_of_a_run_holds_the_numbers_of_its_metrics_file(tracked, run
     assert logged["seconds/training"] == pytest.approx(metrics["seconds"]["training"])
 
 
+def test_every_metric_of_every_new_member_is_in_a_table(tracked, run_summary):
+    (folder,) = tracked[1].glob("results/wandb/offline-run-*")
+    table = json.loads((folder / "files" / run_summary["summary"]["members"]["path"]).read_text())
+    (path,) = tracked[1].glob("results/*/metrics.json")
+    metrics = json.loads(path.read_text())
+    assert {"member", "field_error", "trajectory_error", "energy_drift"} <= {*table["columns"]}
+    place = table["columns"].index("field_error")
+    assert [row[place] for row in table["data"]] == pytest.approx(metrics["field_error"]["per_task"])
+    assert all(isinstance(row[0], str) for row in table["data"])
+
+
+def test_model_configuration_and_records_are_an_artifact_without_a_copy_elsewhere(tracked):
+    every = [record["artifact"] for record in read_back(tracked[1]) if record["type"] == "artifact"]
+    (artifact,) = (each for each in every if each["type"] == "model")
+    (path,) = tracked[1].glob("results/*/metrics.json")
+    assert artifact["name"] == path.parent.name
+    files = {entry["path"]: Path(entry["local_path"]) for entry in artifact["manifest"]["contents"]}
+    assert files == {name: path.parent.resolve() / name for name in ("model.ckpt", "config.yaml", "records.csv")}
+
+
 def test_every_panel_of_the_dashboard_shows_something_that_a_run_logs(run_summary):
     pytest.importorskip("wandb_workspaces")
     from metastruct.running.tracking.dashboard import dashboard, shown, spec

@@ -3,15 +3,21 @@
 from __future__ import annotations
 
 import warnings
+from collections.abc import Sequence
 from dataclasses import replace
+from itertools import combinations
 
+import matplotlib as mpl
 import matplotlib.pyplot as plt
 import numpy as np
 import pytest
+from matplotlib.colors import to_rgb
+from PIL import Image
 
 from metastruct.evaluation.archive import Archive
 from metastruct.evaluation.figures import fields
 from metastruct.evaluation.figures import run as figures
+from metastruct.evaluation.figures.members import LEARNED, SAFE, SUPPORT, TRUE
 
 TASKS, TRAJECTORIES, INSTANTS = 3, 2, 6
 
@@ -41,6 +47,7 @@ def archive(states: int = 2, tasks: int = TASKS, train: int = 4, parameters: int
         learned_energy=rng.normal(size=along),
         learned_energy_range=rng.uniform(1, 2, size),
         learned_entropy=rng.normal(size=along),
+        support=rng.normal(size=(tasks, 4, states)),
         singular_values={"net.0": rng.uniform(size=(train, 2))},
     )
 
@@ -90,7 +97,7 @@ def closed():
 @pytest.mark.parametrize("kind", KINDS)
 def test_every_figure_is_drawn(kind, tmp_path, monkeypatch):
     drawn = []
-    monkeypatch.setattr(figures, "save", lambda figure, path: (figure.canvas.draw(), drawn.append(path.stem)))
+    monkeypatch.setattr(figures, "save", lambda figure, *paths: (figure.canvas.draw(), drawn.append(paths[0].stem)))
     KINDS[kind]().save(tmp_path / "evaluation.npz")
     with warnings.catch_warnings():
         warnings.simplefilter("error")
@@ -106,17 +113,82 @@ def lines(figure) -> list[np.ndarray]:
 
 def test_nothing_is_drawn_where_a_trajectory_was_not_seen():
     whole, some = archive(), ragged()
-    for draw in (figures.phase_portrait, figures.energy, figures.entropy):
+    for draw in (figures.portraits.phase_portrait, figures.energy, figures.entropy):
         shown = lines(draw(some))
         assert all(np.isfinite(line).all() for line in shown)
-        assert len(shown) < len(lines(draw(whole))) or draw is not figures.phase_portrait
+        assert len(shown) < len(lines(draw(whole))) or draw is not figures.portraits.phase_portrait
     assert min(line[:, 0].min() for line in lines(figures.energy(some))) > 1e6
-    assert sorted({len(line) for line in lines(figures.phase_portrait(some))}) == [1, 3, INSTANTS]
+    sizes = {len(line) for line in lines(figures.portraits.phase_portrait(some))}
+    assert sizes == {1, 3, INSTANTS, some.support.shape[1]}
+
+
+def test_the_observations_that_a_member_was_adapted_to_are_points_of_its_portrait():
+    whole = archive(states=3)
+    whole.support[1, 2:] = np.nan  # a member that has fewer
+    for task, axis in zip(figures.portraits.chosen(whole).values(), portraits(whole), strict=True):
+        np.testing.assert_array_equal(axis.lines[0].get_xydata(), whole.support[task, : 2 if task == 1 else 4, :2])
+
+
+def portraits(whole: Archive) -> list:
+    return figures.portraits.phase_portrait(whole).axes[:3]
+
+
+def test_a_portrait_hides_an_error_of_the_phase_that_stands_below_it():
+    late = replace(archive(), rollouts=np.roll(archive().query, 1, axis=2))
+    axes = figures.portraits.phase_portrait(late).axes
+    true, adapted = (axes[3].lines[n].get_ydata() for n in (0, 1))
+    assert {*true} == {*adapted}
+    assert not np.allclose(true, adapted)
+    assert [axes[n].get_ylabel() for n in (3, 6)] == ["q", "p"]
+
+
+def test_units_stand_on_the_axes():
+    named = replace(archive(), state_labels=np.array(["q (rad)", "p"]), time_label=np.array(["t (s)"]))
+    axes = figures.portraits.phase_portrait(named).axes
+    assert (axes[0].get_xlabel(), axes[3].get_ylabel(), axes[6].get_xlabel()) == ("q (rad)", "q (rad)", "t (s)")
+    assert figures.energy(named).axes[0].get_xlabel() == "t (s)"
+
+
+def test_figures_are_written_in_every_format_with_the_same_bytes_and_move(tmp_path):
+    few = replace(archive(), history=np.empty((0, 2)), learned_energy=None, learned_entropy=None, singular_values={})
+    few.save(tmp_path / "evaluation.npz")
+    for name in ("one", "two"):
+        figures.draw_all(tmp_path / "evaluation.npz", tmp_path / name, ("png", "pdf", "svg"), animation=name == "one")
+    for path in (tmp_path / "two").iterdir():
+        assert path.read_bytes() == (tmp_path / "one" / path.name).read_bytes(), path.name
+    assert {path.suffix for path in (tmp_path / "two").iterdir()} == {".png", ".pdf", ".svg"}
+    assert figures.drawn(tmp_path / "one", ("svg",), animation=True)
+    assert not figures.drawn(tmp_path / "two", ("svg",), animation=True)
+    assert Image.open(tmp_path / "one" / "motion.gif").n_frames == INSTANTS
+
+
+SIGHT = {  # linear RGB as it is seen without one kind of cone (Machado, Oliveira and Fernandes 2009)
+    "protanopia": [[0.152, 1.053, -0.205], [0.115, 0.786, 0.099], [-0.004, -0.048, 1.052]],
+    "deuteranopia": [[0.367, 0.861, -0.228], [0.280, 0.673, 0.047], [-0.012, 0.043, 0.969]],
+    "tritanopia": [[1.256, -0.077, -0.179], [-0.078, 0.931, 0.148], [0.005, 0.691, 0.304]],
+}
+
+
+def nearest(colours: Sequence[str], sight: str) -> float:
+    """The least distance of two colours as they are seen, of three numbers from 0 to 1."""
+    linear = np.array([to_rgb(colour) for colour in colours]) ** 2.2
+    seen = np.clip(linear @ np.array(SIGHT[sight]).T, 0, 1) ** (1 / 2.2)
+    return min(np.linalg.norm(a - b) for a, b in combinations(seen, 2))
+
+
+@pytest.mark.parametrize("sight", SIGHT)
+def test_colours_stay_apart_for_the_colour_blind(sight):
+    assert nearest(SAFE, sight) > 0.1
+    assert nearest((TRUE, LEARNED, SUPPORT), sight) > 0.3
+
+
+def test_colours_that_are_seen_alike_would_be_found():
+    assert nearest(mpl.rcParamsDefault["axes.prop_cycle"].by_key()["color"], "protanopia") < 0.1
 
 
 def test_a_state_of_one_component_is_drawn_over_time():
     one = archive(states=1)
-    np.testing.assert_array_equal(lines(figures.phase_portrait(one))[0][:, 0], one.times)
+    np.testing.assert_array_equal(lines(figures.portraits.phase_portrait(one))[0][:, 0], one.times)
 
 
 def test_a_field_is_drawn_over_space_and_time_beside_its_difference():

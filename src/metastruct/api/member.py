@@ -196,6 +196,8 @@ class Member(Pictured):
         *,
         times: ArrayLike | Sequence[ArrayLike] | None = None,
         inputs: ArrayLike | Sequence[ArrayLike] | None = None,
+        noise: ArrayLike | None = None,
+        dxdt_noise: ArrayLike | None = None,
         forgetting: float = 1.0,
         adaptation: str | None = None,
     ) -> Member:
@@ -204,7 +206,7 @@ class Member(Pictured):
         Equal to one fit to all observations where the field is affine in the code, to first order elsewhere.
 
         Args:
-            states, dxdt, times, inputs, adaptation: as of `Model.adapt`.
+            states, dxdt, times, inputs, noise, dxdt_noise, adaptation: as of `Model.adapt`.
             forgetting: from 0, only what is new counts, to 1, all counts alike; below 1 a member that drifts is
                 followed.
 
@@ -214,6 +216,7 @@ class Member(Pictured):
         if not (is_number(forgetting) and 0 <= forgetting <= 1):
             raise ValueError(f"forgetting must be a number from 0 to 1, got {shortly(forgetting)}")
         observed = {"states": states, "dxdt": dxdt, "times": times, "inputs": inputs}
+        observed |= {"noise": noise, "dxdt_noise": dxdt_noise}
         return self.model.update(self, observed, float(forgetting), adaptation)
 
     def labels(self) -> dict[str, Estimate]:

@@ -36,8 +36,11 @@ def main(words: Sequence[str]) -> None:
         raise ValueError(f"{path} must be there, got no such file or folder; check how it is written")
     default = Path(path).with_name(f"{Path(path).stem or 'new'}-adapted")
     output = destination("--output", Path(flags.get("--output", default)), flags, *RESULTS)
+    import torch
+
     from metastruct.api.loading import load
 
+    torch.set_num_threads(1)  # as of trainer.threads: more are ruinous where the cores are busy
     model = load(folder)
     layout = model.layout
     columns = {name: getattr(layout, name) for name in ("inputs", "units", "member", "trajectory", "time")}

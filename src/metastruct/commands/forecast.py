@@ -47,10 +47,12 @@ def main(words: Sequence[str]) -> None:
         for place in (output, output.with_suffix(".png")):
             destination("--output", place, flags)
     import numpy as np
+    import torch
 
     from metastruct.api.loading import load_member
     from metastruct.evaluation.figures.along import Along, draw, table, written
 
+    torch.set_num_threads(1)  # as of metastruct adapt
     member = load_member(file)
     layout = member.model.layout
     inputs = driving(file, layout, flags.get("--inputs"))

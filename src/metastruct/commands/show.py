@@ -28,13 +28,7 @@ def main(words: Sequence[str]) -> None:
     if metrics is None:
         raise ValueError(f"{place} must be the folder of a finished run, got one without its results")
     print_result(metrics, folder.path, comparable(Run.read(folder).config))
-    figures = sorted(folder.figures.glob("*.png"))
-    if figures:
-        print(f"figures in {folder.figures}: {', '.join(path.stem for path in figures)}")
-        print(f"new members: metastruct adapt {place} MEMBER.csv, or metastruct.load({place!r}) in Python")
-    else:
-        print("without figures; evaluation.figures=true with the words of the run draws them")
     if "--open" in flags:
-        for path in figures:
+        for path in sorted([*folder.figures.glob("*.png"), *folder.figures.glob("*.gif")]):
             if not webbrowser.open(path.resolve().as_uri()):
                 raise ValueError(f"--open needs a program that shows pictures, got none; they are in {folder.figures}")

@@ -52,6 +52,8 @@ class Evaluation:
     states: str | None = lawful(("visited",), None)
     metrics: list[str] | None = None
     figures: bool = MISSING
+    formats: list[str] = field(default_factory=lambda: ["png"], metadata={"law": ("png", "pdf", "svg")})
+    animation: bool = False
 
 
 @dataclass

@@ -161,10 +161,11 @@ class Family(Shown):
 
         axes = plt.subplots(layout="constrained")[1] if axes is None else axes
         layout, flat = self.layout, len(self.layout.states) == 1
-        for number, member in enumerate(self.members):
+        colours = plt.colormaps["viridis"](np.linspace(0, 0.9, len(self.members)))
+        for member, colour in zip(self.members, colours, strict=True):
             for one in member.trajectories:
                 across, up = (one.times, one.states[:, 0]) if flat else one.states.T[:2]
-                axes.plot(across, up, ".-", color=f"C{number % 10}", markersize=2.5, linewidth=0.6)
+                axes.plot(across, up, ".-", color=colour, markersize=2.5, linewidth=0.6)
         first, second = (layout.time, layout.states[0]) if flat else layout.states[:2]
         axes.set_xlabel(layout.titled(first))
         axes.set_ylabel(layout.titled(second))

@@ -78,6 +78,12 @@ class Adapted(Observed):
             residuals = dynamics.degeneracies(self._tensor(self.places), self.updates)
         return {name: residual.cpu().numpy() for name, residual in residuals.items()}
 
+    @property
+    def _support_states(self) -> Array:
+        """States `[tasks, shots, state]` of the support; NaN where a task has fewer."""
+        states, mask = self.support.states, self.support.mask
+        return (states if mask is None else states.where(mask[..., None], torch.nan)).cpu().numpy()
+
     def arrays(self) -> dict[str, Array]:
         """What an `Archive` keeps of these members, as far as it is there."""
         shared = ["times", "query", "rollouts"]
@@ -93,6 +99,7 @@ class Adapted(Observed):
             shared.append("forecast_std")
         names = [*shared, *(name for word, more in lawful.items() if self._provided(*word) for name in more)]
         return {name: getattr(self, name) for name in names} | {
+            "support": self._support_states,
             "grid_axes": np.array(self.source.plane),
             "trace": self.fit.trace.cpu().numpy(),
             "test_codes": self.fit.codes.cpu().numpy(),

@@ -14,7 +14,15 @@ from metastruct.runs.files import write_atomically
 
 Array = np.ndarray
 SITES = "singular_values/"  # before the name of each site in the file
-WORDS = ("state_names", "parameter_names", "test_members", "test_domains", "train_domains")
+WORDS = (
+    "state_names",
+    "parameter_names",
+    "test_members",
+    "test_domains",
+    "train_domains",
+    "state_labels",
+    "time_label",
+)
 SHAPES = {
     "query": ("tasks", "trajectories", "instants", "states"),
     "rollouts": ("tasks", "trajectories", "instants", "states"),
@@ -41,6 +49,9 @@ SHAPES = {
     "forecast_std": ("tasks", "trajectories", "instants", "states"),
     "residuals": ("tasks", "trajectories", "instants", "states"),
     "noise": ("states",),
+    "support": ("tasks", "shots", "states"),
+    "state_labels": ("states",),
+    "time_label": ("once",),
 }
 
 
@@ -83,7 +94,21 @@ class Archive:
     forecast_std: Array | None = None  # [tasks, trajectories, times, state], of observations about the rollouts
     residuals: Array | None = None  # [tasks, trajectories, times, state], that the best start leaves
     noise: Array | None = None  # [state], NaN where it is not known
+    # What figures show beside
+    support: Array | None = None  # [tasks, shots, state], what they were adapted to; NaN where a task has fewer
+    state_labels: Array | None = None  # [state], names with their units, for people
+    time_label: Array | None = None  # [1], the same of the time
     singular_values: dict[str, Array] = field(default_factory=dict)  # of each site, [training tasks, rank]
+
+    @property
+    def labels(self) -> list[str]:
+        """Of the components of a state, for people."""
+        return (self.state_names if self.state_labels is None else self.state_labels).tolist()
+
+    @property
+    def clock(self) -> str:
+        """The label of the time, for people."""
+        return "t" if self.time_label is None else str(self.time_label[0])
 
     def principal(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """First two principal components of training and of new codes `[tasks, 2]`, and each component's share."""
@@ -136,7 +161,7 @@ class Archive:
 
     def _problem(self) -> str | None:
         """The first array whose kind or shape is not that of the others, or None."""
-        sizes: dict[str, int] = {"axes": 2, "pair": 2}
+        sizes: dict[str, int] = {"axes": 2, "once": 1}
         for name, axes in SHAPES.items():
             array = getattr(self, name)
             if array is None:

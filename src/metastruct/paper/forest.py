@@ -14,7 +14,7 @@ TICKS = (0.1, 0.3, 1, 3, 10)
 SIGNS = {"held": "✓ held", "not held": "✗ not held", "undecided": "? undecided"}
 STYLE = """
 .forest { width: 100%; } .forest td, .forest th { padding: .15rem .5rem; vertical-align: middle; white-space: normal; }
-.forest svg { display: block; width: 220px; max-width: 100%; height: 22px; overflow: visible; }
+.forest svg { display: block; width: 220px; height: 22px; overflow: visible; }
 .forest td:nth-child(even), .forest td:nth-child(5) { white-space: nowrap; } .forest small { color: var(--quiet); }
 @media (max-width: 45rem) { .forest thead { display: none; } .forest td { border: 0; }
 .forest tr { display: grid; grid-template-columns: minmax(0, 1fr) auto; border-bottom: 1px solid var(--line); }

@@ -90,6 +90,7 @@ def recorded(function: Callable[..., Values], tensors: Values, compiled: bool = 
         return program
     with warnings.catch_warnings(), torch.no_grad():
         warnings.simplefilter("ignore", DeprecationWarning)
+        warnings.simplefilter("ignore", FutureWarning)  # what it has become in torch 2.14
         program = torch.jit.trace(line, tensors, check_trace=False)
 
     def replayed(*tensors: Tensor) -> Values:

@@ -73,10 +73,7 @@ def _single(run: Run, provenance: Provenance) -> RunFolder:
                     print_result(metrics, folder.path, comparable(run.config))
                 return folder
     note(f"finished before, on {metrics['date']}; force=true repeats it")
-    if run.config.evaluation.figures and not folder.figures.exists():
-        from metastruct.evaluation.figures.run import draw_all
-
-        draw_all(folder.evaluation, folder.figures)
+    _draw(run)
     print_result(metrics, folder.path, comparable(run.config))
     return folder
 
@@ -136,11 +133,10 @@ def _source(config: Config) -> Source:
 
 
 def _made(run: Run, source: Source, seconds: dict[str, float], provenance: Provenance) -> dict[str, Any] | None:
-    from metastruct.evaluation.figures.run import draw_all
-    from metastruct.running.tracking.console import note, working
+    from metastruct.running.tracking.console import note
 
     began = time.perf_counter() - seconds["data"]
-    config, folder = run.config, run.folder
+    folder = run.folder
     folder.forget()
     logger = _logger(run)
     content, trained = _trained(run, source, logger)
@@ -155,17 +151,29 @@ def _made(run: Run, source: Source, seconds: dict[str, float], provenance: Prove
     seconds["training"] = trained.seconds
     evaluation = evaluated(run, source, trained)
     seconds |= evaluation.seconds
-    archived(source, trained, evaluation).save(folder.evaluation)
-    if config.evaluation.figures:
-        with _clock(seconds, "figures"), working("drawing the figures"):
-            draw_all(folder.evaluation, folder.figures)
+    archived(run, source, trained, evaluation).save(folder.evaluation)
+    with _clock(seconds, "figures"):
+        _draw(run)
     seconds["total"] = time.perf_counter() - began
     metrics = written(run, trained, evaluation, seconds, provenance)
     if logger is not None:
         from metastruct.running.tracking.wandb import log_results
 
-        log_results(logger, metrics, folder.figures)
+        log_results(logger, metrics, folder, source.described("test"))
     return metrics
+
+
+def _draw(run: Run) -> None:
+    """The figures that are asked for and not there yet."""
+    evaluation, folder = run.config.evaluation, run.folder
+    if not evaluation.figures:
+        return
+    from metastruct.evaluation.figures.run import draw_all, drawn
+    from metastruct.running.tracking.console import working
+
+    if not drawn(folder.figures, evaluation.formats, evaluation.animation):
+        with working("drawing the figures"):
+            draw_all(folder.evaluation, folder.figures, evaluation.formats, evaluation.animation)
 
 
 def _labelled(content: bytes, source: Source) -> bytes:

@@ -30,6 +30,8 @@ PLACES = {
     "shots": MEASUREMENT,
     "evaluation": MEASUREMENT,
     "evaluation.figures": NEITHER,
+    "evaluation.formats": NEITHER,
+    "evaluation.animation": NEITHER,
     "rank": NEITHER,  # the modulation holds it, where it takes one
     "logger": NEITHER,
     "outputs": NEITHER,

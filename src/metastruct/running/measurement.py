@@ -39,12 +39,16 @@ def evaluated(run: Run, source: Source, trained: Trained) -> Measurements:
             raise ConfigError(str(error)) from error
 
 
-def archived(source: Source, trained: Trained, evaluation: Measurements) -> Archive:
+def archived(run: Run, source: Source, trained: Trained, evaluation: Measurements) -> Archive:
     """What the figures draw."""
     import numpy as np
 
+    from metastruct.data.tables.layout import Layout
     from metastruct.evaluation.archive import Archive
 
+    clock, every = run.config.data.get("time", "t"), run.config.data.get("units") or {}
+    units = {name: unit for name, unit in every.items() if name in (*source.state_names, clock)}
+    layout = Layout.of(source.state_names, time=clock, units=units)
     codes = trained.codes.to(next(trained.model.parameters()).device)
     return Archive(
         state_names=np.array(source.state_names, dtype=str),
@@ -55,6 +59,8 @@ def archived(source: Source, trained: Trained, evaluation: Measurements) -> Arch
         train_parameters=source.parameters("train"),
         train_codes=trained.codes.numpy(),
         history=np.array(trained.history),
+        state_labels=np.array([*map(layout.titled, source.state_names)]),
+        time_label=np.array([layout.titled(clock)]),
         singular_values={
             site: values.cpu().numpy() for site, values in trained.model.modulation.singular_values(codes).items()
         },

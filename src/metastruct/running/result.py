@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ from metastruct.config.facts import MetricFacts, described, in_order, metric_fac
 from metastruct.config.pieces import plain
 from metastruct.config.published import NOTE, PAPER_YAML, PUBLISHED
 from metastruct.config.schema import Config
+from metastruct.runs.folder import RunFolder
 
 
 def comparable(config: Config) -> bool:
@@ -31,7 +33,7 @@ def print_result(metrics: dict[str, Any], folder: Path, compared: bool = True) -
     Args:
         compared: are its other settings such that they may stand there?
     """
-    console = Console(highlight=False)
+    console = Console(highlight=False, force_jupyter=False)
     measured = (value.get("per_task") for value in metrics.values() if isinstance(value, dict))
     tasks = len(next(filter(None, measured), ()))
     alike = compared and metrics["dynamics"] in PAPER_YAML["dynamics"]
@@ -64,7 +66,18 @@ def print_result(metrics: dict[str, Any], folder: Path, compared: bool = True) -
     for row in rows:
         table.add_row(*row[: len(table.columns)], *(["-"] if published and len(row) < 3 else []))
     console.print(table)
-    console.print(f"results in {folder}", soft_wrap=True, markup=False)
+    for line in (f"results in {folder}", *_next(folder)):
+        console.print(line, soft_wrap=True, markup=False)
+
+
+def _next(folder: Path) -> Iterator[str]:
+    """What there is to look at, and what can be done with a run."""
+    figures = sorted({path.stem for path in RunFolder(folder).figures.glob("*.*")})
+    if figures:
+        yield f"figures in {RunFolder(folder).figures}: {', '.join(figures)}"
+    else:
+        yield "without figures; evaluation.figures=true with the words of the run draws them"
+    yield f"next: metastruct show {folder} --open; of a new member: metastruct adapt {folder} MEMBER.csv"
 
 
 def _spread(metric: dict[str, Any], facts: MetricFacts) -> str:

@@ -22,7 +22,7 @@ from metastruct.running.duration import steps_within
 from metastruct.running.model_file import Foreign, contents
 from metastruct.running.tracking.alone import Alone, own_defaults
 from metastruct.running.tracking.checkpoint import Beside, Checkpoints, newest_first, remove
-from metastruct.running.tracking.console import note
+from metastruct.running.tracking.console import note, working
 from metastruct.running.tracking.progress import TrainingProgress
 from metastruct.running.validation.values import has_compiler
 from metastruct.runs.files import clear, locked, read_checked, set_aside, sum_file, write_checked
@@ -80,7 +80,8 @@ def train(
         if problem is not None:
             _set_aside(folder / MODEL, problem)
         fit(learner, folder, settings, logger)
-        (result,) = learner.cpu().results()
+        with working("measuring what the training leaves; of noisy states alone, this takes as long again"):
+            (result,) = learner.cpu().results()
         return keep(result, learner, folder)
 
 

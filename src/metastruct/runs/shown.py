@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from html import escape
 
 Rows = Sequence[Sequence[str]]
-FLUSH = "text-align: left"
+FLUSH = "text-align: left; padding-right: 1em"
 
 
 def text(title: str, rows: Rows) -> str:

@@ -13,7 +13,7 @@ import numpy as np
 
 from metastruct.data.tables.layout import Layout
 from metastruct.evaluation.figures.forecasts import band
-from metastruct.evaluation.figures.members import STYLE, save
+from metastruct.evaluation.figures.members import save, styled
 from metastruct.runs.files import write_atomically
 
 SHOWN = 4  # trajectories of a picture
@@ -63,7 +63,7 @@ def draw(every: Sequence[Along], layout: Layout, path: Path) -> None:
     first = {one.member: one for one in reversed(every)}
     shown = ([*reversed(first.values())] if len(first) > 1 else [*every])[:SHOWN]
     size = len(layout.states)
-    with plt.rc_context(STYLE):
+    with styled():
         figure, axes = plt.subplots(
             size, len(shown), figsize=(3.4 + 2.6 * len(shown), 1 + 1.6 * size), layout="constrained", squeeze=False
         )

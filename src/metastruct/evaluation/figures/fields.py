@@ -44,7 +44,7 @@ def space_time(archive: Archive) -> Figure:
             image = axis.pcolormesh(sites, instants, values, shading="nearest", rasterized=True, **look)
             figure.colorbar(image, ax=axis)
             axis.set_title(f"{name}, {title}")
-        row[0].set_ylabel(f"t, {word}: error {100 * errors[task]:.2f} %")
+        row[0].set_ylabel(f"{archive.clock}, {word}: error {100 * errors[task]:.2f} %")
     for axis in axes[-1]:
         axis.set_xlabel("site")
     return figure

@@ -27,11 +27,11 @@ def forecast(archive: Archive) -> Figure:
         std = np.zeros_like(archive.query) if archive.forecast_std is None else archive.forecast_std
         along = archive.query[task], archive.rollouts[task], std[task]
         times, query, path, deviation = next(seen(archive, task, *along))
-        for part, name in enumerate(archive.state_names):
+        for part, name in enumerate(archive.labels):
             band(axes[part, column], times, query[:, part], path[:, part], deviation[:, part])
             axes[part, 0].set_ylabel(name)
         axes[0, column].set_title(f"{word}: {archive.test_members[task]}")
-        axes[-1, column].set_xlabel("t")
+        axes[-1, column].set_xlabel(archive.clock)
     figure.legend(*axes[0, 0].get_legend_handles_labels(), loc="outside lower center", ncols=3, frameon=False)
     return figure
 
@@ -43,7 +43,7 @@ def band(axis: Axes, times: np.ndarray, observed: np.ndarray | None, path: np.nd
         axis.fill_between(times, low, high, color=LEARNED, alpha=0.2, linewidth=0, label="95 %")
     axis.plot(times, path, color=LEARNED, lw=0.9, label="forecast")
     if observed is not None:
-        axis.plot(times, observed, **DOTS, label="observed")
+        axis.plot(times, observed, **DOTS, label="observed", zorder=1)  # below, for dense ones hide the forecast
         spread = np.ptp(observed) or 1.0
         axis.set_ylim(observed.min() - 0.3 * spread, observed.max() + 0.3 * spread)
 
@@ -68,7 +68,7 @@ def horizon(archive: Archive) -> Figure:
     if archive.noise is not None and np.isfinite(archive.noise).all() and (archive.noise > 0).all() and ends:
         axis.axhline(np.sqrt(np.square(archive.noise / unit).mean()), color=TRUE, lw=0.8, ls=":", label="noise")
         axis.legend(frameon=False)
-    axis.set(xlabel="time since the start", ylabel="error / spread", title=f"{len(archive.query)} members")
+    axis.set(xlabel=f"{archive.clock} since the start", ylabel="error / spread", title=f"{len(archive.query)} members")
     return figure
 
 
@@ -78,7 +78,7 @@ def residuals(archive: Archive) -> Figure:
     assert archive.residuals is not None
     figure, axes = plt.subplots(size, 2, figsize=(9, 1 + 1.5 * size), layout="constrained", squeeze=False)
     parts = [*seen(archive, task, archive.residuals[task])]
-    for part, name in enumerate(archive.state_names):
+    for part, name in enumerate(archive.labels):
         left, right = axes[part]
         for times, values in parts:
             left.plot(times, values[:, part], ".", ms=2, color=TRUE, alpha=0.5)
@@ -92,6 +92,6 @@ def residuals(archive: Archive) -> Figure:
         left.set_ylabel(name)
     axes[0, 0].set_title(f"residuals of {archive.test_members[task]}")
     axes[0, 1].set_title("autocorrelation (grey: 95 % of noise)")
-    axes[-1, 0].set_xlabel("t")
+    axes[-1, 0].set_xlabel(archive.clock)
     axes[-1, 1].set_xlabel("lag, samples")
     return figure

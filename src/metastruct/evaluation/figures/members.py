@@ -4,25 +4,50 @@ from __future__ import annotations
 
 import io
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
+import matplotlib as mpl
 import matplotlib.pyplot as plt
 import numpy as np
+from cycler import cycler
+from matplotlib.animation import FuncAnimation, PillowWriter
 from matplotlib.figure import Figure
 
 from metastruct.evaluation.archive import Archive
 from metastruct.evaluation.errors import relative_error
 from metastruct.runs.files import write_atomically
 
-TRUE, LEARNED = "#222222", "#d1495b"
+TRUE, LEARNED, SUPPORT = "#222222", "#d1495b", "#0072b2"
+SAFE = ("#0072b2", "#e69f00", "#009e73", "#cc79a7", "#56b4e9", "#d55e00", "#000000", "#999933")  # for the colour-blind
 STYLE: Any = {
+    "axes.prop_cycle": cycler(color=SAFE),
     "axes.spines.top": False,
     "axes.spines.right": False,
     "font.size": 9,
     "figure.dpi": 130,
     "axes.titlesize": 9,
+    "svg.hashsalt": "metastruct",  # the same bytes every time
 }
+WITHOUT_DATES: Any = {"pdf": {"CreationDate": None}, "svg": {"Date": None}}
+
+
+@contextmanager
+def styled(**more: Any) -> Iterator[None]:
+    """The look of all figures, for what is drawn inside.
+
+    Other settings stay as they become inside: a notebook's backend says, when the first figure is made, that it is
+    interactive, and a context of all settings would take that back.
+    """
+    look = STYLE | more
+    before = {name: mpl.rcParams[name] for name in look}
+    mpl.rcParams.update(look)
+    try:
+        yield
+    finally:
+        mpl.rcParams.update(before)
 
 
 def save(figure: Figure, *paths: Path) -> None:
@@ -30,8 +55,20 @@ def save(figure: Figure, *paths: Path) -> None:
     for path in paths:
         buffer = io.BytesIO()
         kind = path.suffix.lstrip(".")
-        figure.savefig(buffer, format=kind, metadata={"CreationDate": None} if kind == "pdf" else None)
+        figure.savefig(buffer, format=kind, metadata=WITHOUT_DATES.get(kind))
         write_atomically(path, buffer.getvalue())
+        figure.set_layout_engine("none")  # stays as it is; laying out is half of the work
+    plt.close(figure)
+
+
+def moving(figure: Figure, animation: FuncAnimation, path: Path) -> None:
+    """Write an animation atomically as GIF, and close its figure."""
+    with TemporaryDirectory() as place:
+        file = Path(place) / path.name
+        figure.draw_without_rendering()
+        figure.set_layout_engine("none")  # as of `save`
+        animation.save(file, writer=PillowWriter(fps=20), dpi=90)
+        write_atomically(path, file.read_bytes())
     plt.close(figure)
 
 

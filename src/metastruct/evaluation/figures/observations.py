@@ -9,7 +9,7 @@ import matplotlib.pyplot as plt
 from matplotlib.axes import Axes
 
 from metastruct.data.family import Family
-from metastruct.evaluation.figures.members import STYLE, save
+from metastruct.evaluation.figures.members import save, styled
 
 MEMBERS, TRAJECTORIES = 10, 8  # that are drawn
 STYLES: Any = {"marker": ".", "markersize": 2.5, "linewidth": 0.6, "alpha": 0.8}
@@ -19,7 +19,7 @@ def draw(family: Family, path: Path) -> None:
     """Draw the first members, each in a colour."""
     layout, states = family.layout, family.layout.states
     plane = len(states) > 1
-    with plt.rc_context(STYLE):
+    with styled():
         figure, grid = plt.subplots(
             len(states),
             1 + plane,

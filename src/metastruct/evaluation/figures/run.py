@@ -2,21 +2,28 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import matplotlib.pyplot as plt
 import numpy as np
 from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
 
 from metastruct.evaluation.archive import Archive
-from metastruct.evaluation.figures import fields, forecasts, labels
-from metastruct.evaluation.figures.members import LEARNED, STYLE, TRUE, chosen, errors_of, save, seen
+from metastruct.evaluation.figures import fields, forecasts, labels, portraits
+from metastruct.evaluation.figures.members import LEARNED, TRUE, chosen, moving, save, seen, styled
 
 
-def draw_all(evaluation: Path, folder: Path) -> None:
-    """Draw every figure that the archive allows, as PNG, each written atomically; errors as of `Archive.load`."""
+def draw_all(evaluation: Path, folder: Path, formats: Sequence[str] = ("png",), animation: bool = False) -> None:
+    """Draw every figure that the archive allows, each written atomically; errors as of `Archive.load`.
+
+    Args:
+        formats: as the names of files end: png, pdf, svg.
+        animation: also the motion of the median task, motion.gif.
+    """
     archive = Archive.load(evaluation)
-    drawings = {"phase_portrait": phase_portrait, "adaptation": adaptation}
+    drawings = {"phase_portrait": portraits.phase_portrait, "adaptation": adaptation}
     if archive.true_field is not None:
         drawings["field_error"] = field_error
     if archive.true_energy is not None or archive.learned_energy is not None:
@@ -36,37 +43,23 @@ def draw_all(evaluation: Path, folder: Path) -> None:
         drawings["space_time"] = fields.space_time
     if archive.singular_values:
         drawings["singular_values"] = singular_values
-    with plt.rc_context(STYLE):
+    with styled():
         for name, draw in drawings.items():
-            save(draw(archive), folder / f"{name}.png")
+            save(draw(archive), *(folder / f"{name}.{kind}" for kind in formats))
+        if animation:
+            moving(*portraits.motion(archive), folder / "motion.gif")
+
+
+def drawn(folder: Path, formats: Sequence[str], animation: bool) -> bool:
+    """Does a folder hold the figures of a run in these formats, and the animation where it is asked for?"""
+    names = [*(f"phase_portrait.{kind}" for kind in formats), *(["motion.gif"] if animation else [])]
+    return all((folder / name).exists() for name in names)
 
 
 def draw_portrait(evaluation: Path, *paths: Path) -> None:
     """Draw the phase portrait alone, in the formats of these paths; errors as of `Archive.load`."""
-    with plt.rc_context(STYLE):
-        save(phase_portrait(Archive.load(evaluation)), *paths)
-
-
-def phase_portrait(archive: Archive) -> Figure:
-    """True and adapted query trajectories in the plane of the evaluation grid; a state of one component over time."""
-    figure, axes = plt.subplots(1, 3, figsize=(10, 3.6), layout="constrained")
-    plane = archive.grid_axes.tolist()
-    alone = plane[0] == plane[1]
-    first, second = ("t", archive.state_names[plane[0]]) if alone else archive.state_names[plane]
-    errors = errors_of(archive)
-    for axis, (word, task) in zip(axes, chosen(archive).items(), strict=True):
-        for i, (times, true, learned) in enumerate(seen(archive, task, archive.query[task], archive.rollouts[task])):
-            paths = [np.stack([times, path[:, plane[0]]]) if alone else path[:, plane].T for path in (true, learned)]
-            axis.plot(*paths[0], color=TRUE, lw=2.4, alpha=0.35, label="true" if i == 0 else None)
-            axis.plot(*paths[1], color=LEARNED, lw=0.9, label="adapted" if i == 0 else None)
-            axis.plot(*paths[0][:, 0], "o", color=TRUE, ms=3)
-        axis.set(
-            xlabel=first,
-            title=f"{word} of {len(errors)} new tasks, error {100 * errors[task]:.2f} %\n{archive.test_members[task]}",
-        )
-    axes[0].set_ylabel(second)
-    figure.legend(*axes[0].get_legend_handles_labels(), loc="outside lower center", ncols=2, frameon=False)
-    return figure
+    with styled():
+        save(portraits.phase_portrait(Archive.load(evaluation)), *paths)
 
 
 def energy(archive: Archive) -> Figure:
@@ -105,7 +98,7 @@ def _along(archive: Archive, task: int, symbol: str, curves: dict[str, np.ndarra
     for axis, (kind, values) in zip(axes[0], curves.items(), strict=True):
         for times, curve in seen(archive, task, values):
             axis.plot(times, curve, color=LEARNED if kind == "learned" else TRUE, lw=0.9, alpha=0.8)
-        axis.set(xlabel="t", title=f"{kind} {symbol} along adapted rollouts ({archive.test_members[task]})")
+        axis.set(xlabel=archive.clock, title=f"{kind} {symbol} along adapted rollouts ({archive.test_members[task]})")
     axes[0, 0].set_ylabel(label)
     return figure
 
@@ -114,7 +107,7 @@ def field_error(archive: Archive) -> Figure:
     """Where in its box the adapted field is off, for the best, the median and the worst task."""
     figure, axes = plt.subplots(1, 3, figsize=(10, 3.2), layout="constrained")
     plane = archive.grid_axes.tolist()
-    first, second = archive.state_names[plane]
+    first, second = (archive.labels[place] for place in plane)
     three = chosen(archive)
     true, learned, grids = archive.true_field, archive.learned_field, archive.grid
     assert true is not None
@@ -146,6 +139,7 @@ def field_error(archive: Archive) -> Figure:
 def adaptation(archive: Archive) -> Figure:
     """Support loss of each new task along its adaptation."""
     figure, axis = plt.subplots(figsize=(4.6, 3.2), layout="constrained")
+    axis.xaxis.set_major_locator(MaxNLocator(integer=True))
     axis.semilogy(archive.trace, color=LEARNED, lw=0.7, alpha=0.6)
     axis.semilogy(np.median(archive.trace, axis=1), color=TRUE, lw=1.8, label="median")
     axis.set(xlabel="adaptation step", ylabel="support loss", title=f"{archive.trace.shape[1]} new tasks")

@@ -14,7 +14,7 @@ import matplotlib.pyplot as plt
 from matplotlib.figure import Figure
 
 from metastruct.evaluation.errors import MODEL_ERROR, STEP_ERROR
-from metastruct.evaluation.figures.members import STYLE, save
+from metastruct.evaluation.figures.members import save, styled
 from metastruct.runs.lines import write_lines
 from metastruct.runs.tables import Row, read_records
 
@@ -99,5 +99,5 @@ def write_study(folder: Path) -> None:
         return
     rows = read_records([folder / ORBITS])
     write_lines(folder, table(rows), TITLE, NOTE)
-    with plt.rc_context(STYLE):
+    with styled():
         save(figure(rows), *(folder / f"long_horizon.{form}" for form in ("png", "pdf")))

@@ -10,11 +10,10 @@ from pathlib import Path
 import matplotlib
 
 matplotlib.use("Agg")
-import matplotlib.pyplot as plt
 from matplotlib.figure import Figure
 
 from metastruct.config.facts import described
-from metastruct.evaluation.figures.members import STYLE, save
+from metastruct.evaluation.figures.members import save, styled
 from metastruct.paper.results import Results
 from metastruct.paper.sources import Measured
 
@@ -27,7 +26,7 @@ def draw(results: Results, measured: Measured, folder: Path) -> list[Path]:
     module, _, function = name.partition(".")
     drawing: Callable[..., Figure] = getattr(import_module(f"{__name__}.{module}"), function)
     more = [measured.local_ranks] if "local_ranks" in signature(drawing).parameters else []
-    with plt.rc_context(STYLE | {"figure.dpi": 160}):
+    with styled(**{"figure.dpi": 160}):
         figure = drawing(results, *more)
         paths = [folder / f"{results.name}.{kind}" for kind in ("png", "pdf")]
         save(figure, *paths)

@@ -7,7 +7,7 @@ from contextlib import contextmanager, nullcontext
 
 from rich.console import Console
 
-console = Console(highlight=False)
+console = Console(highlight=False, force_jupyter=False)  # a notebook's text, which can be silenced, and not its HTML
 
 
 def note(message: str) -> None:

@@ -2,44 +2,56 @@
 
 from __future__ import annotations
 
+import sys
 import time
 from typing import Any
 
 from lightning import Callback, Trainer
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+from tqdm import tqdm
 
-from metastruct.running.tracking.console import console, note
+from metastruct.running.tracking.console import note
 
 PLAIN_EVERY = 10.0  # seconds between two lines where no terminal shows a bar
 
 
+def shows_bars() -> bool:
+    """Is there a terminal, or a notebook, where a line can be written over?"""
+    return sys.stdout.isatty() or type(sys.stdout).__module__.startswith("ipykernel")
+
+
 class TrainingProgress(Callback):
-    """A live bar of outer steps with the current loss; plain lines now and then where there is no terminal."""
+    """A live bar of outer steps with rate, time left and loss; plain lines now and then where it cannot be shown."""
 
     def __init__(self) -> None:
-        self.spoken = time.monotonic()
-        columns = (TextColumn("training"), BarColumn(), MofNCompleteColumn(), TextColumn("loss {task.fields[loss]}"))
-        self.bar = Progress(
-            *columns, TimeElapsedColumn(), TimeRemainingColumn(), console=console, disable=not console.is_terminal
-        )
+        self.bar = tqdm(disable=True)
 
     def on_fit_start(self, trainer: Trainer, learner: Any) -> None:
         """Show the bar."""
-        self.bar.start()
-        self.task = self.bar.add_task("training", total=learner.steps, completed=learner.outer_step, loss="-")
+        self.spoken = time.monotonic()
+        self.bar = tqdm(
+            total=learner.steps,
+            initial=learner.outer_step,
+            desc="training",
+            unit=" steps",
+            file=sys.stdout,
+            disable=not shows_bars(),
+            leave=False,
+        )
 
     def on_train_batch_end(self, trainer: Trainer, learner: Any, *_: Any) -> None:
         """Move the bar, or print a line now and then."""
         step, loss = learner.outer_step, learner.loss
-        self.bar.update(self.task, completed=step, loss=f"{loss:.2e}")
-        if not console.is_terminal and time.monotonic() - self.spoken > PLAIN_EVERY:
+        if not self.bar.disable:
+            self.bar.set_postfix_str(f"loss {loss:.2e}", refresh=False)
+            self.bar.update(step - self.bar.n)
+        elif time.monotonic() - self.spoken > PLAIN_EVERY:
             self.spoken = time.monotonic()
             note(f"training: outer step {step} of {learner.steps}, loss {loss:.2e}")
 
     def on_fit_end(self, trainer: Trainer, learner: Any) -> None:
         """Take the bar away."""
-        self.bar.stop()
+        self.bar.close()
 
     def on_exception(self, trainer: Trainer, learner: Any, exception: BaseException) -> None:
         """Take the bar away, whatever happened."""
-        self.bar.stop()
+        self.bar.close()

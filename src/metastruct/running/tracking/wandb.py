@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,7 @@ from lightning.pytorch.loggers import WandbLogger
 
 from metastruct.running.tracking.alone import first_rank
 from metastruct.running.tracking.console import note
+from metastruct.runs.folder import RunFolder
 
 PATIENCE = 30.0  # seconds to reach a server
 
@@ -58,20 +60,35 @@ def wandb_logger(
     return WandbLogger(experiment=run, log_model=False)
 
 
-def log_results(logger: WandbLogger, metrics: dict[str, Any], figures: Path) -> None:
-    """The metrics into the run's summary, the figures as images; then the run is closed.
+def log_results(logger: WandbLogger, metrics: dict[str, Any], folder: RunFolder, members: Sequence[str]) -> None:
+    """What a run leaves: summary, figures, a table of its new members; model, configuration and records as files.
 
-    What goes wrong is told and fails nothing: the results are on disk.
+    Then the run is closed. What goes wrong is told and fails nothing: the results are on disk.
+
+    Args:
+        members: of the test, for people.
     """
     run = logger.experiment
     try:
         run.summary.update(summary(metrics))
-        images = {f"figures/{path.stem}": wandb.Image(str(path)) for path in sorted(figures.glob("*.png"))}
-        if images:
-            run.log(images)
+        images = {f"figures/{path.stem}": wandb.Image(str(path)) for path in sorted(folder.figures.glob("*.png"))}
+        columns, rows = of_members(metrics, members)
+        run.log(images | {"members": wandb.Table(columns=[*columns], data=rows)})
+        files = wandb.Artifact(folder.path.name, type="model", metadata={"method": metrics["method"]})
+        for path in (folder.model, folder.config, folder.records):
+            files.add_file(str(path.resolve()), policy="immutable")  # without a copy in the user's home
+        run.log_artifact(files)
         run.finish()
     except (wandb.Error, OSError) as error:
         note(f"Weights & Biases does not have all of the results: {' '.join(str(error).split())[:120]}")
+
+
+def of_members(metrics: dict[str, Any], members: Sequence[str]) -> tuple[list[str], list[list[Any]]]:
+    """Columns and rows of a table: each new member with the value of every metric, None where it has none."""
+    kept = {name: value for name, value in metrics.items() if isinstance(value, dict) and "mean" in value}
+    measured = {name: value["per_task"] for name, value in kept.items()}
+    rows = [[member, *(values[place] for values in measured.values())] for place, member in enumerate(members)]
+    return ["member", *measured], rows
 
 
 def summary(metrics: dict[str, Any]) -> dict[str, int | float | str]:

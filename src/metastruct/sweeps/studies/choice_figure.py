@@ -8,7 +8,7 @@ from pathlib import Path
 import matplotlib.pyplot as plt
 import numpy as np
 
-from metastruct.evaluation.figures.members import STYLE, TRUE, save
+from metastruct.evaluation.figures.members import TRUE, save, styled
 
 
 def draw(every: Sequence[tuple[Mapping[str, str], np.ndarray]], path: Path) -> None:
@@ -25,7 +25,7 @@ def draw(every: Sequence[tuple[Mapping[str, str], np.ndarray]], path: Path) -> N
         label = " ".join(f"{key.rpartition('.')[2]}={value}" for key, value in settings.items() if key != name)
         x = float(settings[name]) if numeric else float(places.index(settings[name]))
         groups.setdefault(label, []).append((x, errors))
-    with plt.rc_context(STYLE):
+    with styled():
         figure, axis = plt.subplots(figsize=(5.4, 3.6), layout="constrained")
         for number, (label, points) in enumerate(groups.items()):
             points.sort(key=lambda point: point[0])
