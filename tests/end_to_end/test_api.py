@@ -379,7 +379,7 @@ WRONG = {
     "another number of points": ((GOOD, np.zeros((4, 2))), r"as many points, got \[5\] and \[4\]"),
     "no observation": ((np.zeros((0, 2)), np.zeros((0, 2))), "at least one observation"),
     "empty list": (([], []), r"states must have the shape \[points, 2\]"),
-    "NaN": ((np.full((5, 2), np.nan), GOOD), r"states must be finite and at most 1e\+100, got 10 NaN"),
+    "NaN": ((np.full((5, 2), np.nan), GOOD), r"states must be finite and at most 1e\+50, got 10 NaN"),
     "infinity": ((GOOD, np.full((5, 2), np.inf)), "dxdt must be finite"),
     "words": (([["a", "b"]], GOOD), "states must be numbers"),
     "ragged": (([[1.0, 2.0], [3.0]], GOOD), "states must be numbers"),
