@@ -7,7 +7,7 @@ from contextlib import contextmanager, nullcontext
 
 from rich.console import Console
 
-console = Console(highlight=False)
+console = Console(highlight=False, emoji=False)
 
 
 def note(message: str) -> None:
