@@ -20,6 +20,7 @@ from processes import begin
 
 from metastruct.config.facts import CONF, options, settings_of
 from metastruct.config.schema import Config
+from metastruct.config.words import worded
 from metastruct.running.experiment import run
 from metastruct.running.keys import evaluation_key, in_a_key
 from metastruct.runs.folder import RunFolder
@@ -259,6 +260,22 @@ def test_nor_does_it_where_python_starts_anew(tiny_words, around, usual, tmp_pat
     assert process.returncode == 0, process.stderr
     (metrics,) = (tmp_path / "outputs").glob("*/metrics.json")
     assert records_of(RunFolder(metrics.parent)) == usual["adaptation=levenberg_marquardt"]
+
+
+FOLDERS = ("o/runs (copy)", "a,b", "it's", 'a"b', "[v2]", "[/red]", ":100:", "x#y", "{a}", "a%20b%s", "$HOME", "a\\b",
+           "\u00e9/\u65e5\u672c", "a=b", "./-x", "a:b", "a*?", "a\tb", "[link=http://x]y[/link]", "a&b;c", "+a", "@a",
+           "x" * 200)  # fmt: skip
+
+
+@pytest.mark.torture
+@pytest.mark.parametrize("name", FOLDERS)
+def test_the_name_of_the_outputs_folder_changes_no_record(tiny_words, bare_environment, usual, tmp_path, name):
+    done = begin([TRAIN, *tiny_words, f"outputs={worded(name)}"], tmp_path, bare_environment).result()
+    assert done.returncode == 0, done.stderr
+    (metrics,) = (tmp_path / name).glob("*/metrics.json")
+    assert records_of(RunFolder(metrics.parent)) == usual["adaptation=levenberg_marquardt"]
+    place, printed = ("".join(text.split()) for text in (str(metrics.parent.relative_to(tmp_path)), done.stdout))
+    assert place in printed
 
 
 def test_a_signal_of_slurm_leaves_no_checkpoint_outside_of_the_training(tiny_words, bare_environment, tmp_path):

@@ -665,7 +665,7 @@ def test_a_word_for_trackers_and_tables_is_refused_unless_it_is_a_word(tiny, tmp
 
 
 def test_a_folder_whose_name_is_markup_of_the_console_is_told_as_it_is(tiny, tmp_path, capsys):
-    folder = run(tiny(tmp_path / "a[/dim]b[bold]"))
+    folder = run(tiny(tmp_path / "a[/dim]b[bold]:100:"))
     assert folder.finished()
     assert f"results in {folder.path}" in capsys.readouterr().out
 

@@ -66,7 +66,7 @@ def _show(model: Model, members: Members, family: Family) -> None:
     from rich.markup import escape
     from rich.table import Table
 
-    console = Console(highlight=False)
+    console = Console(highlight=False, emoji=False)
     try:
         probes, note = model.probes, None
     except ValueError as error:

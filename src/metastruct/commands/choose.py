@@ -53,7 +53,7 @@ def main(words: Sequence[str]) -> None:
         verdict = choice.problem or ("best" if choice is best else "as good" if choice in alike else "")
         cells = [f"{100 * choice.typical:.3g}", f"{100 * choice.values.max():.3g}", f"{choice.seconds:.3g}"]
         table.add_row(*map(escape, [*choice.settings.values(), *(cells if choice.errors else "---"), verdict]))
-    Console(highlight=False).print(table)
+    Console(highlight=False, emoji=False).print(table)
     output.mkdir(parents=True, exist_ok=True)
     written(every, output / "errors.csv")
     draw([(choice.settings, choice.values) for choice in every if choice.errors], output / "errors.png")

@@ -39,7 +39,7 @@ def main(words: Sequence[str]) -> None:
     table = Table("", *(escape(Path(place).name) for place in places))
     for row in (*differing(settings), *measured(every)):
         table.add_row(*map(escape, row))
-    Console(highlight=False).print(table)
+    Console(highlight=False, emoji=False).print(table)
 
 
 def flat(settings: Mapping[str, Any], path: str = "") -> Iterator[tuple[str, str]]:

@@ -86,7 +86,7 @@ def show(family: Family, guessed: bool) -> None:
 
     from metastruct.data.description import COMPONENTS, MEMBERS, components, members, warnings
 
-    console = Console(highlight=False)
+    console = Console(highlight=False, emoji=False)
     time = family.layout.unit(family.layout.time)
     headings = [
         f"{name} ({time})" if time and name in ("from", "to", "median dt", "longest dt") else name for name in MEMBERS

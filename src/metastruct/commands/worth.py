@@ -53,7 +53,7 @@ def main(words: Sequence[str]) -> None:
         table.add_column(column, overflow="fold")
     for row in every:
         table.add_row(*map(escape, row.cells()))
-    console = Console(highlight=False)
+    console = Console(highlight=False, emoji=False)
     console.print(table)
     for row in every:
         if row.note:

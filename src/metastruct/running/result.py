@@ -33,7 +33,7 @@ def print_result(metrics: dict[str, Any], folder: Path, compared: bool = True) -
     Args:
         compared: are its other settings such that they may stand there?
     """
-    console = Console(highlight=False, force_jupyter=False)
+    console = Console(highlight=False, force_jupyter=False, emoji=False)
     measured = (value.get("per_task") for value in metrics.values() if isinstance(value, dict))
     tasks = len(next(filter(None, measured), ()))
     alike = compared and metrics["dynamics"] in PAPER_YAML["dynamics"]

@@ -226,7 +226,7 @@ def made(options: Options) -> Launcher:
 
 def followed(names: Sequence[str]) -> Iterable[str]:
     """The names, with a bar on a terminal, for composing the settings of all tables takes some seconds."""
-    terminal = Console(stderr=True)
+    terminal = Console(stderr=True, emoji=False)
     return track(names, "reading the tables", console=terminal, transient=True, disable=not terminal.is_terminal)
 
 

@@ -7,7 +7,8 @@ from contextlib import contextmanager, nullcontext
 
 from rich.console import Console
 
-console = Console(highlight=False, force_jupyter=False)  # a notebook's text, which can be silenced, and not its HTML
+# In a notebook text, which can be silenced, and not its HTML; paths as they are.
+console = Console(highlight=False, force_jupyter=False, emoji=False)
 
 
 def note(message: str) -> None:
