@@ -11,25 +11,23 @@ What needs no torch answers without it: help and a mistaken word at once.
 from __future__ import annotations
 
 import ast
-import gc
 import math
 import os
 import pkgutil
 import sys
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from importlib import import_module
 from pathlib import Path
 
 from metastruct.config.folders import without_folders
 from metastruct.config.mistakes import closest
+from metastruct.running.memory import kept_memory
 from metastruct.running.output import patient
 from metastruct.running.ranks import forget_words
 from metastruct.running.usage import HELP as HELP
 from metastruct.runs.files import check_place, in_words
 
 LARGEST = 1e50  # of a number, as of `metastruct.data.outside`
-NEW = 50_000  # objects between two searches for garbage
 
 
 def main(words: Sequence[str] | None = None) -> None:
@@ -50,7 +48,7 @@ def main(words: Sequence[str] | None = None) -> None:
         if "" in rest:
             raise ValueError(f"metastruct {name} takes no empty words, got one; leave it out, or write what is meant")
         module, rest = import_module(f"{__name__}.{name}"), without_folders(rest)
-        with patient(), seldom_searched():
+        with patient(), kept_memory():
             if hasattr(module, "PLACES") and ({*HELP} & {*rest} or (module.PLACES and not rest)):
                 print(module.__doc__)
             else:
@@ -62,17 +60,6 @@ def main(words: Sequence[str] | None = None) -> None:
     except KeyboardInterrupt:
         print("interrupted; the same command goes on, or begins again", file=sys.stderr)
         raise SystemExit(130) from None
-
-
-@contextmanager
-def seldom_searched() -> Iterator[None]:
-    """Search for garbage seldom: to import torch and what stands on it makes a million objects that all stay."""
-    before = gc.get_threshold()
-    gc.set_threshold(NEW, *before[1:])
-    try:
-        yield
-    finally:
-        gc.set_threshold(*before)
 
 
 def failed(message: str) -> int:

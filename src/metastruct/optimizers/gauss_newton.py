@@ -78,9 +78,10 @@ class GaussNewton(Adam):
         level, before = gram.diagonal(dim1=-2, dim2=-1).mean(-1), values.square().sum(-1) + problem.rest
         damping, memory = numbers.damping(torch.full_like(before, self.damping)), torch.ones_like(before)
         for _ in range(ATTEMPTS):
-            ridge = torch.diag_embed((damping * level)[..., None].expand(values.shape))
+            damped = gram.clone()
+            damped.diagonal(dim1=-2, dim2=-1).add_((damping * level)[..., None])
             misfit = (values - memory[..., None] * along).double()
-            factor, failure = torch.linalg.cholesky_ex(gram + ridge)
+            factor, failure = torch.linalg.cholesky_ex(damped)
             weights = torch.cholesky_solve(misfit[..., None], factor)
             change = problem.back(weights[..., 0].to(values))
             for name, part in kept.items():
