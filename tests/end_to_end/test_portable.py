@@ -186,6 +186,8 @@ def test_error_bars_shrink_as_observations_come_and_forgetting_lets_them_go(mode
     first = model.adapt(x[:6], dxdt[:6], adaptation="levenberg_marquardt")
     more = first.update(x[6:], dxdt[6:])
     assert np.diag(more.covariance).sum() < np.diag(first.covariance).sum()
+    noisy = first.update(x[6:], dxdt[6:], dxdt_noise=1e3)  # says nothing
+    np.testing.assert_allclose(noisy.covariance, first.covariance, rtol=1e-2)
     same = first.update(x[6:], dxdt[6:], forgetting=0.0)
     alone = model.adapt(x[6:], dxdt[6:], adaptation="levenberg_marquardt")
     np.testing.assert_allclose(same.code, alone.code, rtol=1e-3, atol=1e-3)
