@@ -73,18 +73,18 @@ def hundred_rollouts(*overrides: str, part: str = "whole") -> float:
 
     with patch.object(dynamics, "flow", kept):
         member.rollout(states[0], times)
-    asked, points = range(flows[0].evaluations), torch.from_numpy(states)[None]
+    evaluations, points = range(flows[0].evaluations), torch.from_numpy(states)[None]
     calls = recorded_products(lambda: member.vector_field(states))
 
     def whole() -> None:
         member.rollout(states, times)
 
     def fields() -> None:
-        for _ in asked:
+        for _ in evaluations:
             flows[0].vector_field(points)
 
     def products() -> None:
-        for _ in asked:
+        for _ in evaluations:
             for product, factors, options in calls:
                 product(*factors, **options)
 

@@ -137,7 +137,7 @@ def probes(names: Sequence[str], values: Array, codes: Array) -> dict[str, Probe
     if len(codes) != len(values):
         raise ValueError(f"labels need a code for each of {len(values)} training members, got {len(codes)}")
     columns = zip(names, values.T, strict=True)
-    return {name: Probe.of(codes[known := np.isfinite(column)], column[known]) for name, column in columns}
+    return {name: Probe.of(codes[rows := np.isfinite(column)], column[rows]) for name, column in columns}
 
 
 def _best(codes: Array, values: Array) -> Probe:

@@ -102,8 +102,8 @@ def derivatives(
         axes: of the rows.
     """
     rest = [name for name in leaves if name not in products]
-    wanted: Any = [leaves[name] for name in rest] + [use.product for each in products.values() for use in each]
-    slopes = iter(torch.autograd.grad(residual.sum(), wanted, retain_graph=True, allow_unused=True))
+    places: Any = [leaves[name] for name in rest] + [use.product for each in products.values() for use in each]
+    slopes = iter(torch.autograd.grad(residual.sum(), places, retain_graph=True, allow_unused=True))
     rows: dict[str, Tensor | Outer] = {
         name: slope.flatten(axes) for name, slope in zip(rest, slopes, strict=False) if slope is not None
     }
@@ -125,17 +125,17 @@ def uses(values: Tensor, matrices: Mapping[str, Tensor]) -> dict[str, list[Use]]
     """
     names = {get_gradient_edge(matrix).node: name for name, matrix in matrices.items()}
     products: dict[str, list[Use]] = {name: [] for name in matrices}
-    others: set[str] = set()
+    strangers: set[str] = set()
     for node in _nodes(values):
         for place, (operand, _) in enumerate(() if _is_look(node) else node.next_functions):
             looks, leaf = _through(operand)
             if leaf in names:
                 use = _use(node, place, looks, matrices[names[leaf]])
                 if use is None:
-                    others.add(names[leaf])
+                    strangers.add(names[leaf])
                 else:
                     products[names[leaf]].append(use)
-    return {name: each for name, each in products.items() if name not in others and _pays(each, matrices[name])}
+    return {name: each for name, each in products.items() if name not in strangers and _pays(each, matrices[name])}
 
 
 def _pays(products: Sequence[Use], matrix: Tensor) -> bool:
@@ -147,11 +147,11 @@ def _pays(products: Sequence[Use], matrix: Tensor) -> bool:
 def _nodes(values: Tensor) -> Iterator[Node]:
     """All nodes of a graph."""
     waiting: list[Node | None] = [values.grad_fn]
-    known: set[Node | None] = {None}
+    visits: set[Node | None] = {None}
     while waiting:
         node = waiting.pop()
-        if node is not None and node not in known:
-            known.add(node)
+        if node is not None and node not in visits:
+            visits.add(node)
             waiting += [operand for operand, _ in node.next_functions]
             yield node
 
