@@ -84,6 +84,17 @@ def test_the_metric_is_one_that_a_run_logs():
     assert SWEEP["metric"]["name"] in summary(metrics)
 
 
+def test_a_table_of_members_leaves_out_what_nobody_could_measure():
+    from metastruct.running.tracking.wandb import of_members
+
+    metrics = {
+        "field_error": {"mean": None, "per_task": None},
+        "forecast_error": {"mean": 2.0, "per_task": [1.0, None]},
+    }
+    table = of_members(metrics | {"seconds": {"total": 1.0}, "seed": 0}, ["rig 1", "rig 2"])
+    assert table == (["member", "forecast_error"], [["rig 1", 1.0], ["rig 2", None]])
+
+
 @pytest.mark.torture
 def test_the_agent_itself_makes_a_run_of_the_sweep_offline(tmp_path, monkeypatch):
     """Everything but the server, whose three answers are given here: which sweep, which agent, which run is next."""

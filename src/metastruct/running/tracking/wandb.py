@@ -84,9 +84,9 @@ def log_results(logger: WandbLogger, metrics: dict[str, Any], folder: RunFolder,
 
 
 def of_members(metrics: dict[str, Any], members: Sequence[str]) -> tuple[list[str], list[list[Any]]]:
-    """Columns and rows of a table: each new member with the value of every metric, None where it has none."""
-    kept = {name: value for name, value in metrics.items() if isinstance(value, dict) and "mean" in value}
-    measured = {name: value["per_task"] for name, value in kept.items()}
+    """Columns and rows of a table: each new member with the value of every metric that was measured."""
+    several = {name: value.get("per_task") for name, value in metrics.items() if isinstance(value, dict)}
+    measured = {name: values for name, values in several.items() if values is not None}  # of what could be
     rows = [[member, *(values[place] for values in measured.values())] for place, member in enumerate(members)]
     return ["member", *measured], rows
 
