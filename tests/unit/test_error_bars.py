@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import torch
 
-from metastruct.adaptation.agreement import Agreement
+from metastruct.adaptation.agreement import OF_CODE, Agreement
 from metastruct.adaptation.error_bars import energy_difference, error_bar, variance
 from metastruct.adaptation.jacobian import with_jacobian
 from metastruct.adaptation.levenberg_marquardt import LevenbergMarquardt
@@ -84,7 +84,7 @@ def test_another_residual_leaves_the_posterior_of_the_code_alone(model, observat
     assert np.isfinite(apart).all()
 
 
-@pytest.mark.parametrize(("share", "of_code"), [(0.0, 1.0), (1.0, 0.25)], ids=["noise", "misfit"])
+@pytest.mark.parametrize(("share", "of_code"), [(0.0, 1.0), (1.0, OF_CODE)], ids=["noise", "misfit"])
 def test_what_misfit_makes_of_the_code_cancels_in_part_and_what_noise_makes_of_it_does_not(
     model, observations, share, of_code
 ):

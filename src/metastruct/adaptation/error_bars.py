@@ -5,8 +5,8 @@ and what no code explains of dx/dt, a s^2 with the variance s^2 of the training 
 (`agreement`), as far as the residual of the objective tells. With many observations the second is nearly all. Misfit
 differs from place to place and its scale is estimated, so it has the quantiles of Student's t and noise those of a
 Gaussian; half the width of a bar is the root of the sum of the squares of both. A code that misfit has moved explains
-the misfit near the observations, so that part of both cancels: what is left was measured (`agreement.CORE`). They speak
-of states like the training data's.
+the misfit near the observations, so that part of both cancels: what is left was measured (`agreement.OF_CODE`). They
+speak of states like the training data's.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from collections.abc import Sequence
 from torch import Tensor
 
 from metastruct.adaptation.adaptation import Fit, Prior
-from metastruct.adaptation.agreement import gaussian, reach
+from metastruct.adaptation.agreement import OF_CODE, gaussian, reach
 from metastruct.adaptation.jacobian import field_with_jacobian, with_jacobian
 from metastruct.dynamics.model import ModulatedModel
 
@@ -61,7 +61,7 @@ def _bar(jacobian: Tensor, fit: Fit, unexplained: Tensor, level: float) -> Tenso
         part[:, None, None] for part in (verdict.scale, verdict.freedom, verdict.core, verdict.share)
     )
     of_code, of_misfit = variance(jacobian, fit.covariance), scale * unexplained
-    certain, estimated = (1 - share) * of_code, core.square() * share * of_code + core * of_misfit
+    certain, estimated = (1 - share) * of_code, OF_CODE * share * of_code + core * of_misfit
     return (certain * gaussian(level) ** 2 + estimated * reach(level, freedom).square()).sqrt()
 
 
