@@ -9,7 +9,7 @@
 # # Error bars
 #
 # An adapted member knows how much its observations leave open. Bars shrink as observations come, and they are to
-# hold the truth as often as they say: `outputs/reference/coverage/table.md` has how often they do.
+# hold the truth as often as they say: `outputs/reference/coverage/pendulum/table.md` has how often they do.
 
 # %%
 import numpy as np
