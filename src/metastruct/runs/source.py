@@ -1,6 +1,7 @@
 """The source of a piece and of all that it imports: what a key holds of a user's own law: an edit is another law.
 
-Modules are found as Python finds them, and read. An installed library does not count.
+Modules are found as Python finds them, and read. An installed library does not count, wherever it is installed, nor
+what cannot be found because a package around it ends in an error.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 LIBRARIES = tuple({sysconfig.get_path(name) for name in ("stdlib", "platstdlib", "purelib", "platlib")})
+INSTALLED = {"site-packages", "dist-packages"}  # also of another environment, on the path of this one
 PACKAGE = __name__.partition(".")[0]
 
 
@@ -77,7 +79,7 @@ def _package(name: str) -> str:
     """What the relative imports of a module begin at; empty where there is nothing."""
     try:
         spec = find_spec(name)
-    except (ImportError, ValueError, AttributeError):
+    except Exception:  # of whatever stands in the packages around it
         return ""
     return "" if spec is None else spec.parent or ""
 
@@ -86,7 +88,9 @@ def _written(name: str) -> Path | None:
     """The file of a module that is none of an installed library, or None."""
     try:
         spec = find_spec(name)
-    except (ImportError, ValueError, AttributeError):
+    except Exception:  # of whatever stands in the packages around it
         return None
     origin = None if spec is None else spec.origin
-    return Path(origin) if origin and origin.endswith(".py") and not origin.startswith(LIBRARIES) else None
+    if not origin or not origin.endswith(".py") or origin.startswith(LIBRARIES) or INSTALLED & {*Path(origin).parts}:
+        return None
+    return Path(origin)
