@@ -27,8 +27,6 @@ from metastruct.running.ranks import forget_words
 from metastruct.running.usage import HELP as HELP
 from metastruct.runs.files import check_place, in_words
 
-LARGEST = 1e50  # of a number, as of `metastruct.data.outside`
-
 
 def main(words: Sequence[str] | None = None) -> None:
     """Run what a command line asks for; exit with 0, 2 after a mistake, 130, or what a subcommand says."""
@@ -131,6 +129,8 @@ def numbers(flag: str, text: str, size: int | None = None, least: float = -math.
     Raises:
         ValueError: they are none, not as many as `size`, or one is below `least`.
     """
+    from metastruct.data.outside import LARGEST
+
     try:
         values = [float(word) for word in text.split(",")]
     except ValueError:

@@ -62,11 +62,12 @@ def main(words: Sequence[str]) -> None:
 
 def _show(model: Model, members: Members, family: Family) -> None:
     """Codes, labels and notes of every member."""
-    from rich.console import Console
     from rich.markup import escape
     from rich.table import Table
 
-    console = Console(highlight=False, emoji=False)
+    from metastruct.running.tracking.console import new_console
+
+    console = new_console()
     try:
         probes, note = model.probes, None
     except ValueError as error:

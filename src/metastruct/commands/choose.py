@@ -32,7 +32,7 @@ def main(words: Sequence[str]) -> None:
     from omegaconf.errors import OmegaConfBaseException
 
     from metastruct.running.explanations import explained
-    from metastruct.running.tracking.console import note
+    from metastruct.running.tracking.console import new_console, note
     from metastruct.sweeps.studies.choosing import best_of, choices, written
 
     try:
@@ -40,7 +40,6 @@ def main(words: Sequence[str]) -> None:
     except (HydraException, OmegaConfBaseException) as error:
         raise ValueError(explained(error)) from None
     best, alike = best_of(every)
-    from rich.console import Console
     from rich.markup import escape
     from rich.table import Table
 
@@ -53,7 +52,7 @@ def main(words: Sequence[str]) -> None:
         verdict = choice.problem or ("best" if choice is best else "as good" if choice in alike else "")
         cells = [f"{100 * choice.typical:.3g}", f"{100 * choice.values.max():.3g}", f"{choice.seconds:.3g}"]
         table.add_row(*map(escape, [*choice.settings.values(), *(cells if choice.errors else "---"), verdict]))
-    Console(highlight=False, emoji=False).print(table)
+    new_console().print(table)
     output.mkdir(parents=True, exist_ok=True)
     written(every, output / "errors.csv")
     draw([(choice.settings, choice.values) for choice in every if choice.errors], output / "errors.png")

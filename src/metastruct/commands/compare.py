@@ -22,11 +22,11 @@ UNSAID = ("_target_", "force", "outputs", "tag")  # they change no number
 def main(words: Sequence[str]) -> None:
     """Print the table."""
     places, _ = parsed(words, "compare", {}, ("RUN",) * max(len(words), len(PLACES)))
-    from rich.console import Console
     from rich.markup import escape
     from rich.table import Table
 
     from metastruct.running.run import Run
+    from metastruct.running.tracking.console import new_console
 
     every, settings = [], []
     for place in places:
@@ -39,7 +39,7 @@ def main(words: Sequence[str]) -> None:
     table = Table("", *(escape(Path(place).name) for place in places))
     for row in (*differing(settings), *measured(every)):
         table.add_row(*map(escape, row))
-    Console(highlight=False, emoji=False).print(table)
+    new_console().print(table)
 
 
 def flat(settings: Mapping[str, Any], path: str = "") -> Iterator[tuple[str, str]]:

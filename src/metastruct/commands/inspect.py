@@ -80,13 +80,13 @@ def _value(name: str, text: str) -> Any:
 
 def show(family: Family, guessed: bool) -> None:
     """The tables of a family."""
-    from rich.console import Console
     from rich.markup import escape
     from rich.table import Table
 
     from metastruct.data.description import COMPONENTS, MEMBERS, components, members, warnings
+    from metastruct.running.tracking.console import new_console
 
-    console = Console(highlight=False, emoji=False)
+    console = new_console()
     time = family.layout.unit(family.layout.time)
     headings = [
         f"{name} ({time})" if time and name in ("from", "to", "median dt", "longest dt") else name for name in MEMBERS

@@ -35,14 +35,13 @@ def main(words: Sequence[str]) -> None:
     from metastruct.evaluation.rivals.law import KnownLaw
     from metastruct.evaluation.rivals.rival import Rival
     from metastruct.evaluation.rivals.sindy import Sindy
-    from metastruct.running.tracking.console import note
+    from metastruct.running.tracking.console import new_console, note
     from metastruct.sweeps.studies.worth import COLUMNS, rows, written
 
     rivals: dict[str, Rival] = {} if "sindy" in without else {"weak SINDy": Sindy()}
     if "--law" in flags:
         rivals["the law, its parameters fitted"] = KnownLaw.read(flags["--law"], start)
     every, members = rows(Path(folder), rivals, note, without)
-    from rich.console import Console
     from rich.markup import escape
     from rich.table import Table
 
@@ -53,7 +52,7 @@ def main(words: Sequence[str]) -> None:
         table.add_column(column, overflow="fold")
     for row in every:
         table.add_row(*map(escape, row.cells()))
-    console = Console(highlight=False, emoji=False)
+    console = new_console()
     console.print(table)
     for row in every:
         if row.note:

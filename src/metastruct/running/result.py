@@ -6,7 +6,6 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
@@ -14,6 +13,7 @@ from metastruct.config.facts import MetricFacts, described, in_order, metric_fac
 from metastruct.config.pieces import plain
 from metastruct.config.published import NOTE, PAPER_YAML, PUBLISHED
 from metastruct.config.schema import Config
+from metastruct.running.tracking.console import new_console
 from metastruct.runs.folder import RunFolder
 
 
@@ -33,7 +33,7 @@ def print_result(metrics: dict[str, Any], folder: Path, compared: bool = True) -
     Args:
         compared: are its other settings such that they may stand there?
     """
-    console = Console(highlight=False, force_jupyter=False, emoji=False)
+    console = new_console()
     measured = (value.get("per_task") for value in metrics.values() if isinstance(value, dict))
     tasks = len(next(filter(None, measured), ()))
     alike = compared and metrics["dynamics"] in PAPER_YAML["dynamics"]

@@ -7,8 +7,13 @@ from contextlib import contextmanager, nullcontext
 
 from rich.console import Console
 
-# In a notebook text, which can be silenced, and not its HTML; paths as they are.
-console = Console(highlight=False, force_jupyter=False, emoji=False)
+
+def new_console() -> Console:
+    """A console that shows words and paths as they are; in a notebook as text, which can be silenced."""
+    return Console(highlight=False, force_jupyter=False, emoji=False)
+
+
+console = new_console()
 
 
 def note(message: str) -> None:
