@@ -66,7 +66,7 @@ from metastruct.runs.provenance import sign
 from metastruct.runs.tables import as_csv, read_records
 from metastruct.systems.system import Array, System
 
-SPLIT, SUPPORT, EVERY = 11, 5, 10  # 5: those by which the constants of `agreement` were chosen
+SPLIT, SUPPORT, EVERY = 11, 5, 10  # those by which `agreement`'s constants were chosen had the seeds 5 and 77
 WORDS = (
     "modulation=svd",
     "logger=none",

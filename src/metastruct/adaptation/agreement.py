@@ -33,11 +33,10 @@ if TYPE_CHECKING:
     from metastruct.adaptation.jacobian import Residual
 
 INDEPENDENT = 6.0  # misfits of one member, at most
-# Freedom of a misfit's t, at most, and the square of its scale, in units of its mean square: tails add to that.
-# Measured on exact observations of 300 pendulums and 300 springs, other members than those that evaluate, which want
-# 0.60 and 0.70; then of a base that erred by the noise that it was trained on, nearly normal from place to place.
+# Freedom of a misfit's t, at most, and the square of its scale over its mean square, for tails add to that; then of a
+# base that erred by the noise that it was trained on. Chosen on members that evaluate nothing (`scripts/coverage.py`).
 (FREEDOM, CORE), NORMAL = (4.0, 0.63), (8.0, 0.9)
-OF_CODE = 0.55  # share of what misfit makes of the code that does not cancel it, measured there with two observations
+OF_CODE = 0.55  # share of what misfit makes of the code that does not cancel it, chosen there with two observations
 BETWEEN, OUTSIDE = (3.0, 0.7), (1.0, 1.0)  # m and w of codes between those of training, and outside of them
 TAUGHT = (6.0, 1.0), (5.0, 1.0)  # the same of a base that was trained on noise, whose errors are alike everywhere
 WIDTH = 0.25  # distance from them over which w doubles, in standard deviations of the training codes

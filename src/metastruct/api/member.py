@@ -38,8 +38,7 @@ class Member(Pictured):
         self.code, self.losses = fit.codes[0].numpy(), fit.trace[:, 0].numpy()
         self.covariance = None if fit.covariance is None else fit.covariance[0].numpy()
         self.converged = None if fit.converged is None else bool(fit.converged[0])
-        agreement = fit.agreement
-        self.p_value = None if agreement is None else float(agreement.p_value[0])
+        self.p_value = None if fit.agreement is None else float(fit.agreement.p_value[0])
         self.flags = tuple(flag for flag, which in fields.flags.items() if which[0])
 
     @overload
@@ -207,16 +206,14 @@ class Member(Pictured):
 
         Args:
             states, dxdt, times, inputs, noise, dxdt_noise, adaptation: as of `Model.adapt`.
-            forgetting: from 0, only what is new counts, to 1, all counts alike; below 1 a member that drifts is
-                followed.
+            forgetting: from 0, what is new alone counts, to 1, all counts alike; below 1 a drifting member is followed.
 
         Raises:
             ValueError: as of `Model.adapt`; there is no posterior, or `forgetting` is not from 0 to 1.
         """
         if not (is_number(forgetting) and 0 <= forgetting <= 1):
             raise ValueError(f"forgetting must be a number from 0 to 1, got {shortly(forgetting)}")
-        observed = {"states": states, "dxdt": dxdt, "times": times, "inputs": inputs}
-        observed |= {"noise": noise, "dxdt_noise": dxdt_noise}
+        observed = dict(states=states, dxdt=dxdt, times=times, inputs=inputs, noise=noise, dxdt_noise=dxdt_noise)
         return self.model.update(self, observed, float(forgetting), adaptation)
 
     def labels(self) -> dict[str, Estimate]:

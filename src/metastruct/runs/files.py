@@ -42,9 +42,10 @@ def in_words(error: OSError) -> str:
     if error.strerror is None:
         return " ".join(str(error).split())
     reason = error.strerror[:1].lower() + error.strerror[1:]
+    words, fix = f"{place} cannot be used", "name another place"
     if place is None:
-        return f"the system refuses: {reason}; {FIXES.get(error.errno or 0, 'mend that, and the same command goes on')}"
-    return f"{place} cannot be used: {reason}; {FIXES.get(error.errno or 0, 'name another place')}"
+        words, fix = "the system refuses", "mend that, and the same command goes on"
+    return f"{words}: {reason}; {FIXES.get(error.errno or 0, fix)}"
 
 
 def check_place(key: str, path: Path, is_folder: bool) -> None:
@@ -57,10 +58,9 @@ def check_place(key: str, path: Path, is_folder: bool) -> None:
         ValueError: something else is there or on the way, or nobody may write there.
     """
     there = next(place for place in (path, *path.absolute().parents) if place.exists())
-    if there == path and not (path.is_dir() if is_folder else path.is_file()):
-        raise ValueError(
-            f"{key} must be a {'folder' if is_folder else 'file'}, got {path}, which is none; name another"
-        )
+    kind, right = ("folder", path.is_dir()) if is_folder else ("file", path.is_file())
+    if there == path and not right:
+        raise ValueError(f"{key} must be a {kind}, got {path}, which is none; name another")
     if there != path and not there.is_dir():
         raise ValueError(f"{key} must be a place in a folder, got {path}, and {there.name} is none; name another")
     try:  # what root may do, and what a file system can, nothing else tells; it leaves nothing
@@ -152,10 +152,7 @@ def check_contained(folder: Path, within: Path | None = None) -> None:
 
 
 def clear(folder: Path) -> None:
-    """Remove what is in the folder, by whoever holds its lock; the locks themselves stay, or they would hold nobody.
-
-    What was set aside stays too.
-    """
+    """Remove what is in the folder, by whoever holds its lock; locks stay, to hold somebody, and what was set aside."""
     for path in folder.iterdir():
         if path.name in (LOCK, CLAIM) or DAMAGED in path.suffix:
             continue

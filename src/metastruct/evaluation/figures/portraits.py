@@ -29,8 +29,8 @@ def phase_portrait(archive: Archive) -> Figure:
     for column, (word, task) in zip(axes.T, chosen(archive).items(), strict=True):
         if not flat:
             _portrait(column[0], archive, task, plane)
+        times, true, adapted = next(seen(archive, task, archive.query[task], archive.rollouts[task]))
         for axis, place in zip(column if flat else column[1:], plane, strict=True):
-            times, true, adapted = next(seen(archive, task, archive.query[task], archive.rollouts[task]))
             axis.plot(times, true[:, place], color=TRUE, lw=2.4, alpha=0.35, label="true")
             axis.plot(times, adapted[:, place], color=LEARNED, lw=0.9, label="adapted")
             axes[-1 if flat else 1 + plane.index(place), 0].set_ylabel(archive.labels[place])
