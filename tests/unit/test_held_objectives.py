@@ -21,7 +21,7 @@ def left(objective: Objective, held: bool, aware: bool) -> float:
     members = [member(k, [120], held, True) for k in STIFFNESS]
     settled = objective.settled(Recordings(members, torch.float64, held=aware))
     again = settled.learned(settled.numbers, torch.full((2,), 1e-8, dtype=torch.float64))  # as a model file has it
-    observed = whole(members, again.reads, again.window, again.least)
+    observed = whole(members, again.request)
     return float(again.residual(Model(blind=False), observed, CODES).square().mean())
 
 

@@ -21,6 +21,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from metastruct.data.shots import Request
 from metastruct.objectives.glimpse import spread_out
 from metastruct.objectives.objective import Objective, required
 from metastruct.objectives.steps import slope_errors
@@ -57,6 +58,10 @@ class Weak(Objective):
         self.held = False  # do inputs stay as they are between instants?
         self._shape(half_width or NODES, 2 * (half_width or NODES) + 1)
 
+    @property
+    def request(self) -> Request:
+        return replace(super().request, steady=True, held=self.held)
+
     def _shape(self, half: int, longest: int) -> None:
         """Test functions of this half width, as many as the longest trajectory has, up to a bound."""
         self.half, self.every = half, max(1, half // NODES)
@@ -69,6 +74,7 @@ class Weak(Objective):
         self.numbers: Mapping[str, float] = {"half_width": half, "longest": longest}
 
     def settled(self, recordings: Recordings) -> Weak:
+        recordings = recordings.steady
         objective, longest = copy.copy(self), max(max(lengths) for lengths in recordings.lengths)
         half = self.chosen or half_width(recordings, self.order)
         half = max(1, min(half, (longest - 1) // 2))

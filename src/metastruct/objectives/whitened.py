@@ -42,7 +42,7 @@ class Whitened(Objective):
         from metastruct.data.shots import whole
 
         weak = self.weak
-        observed = whole(recordings.members, (*weak.reads, "crude_law"), weak.window, weak.least)
+        observed = whole(recordings.members, replace(weak.request, reads=(*weak.reads, "crude_law")))
         _, slopes = recordings.slopes()
         size = slopes.shape[-1]
         nodes, parts = slice(None, None, weak.every), {}
