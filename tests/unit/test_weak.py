@@ -43,11 +43,14 @@ def members(noise, kind="even", count=201, span=10.0, tasks=4, units=1.0, clock=
             t = np.linspace(0, span, count)
             if kind == "uneven":
                 t = np.sort(np.concatenate([[0.0, span], rng.uniform(0, span, count - 2)]))
+            if kind == "bursts":  # of a third of the time
+                t = np.linspace(0, span, 8, endpoint=False)[:, None] + np.linspace(0, span / 24, count // 8)
+                t = t.flatten()
             start = rng.uniform(-0.7, 0.7, 2)
             path = solve_ivp(
                 lambda _, x: [x[1], -2 * np.sin(2 * x[0])], (0, span), start, t_eval=t, rtol=1e-8, atol=1e-8
             )
-            x = path.y.T + noise * rng.standard_normal((count, 2))
+            x = path.y.T + noise * rng.standard_normal((len(t), 2))
             trajectories.append(Trajectory(clock * t, units * x, noise=units * np.asarray(noise) * np.ones(2)))
         result.append(Member(tuple(trajectories)))
     return result
@@ -104,6 +107,16 @@ def test_the_whitened_residual_of_the_true_field_has_unit_variance_and_without_d
 
 def test_irregular_instants_have_it_too():
     assert abs(float(residual(Law(), members(SIGMA, "uneven", 401)).square().mean()) - 1) < 0.2
+
+
+@pytest.mark.parametrize("kind", ["uneven", "bursts"])
+def test_gaps_between_instants_are_no_misfit(kind, monkeypatch):
+    """What a spline misses there is told; the trapezoidal rule at the instants, the control, errs by more."""
+    for noise, misfit in ((SIGMA / 10, 1e-6), (0 * SIGMA, 3e-4)):
+        assert float(residual(Law(), members(noise, kind, 80, span=6.0), misfit).square().mean()) < 1.5
+    assert float(residual(Law(factor=1.1), members(SIGMA / 10, kind, 80, span=6.0)).square().mean()) > 1.5
+    monkeypatch.setattr(Recordings, "steady", property(lambda recordings: recordings))
+    assert float(residual(Law(), members(SIGMA / 10, kind, 80, span=6.0)).square().mean()) > 10
 
 
 def test_units_of_states_and_time_change_nothing():

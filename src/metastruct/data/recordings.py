@@ -14,7 +14,7 @@ from metastruct.data.crude_law import sensitivities
 from metastruct.data.noise_level import noise_levels
 from metastruct.data.observations import ESTIMATED, PARTS
 from metastruct.data.smoothing import smoothed
-from metastruct.data.steady import is_even, steadied
+from metastruct.data.steady import Steady, is_even, steadied
 from metastruct.data.trajectory import Array, Member, check_alike
 from metastruct.data.units import Units
 
@@ -134,16 +134,15 @@ class Recordings:
         """The same at instants whose spacing changes slowly, without derivatives; as it is where all are even."""
         if all(is_even(one.times) for member in self.members for one in member.trajectories):
             return self
-        smooth, members, factors = iter(self.smooth), [], []
-        twins = [[steadied(one, next(smooth), self.held) for one in member.trajectories] for member in self.members]
-        for member, parts in zip(self.members, twins, strict=True):
-            members.append(replace(member, trajectories=tuple(part.trajectory for part in parts)))
-            factors += [part.noise[:, None] for part in parts]
-        twin = Recordings(members, self.dtype, self.lawful, self.held)
-        twin.noise, twin.smooth = self.noise, [part.smooth for parts in twins for part in parts]
-        levels = self._level_rows(self.noise)
-        twin.parts["noise"] = self._rows([level * factor for level, factor in zip(levels, factors, strict=True)])
-        return twin
+        smooth, members, every = iter(self.smooth), list[Member](), list[Steady]()
+        for member, noise in zip(self.members, self.noise, strict=True):
+            twins = [steadied(one, next(smooth), noise, self.held) for one in member.trajectories]
+            members.append(replace(member, trajectories=tuple(twin.trajectory for twin in twins)))
+            every += twins
+        recordings = Recordings(members, self.dtype, self.lawful, self.held)
+        recordings.noise, recordings.smooth = self.noise, [twin.smooth for twin in every]
+        recordings.parts["noise"] = self._rows([twin.noise for twin in every])
+        return recordings
 
     @property
     def counts(self) -> Array:

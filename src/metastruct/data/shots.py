@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
@@ -41,7 +41,8 @@ def support(members: Sequence[Member], shots: int, seed: int, request: Request) 
     """At most `shots` observations of each member in float64, drawn at random without repetition.
 
     Fewer shots are the first of more, so that curves over shots are of nested sets. Where an objective asks for windows
-    there are as many as hold the shots, one at least. A member that has fewer is filled up, and masked.
+    there are as many as hold the shots, one at least. A member that has fewer is filled up, and masked. Noise and
+    smoothed states are those of the observations that were drawn, where these are consecutive samples.
 
     Args:
         members: support trajectories of each.
@@ -56,12 +57,15 @@ def support(members: Sequence[Member], shots: int, seed: int, request: Request) 
         places = [(rows.numpy(), np.full(len(rows), window)) for rows in starts.split(counts.tolist())]
     else:
         places = _tiles(recordings, window, least)
-    firsts, sizes = [], []
+    firsts, sizes, fewer = [], [], False
     for task, (rows, lengths) in enumerate(places):
         enough = shots // window if least is None or shots < lengths.sum() else len(rows)
         picks = np.random.default_rng([seed, 1, task]).permutation(len(rows))[: max(1, enough)]
         firsts.append(rows[picks])
         sizes.append(lengths[picks] if least is None else lengths[picks].clip(max=max(least, shots)))
+        fewer |= sizes[-1].sum() < lengths.sum()
+    if fewer and least is not None:
+        return whole([*map(_cut, members, firsts, sizes, _beginnings(recordings))], request)
     return _gathered(recordings, firsts, sizes, request)
 
 
@@ -78,6 +82,25 @@ def whole(members: Sequence[Member], request: Request) -> Observations:
     places = _tiles(recordings, request.window, request.least)
     firsts, sizes = zip(*places, strict=True)
     return _gathered(recordings, firsts, sizes, request)
+
+
+def _beginnings(recordings: Recordings) -> list[Array]:
+    """The first row of each trajectory of each task, and the row after the last."""
+    rows, beginnings = 0, []
+    for lengths in recordings.lengths:
+        beginnings.append(rows + np.cumsum([0, *lengths]))
+        rows += sum(lengths)
+    return beginnings
+
+
+def _cut(member: Member, firsts: Array, sizes: Array, beginnings: Array) -> Member:
+    """The member as it is seen in so many samples from these rows on, each a trajectory of its own."""
+    parts = []
+    for row, size in zip(firsts, sizes, strict=True):
+        number = int(np.searchsorted(beginnings, row, side="right")) - 1
+        begin = int(row - beginnings[number])
+        parts.append(member.trajectories[number].part(slice(begin, begin + int(size))))
+    return replace(member, trajectories=tuple(parts))
 
 
 def _tiles(recordings: Recordings, window: int, least: int | None) -> list[tuple[Array, Array]]:
