@@ -2,10 +2,11 @@
 
     0 = int phi f(x; z) dt + int phi' x dt  ~  Phi f(x; z) + Phi' x = R
 
-for phi that vanish with their slopes at both ends of their support. Errors of the states enter through S = Phi' + Phi
-Df, so R has the covariance S Sigma S^T + M, M that of a misfit of the model, and is whitened with it (`whitening`). In
-a training Df is that of a crude law of each member, in an adaptation that of the model, renewed as the code moves
-(iteratively reweighted least squares).
+for phi that vanish with their slopes at both ends of their support, at instants whose spacing changes slowly, at which
+all trajectories are laid first (`data.steady`). Errors of the states enter through S = Phi' + Phi Df, so R has the
+covariance S Sigma S^T + M, M that of a misfit of the model, and is whitened with it (`whitening`). In a training Df is
+that of a crude law of each member, in an adaptation that of the model, renewed as the code moves (iteratively
+reweighted least squares).
 
 Sources: Messenger and Bortz 2021 (WSINDy); Bortz, Messenger and Dukic 2023 (WENDy).
 """
@@ -162,8 +163,7 @@ class Weak(Objective):
         """Of inputs `[..., samples, input]` of windows those at the nodes.
 
         A node stands for a stretch of samples, and has the mean over it: a field that is affine in its inputs has the
-        same integral then, to second order in the stretch, also where inputs that are held jump. Samples are taken to
-        be evenly spaced.
+        same integral then, to second order in the stretch, also where inputs that are held jump.
         """
         if self.every == 1 and not self.held:
             return inputs
