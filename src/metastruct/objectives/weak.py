@@ -28,7 +28,7 @@ from metastruct.objectives.objective import Objective, required
 from metastruct.objectives.steps import slope_errors
 from metastruct.objectives.test_functions import weights
 from metastruct.objectives.whitened import Whitened, applied
-from metastruct.objectives.whitening import Windows
+from metastruct.objectives.whitening import Windows, inputs_at_nodes
 from metastruct.objectives.width import half_width, slope_noise
 
 if TYPE_CHECKING:
@@ -156,26 +156,10 @@ class Weak(Objective):
     def places(self, observations: Observations) -> Observations:
         states = self.windows(required(observations.smooth))[..., :: self.every, :].flatten(-3, -2)
         inputs = observations.inputs
-        driving = None if inputs is None else self.driving(self.windows(inputs)).flatten(-3, -2)
+        driving = (
+            None if inputs is None else inputs_at_nodes(self.windows(inputs), self.every, self.held).flatten(-3, -2)
+        )
         return type(observations)(states=states, inputs=driving)
-
-    def driving(self, inputs: Tensor) -> Tensor:
-        """Of inputs `[..., samples, input]` of windows those at the nodes.
-
-        A node stands for a stretch of samples, and has the mean over it: a field that is affine in its inputs has the
-        same integral then, to second order in the stretch, also where inputs that are held jump.
-        """
-        if self.every == 1 and not self.held:
-            return inputs
-        last = inputs.shape[-2] - 1
-        after = torch.cat([inputs[..., 1:, :], inputs[..., -1:, :]], -2)
-        mean = inputs if self.held else (inputs + after) / 2  # from a sample to the next
-        total = torch.cat([0 * mean[..., :1, :], mean[..., :-1, :].cumsum(-2)], -2)  # up to each sample
-        nodes = torch.arange(0, last + 1, self.every, device=inputs.device, dtype=inputs.dtype)
-        ends = [(nodes + side * self.every / 2).clamp(0, last) for side in (-1, 1)]
-        begin, end = (total[..., at.long(), :] + (at - at.floor())[:, None] * mean[..., at.long(), :] for at in ends)
-        at_nodes: Tensor = (end - begin) / (ends[1] - ends[0])[:, None]
-        return at_nodes
 
     def residual(self, model: ModulatedModel, observations: Observations, codes: Tensor | None) -> Tensor:
         if observations.operator is None:
