@@ -194,7 +194,7 @@ class Model(Shown):
 
     @property
     def _reading(self) -> Reading:
-        return Reading(self._trained, self._objective)
+        return Reading(self._trained, self._objective, self._cfg.data.get("outliers"))
 
     def _adaptation(self, name: str | None, settings: Mapping[str, Any]) -> Adaptation:
         """The adaptation with these settings, which is settled once."""

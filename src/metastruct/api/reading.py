@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -11,6 +12,7 @@ import numpy as np
 from metastruct.api.space import Space
 from metastruct.data.family import Family
 from metastruct.data.observations import ESTIMATED
+from metastruct.data.outliers import suspected, without_outliers
 from metastruct.data.outside import LARGEST, floats, pieces_of, several, shortly
 from metastruct.data.trajectory import Member, Trajectory
 from metastruct.running.trained import Trained
@@ -26,10 +28,12 @@ class Reading:
     Args:
         trained: whose objective it is, and whose states.
         name: of the piece of the objective.
+        outliers: bound beyond which a training set observations aside, as of `without_outliers`.
     """
 
     trained: Trained
     name: str
+    outliers: float | None = None
 
     @property
     def space(self) -> Space:
@@ -70,7 +74,18 @@ class Reading:
         parts.setdefault("times", [np.arange(count, dtype=float) for count in counts])
         columns = [parts.get(name, [None] * len(counts)) for name in ("times", "states", "dxdt", "inputs")]
         every: list[tuple[Any, ...]] = [*zip(*columns, strict=True)]
-        return Member(tuple(Trajectory(*one, *levels) for one in every if len(one[0])))
+        member = Member(tuple(Trajectory(*one, *levels) for one in every if len(one[0])))
+        return member if times is None else self._cleaned(member)
+
+    def _cleaned(self, member: Member) -> Member:
+        """Without outliers where a training went without them, else with a warning of those that there may be."""
+        if self.outliers is None:
+            notes: tuple[str | None, ...] = (suspected([member]),)
+        else:
+            (member,), notes = without_outliers([member], self.outliers)
+        for note in filter(None, notes):
+            warnings.warn(note, stacklevel=4)
+        return member
 
     def family(self, family: Family) -> list[dict[str, Any]]:
         """The arguments of `member` for each member of a family."""

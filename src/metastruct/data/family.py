@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from metastruct.data.arrays import labelled, long, named_or
+from metastruct.data.outliers import suspected
 from metastruct.data.outside import place_of, several, shortly
 from metastruct.data.tables.formats import npz
 from metastruct.data.tables.kinds import of_kinds
@@ -124,11 +125,13 @@ class Family(Shown):
         return cls._of([Table("arrays", frame)], layout)
 
     @classmethod
-    def _of(cls, every: Sequence[Table], layout: Layout, notes: Sequence[str] = ()) -> Family:
-        every, layout = of_kinds(every, layout)
-        members, more = seen_in(every, layout)
+    def _of(cls, tabled: Sequence[Table], layout: Layout, notes: Sequence[str] = ()) -> Family:
+        tabled, layout = of_kinds(tabled, layout)
+        members, more = seen_in(tabled, layout)
         names = tuple(tuple(one.trajectories) for one in members.values())
-        return cls(tuple(one.member(name) for name, one in members.items()), layout, (*notes, *more), names)
+        every = tuple(one.member(name) for name, one in members.items())
+        doubt = suspected(every)
+        return cls(every, layout, (*notes, *more, *([doubt] if doubt else [])), names)
 
     def __len__(self) -> int:
         return len(self.members)

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from metastruct.config.facts import providing
 from metastruct.data.family import Family
-from metastruct.data.holdout import HoldOut, fewer
+from metastruct.data.holdout import Division, HoldOut, fewer
+from metastruct.data.outliers import without_outliers
 from metastruct.data.outline import Outline
 from metastruct.data.source import Source
 from metastruct.data.tables.layout import Layout
@@ -33,6 +35,7 @@ class Files(Source):
         hold_out, test_names, test_fraction, folds, fold, seed, support_trajectories: as of `HoldOut`.
         train_members: at most so many to train on, drawn by the seed; fewer are among more.
         held_inputs: does an input stay as it is from one instant to the next? Else it goes along a straight line.
+        outliers: bound of what is set aside, as of `without_outliers`; None sets nothing aside.
 
     Raises:
         ValueError: in one line, which file, line and column, what was expected, what came and what to do.
@@ -55,6 +58,7 @@ class Files(Source):
         train_members: int | None,
         support_trajectories: int | None,
         held_inputs: bool,
+        outliers: float | None,
         states: Sequence[str],
         inputs: Sequence[str],
         labels: Sequence[str],
@@ -68,6 +72,9 @@ class Files(Source):
         family = Family.from_files(path, states, content=content, **parts, **columns)
         names = tuple(map(str, test_names))
         division = HoldOut(hold_out, names, test_fraction, folds, fold, seed, support_trajectories).divide(family)
+        notes = division.notes
+        if outliers is not None:
+            division, notes = _cleaned(division, outliers)
         super().__init__(
             name=Path(path).stem,
             state_names=family.layout.states,
@@ -79,7 +86,7 @@ class Files(Source):
             held_inputs=held_inputs,
         )
         measures = ", ".join(f"{name} in {unit}" for name, unit in family.layout.units.items())
-        self.report = (family.title, *([f"units: {measures}"] if measures else []), *family.report, *division.notes)
+        self.report = (family.title, *([f"units: {measures}"] if measures else []), *family.report, *notes)
         for line in self.report[:SHOWN]:
             note(line)
         if more := len(self.report[SHOWN:]):
@@ -110,3 +117,14 @@ class Files(Source):
         if settings["held_inputs"] and not layout.inputs:
             raise ValueError("data.held_inputs has no meaning without data.inputs; name their columns or leave it out")
         return Outline(len(layout.states), len(layout.inputs))
+
+
+def _cleaned(division: Division, bound: float) -> tuple[Division, tuple[str, ...]]:
+    """Without outliers, but for what test members are measured against, and its notes with what was set aside."""
+    train, notes = without_outliers(division.train, bound)
+    seen, more = without_outliers([member.part(slice(division.support)) for member in division.test], bound)
+    test = tuple(
+        replace(whole, trajectories=support.trajectories + whole.trajectories[division.support :])
+        for whole, support in zip(division.test, seen, strict=True)
+    )
+    return replace(division, train=train, test=test), (*division.notes, *notes, *more)

@@ -73,6 +73,15 @@ def _differences(trajectories: Sequence[Trajectory], part: str) -> list[list[Arr
 
 def differences(times: Array, states: Array, order: int) -> Array:
     """e `[instants - order, state]`: of spread sigma where the states are nothing but noise."""
+    weights = difference_weights(times, order)
+    values = np.lib.stride_tricks.sliding_window_view(states, order + 1, axis=0)
+    values = values - values.mean(-1, keepdims=True)
+    differences: Array = values @ weights[0] if len(weights) == 1 else np.einsum("wj,wcj->wc", weights, values)
+    return differences
+
+
+def difference_weights(times: Array, order: int) -> Array:
+    """c of norm one `[instants - order, order + 1]`, or one row where the instants are equally spaced."""
     windows, steps = np.lib.stride_tricks.sliding_window_view(times, order + 1), np.diff(times)
     if np.ptp(steps) <= EVEN * steps.max():  # one set of weights will do
         windows = windows[:1]
@@ -80,11 +89,8 @@ def differences(times: Array, states: Array, order: int) -> Array:
     gaps = windows[:, :, None] - windows[:, None, :] + np.eye(order + 1)
     logs = -np.log(np.abs(gaps)).sum(-1)
     weights = np.exp(logs - logs.max(-1, keepdims=True)) * (-1.0) ** np.arange(order + 1)
-    weights /= np.linalg.norm(weights, axis=-1, keepdims=True)
-    values = np.lib.stride_tricks.sliding_window_view(states, order + 1, axis=0)
-    values = values - values.mean(-1, keepdims=True)
-    differences: Array = values @ weights[0] if len(weights) == 1 else np.einsum("wj,wcj->wc", weights, values)
-    return differences
+    of_norm_one: Array = weights / np.linalg.norm(weights, axis=-1, keepdims=True)
+    return of_norm_one
 
 
 def excess(order: int) -> float:

@@ -84,8 +84,8 @@ class Trajectory:
         parts = {"states": self.states, "derivatives": self.derivatives, "inputs": self.inputs}
         return {name: values.shape[1] for name, values in parts.items() if values is not None} | {"times": 1}
 
-    def part(self, instants: slice) -> Trajectory:
-        """The trajectory at some of its instants."""
+    def part(self, instants: slice | Array) -> Trajectory:
+        """The trajectory at some of its instants, a slice or a mask `[instants]`."""
         return replace(self, **{name: getattr(self, name)[instants] for name in self.widths})
 
 

@@ -78,7 +78,7 @@ class Weak(Objective):
         recordings = recordings.steady
         objective, longest = copy.copy(self), max(max(lengths) for lengths in recordings.lengths)
         half = self.chosen or half_width(recordings, self.order)
-        half = max(1, min(half, (longest - 1) // 2))
+        half = max(1, min(half, (min(map(max, recordings.lengths)) - 1) // 2))  # no member is left out
         every = max(1, half // NODES)
         objective._shape(half // every * every, longest)
         objective.held = recordings.held

@@ -1,0 +1,118 @@
+"""Observations that are errors: single samples that no smooth motion passes through.
+
+A sample that is off by a changes every difference of order q that it is part of, e = C x with rows of norm one
+(`noise_level`), so it shows in u = C^T e = P x, the noise of which is known:
+
+    a_i = u_i / P_ii,   v_i = u_i / sqrt((P P)_ii),   z_i = |v_i| / scale,   scale = median |v| / 0.6745
+
+of the order whose scale is least (Hampel 1974, of differences in the place of medians). The largest z of a place is
+taken for an error where it exceeds a bound and a is no small change of its component. Only if what is left of the place
+is smooth then: where a force jumps, or something is hit, it is not, and all samples stay.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+import numpy as np
+from scipy.sparse import csr_array
+
+from metastruct.data.noise_level import NORMAL, difference_weights, differences
+from metastruct.data.trajectory import Array, Member, Trajectory
+
+ORDERS = (3, 4, 6)
+SMALLEST = 0.01  # a, over the spread of its component: less harms no fit, and may be round-off
+LEFT = 3.5  # z that noise may have in what is left of a place
+TOGETHER = 3  # samples of one place that may be errors
+MOST = 0.1  # share of the samples of a member above which they are its way of moving
+FEWEST = 16  # samples of a trajectory that is looked at
+SHOWN = 5  # instants, or members, that are named
+SUSPECT = 6.0  # bound of what is told where nothing is set aside
+PLAUSIBLE = 0.75  # of the bound, which a difference that an outlier is part of exceeds
+
+
+def without_outliers(members: Sequence[Member], bound: float) -> tuple[tuple[Member, ...], tuple[str, ...]]:
+    """The members without samples beyond the bound, in standard deviations of the noise, and what was done to which."""
+    left, notes = [], list[str]()
+    for number, member in enumerate(members):
+        masks = [outlying(one, bound) for one in member.trajectories]
+        count, total = sum(int(mask.sum()) for mask in masks), sum(map(len, masks))
+        whose = f" of member {member.name or number}" if member.name or len(members) > 1 else ""
+        if count > MOST * total:
+            notes.append(f"{count} of {total} observations{whose} look like outliers, too many: all of them stay")
+        elif count:
+            pairs = [*zip(member.trajectories, masks, strict=True)]
+            instants = [f"{t:g}" for one, mask in pairs for t in one.times[mask]]
+            places = ", ".join(instants[:SHOWN]) + (", ..." if count > SHOWN else "")
+            notes.append(f"{count} of {total} observations{whose} are outliers and set aside, at t = {places}")
+            member = replace(member, trajectories=tuple(one.part(~mask) for one, mask in pairs))
+        left.append(member)
+    return tuple(left), tuple(notes)
+
+
+def suspected(members: Sequence[Member]) -> str | None:
+    """A line on what looks like outliers, where something does."""
+    counts = {
+        member.name or str(number): sum(int(outlying(one, SUSPECT).sum()) for one in member.trajectories)
+        for number, member in enumerate(members)
+    }
+    worst = sorted((name for name, count in counts.items() if count), key=lambda name: -counts[name])
+    if not worst:
+        return None
+    total = sum(len(one) for member in members for one in member.trajectories)
+    names = ", ".join(f"{name} ({counts[name]})" for name in worst[:SHOWN]) + (", ..." if worst[SHOWN:] else "")
+    whose = f", of the members {names}" if len(members) > 1 else ""
+    return (
+        f"{sum(counts.values())} of {total} observations look like outliers{whose}; data.outliers={SUSPECT:g} sets "
+        "such aside, adaptation.robust=student gives them little weight"
+    )
+
+
+def outlying(one: Trajectory, bound: float) -> Array:
+    """Which instants have a component that is an error `[instants]`."""
+    found = np.zeros(len(one), dtype=bool)
+    if len(one) < FEWEST:
+        return found
+    sizes = np.abs(differences(one.times, one.states, ORDERS[1]))
+    likely = (sizes > PLAUSIBLE * bound * np.median(sizes, axis=0) / NORMAL).any(0)
+    for values in one.states[:, likely].T:
+        found |= _errors(one.times, values, bound)
+    return found
+
+
+def _errors(times: Array, values: Array, bound: float) -> Array:
+    """Of one component `[instants]`."""
+    removed, fresh = np.zeros(len(times), dtype=bool), True
+    order = min(ORDERS, key=lambda each: _scores(times, values, each)[2])
+    least = SMALLEST * values.std()
+    for _ in range(TOGETHER):
+        if not fresh:
+            break
+        places = np.flatnonzero(~removed)
+        z, change, _ = _scores(times[places], values[places], order)
+        wide = np.lib.stride_tricks.sliding_window_view(np.pad(z, order), 2 * order + 1).max(-1)
+        chosen = places[(z > bound) & (change > least) & (z == wide)]
+        removed[chosen], fresh = True, len(chosen) > 0
+    places = np.flatnonzero(~removed)
+    z, change, _ = _scores(times[places], values[places], order)
+    rough = places[(z > LEFT) & (change > least)]
+    for place in np.flatnonzero(removed):
+        if len(rough) and np.abs(rough - place).min() <= 2 * order:
+            removed[place] = False
+    return removed
+
+
+def _scores(times: Array, values: Array, order: int) -> tuple[Array, Array, float]:
+    """z and |a| `[instants]`, and the scale."""
+    count = len(times)
+    weights = np.broadcast_to(difference_weights(times, order), (count - order, order + 1))
+    rows = np.repeat(np.arange(count - order), order + 1)
+    columns = (np.arange(count - order)[:, None] + np.arange(order + 1)).ravel()
+    c = csr_array((weights.ravel(), (rows, columns)), shape=(count - order, count))
+    p = (c.T @ c).tocsr()
+    u = p @ (values - values.mean())
+    v = u / np.sqrt(np.asarray(p.multiply(p).sum(1)).ravel())
+    scale = float(np.median(np.abs(v))) / NORMAL
+    z = np.abs(v) / scale if scale > 0 else np.where(np.abs(v) > 0, np.inf, 0.0)
+    return z, np.abs(u) / p.diagonal(), scale
