@@ -29,7 +29,11 @@ STANDARD = re.compile(
     r"\$\{metastruct\.(?:preferred:[\w.]+,|given:\$\{rank\},|where:\$\{\.seconds\},null,)(.*?)(?:,null)?\}$"
 )
 SEVERAL = re.compile(r"\$\{metastruct\.one_or_several:(\d+),(\d+)\}")
-HEAD = ("| setting | default | what it does | why this default | may be |", "|---|---|---|---|---|")
+HEAD = ("| setting: default | what it does | why this default |", "|---|---|---|")
+NUMBERS = (
+    "Two numbers with a slash are the field and the trajectory error x 1e-2. A reason that names a record under "
+    "`outputs/reference/` was measured there; any other is a judgement, or follows from the method."
+)
 ARGUMENT = re.compile(r"^ {4}([\w, ]+): (.*)$")
 
 
@@ -166,10 +170,10 @@ def documented(kind: type, members: bool = False) -> list[str]:
 
 def table(rows: Sequence[Setting]) -> list[str]:
     """The lines of a table of settings; none where there are none."""
-    cells = [
-        f"| {code(row.name)} | {code(row.default)} | {cell(row.what)} | {cell(row.why)} | {cell(row.bounds)} |"
-        for row in rows
-    ]
+    cells = []
+    for row in rows:
+        what = f"{row.what} ({row.bounds})" if row.bounds else row.what
+        cells.append(f"| {code(f'{row.name}: {row.default}')} | {cell(what)} | {cell(row.why)} |")
     return [*HEAD, *cells, ""] if rows else []
 
 
@@ -181,7 +185,7 @@ def preferred(group: str, name: str) -> list[str]:
 
 def page(group: str) -> str:
     """The page of a group: its pieces and, at the end, the class that pieces of your own are derived from."""
-    lines, shown = [f"# {group}", ""], list[type]()
+    lines, shown = [f"# {group}", "", NUMBERS, ""], list[type]()
     for name in options(group):
         lines += [f"## {group}={name}", "", cell(purpose(yaml_of(group, name))), ""]
         if (kind := _kind(group, name)) and kind not in shown:
@@ -200,7 +204,7 @@ def write(app: Sphinx | None = None) -> None:
     folder = HERE / "generated" / "options"
     folder.mkdir(parents=True, exist_ok=True)
     pages = {group: page(group) for group in groups()}
-    pages["train"] = "\n".join(["# Of every run", "", *table(of_train())])
+    pages["train"] = "\n".join(["# Of every run", "", NUMBERS, "", *table(of_train())])
     for name, text in pages.items():
         path = folder / f"{name}.md"
         if not path.exists() or path.read_text() != text:

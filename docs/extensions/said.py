@@ -35,11 +35,34 @@ def rewritten(lines: Sequence[str]) -> list[str]:
     return result
 
 
+def purpose(lines: Sequence[str]) -> list[str]:
+    """The lines without the sections `Args:` and `Raises:`, which a table of settings says in its own words."""
+    result: list[str] = []
+    left_out = False
+    for line in lines:
+        if line and not line.startswith(" "):
+            left_out = line in ("Args:", "Raises:")
+        result += [] if left_out else [line]
+    return result
+
+
+def _briefly(what: str, options: Any) -> bool:
+    """Is it a piece on the page of its options, and no class to derive from or to call?"""
+    return what == "class" and not options.get("members")
+
+
 def _process(app: Sphinx, what: str, name: str, thing: Any, options: Any, lines: list[str]) -> None:
-    lines[:] = rewritten(lines)
+    lines[:] = rewritten(purpose(lines) if _briefly(what, options) else lines)
+
+
+def _signature(
+    app: Sphinx, what: str, name: str, thing: Any, options: Any, signature: str | None, returned: str | None
+) -> tuple[str, None] | None:
+    return ("", None) if _briefly(what, options) else None
 
 
 def setup(app: Sphinx) -> dict[str, bool]:
     """Called by Sphinx; before napoleon, which reads the sections."""
     app.connect("autodoc-process-docstring", _process, priority=400)
+    app.connect("autodoc-process-signature", _signature)
     return {"parallel_read_safe": True}
