@@ -48,8 +48,8 @@ plt.show()
 # ## Neighbours that part
 #
 # Lorenz systems: each forecast loses its path after some Lyapunov times, whatever the model, for an error grows as
-# exp(lambda t), here by e in a time of about 1.1. What can be kept is the attractor. No structure is known of it, so the
-# field is `unstructured`; the last of twelve members is held out.
+# exp(lambda t), here by e in a time of about 1.1. What can be kept is the attractor. No structure is known of it, so
+# the field is `unstructured`; the last of twelve members is held out.
 
 # %%
 rng = np.random.default_rng(0)
