@@ -29,10 +29,11 @@ STANDARD = re.compile(
     r"\$\{metastruct\.(?:preferred:[\w.]+,|given:\$\{rank\},|where:\$\{\.seconds\},null,)(.*?)(?:,null)?\}$"
 )
 SEVERAL = re.compile(r"\$\{metastruct\.one_or_several:(\d+),(\d+)\}")
+RECORD = re.compile(r"outputs/reference/(\w+)")
 HEAD = ("| setting: default | what it does | why this default |", "|---|---|---|")
 NUMBERS = (
-    "Two numbers with a slash are the field and the trajectory error x 1e-2. A reason that names a record under "
-    "`outputs/reference/` was measured there; any other is a judgement, or follows from the method."
+    "Two numbers with a slash are the field and the trajectory error x 1e-2. A reason that links to a record was "
+    "measured there; any other is a judgement, or follows from the method."
 )
 ARGUMENT = re.compile(r"^ {4}([\w, ]+): (.*)$")
 
@@ -156,6 +157,14 @@ def cell(text: str) -> str:
     return re.sub(r"([|*_<>$\\\[\]{}])", r"\\\1", text)
 
 
+def linked(text: str) -> str:
+    """Text of a table in which the records that it names can be followed."""
+    return "".join(
+        f"[{cell(part)}](../../../outputs/reference/{part}/table.md)" if number % 2 else cell(part)
+        for number, part in enumerate(RECORD.split(text))
+    )
+
+
 def code(text: str) -> str:
     """Text of a table in the letters of code."""
     return f"`{text.replace('|', chr(92) + '|')}`" if text else ""
@@ -173,7 +182,7 @@ def table(rows: Sequence[Setting]) -> list[str]:
     cells = []
     for row in rows:
         what = f"{row.what} ({row.bounds})" if row.bounds else row.what
-        cells.append(f"| {code(f'{row.name}: {row.default}')} | {cell(what)} | {cell(row.why)} |")
+        cells.append(f"| {code(f'{row.name}: {row.default}')} | {cell(what)} | {linked(row.why)} |")
     return [*HEAD, *cells, ""] if rows else []
 
 
