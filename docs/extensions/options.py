@@ -181,7 +181,8 @@ def table(rows: Sequence[Setting]) -> list[str]:
     """The lines of a table of settings; none where there are none."""
     cells = []
     for row in rows:
-        what = f"{row.what} ({row.bounds})" if row.bounds else row.what
+        new = not {*row.bounds.split(", ")} <= {*re.findall(r"\w+", row.what)}  # else it names them itself
+        what = f"{row.what} ({row.bounds})" if row.bounds and new else row.what
         cells.append(f"| {code(f'{row.name}: {row.default}')} | {cell(what)} | {linked(row.why)} |")
     return [*HEAD, *cells, ""] if rows else []
 
@@ -203,7 +204,7 @@ def page(group: str) -> str:
         lines += table(settings(group, name))
         lines += preferred(group, name)
     if group in CLASSED and (base := base_of(group)) not in shown:
-        lines += ["## A piece of your own", "", "is derived from this class: [how](../../extend.md).", ""]
+        lines += ["## A piece of your own", "", "It is derived from this class ([how](../../extend.md)):", ""]
         lines += documented(base, members=True)
     return "\n".join(lines)
 
