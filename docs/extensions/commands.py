@@ -32,7 +32,7 @@ def page() -> str:
         lines += [f"## metastruct {name}", ""]
         for paragraph in text.split("\n\n"):
             typed = paragraph.startswith("metastruct ")
-            lines += ["```text", paragraph, "```", ""] if typed else [prose(paragraph), ""]
+            lines += ["```", paragraph, "```", ""] if typed else [prose(paragraph), ""]
     return "\n".join(lines)
 
 

@@ -29,6 +29,7 @@ STANDARD = re.compile(
     r"\$\{metastruct\.(?:preferred:[\w.]+,|given:\$\{rank\},|where:\$\{\.seconds\},null,)(.*?)(?:,null)?\}$"
 )
 SEVERAL = re.compile(r"\$\{metastruct\.one_or_several:(\d+),(\d+)\}")
+OVERRIDE = re.compile(r"^  - override /(\w+)@\S+: (\w+)$", re.M)
 RECORD = re.compile(r"outputs/reference/(\w+)")
 HEAD = ("| setting: default | what it does | why this default |", "|---|---|---|")
 NUMBERS = (
@@ -193,6 +194,11 @@ def preferred(group: str, name: str) -> list[str]:
     return [f"Takes, where nobody says otherwise: {', '.join(words)}.", ""] if words else []
 
 
+def overridden(group: str, name: str) -> list[str]:
+    """The pieces of other groups that a preset chooses, `GROUP=NAME`."""
+    return [f"{match[1]}={match[2]}" for match in OVERRIDE.finditer(yaml_of(group, name).read_text())]
+
+
 def page(group: str) -> str:
     """The page of a group: its pieces and, at the end, the class that pieces of your own are derived from."""
     lines, shown = [f"# {group}", "", NUMBERS, ""], list[type]()
@@ -201,6 +207,8 @@ def page(group: str) -> str:
         if (kind := _kind(group, name)) and kind not in shown:
             shown.append(kind)
             lines += documented(kind)
+        if pieces := overridden(group, name):
+            lines += [f"Chooses {', '.join(map(code, pieces))}.", ""]
         lines += table(settings(group, name))
         lines += preferred(group, name)
     if group in CLASSED and (base := base_of(group)) not in shown:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -12,6 +12,7 @@ if TYPE_CHECKING:
 
 MARKUP = re.compile(r"([*|\\]|(?<=\w)_(?!\w))")
 SECTION = re.compile(r"(Args|Attributes|Raises|Returns):$")
+SHARED = re.compile(r"^ {4}(\w+(?:, \w+)+): (.*)$")
 GIVEN = re.compile(r"^ {4,}\S.*")
 
 
@@ -21,11 +22,26 @@ def escaped(line: str) -> str:
     return "`".join(part if number % 2 else MARKUP.sub(r"\\\1", part) for number, part in enumerate(parts))
 
 
+def each(lines: Sequence[str]) -> Iterator[str]:
+    """The lines, in which the first of several attributes that share a text refers to the last."""
+    attributes = False
+    for line in lines:
+        if line and not line.startswith(" "):
+            attributes = line == "Attributes:"
+        shared = SHARED.match(line) if attributes else None
+        if shared:
+            *others, last = shared[1].split(", ")
+            yield from (f"    {name}: with {last}." for name in others)
+            yield f"    {last}: {shared[2]}"
+        else:
+            yield line
+
+
 def rewritten(lines: Sequence[str]) -> list[str]:
     """The lines, with `::` before what is indented outside of a section such as `Args:`."""
     result: list[str] = []
     section = formula = False
-    for line in lines:
+    for line in each(lines):
         if line and not line.startswith(" "):
             section, formula = bool(SECTION.match(line)), False
         elif not section and GIVEN.match(line) and not formula:

@@ -27,7 +27,7 @@ def test_every_setting_of_a_piece_is_on_its_page_with_what_it_does_and_why_its_d
         assert {*names} <= {*rows} or setting in rows, setting
     assert [row.name for row in rows.values() if not row.what or not row.why] == []
     assert {*facts_of(group, name).values} <= {*rows}
-    assert purpose(yaml_of(group, name))
+    assert purpose(yaml_of(group, name)).strip("@") == purpose(yaml_of(group, name)) != ""
 
 
 def unrecorded(why: str) -> list[str]:
@@ -65,6 +65,11 @@ def test_a_setting_without_a_word_would_be_seen(tmp_path):
         "width": "of it all.",
         "depth": "of it all.",
     }
+
+
+def test_what_an_experiment_chooses_is_on_its_page():
+    assert PAGES["overridden"]("experiment", "paper") == ["adaptation=gradient", "optimizer=adam"]
+    assert PAGES["overridden"]("net", "mlp") == []
 
 
 def test_another_default_needs_a_reason_of_its_own():
