@@ -203,7 +203,7 @@ def page(group: str) -> str:
     """The page of a group: its pieces and, at the end, the class that pieces of your own are derived from."""
     lines, shown = [f"# {group}", "", NUMBERS, ""], list[type]()
     for name in options(group):
-        lines += [f"## {group}={name}", "", cell(purpose(yaml_of(group, name))), ""]
+        lines += [f"## {group}={name}", "", linked(purpose(yaml_of(group, name))), ""]
         if (kind := _kind(group, name)) and kind not in shown:
             shown.append(kind)
             lines += documented(kind)
