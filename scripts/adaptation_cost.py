@@ -49,7 +49,7 @@ def call_of(folder: RunFolder, outputs: Path, device: str) -> tuple[int, Callabl
     config = replace(run.config, outputs=str(outputs))
     trained = Trained.load(config, content, run.training.name)
     objective = component(config.objective)
-    support = build_source(config, print).support(config.shots, config.seed, objective.reads, objective.window)
+    support = build_source(config, print).support(config.shots, config.seed, objective.request)
     observed = support.of(slice(1)).to(device)
     start, prior = trained.start(1, config.evaluation.start).to(device), trained.prior().to(device)
     model = trained.model.to(device)

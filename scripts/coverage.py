@@ -55,7 +55,7 @@ from metastruct.api.model import Model
 from metastruct.config.schema import composed
 from metastruct.data.noise import noisy, spread
 from metastruct.data.observations import Observations
-from metastruct.data.shots import support
+from metastruct.data.shots import Request, support
 from metastruct.data.simulate import Simulation, simulate
 from metastruct.data.simulated import seen
 from metastruct.evaluation.effects import holm
@@ -119,7 +119,7 @@ def observed(model: Model, simulation: Simulation, std: tuple[Array, Array], noi
     objective = model._trained.objective
     members = seen(noisy(simulation, std, noise, 1, SPLIT, SUPPORT).members, noise, std, SUPPORT, True)
     parts = [member.part(slice(SUPPORT)) for member in members]
-    return support(parts, shots, 0, objective.reads, objective.window, objective.least)
+    return support(parts, shots, 0, objective.request)
 
 
 def bars(model: Model, fit: Fit, x: Array) -> tuple[Array, list[Array]]:
@@ -164,7 +164,7 @@ def cells(
 def _clean(simulation: Simulation, at: Observations, shots: int) -> Array:
     """The true states of the same draws."""
     members = [member.part(slice(SUPPORT)) for member in simulation.members]
-    return support(members, shots, 0, ("states",), 1).states.numpy()
+    return support(members, shots, 0, Request(("states",))).states.numpy()
 
 
 def system_of(model: Model) -> System:

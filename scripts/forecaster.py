@@ -49,7 +49,7 @@ class Forecaster:
         self.model, self.config = metastruct.load(run(cfg).path), Run.of(cfg).config
         source, objective = build_source(self.config, print), self.model.trained.objective
         parts = [member.part(slice(source.support_trajectories)) for member in source.test]
-        observed = support(parts, self.config.shots, seed, objective.reads, objective.window, objective.least)
+        observed = support(parts, self.config.shots, seed, objective.request)
         self.codes = self._fitted(self.model, observed)
         self.law: Any = source.law
 

@@ -146,7 +146,7 @@ def lotka() -> list[Row]:
     (result,) = learner.results()
     trained = Trained.of(learner.model, component(config.objective), result)
     objective = trained.objective
-    support = whole([one.part(slice(4)) for one in test], objective.reads, objective.window, objective.least)
+    support = whole([one.part(slice(4)) for one in test], objective.request)
     start = trained.start(len(test), "mean")
     fit = component(config.adaptation).fit(trained.model, objective, support, start, trained.prior())
 

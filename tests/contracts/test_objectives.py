@@ -74,7 +74,7 @@ def test_all_that_an_objective_learned_goes_to_a_device(objective):
 
 
 def drawn(objective: Objective, members: list[Member], shots: int) -> Observations:
-    return support(members, shots, 0, objective.reads, objective.window, objective.least)
+    return support(members, shots, 0, objective.request)
 
 
 @pytest.fixture(scope="module")

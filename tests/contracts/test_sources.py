@@ -12,6 +12,7 @@ from omegaconf import DictConfig
 
 from metastruct.config.facts import described
 from metastruct.config.schema import groups
+from metastruct.data.shots import Request
 from metastruct.data.source import Source
 from metastruct.running.assembly import build_source, build_system, outline_of
 
@@ -50,7 +51,7 @@ def test_recordings_hold_every_observation_of_the_training_members(source):
 
 
 def test_support_is_in_double_precision_nested_and_of_each_task_its_own(source):
-    few, many = (source.support(shots, 0, READS) for shots in (2, 4))
+    few, many = (source.support(shots, 0, Request(READS)) for shots in (2, 4))
     assert few.states.shape == (len(source.test), 2, len(source.state_names))
     assert few.states.dtype == torch.float64
     assert torch.equal(few.states, many.states[:, :2])
@@ -65,7 +66,8 @@ def test_support_and_query_are_of_different_trajectories(source):
     assert states.shape[0] == len(source.test)
     assert states.shape[-1] == len(source.state_names)
     assert times.shape in (states.shape[2:3], states.shape[:3])
-    seen = {tuple(row) for row in source.support(10**6, 0, READS).states.reshape(-1, states.shape[-1]).tolist()}
+    observed = source.support(10**6, 0, Request(READS)).states
+    seen = {tuple(row) for row in observed.reshape(-1, states.shape[-1]).tolist()}
     asked = {tuple(row) for row in states.reshape(-1, states.shape[-1]).tolist()}
     assert not seen & asked
 

@@ -352,7 +352,7 @@ def test_borders_and_times_of_trajectories_reach_an_objective_that_reads_them(li
 
     def windows(*given: np.ndarray) -> set[tuple[float, ...]]:
         asked = lively._reading.member([paths, np.concatenate(paths)][len(given) == 1], times=[*given])
-        seen = whole([asked], Middle.reads, 3).times[0, :, 0].unflatten(0, (-1, 3))
+        seen = whole([asked], Middle().request).times[0, :, 0].unflatten(0, (-1, 3))
         return {(*window.tolist(),) for window in seen}
 
     assert windows(*times) <= inside

@@ -242,7 +242,7 @@ def test_a_fit_that_leaves_the_finite_numbers_is_no_member(subjects, monkeypatch
 def _arguments(model: Any) -> tuple[Any, ...]:
     """What an adaptation takes of a model and of these observations."""
     objective = model.trained.objective.fitting(30)
-    observed = whole([model._reading.member(X, DXDT)], objective.reads, objective.window, objective.least)
+    observed = whole([model._reading.member(X, DXDT)], objective.request)
     return model.trained.model, objective, observed, model.trained.start(1, "mean"), model._prior
 
 

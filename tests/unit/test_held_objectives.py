@@ -12,6 +12,7 @@ from metastruct.data.shots import whole
 from metastruct.objectives.objective import Objective
 from metastruct.objectives.rollout import Rollout
 from metastruct.objectives.weak import Weak
+from metastruct.objectives.whitening import inputs_at_nodes
 
 CODES = torch.tensor(STIFFNESS, dtype=torch.float64)[:, None]
 
@@ -21,7 +22,7 @@ def left(objective: Objective, held: bool, aware: bool) -> float:
     members = [member(k, [120], held, True) for k in STIFFNESS]
     settled = objective.settled(Recordings(members, torch.float64, held=aware))
     again = settled.learned(settled.numbers, torch.full((2,), 1e-8, dtype=torch.float64))  # as a model file has it
-    observed = whole(members, again.reads, again.window, again.least)
+    observed = whole(members, again.request)
     return float(again.residual(Model(blind=False), observed, CODES).square().mean())
 
 
@@ -39,7 +40,7 @@ def test_means_of_held_inputs_are_those_of_their_integral():
         weak = Weak(half, 6, 3e-3)
         weak.held = True
         fine = np.repeat(inputs.numpy()[:-1], 2)  # two halves of each stretch
-        nodes = weak.driving(inputs)[:, 0].numpy()
+        nodes = inputs_at_nodes(inputs, weak.every, weak.held)[:, 0].numpy()
         for k, value in enumerate(nodes):
             middle = 2 * k * weak.every
             part = fine[max(0, middle - weak.every) : middle + weak.every]

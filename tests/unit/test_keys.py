@@ -187,6 +187,15 @@ def test_a_class_that_moved_keeps_the_keys_that_it_had(default, moved):
     assert training_settings(default)["net"]["_target_"] == "metastruct.before.MLP"
 
 
+def test_the_version_of_a_piece_is_in_the_keys_of_runs_with_it_alone(default, monkeypatch):
+    facts, other = dataclasses.replace(facts_of("net", "mlp"), version=2), {**default, "net": {"name": "separable"}}
+    before = training_key(default), training_key(other)
+    monkeypatch.setattr(
+        "metastruct.running.keys.facts_of", lambda *piece: facts if piece == ("net", "mlp") else facts_of(*piece)
+    )
+    assert (training_key(default) != before[0], training_key(other) != before[1]) == (True, False)
+
+
 def test_a_run_folder_of_before_a_class_moved_is_read(default, moved):
     before = {**default, "net": {**default["net"], "_target_": "metastruct.before.MLP"}}
     assert Run.of(configuration_in(yaml.safe_dump(before).encode(), "here")).config.net == default["net"]

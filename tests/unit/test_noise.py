@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from metastruct.data.noise import noisy
+from metastruct.data.shots import Request
 from metastruct.data.simulate import Simulation
 from metastruct.running.assembly import build_source
 
@@ -61,7 +62,7 @@ def test_a_run_sees_noisy_training_and_support_data_and_a_clean_query(composed, 
     seen, truth = (source.recordings().parts for source in (noisy, clean))
     for part in ("states", "derivatives"):
         assert 0.03 < ((seen[part] - truth[part]) / truth[part].std(0)).std() < 0.07
-    asked = (10, 0, ("states", "derivatives"))
+    asked = (10, 0, Request(("states", "derivatives")))
     assert (noisy.support(*asked).states != clean.support(*asked).states).all()
     np.testing.assert_array_equal(noisy.query().states, clean.query().states)
 
@@ -70,5 +71,6 @@ def test_held_out_members_are_adapted_to_noise_and_measured_against_the_truth(co
     words = ("data.train_tasks=3", "data.test_tasks=2", "data.points=20", f"outputs={tmp_path}")
     noisy, clean = (build_source(composed(*words, f"data.noise={noise}"), print).held_out(1) for noise in (0.05, 0))
     np.testing.assert_array_equal(noisy.query().states, clean.query().states)
-    assert (noisy.support(10, 0, ("states",)).states != clean.support(10, 0, ("states",)).states).all()
+    asked = (10, 0, Request(("states",)))
+    assert (noisy.support(*asked).states != clean.support(*asked).states).all()
     assert (noisy.recordings().parts["states"] != clean.recordings().parts["states"]).any()

@@ -8,7 +8,7 @@ import torch
 
 from metastruct.data.observations import Observations
 from metastruct.data.recordings import Recordings
-from metastruct.data.shots import support, whole
+from metastruct.data.shots import Request, support, whole
 from metastruct.data.trajectory import Member, Queries, Trajectory
 
 READS = ("states", "derivatives", "inputs", "times")
@@ -171,7 +171,7 @@ def test_a_task_without_a_trajectory_as_long_as_a_window_is_named():
 
 
 def test_support_holds_each_task_its_own_observations_once_with_what_belongs_to_them(members, lengths):
-    drawn = support(members, 5, 0, READS, 1)
+    drawn = support(members, 5, 0, Request(READS))
     assert {part.dtype for part in (drawn.states, drawn.derivatives, drawn.inputs, drawn.times)} == {torch.float64}
     torch.testing.assert_close(drawn.derivatives, 1000 * drawn.states)
     torch.testing.assert_close(drawn.inputs, 7 * drawn.states[..., :2])
@@ -185,61 +185,61 @@ def test_support_holds_each_task_its_own_observations_once_with_what_belongs_to_
 
 
 def test_support_has_what_is_read_and_a_mask_only_where_tasks_are_filled_up():
-    drawn = support(members_of(EVEN), 5, 0, ("states", "inputs"), 1)
+    drawn = support(members_of(EVEN), 5, 0, Request(("states", "inputs")))
     assert drawn.derivatives is drawn.times is drawn.mask is None
     assert drawn.count == 5
-    filled = support(members_of(RAGGED), 5, 0, READS, 1)
+    filled = support(members_of(RAGGED), 5, 0, Request(READS))
     assert filled.mask.sum(-1).tolist() == filled.count.tolist() == [5, 4, 5, 2]
 
 
 def test_all_shots_are_everything(members, lengths):
-    drawn = support(members, 100, 0, READS, 1)
+    drawn = support(members, 100, 0, Request(READS))
     for task, own in enumerate(lengths):
         assert sorted(rows_of(drawn, task)) == [(task, i, t) for i, n in enumerate(own) for t in range(n)]
 
 
 def test_support_is_nested_in_the_number_of_shots(members):
-    largest = support(members, 100, 0, READS, 1)
+    largest = support(members, 100, 0, Request(READS))
     for shots in range(1, 20):
-        fewer = support(members, shots, 0, READS, 1)
+        fewer = support(members, shots, 0, Request(READS))
         for task in range(len(members)):
             assert rows_of(fewer, task) == rows_of(largest, task)[:shots]
 
 
 def test_support_is_drawn_at_random_by_the_seed_and_differently_for_each_task():
-    first, again, other = (support(members_of(EVEN), 10, seed, READS, 1).states for seed in (0, 0, 1))
+    first, again, other = (support(members_of(EVEN), 10, seed, Request(READS)).states for seed in (0, 0, 1))
     assert torch.equal(first, again)
     assert all(not torch.equal(first[task], other[task]) for task in range(len(EVEN)))
     assert len({tuple(map(tuple, first[task, :, 1:].tolist())) for task in range(len(EVEN))}) == len(EVEN)
 
 
 def test_the_support_of_a_task_does_not_depend_on_the_tasks_beside_it(members):
-    whole, few = support(members, 5, 0, READS, 1), support(members[:2], 5, 0, READS, 1)
+    whole, few = support(members, 5, 0, Request(READS)), support(members[:2], 5, 0, Request(READS))
     assert [rows_of(few, task) for task in (0, 1)] == [rows_of(whole, task) for task in (0, 1)]
 
 
 def test_support_in_windows_holds_whole_windows_that_do_not_leave_their_trajectory():
     lengths = [[5, 1, 3], [4], [2, 7], [3]]
-    drawn = support(members_of(lengths), 9, 0, READS, 3)  # three windows, where a task has as many
+    drawn = support(members_of(lengths), 9, 0, Request(READS, 3))  # three windows, where a task has as many
     windows, known = drawn.states.unflatten(1, (-1, 3)), drawn.mask.unflatten(1, (-1, 3))
     assert known.all(-1).sum(-1).tolist() == [3, 2, 3, 1]
     assert (known.all(-1) == known.any(-1)).all()
     assert (windows[..., :2] == windows[..., :1, :2]).all()
     assert (windows[..., 2].diff(dim=-1) == 1).all()
-    assert support(members_of(lengths), 2, 0, READS, 3).states.shape[1] == 3  # one at least
+    assert support(members_of(lengths), 2, 0, Request(READS, 3)).states.shape[1] == 3  # one at least
 
 
 # Choosing
 
 
 def test_a_last_task_of_fewer_and_shorter_trajectories_is_filled_up_by_what_it_has():
-    filled = whole(members_of([[6, 6], [4]]), READS, 6, 2)
+    filled = whole(members_of([[6, 6], [4]]), Request(READS, 6, 2))
     assert filled.mask.sum(-1).tolist() == [12, 4]
     assert filled.states[1, :, 2].tolist() == 2 * [0, 1, 2, 3, 3, 3]
 
 
 def test_observations_of_tasks_at_points_and_repeated_keep_their_parts_together():
-    drawn = support(members_of(RAGGED), 5, 0, READS, 1)
+    drawn = support(members_of(RAGGED), 5, 0, Request(READS))
     some = drawn.of(torch.tensor([2, 0])).at(torch.tensor([1, 3])).repeated(2)
     assert len(some) == 4
     for part in (*READS, "mask"):

@@ -67,7 +67,7 @@ def test_fast_errors_are_found_where_test_functions_see_none_of_them(model):
     weak = component(composed("objective=weak", "objective.half_width=10", "system=pendulum").objective).settled(
         rippled
     )
-    observed = whole(rippled.members, weak.reads, weak.window, weak.least)
+    observed = whole(rippled.members, weak.request)
     with torch.no_grad():
         residual = weak.residual(model, weak.renewed(model, observed, codes), codes)
     assert float(residual.square().mean()) * weak.least_misfit**2 < 0.3 * amplitude**2 / 2

@@ -43,11 +43,14 @@ def members(noise, kind="even", count=201, span=10.0, tasks=4, units=1.0, clock=
             t = np.linspace(0, span, count)
             if kind == "uneven":
                 t = np.sort(np.concatenate([[0.0, span], rng.uniform(0, span, count - 2)]))
+            if kind == "bursts":  # of a third of the time
+                t = np.linspace(0, span, 8, endpoint=False)[:, None] + np.linspace(0, span / 24, count // 8)
+                t = t.flatten()
             start = rng.uniform(-0.7, 0.7, 2)
             path = solve_ivp(
                 lambda _, x: [x[1], -2 * np.sin(2 * x[0])], (0, span), start, t_eval=t, rtol=1e-8, atol=1e-8
             )
-            x = path.y.T + noise * rng.standard_normal((count, 2))
+            x = path.y.T + noise * rng.standard_normal((len(t), 2))
             trajectories.append(Trajectory(clock * t, units * x, noise=units * np.asarray(noise) * np.ones(2)))
         result.append(Member(tuple(trajectories)))
     return result
@@ -62,7 +65,7 @@ class Blind(Weak):
 
 def residual(law, seen, misfit=1e-6, half=None, kind=Weak):
     objective = kind(half, 6, misfit).settled(Recordings(seen, torch.float64))
-    observations = whole(seen, objective.reads, objective.window, objective.least)
+    observations = whole(seen, objective.request)
     renewed = objective.renewed(law, observations, None)
     values = objective.residual(law, renewed, None)
     return values[values != 0]
@@ -106,6 +109,16 @@ def test_irregular_instants_have_it_too():
     assert abs(float(residual(Law(), members(SIGMA, "uneven", 401)).square().mean()) - 1) < 0.2
 
 
+@pytest.mark.parametrize("kind", ["uneven", "bursts"])
+def test_gaps_between_instants_are_no_misfit(kind, monkeypatch):
+    """What a spline misses there is told; the trapezoidal rule at the instants, the control, errs by more."""
+    for noise, misfit in ((SIGMA / 10, 1e-6), (0 * SIGMA, 3e-4)):
+        assert float(residual(Law(), members(noise, kind, 80, span=6.0), misfit).square().mean()) < 1.5
+    assert float(residual(Law(factor=1.1), members(SIGMA / 10, kind, 80, span=6.0)).square().mean()) > 1.5
+    monkeypatch.setattr(Recordings, "steady", property(lambda recordings: recordings))
+    assert float(residual(Law(), members(SIGMA / 10, kind, 80, span=6.0)).square().mean()) > 10
+
+
 def test_units_of_states_and_time_change_nothing():
     plain, scaled = members(SIGMA, tasks=1), members(SIGMA, tasks=1, units=2.0**20, clock=1e-9)
     law = Law(units=2.0**20, clock=1e-9)
@@ -120,7 +133,7 @@ def test_a_parameter_of_the_field_is_estimated_better_with_more_samples():
         seen = members(SIGMA, tasks=tasks, count=101)
         factors = np.linspace(0.98, 1.02, 9)
         objective = Weak(None, 6, 1e-6).settled(Recordings(seen, torch.float64))
-        renewed = objective.renewed(Law(), whole(seen, objective.reads, objective.window, objective.least), None)
+        renewed = objective.renewed(Law(), whole(seen, objective.request), None)
         costs = torch.stack(
             [objective.residual(Law(factor=f), renewed, None).square().sum(-1) for f in factors], -1
         ).numpy()
@@ -136,7 +149,7 @@ def test_a_trajectory_shorter_than_a_test_function_is_told():
     short = seen[0].trajectories[0]
     short = Trajectory(short.times[:8], short.states[:8], noise=SIGMA)
     with pytest.raises(ValueError, match=r"at least the .* samples of a window, got 8"):
-        whole([Member((short,))], objective.reads, objective.window, objective.least)
+        whole([Member((short,))], objective.request)
 
 
 def test_df_by_differences_is_that_of_the_law():
@@ -153,7 +166,7 @@ def test_windows_that_fit_shorter_trajectories_leave_the_same_residuals():
     seen = members(SIGMA, tasks=2, count=61, span=3.0)
     values = []
     for objective in (settled, settled.fitting(61)):
-        observations = whole(seen, objective.reads, objective.window, objective.least)
+        observations = whole(seen, objective.request)
         residuals = objective.residual(Law(), objective.renewed(Law(), observations, None), None)
         values.append(residuals[residuals != 0])
     assert settled.fitting(61).window < settled.window
@@ -165,7 +178,7 @@ def test_a_glimpse_is_of_single_test_functions_within_the_trajectories():
     objective = Weak(None, 6, 1e-6).settled(Recordings(members(SIGMA, tasks=1), torch.float64))
     short = members(SIGMA, tasks=1, count=101)[0].part(slice(1))
     seen = [members(SIGMA, tasks=1)[0], short]
-    observations = whole(seen, objective.reads, objective.window, objective.least)
+    observations = whole(seen, objective.request)
     single, few, share = objective.glimpse(observations, 8)
     assert (single.tests, single.window) == (1, objective.support)
     assert few.states.shape[1] % single.window == 0
@@ -182,7 +195,7 @@ def test_the_share_of_noise_is_all_where_the_misfit_is_none_and_nothing_without_
     shares = []
     for noise, misfit in ((SIGMA, 1e-6), (SIGMA, 0.1), (0 * SIGMA, 0.1)):
         objective = Weak(None, 6, misfit).settled(Recordings(members(SIGMA), torch.float64))
-        observations = whole(members(noise), objective.reads, objective.window, objective.least)
+        observations = whole(members(noise), objective.request)
         renewed = objective.renewed(Law(), observations, None)
         residuals = objective.residual(Law(), renewed, None)
         shares.append(objective.noise_share(renewed, residuals)[residuals != 0])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import warnings
 from collections.abc import Mapping, Sequence
 from contextlib import nullcontext, redirect_stdout
 from pathlib import Path
@@ -58,6 +59,9 @@ def fit(
         outputs: where run folders go; None, `outputs`.
         settings: any other of train.py, such as `{"net.width": 32, "optimizer": "adam"}`.
 
+    Warns:
+        UserWarning: its own members are not explained by what was trained.
+
     Raises:
         ValueError: in one line, what does not go together; nothing was written.
     """
@@ -87,7 +91,10 @@ def fit(
     elif test is not None:
         raise ValueError(f"test must be a fraction, or a list of names of members, got {shortly(test)}")
     with open(os.devnull, "w") as silence, nullcontext() if progress else redirect_stdout(silence):
-        return load(_ran(cfg, content).path)
+        model = load(_ran(cfg, content).path)
+    if (flag := model.trained.flag) is not None:
+        warnings.warn(flag, stacklevel=2)
+    return model
 
 
 def _configured(choices: Mapping[str, Any]) -> DictConfig:

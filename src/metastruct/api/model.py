@@ -235,7 +235,7 @@ class Model(Shown):
     ) -> Fit:
         """All of them at once, from where the run's evaluation begins and the family's prior unless told otherwise."""
         objective = self._trained.objective.fitting(max(len(one) for member in members for one in member.trajectories))
-        observations = whole(members, objective.reads, objective.window, objective.least)
+        observations = whole(members, objective.request)
         if start is None:
             start = self._trained.start(len(members), self._start)
         fit = adaptation.fit(self._trained.model, objective, observations, start, prior or self._prior)

@@ -52,7 +52,7 @@ def pendulum_support(*overrides: str) -> tuple[Any, Any]:
     torch.set_num_threads(1)
     config = Run.read(folder).config
     objective = component(config.objective)
-    support = build_source(config, print).support(200, config.seed, objective.reads, objective.window)
+    support = build_source(config, print).support(200, config.seed, objective.request)
     return load(folder.path), support
 
 

@@ -14,6 +14,7 @@ example                 settings without which a piece makes no sense, as an exa
 trains                  of a learner: has it a meta-training?
 prefers                 of a system: settings that others have another default for
 formerly                the `_target_` that it had before it moved: run folders and keys of then stay valid
+version                 one more where a change of its code changes the numbers of runs with it
 search                  what a search of its settings draws: `metastruct.paper.search.space`
 
 A metric has more: scale, digits, form (100, 2 and f show 1.23 x 1e-2), perfect (what an exact member has, a number or
@@ -64,6 +65,7 @@ class Facts:
     trains: bool = True
     prefers: Mapping[str, Any] = field(default_factory=dict)
     formerly: str | None = None
+    version: int = 1
     search: dict[str, Any] = field(default_factory=dict)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from functools import cached_property
 
 import numpy as np
@@ -13,6 +14,7 @@ from metastruct.data.crude_law import sensitivities
 from metastruct.data.noise_level import noise_levels
 from metastruct.data.observations import ESTIMATED, PARTS
 from metastruct.data.smoothing import smoothed
+from metastruct.data.steady import Steady, is_even, steadied
 from metastruct.data.trajectory import Array, Member, check_alike
 from metastruct.data.units import Units
 
@@ -126,6 +128,21 @@ class Recordings:
         _, slopes = Recordings(self.members, torch.float64).slopes()
         units = Units.of(self.members, slopes.numpy(), commensurate)
         return Recordings([*map(units.inside, self.members)], self.parts["states"].dtype, held=self.held), units
+
+    @cached_property
+    def steady(self) -> Recordings:
+        """The same at instants whose spacing changes slowly, without derivatives; as it is where all are even."""
+        if all(is_even(one.times) for member in self.members for one in member.trajectories):
+            return self
+        smooth, members, every = iter(self.smooth), list[Member](), list[Steady]()
+        for member, noise in zip(self.members, self.noise, strict=True):
+            twins = [steadied(one, next(smooth), noise, self.held) for one in member.trajectories]
+            members.append(replace(member, trajectories=tuple(twin.trajectory for twin in twins)))
+            every += twins
+        recordings = Recordings(members, self.dtype, self.lawful, self.held)
+        recordings.noise, recordings.smooth = self.noise, [twin.smooth for twin in every]
+        recordings.parts["noise"] = self._rows([twin.noise for twin in every])
+        return recordings
 
     @property
     def counts(self) -> Array:

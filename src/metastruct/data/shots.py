@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
@@ -12,55 +13,95 @@ from metastruct.data.recordings import Recordings
 from metastruct.data.trajectory import Array, Member
 
 
-def support(
-    members: Sequence[Member], shots: int, seed: int, reads: Sequence[str], window: int, least: int | None = None
-) -> Observations:
+@dataclass(frozen=True)
+class Request:
+    """What an objective wants of the observations of a member.
+
+    Args:
+        reads: which parts of them.
+        window: consecutive samples that are looked at together.
+        least: of them that will do, where windows need not be full; then no sample is in two of them.
+        steady: at instants whose spacing changes slowly, as of `Recordings.steady`?
+        held: as of `Recordings`.
+    """
+
+    reads: tuple[str, ...]
+    window: int = 1
+    least: int | None = None
+    steady: bool = False
+    held: bool = False
+
+    def of(self, members: Sequence[Member]) -> Recordings:
+        """What is seen of these members, in float64."""
+        recordings = Recordings(members, torch.float64, held=self.held)
+        return recordings.steady if self.steady else recordings
+
+
+def support(members: Sequence[Member], shots: int, seed: int, request: Request, known: bool = False) -> Observations:
     """At most `shots` observations of each member in float64, drawn at random without repetition.
 
     Fewer shots are the first of more, so that curves over shots are of nested sets. Where an objective asks for windows
-    there are as many as hold the shots, one at least. A member that has fewer is filled up, and masked.
+    there are as many as hold the shots, one at least. A member that has fewer is filled up, and masked. Noise and
+    smoothed states follow from the observations that were drawn, where these are consecutive samples.
 
     Args:
         members: support trajectories of each.
-        reads: which parts of the observations are wanted.
-        window: consecutive samples that are drawn together.
-        least: of them that will do, where windows need not be full; then no sample is in two of them.
+        request: samples of a window are drawn together.
+        known: do noise and smoothed states follow from all observations, of which these are a sample?
 
     Raises:
         ValueError: a trajectory is shorter than what will do.
     """
-    recordings = Recordings(members, torch.float64)
+    recordings, window, least = request.of(members), request.window, request.least
     if least is None:
         starts, counts = recordings.windows(window)
         places = [(rows.numpy(), np.full(len(rows), window)) for rows in starts.split(counts.tolist())]
     else:
         places = _tiles(recordings, window, least)
-    firsts, sizes = [], []
+    firsts, sizes, fewer = [], [], False
     for task, (rows, lengths) in enumerate(places):
         enough = shots // window if least is None or shots < lengths.sum() else len(rows)
         picks = np.random.default_rng([seed, 1, task]).permutation(len(rows))[: max(1, enough)]
         firsts.append(rows[picks])
         sizes.append(lengths[picks] if least is None else lengths[picks].clip(max=max(least, shots)))
-    return _gathered(recordings, firsts, sizes, reads, window)
+        fewer |= sizes[-1].sum() < lengths.sum()
+    if fewer and least is not None and not known:
+        return whole([*map(_cut, members, firsts, sizes, _beginnings(recordings))], request)
+    return _gathered(recordings, firsts, sizes, request)
 
 
-def whole(members: Sequence[Member], reads: Sequence[str], window: int, least: int | None = None) -> Observations:
+def whole(members: Sequence[Member], request: Request) -> Observations:
     """All observations of each member in float64, filled up and masked where others have more.
 
     Where an objective asks for windows, every trajectory is covered by as few as hold it, which overlap where its
     length is no multiple of theirs, unless they need not be full.
 
-    Args:
-        reads: which parts of the observations are wanted.
-        least: as of `support`.
-
     Raises:
         ValueError: a trajectory is shorter than a window, or than what will do.
     """
-    recordings = Recordings(members, torch.float64)
-    places = _tiles(recordings, window, least)
+    recordings = request.of(members)
+    places = _tiles(recordings, request.window, request.least)
     firsts, sizes = zip(*places, strict=True)
-    return _gathered(recordings, firsts, sizes, reads, window)
+    return _gathered(recordings, firsts, sizes, request)
+
+
+def _beginnings(recordings: Recordings) -> list[Array]:
+    """The first row of each trajectory of each task, and the row after the last."""
+    rows, beginnings = 0, []
+    for lengths in recordings.lengths:
+        beginnings.append(rows + np.cumsum([0, *lengths]))
+        rows += sum(lengths)
+    return beginnings
+
+
+def _cut(member: Member, firsts: Array, sizes: Array, beginnings: Array) -> Member:
+    """The member as it is seen in so many samples from these rows on, each a trajectory of its own."""
+    parts = []
+    for row, size in zip(firsts, sizes, strict=True):
+        number = int(np.searchsorted(beginnings, row, side="right")) - 1
+        begin = int(row - beginnings[number])
+        parts.append(member.trajectories[number].part(slice(begin, begin + int(size))))
+    return replace(member, trajectories=tuple(parts))
 
 
 def _tiles(recordings: Recordings, window: int, least: int | None) -> list[tuple[Array, Array]]:
@@ -93,7 +134,7 @@ def _tiles(recordings: Recordings, window: int, least: int | None) -> list[tuple
 
 
 def _gathered(
-    recordings: Recordings, firsts: Sequence[Array], sizes: Sequence[Array], reads: Sequence[str], window: int
+    recordings: Recordings, firsts: Sequence[Array], sizes: Sequence[Array], request: Request
 ) -> Observations:
     """The windows of each task that begin at the rows `firsts` and have so many samples, filled up and masked."""
     counts = np.array([*map(len, firsts)])[:, None]
@@ -101,8 +142,8 @@ def _gathered(
     place = np.cumsum(counts)[:, None] - counts + np.minimum(number, counts - 1)
     padded, repeated = np.concatenate(firsts)[place], np.concatenate(sizes)[place]
     held = np.where(number < counts, repeated, 0)
-    steps = np.minimum(np.arange(window), repeated[..., None] - 1)
+    steps = np.minimum(np.arange(request.window), repeated[..., None] - 1)
     rows = torch.from_numpy(padded[..., None] + steps).flatten(1)
-    parts = {name: part[rows] for name, part in recordings.read(reads).items()}
-    valid = torch.from_numpy(np.arange(window) < held[..., None]).flatten(1)
+    parts = {name: part[rows] for name, part in recordings.read(request.reads).items()}
+    valid = torch.from_numpy(np.arange(request.window) < held[..., None]).flatten(1)
     return Observations(**parts, mask=None if bool(valid.all()) else valid)

@@ -13,6 +13,7 @@ from metastruct.data.trajectory import Array, Member, Queries
 if TYPE_CHECKING:  # validation asks a source for its outline, and answers at once
     from metastruct.data.observations import Observations
     from metastruct.data.recordings import Recordings
+    from metastruct.data.shots import Request
     from metastruct.systems.system import System
 
 
@@ -145,14 +146,12 @@ class Source:
 
         return Recordings(self.train, torch.float32, self.law is not None, self.held_inputs)
 
-    def support(
-        self, shots: int, seed: int, reads: Sequence[str], window: int = 1, least: int | None = None
-    ) -> Observations:
+    def support(self, shots: int, seed: int, request: Request) -> Observations:
         """Of each test member at most so many observations of its support trajectories, in float64."""
         from metastruct.data.shots import support
 
         members = [member.part(slice(self.support_trajectories)) for member in self.test]
-        return support(members, shots, seed, reads, window, least)
+        return support(members, shots, seed, request)
 
     def query(self) -> Queries:
         """What test members are measured against."""

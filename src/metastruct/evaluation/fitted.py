@@ -110,7 +110,7 @@ class Fitted:
         """What is observed of each task."""
         protocol, objective = self.protocol, self.learned.objective
         objective.check(self.source.parts)
-        return self.source.support(protocol.shots, protocol.seed, objective.reads, objective.window, objective.least)
+        return self.source.support(protocol.shots, protocol.seed, objective.request)
 
     # The fit
 

@@ -21,7 +21,7 @@ from torch import Tensor
 from metastruct.adaptation.adaptation import Prior
 from metastruct.adaptation.levenberg_marquardt import LevenbergMarquardt
 from metastruct.data.recordings import Recordings
-from metastruct.data.shots import support, whole
+from metastruct.data.shots import Request, support, whole
 from metastruct.data.trajectory import Array, Member, Trajectory
 from metastruct.dynamics.model import ModulatedModel
 from metastruct.objectives.derivatives import Derivatives
@@ -73,13 +73,13 @@ def learned_noise(
     members = [_noisy(member, *levels, random, along) for member, levels in zip(exact, pairs, strict=True)]
     twin, start = training(Recordings(members, recordings.dtype, recordings.lawful, recordings.held))
     objective = Derivatives().learned({}, variance)
-    shape = ("states", "inputs", "derivatives"), objective.window, objective.least
+    request = Request(("states", "inputs", "derivatives"))
     fit = LevenbergMarquardt(STEPS).fit(
-        twin, objective, support(exact, SHOTS, 0, *shape), start, Prior.of(start, variance)
+        twin, objective, support(exact, SHOTS, 0, request), start, Prior.of(start, variance)
     )
     shown = exact if judges is recordings else _exact(model, codes, judges, judges.smooth)
     assert shown is not None
-    places = whole(shown, *shape)
+    places = whole(shown, request)
     assert places.derivatives is not None
     error = (
         twin.vector_field(places.states, fit.codes, places.inputs) - places.derivatives
@@ -114,7 +114,7 @@ def _paths(model: ModulatedModel, codes: Tensor, recordings: Recordings) -> Iter
     longest = max(max(lengths) for lengths in recordings.lengths)
     settled = Rollout(2, None, "observed", EXACT).settled(recordings)
     rollouts = settled.learned({**settled.numbers, "samples": longest}, None)
-    every = whole(recordings.members, rollouts.reads, longest, rollouts.least)
+    every = whole(recordings.members, replace(rollouts.request, window=longest))
     assert every.smooth is not None
     starts = every.smooth.unflatten(-2, (-1, longest))[..., 0, :]
     paths = rollouts.path(model, every, codes, starts).numpy()

@@ -69,8 +69,9 @@ def calibrated(
     codes, noise = result["codes"].double(), result["noise"].double()
     taught = learned_noise(model, codes, recordings, judges, training)
     least = torch.where(taught.isfinite(), taught, LEAST * noise).clamp_min(torch.finfo(torch.float32).eps ** 2)
-    shape = objective.reads, objective.window, objective.least
-    fitted_points, judging = (support(part.members, SHOTS, 0, *shape) for part in (recordings, judges))
+    fitted_points, judging = (
+        support(part.members, SHOTS, 0, objective.request, known=True) for part in (recordings, judges)
+    )
     misfit = least
     learned = objective.learned(result["objective"], misfit)
     prior = Prior.of(codes, learned.likelihood(misfit))

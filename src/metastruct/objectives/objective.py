@@ -11,6 +11,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from metastruct.data.shots import Request
 from metastruct.objectives.glimpse import glimpse
 
 if TYPE_CHECKING:
@@ -35,6 +36,11 @@ class Objective(ABC):
     window: int = 1
     least: int | None = None
     numbers: Mapping[str, float] = {}
+
+    @property
+    def request(self) -> Request:
+        """What it wants of the observations of a member."""
+        return Request(self.reads, self.window, self.least)
 
     def settled(self, recordings: Recordings) -> Objective:
         """With what it leaves to the data chosen by what is seen of the training members."""

@@ -2,10 +2,11 @@
 
     0 = int phi f(x; z) dt + int phi' x dt  ~  Phi f(x; z) + Phi' x = R
 
-for phi that vanish with their slopes at both ends of their support. Errors of the states enter through S = Phi' + Phi
-Df, so R has the covariance S Sigma S^T + M, M that of a misfit of the model, and is whitened with it (`whitening`). In
-a training Df is that of a crude law of each member, in an adaptation that of the model, renewed as the code moves
-(iteratively reweighted least squares).
+for phi that vanish with their slopes at both ends of their support, at instants whose spacing changes slowly, at which
+all trajectories are laid first (`data.steady`). Errors of the states enter through S = Phi' + Phi Df, so R has the
+covariance S Sigma S^T + M, M that of a misfit of the model, and is whitened with it (`whitening`). In a training Df is
+that of a crude law of each member, in an adaptation that of the model, renewed as the code moves (iteratively
+reweighted least squares).
 
 Sources: Messenger and Bortz 2021 (WSINDy); Bortz, Messenger and Dukic 2023 (WENDy).
 """
@@ -21,12 +22,13 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from metastruct.data.shots import Request
 from metastruct.objectives.glimpse import spread_out
 from metastruct.objectives.objective import Objective, required
 from metastruct.objectives.steps import slope_errors
 from metastruct.objectives.test_functions import weights
 from metastruct.objectives.whitened import Whitened, applied
-from metastruct.objectives.whitening import Windows
+from metastruct.objectives.whitening import Windows, inputs_at_nodes
 from metastruct.objectives.width import half_width, slope_noise
 
 if TYPE_CHECKING:
@@ -57,6 +59,10 @@ class Weak(Objective):
         self.held = False  # do inputs stay as they are between instants?
         self._shape(half_width or NODES, 2 * (half_width or NODES) + 1)
 
+    @property
+    def request(self) -> Request:
+        return replace(super().request, steady=True, held=self.held)
+
     def _shape(self, half: int, longest: int) -> None:
         """Test functions of this half width, as many as the longest trajectory has, up to a bound."""
         self.half, self.every = half, max(1, half // NODES)
@@ -69,6 +75,7 @@ class Weak(Objective):
         self.numbers: Mapping[str, float] = {"half_width": half, "longest": longest}
 
     def settled(self, recordings: Recordings) -> Weak:
+        recordings = recordings.steady
         objective, longest = copy.copy(self), max(max(lengths) for lengths in recordings.lengths)
         half = self.chosen or half_width(recordings, self.order)
         half = max(1, min(half, (longest - 1) // 2))
@@ -149,27 +156,10 @@ class Weak(Objective):
     def places(self, observations: Observations) -> Observations:
         states = self.windows(required(observations.smooth))[..., :: self.every, :].flatten(-3, -2)
         inputs = observations.inputs
-        driving = None if inputs is None else self.driving(self.windows(inputs)).flatten(-3, -2)
+        driving = (
+            None if inputs is None else inputs_at_nodes(self.windows(inputs), self.every, self.held).flatten(-3, -2)
+        )
         return type(observations)(states=states, inputs=driving)
-
-    def driving(self, inputs: Tensor) -> Tensor:
-        """Of inputs `[..., samples, input]` of windows those at the nodes.
-
-        A node stands for a stretch of samples, and has the mean over it: a field that is affine in its inputs has the
-        same integral then, to second order in the stretch, also where inputs that are held jump. Samples are taken to
-        be evenly spaced.
-        """
-        if self.every == 1 and not self.held:
-            return inputs
-        last = inputs.shape[-2] - 1
-        after = torch.cat([inputs[..., 1:, :], inputs[..., -1:, :]], -2)
-        mean = inputs if self.held else (inputs + after) / 2  # from a sample to the next
-        total = torch.cat([0 * mean[..., :1, :], mean[..., :-1, :].cumsum(-2)], -2)  # up to each sample
-        nodes = torch.arange(0, last + 1, self.every, device=inputs.device, dtype=inputs.dtype)
-        ends = [(nodes + side * self.every / 2).clamp(0, last) for side in (-1, 1)]
-        begin, end = (total[..., at.long(), :] + (at - at.floor())[:, None] * mean[..., at.long(), :] for at in ends)
-        at_nodes: Tensor = (end - begin) / (ends[1] - ends[0])[:, None]
-        return at_nodes
 
     def residual(self, model: ModulatedModel, observations: Observations, codes: Tensor | None) -> Tensor:
         if observations.operator is None:

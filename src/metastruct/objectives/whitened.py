@@ -16,6 +16,7 @@ import torch
 from torch import Tensor
 
 from metastruct.objectives.objective import Objective, required
+from metastruct.objectives.whitening import inputs_at_nodes
 
 if TYPE_CHECKING:
     from metastruct.data.observations import Observations
@@ -42,7 +43,7 @@ class Whitened(Objective):
         from metastruct.data.shots import whole
 
         weak = self.weak
-        observed = whole(recordings.members, (*weak.reads, "crude_law"), weak.window, weak.least)
+        observed = whole(recordings.members, replace(weak.request, reads=(*weak.reads, "crude_law")))
         _, slopes = recordings.slopes()
         size = slopes.shape[-1]
         nodes, parts = slice(None, None, weak.every), {}
@@ -55,7 +56,7 @@ class Whitened(Objective):
             real = weak.windows(observed.mask[..., None])[..., 0, 0]
         at_nodes = {"states": weak.windows(required(observed.smooth))[..., nodes, :]}
         if observed.inputs is not None:
-            at_nodes["inputs"] = weak.driving(weak.windows(observed.inputs))
+            at_nodes["inputs"] = inputs_at_nodes(weak.windows(observed.inputs), weak.every, weak.held)
         for name, part in at_nodes.items():
             parts[name] = part[real].flatten(0, 1).to(recordings.dtype)
         parts["operator"] = operator[real].flatten(0, 1).to(recordings.dtype)

@@ -95,3 +95,26 @@ def shared(at_nodes: Tensor, every: int) -> Tensor:
     before, after = at_nodes[..., :-1, None, :], at_nodes[..., 1:, None, :]
     between = torch.addcmul(before, after - before, share).flatten(-3, -2)
     return torch.cat([between, at_nodes[..., -1:, :]], -2)
+
+
+def inputs_at_nodes(inputs: Tensor, every: int, held: bool) -> Tensor:
+    """Of inputs `[..., samples, input]` of windows those at the nodes.
+
+    A node stands for a stretch of samples, and has the mean over it: a field that is affine in its inputs has the
+    same integral then, to second order in the stretch, also where inputs that are held jump.
+
+    Args:
+        every: samples from node to node.
+        held: do inputs stay as they are between samples?
+    """
+    if every == 1 and not held:
+        return inputs
+    last = inputs.shape[-2] - 1
+    after = torch.cat([inputs[..., 1:, :], inputs[..., -1:, :]], -2)
+    mean = inputs if held else (inputs + after) / 2  # from a sample to the next
+    total = torch.cat([0 * mean[..., :1, :], mean[..., :-1, :].cumsum(-2)], -2)  # up to each sample
+    nodes = torch.arange(0, last + 1, every, device=inputs.device, dtype=inputs.dtype)
+    ends = [(nodes + side * every / 2).clamp(0, last) for side in (-1, 1)]
+    begin, end = (total[..., at.long(), :] + (at - at.floor())[:, None] * mean[..., at.long(), :] for at in ends)
+    at_nodes: Tensor = (end - begin) / (ends[1] - ends[0])[:, None]
+    return at_nodes

@@ -142,6 +142,8 @@ def _made(run: Run, source: Source, seconds: dict[str, float], provenance: Prove
     content, trained = _trained(run, source, logger)
     write_atomically(folder.config, run.as_yaml())
     write_checked(folder.model, _labelled(content, source))
+    if trained.flag is not None:
+        note(trained.flag)
     if source.report:
         write_atomically(folder.report, "".join(f"{line}\n" for line in source.report))
     if not source.test:

@@ -78,16 +78,20 @@ def _placed(cfg: Tree, parent: str) -> dict[str, Any]:
             }
             kept |= {group: inner} if inner or group == "data" else {}
         elif place(group) == parent and not _unset(group, value):
-            kept[group] = _as_first_named(group, value)
+            kept[group] = _as_kept(group, value)
     return kept
 
 
-def _as_first_named(group: str, value: Any) -> Any:
-    """A piece with the class path that it had first, so that a class may move and keys stay."""
+def _as_kept(group: str, value: Any) -> Any:
+    """A piece with the class path that it had first, so that a class may move and keys stay, and its version."""
     name = value.get("name") if isinstance(value, Mapping) else None
-    formerly = facts_of(group, name).formerly if name in options(group) else None
-    moved = formerly is not None and value.get("_target_") == described(group, str(name))["_target_"]
-    return {**value, "_target_": formerly} if moved else value
+    if name not in options(group) or "_target_" not in value:
+        return value
+    facts, target = facts_of(group, name), described(group, str(name)).get("_target_")
+    if value["_target_"] not in (target, facts.formerly):
+        return value
+    version = {"version": facts.version} if facts.version > 1 else {}
+    return {**value, "_target_": facts.formerly or target} | version
 
 
 def _unset(setting: str, value: Any) -> bool:

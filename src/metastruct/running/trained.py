@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from metastruct.dynamics.model import ModulatedModel
     from metastruct.objectives.objective import Objective
 
+UNEXPLAINED = 0.3  # share of the spread of what the objective compares; noise of a fifth may be counted in
+
 
 @dataclass(frozen=True)
 class Trained:
@@ -87,6 +89,20 @@ class Trained:
             raise
         except (RuntimeError, TypeError, ValueError, AttributeError, IndexError, KeyError) as error:
             raise Foreign("does not hold the model that its configuration describes") from error
+
+    @property
+    def flag(self) -> str | None:
+        """What is wrong with the training, where its own members are not explained by their codes."""
+        if (
+            self.noise is None
+            or self.diverged_at is not None
+            or (share := float(self.noise.max().sqrt())) < UNEXPLAINED
+        ):
+            return None
+        return (
+            f"the training left {share:.0%} of what its own members do unexplained, noise apart; give it more steps, "
+            "or, where more do not help, other dynamics, another modulation or another net"
+        )
 
     def prior(self) -> Prior:
         """What the training tasks say of the code of a new one: the Gaussian of their codes, and what those leave."""
