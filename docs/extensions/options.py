@@ -28,6 +28,7 @@ WHY = "why: "  # in a comment: what stands behind it says why this default
 STANDARD = re.compile(
     r"\$\{metastruct\.(?:preferred:[\w.]+,|given:\$\{rank\},|where:\$\{\.seconds\},null,)(.*?)(?:,null)?\}$"
 )
+COMPUTED = re.compile(r"\$\{metastruct\.(?!preferred:|given:|where:|one_or_several:)")
 SEVERAL = re.compile(r"\$\{metastruct\.one_or_several:(\d+),(\d+)\}")
 OVERRIDE = re.compile(r"^  - override /(\w+)@\S+: (\w+)$", re.M)
 RECORD = re.compile(r"outputs/reference/(\w+)")
@@ -107,7 +108,9 @@ def said_of(comment: str | None) -> tuple[str, str]:
 
 
 def readable(default: str) -> str:
-    """A default without the resolver that looks for one elsewhere first."""
+    """A default without the resolver that looks for one elsewhere first; one that is made of other settings is computed."""
+    if COMPUTED.match(default):
+        return "computed"
     match = STANDARD.match(default)
     return SEVERAL.sub(r"\1; several families: \2", match[1] if match else default)
 

@@ -88,6 +88,7 @@ def test_another_default_needs_a_reason_of_its_own():
         ("${metastruct.where:${.seconds},null,560,null}", "560"),
         ("${metastruct.preferred:modulation.code_dim,${metastruct.one_or_several:3,6}}", "3; several families: 6"),
         ("${locality.lambda_z}", "${locality.lambda_z}"),
+        ("${metastruct.content_of:${data.path}}", "computed"),
     ],
 )
 def test_a_default_is_shown_without_where_it_is_looked_for(yaml, shown):
