@@ -108,7 +108,7 @@ def said_of(comment: str | None) -> tuple[str, str]:
 
 
 def readable(default: str) -> str:
-    """A default without the resolver that looks for one elsewhere first; one that is made of other settings is computed."""
+    """A default without the resolver that looks elsewhere first; what is made of other settings is computed."""
     if COMPUTED.match(default):
         return "computed"
     match = STANDARD.match(default)
