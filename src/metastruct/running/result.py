@@ -80,4 +80,10 @@ def _next(folder: Path) -> Iterator[str]:
 
 
 def _spread(metric: dict[str, Any], facts: MetricFacts) -> str:
-    return "-" if metric["mean"] is None else f"{facts.text(metric['mean'])} ± {facts.text(metric['std'])}"
+    return "-" if metric["mean"] is None else f"{_shown(metric['mean'], facts)} ± {_shown(metric['std'], facts)}"
+
+
+def _shown(value: float, facts: MetricFacts) -> str:
+    """As the metric is written, but a digit of what would be zero in that."""
+    text = facts.text(value)
+    return f"{facts.scale * value:.1g}" if value and not float(text) else text
