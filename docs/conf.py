@@ -16,7 +16,7 @@ author = copyright = "the authors of MetaStruct"
 version = release = version_of("metastruct")
 
 extensions = ["myst_nb", "sphinx.ext.autodoc", "sphinx.ext.napoleon"]
-extensions += ["mathml", "said", "options", "commands", "drawing"]  # of this folder
+extensions += ["mathml", "said", "options", "commands", "drawing", "records"]  # of this folder
 exclude_patterns = ["conf.py", "extensions", "build", "**/.ipynb_checkpoints"]
 suppress_warnings = ["misc.highlighting_failure"]  # of `...` inside of a command
 html_theme = "furo"

@@ -28,8 +28,15 @@ WHY = "why: "  # in a comment: what stands behind it says why this default
 STANDARD = re.compile(
     r"\$\{metastruct\.(?:preferred:[\w.]+,|given:\$\{rank\},|where:\$\{\.seconds\},null,)(.*?)(?:,null)?\}$"
 )
+COMPUTED = re.compile(r"\$\{metastruct\.(?!preferred:|given:|where:|one_or_several:)")
 SEVERAL = re.compile(r"\$\{metastruct\.one_or_several:(\d+),(\d+)\}")
-HEAD = ("| setting | default | what it does | why this default | may be |", "|---|---|---|---|---|")
+OVERRIDE = re.compile(r"^  - override /(\w+)@\S+: (\w+)$", re.M)
+RECORD = re.compile(r"outputs/reference/(\w+)")
+HEAD = ("| setting: default | what it does | why this default |", "|---|---|---|")
+NUMBERS = (
+    "Two numbers with a slash are the field and the trajectory error x 1e-2. A reason that links to a record was "
+    "measured there; any other is a judgement, or follows from the method."
+)
 ARGUMENT = re.compile(r"^ {4}([\w, ]+): (.*)$")
 
 
@@ -101,7 +108,9 @@ def said_of(comment: str | None) -> tuple[str, str]:
 
 
 def readable(default: str) -> str:
-    """A default without the resolver that looks for one elsewhere first."""
+    """A default without the resolver that looks elsewhere first; what is made of other settings is computed."""
+    if COMPUTED.match(default):
+        return "computed"
     match = STANDARD.match(default)
     return SEVERAL.sub(r"\1; several families: \2", match[1] if match else default)
 
@@ -152,6 +161,14 @@ def cell(text: str) -> str:
     return re.sub(r"([|*_<>$\\\[\]{}])", r"\\\1", text)
 
 
+def linked(text: str) -> str:
+    """Text of a table in which the records that it names can be followed."""
+    return "".join(
+        f"[{cell(part)}](../../../outputs/reference/{part}/table.md)" if number % 2 else cell(part)
+        for number, part in enumerate(RECORD.split(text))
+    )
+
+
 def code(text: str) -> str:
     """Text of a table in the letters of code."""
     return f"`{text.replace('|', chr(92) + '|')}`" if text else ""
@@ -166,10 +183,11 @@ def documented(kind: type, members: bool = False) -> list[str]:
 
 def table(rows: Sequence[Setting]) -> list[str]:
     """The lines of a table of settings; none where there are none."""
-    cells = [
-        f"| {code(row.name)} | {code(row.default)} | {cell(row.what)} | {cell(row.why)} | {cell(row.bounds)} |"
-        for row in rows
-    ]
+    cells = []
+    for row in rows:
+        new = not {*row.bounds.split(", ")} <= {*re.findall(r"\w+", row.what)}  # else it names them itself
+        what = f"{row.what} ({row.bounds})" if row.bounds and new else row.what
+        cells.append(f"| {code(f'{row.name}: {row.default}')} | {cell(what)} | {linked(row.why)} |")
     return [*HEAD, *cells, ""] if rows else []
 
 
@@ -179,18 +197,25 @@ def preferred(group: str, name: str) -> list[str]:
     return [f"Takes, where nobody says otherwise: {', '.join(words)}.", ""] if words else []
 
 
+def overridden(group: str, name: str) -> list[str]:
+    """The pieces of other groups that a preset chooses, `GROUP=NAME`."""
+    return [f"{match[1]}={match[2]}" for match in OVERRIDE.finditer(yaml_of(group, name).read_text())]
+
+
 def page(group: str) -> str:
     """The page of a group: its pieces and, at the end, the class that pieces of your own are derived from."""
-    lines, shown = [f"# {group}", ""], list[type]()
+    lines, shown = [f"# {group}", "", NUMBERS, ""], list[type]()
     for name in options(group):
-        lines += [f"## {group}={name}", "", cell(purpose(yaml_of(group, name))), ""]
+        lines += [f"## {group}={name}", "", linked(purpose(yaml_of(group, name))), ""]
         if (kind := _kind(group, name)) and kind not in shown:
             shown.append(kind)
             lines += documented(kind)
+        if pieces := overridden(group, name):
+            lines += [f"Chooses {', '.join(map(code, pieces))}.", ""]
         lines += table(settings(group, name))
         lines += preferred(group, name)
     if group in CLASSED and (base := base_of(group)) not in shown:
-        lines += ["## A piece of your own", "", "is derived from this class: [how](../../extend.md).", ""]
+        lines += ["## A piece of your own", "", "It is derived from this class ([how](../../extend.md)):", ""]
         lines += documented(base, members=True)
     return "\n".join(lines)
 
@@ -200,7 +225,7 @@ def write(app: Sphinx | None = None) -> None:
     folder = HERE / "generated" / "options"
     folder.mkdir(parents=True, exist_ok=True)
     pages = {group: page(group) for group in groups()}
-    pages["train"] = "\n".join(["# Of every run", "", *table(of_train())])
+    pages["train"] = "\n".join(["# Of every run", "", NUMBERS, "", *table(of_train())])
     for name, text in pages.items():
         path = folder / f"{name}.md"
         if not path.exists() or path.read_text() != text:

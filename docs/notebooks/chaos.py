@@ -29,12 +29,13 @@ members = {name: model.adapt_many([model.observations(family)[7]])[0] for name, 
 # %% [markdown]
 # ## A hundred horizons
 #
-# The same pendulum by a Hamiltonian and by an unstructured field, learned from the same data, and along both the energy
-# of the law. The first goes up and down a little and stays; the second has nothing that holds it.
+# The same pendulum by a Hamiltonian and by an unstructured field, learned from the same data, for a hundred times the
+# 1.7 s of a trajectory, and along both the energy of the law (rod 7: length 1.175 m, mass 1 kg). The first goes up and
+# down a little and stays; the second has nothing that holds it.
 
 # %%
 length = 1.175
-until = 150.0  # in small: 2.0
+until = 170.0  # in small: 2.0
 times = np.arange(0, until, 0.05)
 for name, member in members.items():
     q, p = member.rollout([1.0, 0.0], times).T
@@ -47,7 +48,8 @@ plt.show()
 # ## Neighbours that part
 #
 # Lorenz systems: each forecast loses its path after some Lyapunov times, whatever the model, for an error grows as
-# exp(lambda t). What can be kept is the attractor.
+# exp(lambda t), here by e in a time of about 1.1. What can be kept is the attractor. No structure is known of it, so
+# the field is `unstructured`; the last of twelve members is held out.
 
 # %%
 rng = np.random.default_rng(0)
@@ -95,3 +97,6 @@ right.plot(x[:, 0], x[:, 2], "k", lw=0.4)
 right.plot(forecast[:, 0], forecast[:, 2], color="#d1495b", lw=0.4)
 right.set(xlabel="x", ylabel="z")
 plt.show()
+
+# %% [markdown]
+# Next: [integrators of learned mechanisms](../mechanics.md#integrators), or [many bodies](../many_bodies.md).

@@ -9,7 +9,7 @@
 # # Error bars
 #
 # An adapted member knows how much its observations leave open. Bars shrink as observations come, and they are to
-# hold the truth as often as they say: `outputs/reference/coverage/pendulum/table.md` has how often they do.
+# hold the truth as often as they say: [how often they do](../../outputs/reference/coverage/pendulum/table.md).
 
 # %%
 import numpy as np
@@ -26,10 +26,12 @@ rng = np.random.default_rng(0)
 noise = 0.1 * dxdt.std(axis=0)
 dxdt = dxdt + noise * rng.normal(size=dxdt.shape)  # worse than they were measured
 order = rng.permutation(len(states))
+model
 
 # %% [markdown]
 # The code and its standard deviations after 2, 8 and 32 observations whose derivatives are off by a tenth of their
-# spread:
+# spread. The loss is weighted by the noise that was named: as small as that of the training, these observations are
+# explained.
 
 # %%
 members = {}
@@ -72,3 +74,6 @@ with warnings.catch_warnings():
     warnings.simplefilter("ignore")
     strange = model.adapt_many([(states[order[:32]], -dxdt[order[:32]])])[0]
 strange
+
+# %% [markdown]
+# Next: [long horizons and chaos](chaos), or [how a fit is judged](../method.md#3-training-and-adaptation).

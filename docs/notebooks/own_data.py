@@ -51,7 +51,9 @@ plt.show()
 # %%
 from metastruct.data.description import COMPONENTS, components, warnings
 
-COMPONENTS, [*components(family)], [*warnings(family)]
+for row in (COMPONENTS, *components(family)):
+    print(*(f"{cell:>9}" for cell in row))
+print(*[*warnings(family)] or ["nothing looks wrong"], sep="\n")
 
 # %% [markdown]
 # Without derivatives, the weak form takes them off the data; with noise, `soap` is the optimizer. That springs are
@@ -74,7 +76,8 @@ member = model.adapt(first.states, times=first.times)
 member
 
 # %% [markdown]
-# The second trajectory, forecast with a band of two standard deviations.
+# The second trajectory, which the member has not seen, forecast with a band of two standard deviations of the path;
+# dots are what was measured.
 
 # %%
 path, std = member.forecast(second.states[0], second.times, std=True, start_std=[0.01, 0.01])
@@ -89,3 +92,7 @@ plt.show()
 # %%
 path = member.save("spring.safetensors")
 metastruct.load_member(path)
+
+# %% [markdown]
+# Next: [error bars](error_bars), [the format and what is done to a table](../measured_data.md), or
+# [states that are positions and velocities](../mechanics.md).

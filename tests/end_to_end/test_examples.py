@@ -12,6 +12,14 @@ from metastruct.config.facts import CONF
 sys.path.insert(0, str(CONF.parent / "examples"))
 
 
+def test_the_tables_of_pendulums_are_those_that_their_script_writes(tmp_path):
+    import pendulums
+
+    pendulums.main(tmp_path)
+    for name in ("pendulums.csv", "new_pendulum.csv"):
+        assert (tmp_path / name).read_bytes() == (CONF.parent / "examples" / name).read_bytes()
+
+
 @pytest.mark.torture
 @pytest.mark.parametrize("model", ["pendulum", "cart_pole"])
 def test_members_of_mujoco_are_learned_adapted_and_drawn(model, tmp_path):

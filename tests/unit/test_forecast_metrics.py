@@ -29,6 +29,19 @@ def test_an_error_that_grows_is_seen_by_longer_horizons_alone():
     np.testing.assert_allclose(ForecastError(1.0, "noise").measure(member)["q"], 4 * np.sqrt(0.5))
 
 
+@pytest.mark.parametrize(
+    ("noise", "scored"),
+    [([0.02, 0.05], {"", "q", "p"}), ([0.02, 1e-7], {"", "q"}), ([1e-7, 3e-5], set()), ([np.nan, np.nan], set())],
+)
+def test_exact_observations_are_no_unit_of_an_error(noise, scored):
+    query = np.zeros((2, 3, 11, 2))
+    member = adapted(query + 0.1, query, spread=np.ones(2), noise=np.array(noise))
+    measured = ForecastError(1.0, "noise").measure(member)
+    assert {*measured} == scored
+    assert max((values.max() for values in measured.values()), default=0) <= 5
+    assert {*ForecastError(1.0, "spread").measure(member)} == {"", "q", "p"}
+
+
 def test_what_was_not_seen_does_not_count_and_what_left_the_finite_numbers_does():
     query, rollouts = np.zeros((2, 2, 11, 2)), np.ones((2, 2, 11, 2))
     query[0, 1, 4:], rollouts[0, 1, 4:] = np.nan, np.inf

@@ -47,3 +47,9 @@ def test_published_numbers_stand_beside_their_own_pairing_alone(composed, change
     assert ("4.62" in text) == ("published" in text) == (NOTE.split(",")[0] in text) == compared
     assert "diverged tasks" in text
     assert "results in here" in text
+
+
+def test_a_small_error_is_not_shown_as_none(capsys):
+    small = {"field_error": {"mean": 4.2e-5, "std": 0.0, "per_task": [4.2e-5]}}
+    print_result(METRICS | small, Path("here"))
+    assert "0.004 ± 0.00" in capsys.readouterr().out

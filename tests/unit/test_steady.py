@@ -160,4 +160,4 @@ def test_what_was_not_drawn_says_nothing_of_what_was():
     moved = Member((Trajectory(one.times, other),))
     for part in ("states", "smooth", "noise", "times"):
         assert torch.equal(getattr(support([moved], 30, 0, request), part), getattr(few, part))
-    assert not torch.equal(*(support([each], 30, 0, request, known=True).smooth for each in (member, moved)))
+    assert not torch.equal(*(support([each], 30, 0, request, sample=True).smooth for each in (member, moved)))

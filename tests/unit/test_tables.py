@@ -48,7 +48,7 @@ SAME = {
     ),
     "a column that nobody asked for": (
         lambda text: text.replace("\n", ",x y\n").replace("p,x y", "p,comment"),
-        "the columns comment are not read",
+        "columns that are not read: comment",
     ),
     "rows out of order": (
         lambda text: text.replace("a,1,1,2,3\na,1,2,4,5\n", "a,1,2,4,5\na,1,1,2,3\n"),

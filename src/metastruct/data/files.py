@@ -122,9 +122,9 @@ class Files(Source):
 def _cleaned(division: Division, bound: float) -> tuple[Division, tuple[str, ...]]:
     """Without outliers, but for what test members are measured against, and its notes with what was set aside."""
     train, notes = without_outliers(division.train, bound)
-    seen, more = without_outliers([member.part(slice(division.support)) for member in division.test], bound)
+    supports, more = without_outliers([member.part(slice(division.support)) for member in division.test], bound)
     test = tuple(
         replace(whole, trajectories=support.trajectories + whole.trajectories[division.support :])
-        for whole, support in zip(division.test, seen, strict=True)
+        for whole, support in zip(division.test, supports, strict=True)
     )
     return replace(division, train=train, test=test), (*division.notes, *notes, *more)

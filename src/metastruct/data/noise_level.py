@@ -27,6 +27,7 @@ FEWEST = 8.0  # differences, as many as independent ones, from which a variance 
 CERTAIN = 2.0  # standard errors by which a higher order must be lower to be taken
 NORMAL = 0.6745  # median of |x| of a standard normal x
 TRIM, ROUNDS = 3.0, 5  # standard deviations from which a difference is an outlier, and how often they are renewed
+EXACT = 1e-4  # of the spread: what is below is round-off, rounded digits or curvature, and no unit for an error
 EVEN = 1e-10  # share of the interval by which the intervals of equally spaced instants differ at most
 KEPT = chi2.cdf(TRIM**2, 3) / chi2.cdf(TRIM**2, 1)  # mean square of what is left of a standard normal x
 

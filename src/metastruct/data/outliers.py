@@ -5,7 +5,7 @@ A sample that is off by a changes every difference of order q that it is part of
 
     a_i = u_i / P_ii,   v_i = u_i / sqrt((P P)_ii),   z_i = |v_i| / scale,   scale = median |v| / 0.6745
 
-of the order whose scale is least (Hampel 1974, of differences in the place of medians). The largest z of a place is
+of the order owner scale is least (Hampel 1974, of differences in the place of medians). The largest z of a place is
 taken for an error where it exceeds a bound and a is no small change of its component. Only if what is left of the place
 is smooth then: where a force jumps, or something is hit, it is not, and all samples stay.
 """
@@ -38,14 +38,14 @@ def without_outliers(members: Sequence[Member], bound: float) -> tuple[tuple[Mem
     for number, member in enumerate(members):
         masks = [outlying(one, bound) for one in member.trajectories]
         count, total = sum(int(mask.sum()) for mask in masks), sum(map(len, masks))
-        whose = f" of member {member.name or number}" if member.name or len(members) > 1 else ""
+        owner = f" of member {member.name or number}" if member.name or len(members) > 1 else ""
         if count > MOST * total:
-            notes.append(f"{count} of {total} observations{whose} look like outliers, too many: all of them stay")
+            notes.append(f"{count} of {total} observations{owner} look like outliers, too many: all of them stay")
         elif count:
             pairs = [*zip(member.trajectories, masks, strict=True)]
             instants = [f"{t:g}" for one, mask in pairs for t in one.times[mask]]
             places = ", ".join(instants[:SHOWN]) + (", ..." if count > SHOWN else "")
-            notes.append(f"{count} of {total} observations{whose} are outliers and set aside, at t = {places}")
+            notes.append(f"{count} of {total} observations{owner} are outliers and set aside, at t = {places}")
             member = replace(member, trajectories=tuple(one.part(~mask) for one, mask in pairs))
         left.append(member)
     return tuple(left), tuple(notes)
@@ -62,23 +62,23 @@ def suspected(members: Sequence[Member]) -> str | None:
         return None
     total = sum(len(one) for member in members for one in member.trajectories)
     names = ", ".join(f"{name} ({counts[name]})" for name in worst[:SHOWN]) + (", ..." if worst[SHOWN:] else "")
-    whose = f", of the members {names}" if len(members) > 1 else ""
+    owner = f", of the members {names}" if len(members) > 1 else ""
     return (
-        f"{sum(counts.values())} of {total} observations look like outliers{whose}; data.outliers={SUSPECT:g} sets "
+        f"{sum(counts.values())} of {total} observations look like outliers{owner}; data.outliers={SUSPECT:g} sets "
         "such aside, adaptation.robust=student gives them little weight"
     )
 
 
 def outlying(one: Trajectory, bound: float) -> Array:
     """Which instants have a component that is an error `[instants]`."""
-    found = np.zeros(len(one), dtype=bool)
+    errors = np.zeros(len(one), dtype=bool)
     if len(one) < FEWEST:
-        return found
+        return errors
     sizes = np.abs(differences(one.times, one.states, ORDERS[1]))
     likely = (sizes > PLAUSIBLE * bound * np.median(sizes, axis=0) / NORMAL).any(0)
     for values in one.states[:, likely].T:
-        found |= _errors(one.times, values, bound)
-    return found
+        errors |= _errors(one.times, values, bound)
+    return errors
 
 
 def _errors(times: Array, values: Array, bound: float) -> Array:

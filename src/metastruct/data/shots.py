@@ -37,7 +37,7 @@ class Request:
         return recordings.steady if self.steady else recordings
 
 
-def support(members: Sequence[Member], shots: int, seed: int, request: Request, known: bool = False) -> Observations:
+def support(members: Sequence[Member], shots: int, seed: int, request: Request, sample: bool = False) -> Observations:
     """At most `shots` observations of each member in float64, drawn at random without repetition.
 
     Fewer shots are the first of more, so that curves over shots are of nested sets. Where an objective asks for windows
@@ -47,7 +47,7 @@ def support(members: Sequence[Member], shots: int, seed: int, request: Request, 
     Args:
         members: support trajectories of each.
         request: samples of a window are drawn together.
-        known: do noise and smoothed states follow from all observations, of which these are a sample?
+        sample: of observations that are all known, from which noise and smoothed states follow then?
 
     Raises:
         ValueError: a trajectory is shorter than what will do.
@@ -65,7 +65,7 @@ def support(members: Sequence[Member], shots: int, seed: int, request: Request, 
         firsts.append(rows[picks])
         sizes.append(lengths[picks] if least is None else lengths[picks].clip(max=max(least, shots)))
         fewer |= sizes[-1].sum() < lengths.sum()
-    if fewer and least is not None and not known:
+    if fewer and least is not None and not sample:
         return whole([*map(_cut, members, firsts, sizes, _beginnings(recordings))], request)
     return _gathered(recordings, firsts, sizes, request)
 

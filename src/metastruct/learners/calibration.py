@@ -70,7 +70,7 @@ def calibrated(
     taught = learned_noise(model, codes, recordings, judges, training)
     least = torch.where(taught.isfinite(), taught, LEAST * noise).clamp_min(torch.finfo(torch.float32).eps ** 2)
     fitted_points, judging = (
-        support(part.members, SHOTS, 0, objective.request, known=True) for part in (recordings, judges)
+        support(part.members, SHOTS, 0, objective.request, sample=True) for part in (recordings, judges)
     )
     misfit = least
     learned = objective.learned(result["objective"], misfit)

@@ -34,7 +34,7 @@ def slope_errors(model: ModulatedModel, recordings: Recordings, codes: Tensor) -
     nothing = torch.zeros_like(model.dynamics.derivative_std)
     if rollouts.window < 3:
         return nothing
-    every = support(recordings.members, SHOTS, 0, rollouts.request, known=True)
+    every = support(recordings.members, SHOTS, 0, rollouts.request, sample=True)
     sums = torch.zeros(3, 2, *nothing.shape, dtype=torch.float64)  # squares, noise and windows, of one and two steps
     for tasks in torch.arange(len(codes)).split(TASKS):
         observed = every.of(tasks)

@@ -24,7 +24,7 @@ section > p, section > ul { max-width: 60rem; } small { font-size: max(.83em, 12
   linear-gradient(90deg, Canvas 2rem, #0000) local, linear-gradient(270deg, Canvas 2rem, #0000) right local,
   radial-gradient(farthest-side at 0 50%, #8889, #0000) 0 0 / 1rem 100%,
   radial-gradient(farthest-side at 100% 50%, #8889, #0000) right / 1rem 100%; background-repeat: no-repeat; }
-.wide td, .wide th { white-space: normal; min-width: 4.5rem; } .wide :first-child { overflow-wrap: anywhere; }
+.wide td, .wide th { white-space: normal; min-width: 4.5rem; }
 table { border-collapse: collapse; font-size: .85rem; font-variant-numeric: tabular-nums; }
 th, td { padding: .25rem .6rem; border-bottom: 1px solid var(--line); text-align: left; white-space: nowrap; }
 .badge { border: 2px solid; border-radius: .6rem; padding: 0 .5rem; font-weight: 600; white-space: nowrap; }
@@ -123,5 +123,6 @@ def _table(markdown: str) -> str:
 
 def _inline(text: str) -> str:
     text = re.sub(r"&amp;(#\d+|amp|lt|gt);", r"&\1;", html.escape(text))  # which `forms.quoted` wrote
+    text = text.replace(" ± ", "&nbsp;±&nbsp;")  # a number and its deviation stay together
     text = re.sub(r"\*\*(.+?)\*\*", r"<strong>\1</strong>", text)
     return re.sub(r"\*(.+?)\*", r"<em>\1</em>", text)

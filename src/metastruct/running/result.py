@@ -38,9 +38,8 @@ def print_result(metrics: dict[str, Any], folder: Path, compared: bool = True) -
     tasks = len(next(filter(None, measured), ()))
     alike = compared and metrics["dynamics"] in PAPER_YAML["dynamics"]
     published = PUBLISHED.get((metrics["system"], metrics["method"]), {}) if alike else {}
-    title = (
-        f"{metrics['system']} · {metrics['method']} · seed {metrics['seed']} · {metrics['shots']} observations a task"
-    )
+    name, shots = (metrics[key] for key in ("system", "shots"))
+    title = f"{name} · {metrics['method']} · seed {metrics['seed']} · up to {shots} observations a task"
     caption = NOTE if published else None
     table = Table(title=escape(title), title_justify="left", caption=caption, caption_justify="left")
     for heading in ("", f"ours, mean ± std of {tasks} tasks", *(["published"] if published else [])):
@@ -81,4 +80,10 @@ def _next(folder: Path) -> Iterator[str]:
 
 
 def _spread(metric: dict[str, Any], facts: MetricFacts) -> str:
-    return "-" if metric["mean"] is None else f"{facts.text(metric['mean'])} ± {facts.text(metric['std'])}"
+    return "-" if metric["mean"] is None else f"{_shown(metric['mean'], facts)} ± {_shown(metric['std'], facts)}"
+
+
+def _shown(value: float, facts: MetricFacts) -> str:
+    """As the metric is written, but a digit of what would be zero in that."""
+    text = facts.text(value)
+    return f"{facts.scale * value:.1g}" if value and not float(text) else text

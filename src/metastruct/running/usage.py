@@ -71,6 +71,6 @@ def _of_group(group: str, name: str, every: Mapping[str, Mapping[str, Path]]) ->
 
 
 def purpose(path: Path) -> str:
-    """What a piece is for: the first comment of its yaml."""
-    first, _, _ = path.read_text().partition("\n")
+    """What a piece is for: the first comment of its yaml, but for what it tells Hydra."""
+    first = next((line for line in path.read_text().splitlines() if not line.startswith("# @")), "")
     return first.removeprefix("#").strip() if first.startswith("#") else ""

@@ -65,7 +65,7 @@ def seen_in(tables: Sequence[Table], layout: Layout) -> tuple[dict[str, Seen], l
             fix = "give derivatives in all files, or in none"
             raise Malformed(table.file, f"must have the same columns as {tables[0].file}, got other derivatives", fix)
         if unread := [name for name in table.columns if name not in layout.named]:
-            notes.append(f"{table.file}: the columns {', '.join(unread)} are not read")
+            notes.append(f"{table.file}: columns that are not read: {', '.join(unread)}")
         for name, one in _Rows(table, layout, bool(present), notes).members():
             if name in members:
                 fix = "give members different names, or put its rows into one file"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from metastruct.data.noise_level import EXACT
 from metastruct.evaluation.adapted import Adapted
 from metastruct.evaluation.metric import Array, Metric
 
@@ -13,7 +14,8 @@ class ForecastError(Metric):
 
     Forecasts begin at the first observation of each query trajectory and are compared at its own instants. s is the
     spread of a component in training, so that units do not matter, and 1 is no better than a constant; or the noise,
-    so that 1 is as good as observations are.
+    so that 1 is as good as observations are. In units of the noise it is measured of the components that have some,
+    and not at all of exact observations: their error is a share of the spread.
 
     Args:
         horizon: share of the longest query trajectory, above 0 and at most 1.
@@ -25,9 +27,12 @@ class ForecastError(Metric):
 
     def measure(self, adapted: Adapted) -> dict[str, Array]:
         unit = adapted.spread if self.unit == "spread" else adapted.noise
-        parts = root_mean_square(adapted.rollouts, adapted.query, adapted.times, unit, self.horizon)
+        scored = unit > EXACT * adapted.spread  # none where nobody knows the noise
+        if not scored.any():
+            return {}
+        parts = root_mean_square(adapted.rollouts, adapted.query, adapted.times, unit, self.horizon)[:, scored]
         whole = np.sqrt(np.square(parts).mean(-1))
-        return {"": whole} | dict(zip(adapted.source.state_names, parts.T, strict=True))
+        return {"": whole} | dict(zip(np.array(adapted.source.state_names)[scored].tolist(), parts.T, strict=True))
 
 
 def root_mean_square(paths: Array, states: Array, times: Array, unit: Array, horizon: float) -> Array:
