@@ -88,7 +88,7 @@ def trained(noise: float, outputs: str, system: str = "pendulum") -> Model:
 
 def fitted(model: Model, observations: Observations, adaptation: str = "levenberg_marquardt") -> Fit:
     """Codes of members from their observations."""
-    learned = model._trained
+    learned = model.trained
     start = learned.start(len(observations), "mean")
     return model._adaptation(adaptation, {}).fit(learned.model, learned.objective, observations, start, model._prior)
 
@@ -116,7 +116,7 @@ class _Fixed:
 
 def observed(model: Model, simulation: Simulation, std: tuple[Array, Array], noise: float, shots: int) -> Observations:
     """So many observations of each member with the noise, which is told."""
-    objective = model._trained.objective
+    objective = model.trained.objective
     members = seen(noisy(simulation, std, noise, 1, SPLIT, SUPPORT).members, noise, std, SUPPORT, True)
     parts = [member.part(slice(SUPPORT)) for member in members]
     return support(parts, shots, 0, objective.reads, objective.window, objective.least)
@@ -124,7 +124,7 @@ def observed(model: Model, simulation: Simulation, std: tuple[Array, Array], noi
 
 def bars(model: Model, fit: Fit, x: Array) -> tuple[Array, list[Array]]:
     """The field at x, and half the widths of bars of each level."""
-    field, halves = error_bars(model._trained.model, torch.from_numpy(x), fit, model._prior, LEVELS)
+    field, halves = error_bars(model.trained.model, torch.from_numpy(x), fit, model._prior, LEVELS)
     return field.numpy(), [half.numpy() for half in halves]
 
 
@@ -171,7 +171,7 @@ def system_of(model: Model) -> System:
     from metastruct.running.assembly import build_system
     from metastruct.running.run import Run
 
-    system = build_system(Run.of(model._cfg).config)
+    system = build_system(Run.of(model.settings).config)
     assert system is not None
     return system
 

@@ -66,7 +66,7 @@ def cell(
     model: Model, simulation: Simulation, std: tuple[Array, Array], noise: float, shots: int
 ) -> Iterator[list[float]]:
     """Horizon, coverage and p-value of each level, error over the spread of the states, members; a row a horizon."""
-    fit, learned = fitted(model, observed(model, simulation, std, noise, shots)), model._trained.model
+    fit, learned = fitted(model, observed(model, simulation, std, noise, shots)), model.trained.model
     times = np.linspace(0.0, 10.0, simulation.states.shape[2])
     rows = [round(share * (len(times) - 1)) for share in HORIZONS]
     truth = simulation.states[:, SUPPORT, rows]
