@@ -97,6 +97,12 @@ class MetricFacts(Facts):
         """A number in its unit and form."""
         return f"{self.scale * value:.{self.digits if digits is None else digits}{self.form}}"
 
+    def spread(self, values: Mapping[str, Any] | None) -> str:
+        """Mean and deviation of what metrics.json holds of it, "-" where there is nothing."""
+        if values is None or values["mean"] is None:
+            return "-"
+        return f"{self.text(values['mean'])} ± {self.text(values['std'])}"
+
     @property
     def bounds(self) -> tuple[float, float]:
         """The lowest and the highest value of an exact member."""
