@@ -13,7 +13,9 @@ from __future__ import annotations
 from argparse import Namespace
 from pathlib import Path
 
-from metastruct.runs.arguments import Flags, placed
+from cells import of_study
+
+from metastruct.runs.arguments import Flags
 
 ROOT = Path(__file__).resolve().parents[1]
 FOLDER = ROOT / "outputs" / "reference" / "fields"
@@ -22,9 +24,7 @@ FOLDER = ROOT / "outputs" / "reference" / "fields"
 def command_line() -> Namespace:
     """Those of the command line."""
     parser = Flags(__doc__)
-    parser.add_argument("--only", nargs="+", help="names of cells, or how they begin")
-    parser.add_argument("--outputs", type=placed(), default="outputs")
-    parser.add_argument("--list", action="store_true")
+    of_study(parser)
     return parser.parse_args()
 
 

@@ -220,12 +220,12 @@ def test_run_measured_what_the_interface_gives(first_run, model):
 @pytest.fixture(scope="module")
 def lively(model) -> metastruct.Model:
     """The same, as if its training tasks had been far from each other: their codes rule their fields."""
-    network, generator = copy.deepcopy(model._trained.model), torch.Generator().manual_seed(0)
+    network, generator = copy.deepcopy(model.trained.model), torch.Generator().manual_seed(0)
     with torch.no_grad():
         network.modulation.hypernetwork.weight.mul_(20)
     codes = torch.randn(30, 2, generator=generator, dtype=torch.float64)
     noise = torch.full((2,), 1e-7, dtype=torch.float64)
-    return metastruct.Model(model._cfg, replace(model._trained, model=network, codes=codes, noise=noise))
+    return metastruct.Model(model.settings, replace(model.trained, model=network, codes=codes, noise=noise))
 
 
 @pytest.fixture(scope="module")
@@ -346,7 +346,7 @@ def test_borders_and_times_of_trajectories_reach_an_objective_that_reads_them(li
     """Every window is one of a single trajectory, and none is left out; joined ones, the control, have one more."""
     times = [np.linspace(0, 0.2, 6), 5 + np.cumsum(np.full(7, 0.03))]
     paths = [np.random.default_rng(k).normal(size=(len(t), 2)) for k, t in enumerate(times)]
-    monkeypatch.setattr(lively, "_trained", replace(lively._trained, objective=Middle()))
+    monkeypatch.setattr(lively, "trained", replace(lively.trained, objective=Middle()))
     since = [t - t[0] for t in times]
     inside = {(*t[i : i + 3].tolist(),) for t in since for i in range(len(t) - 2)}
 

@@ -31,6 +31,14 @@ WRONG = {  # of each type of `metastruct.runs.arguments`
 }
 
 
+def with_shared(text: str) -> str:
+    """The text of a script, with what those functions of `cells` add that it hands its parser to."""
+    bodies = dict(
+        re.findall(r"^def (\w+)\((.*?)(?=^def |\Z)", (SCRIPTS / "cells.py").read_text(), re.MULTILINE | re.DOTALL)
+    )
+    return "\n".join([text, *(bodies[name] for name in re.findall(r"^    (\w+)\(parser\b", text, re.MULTILINE))])
+
+
 def mistakes() -> Iterator[tuple[str, tuple[str, ...]]]:
     """Script and words."""
     for path in sorted(SCRIPTS.glob("*.py")):
@@ -42,7 +50,7 @@ def mistakes() -> Iterator[tuple[str, tuple[str, ...]]]:
         yield path.stem, (*needed, "--nonsense=5")
         if not re.search(r'add_argument\("[a-z]', text):
             yield path.stem, (*needed, "word")
-        for flag, rest in FLAG.findall(text):
+        for flag, rest in FLAG.findall(with_shared(text)):
             if "SUPPRESS" in rest or "store_true" in rest:
                 continue
             yield path.stem, (*needed, flag)

@@ -12,7 +12,7 @@ from test_measured import EXAMPLE, WORDS
 from metastruct.commands import main
 from metastruct.config.schema import ConfigError
 from metastruct.running.experiment import run
-from metastruct.sweeps.studies.choosing import Choice, best_of, parts, varied
+from metastruct.sweeps.studies.choosing import Choice, best_of, varied
 
 LAW = """
 import numpy as np
@@ -93,13 +93,18 @@ def test_settings_are_compared_on_every_member_once(tmp_path, capsys, monkeypatc
     assert "best: data.train_members=" in capsys.readouterr().out
 
 
-def test_commas_inside_of_brackets_and_quotes_part_nothing():
-    assert parts("[q,p]") == ["[q,p]"]
-    assert parts("[q,p],[q]") == ["[q,p]", "[q]"]
-    assert parts("'a,b',c") == ["'a,b'", "c"]
-    fixed, several = varied(["data.states=[q,p]", "rank=1,2"])
-    assert fixed == ["data.states=[q,p]"]
-    assert several == {"rank": ["1", "2"]}
+@pytest.mark.parametrize(
+    ("word", "values"),
+    [
+        ("data.states=[q,p],[q]", ["[q,p]", "[q]"]),
+        ("tag='a,b',c", ["'a,b'", "c"]),
+        ("rank=range(1,4)", ["1", "2", "3"]),
+    ],
+)
+def test_settings_vary_as_those_of_a_sweep_do(word, values):
+    fixed, several = varied(["data.states=[q,p]", "tag='a,b'", word])
+    assert fixed == ["data.states=[q,p]", "tag='a,b'"]
+    assert several == {word.partition("=")[0]: values}
 
 
 def test_what_members_cannot_tell_apart_is_as_good_as_the_best():

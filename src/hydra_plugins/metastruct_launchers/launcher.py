@@ -61,7 +61,7 @@ def planned(job_overrides: Sequence[Sequence[str]], first: int, say: Any, failur
     """The runs of a multirun, one a seed; a mistake in a job is told in a line, kept, and stops no other."""
     import sys
 
-    from metastruct.config.schema import ConfigError, composed, each_seed
+    from metastruct.config.schema import ConfigError, composed
     from metastruct.running.command_line import one_line
     from metastruct.running.validation import validate
     from metastruct.running.validation.idle import without_idle
@@ -85,10 +85,10 @@ def planned(job_overrides: Sequence[Sequence[str]], first: int, say: Any, failur
             print(f"error: {one_line(error)}", file=sys.stderr, flush=True)
             continue
         alike = [word for word in kept if word.partition("=")[0] not in ("seed", "replicas")]
-        for single in each_seed(cfg):
-            resolved: Any = OmegaConf.to_container(single, resolve=True)
-            words_of_run = (*alike, f"seed={single.seed}", "replicas=1")
-            yield Planned.of(cfg, resolved, words_of_run, " ".join(alike))
+        resolved: Any = OmegaConf.to_container(cfg, resolve=True)
+        for seed in range(cfg.seed, cfg.seed + cfg.replicas):  # on which nothing else depends
+            words_of_run = (*alike, f"seed={seed}", "replicas=1")
+            yield Planned.of(cfg, resolved | {"seed": seed, "replicas": 1}, words_of_run, " ".join(alike))
 
 
 def target(name: str) -> str:

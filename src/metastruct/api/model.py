@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike
-from omegaconf import DictConfig, OmegaConf
+from omegaconf import DictConfig
 from torch import Tensor
 
 from metastruct.adaptation.adaptation import Adaptation, Fit, Prior
@@ -26,7 +26,7 @@ from metastruct.data.shots import whole
 from metastruct.data.tables.layout import Layout
 from metastruct.data.trajectory import Member as Observed
 from metastruct.evaluation.probe import Probe, probes
-from metastruct.running.assembly import component
+from metastruct.running.assembly import build_system, component, layout_of
 from metastruct.running.run import Run
 from metastruct.running.trained import Trained
 from metastruct.running.validation import adapted_by, best_adaptation
@@ -42,11 +42,13 @@ class Model(Shown):
     Attributes:
         history: outer steps and the training loss there.
         folder: of the run, where it was loaded from one.
+        settings: the configuration of the run.
+        trained: weights, codes and history.
     """
 
     def __init__(self, cfg: DictConfig, trained: Trained, folder: Path | None = None):
         self.history, self.folder = trained.history, folder
-        self._cfg, self._trained = cfg, trained
+        self.settings, self.trained = cfg, trained
         self.system: str = (cfg.system or cfg.data).name
         self.state_dim = len(trained.model.dynamics.state_mean)
         self._integrator = component(cfg.integrator)
@@ -58,7 +60,7 @@ class Model(Shown):
     @property
     def name(self) -> str:
         """The family that it was trained on: the system, or the states that were measured."""
-        return self.system if self._cfg.system is not None else ", ".join(self.layout.states)
+        return self.system if self.settings.system is not None else ", ".join(self.layout.states)
 
     def shown(self) -> tuple[str, Rows]:
         """What it is made of and how it was trained."""
@@ -145,7 +147,7 @@ class Model(Shown):
         Raises:
             ValueError: there are no labels, too few members, or no code for each.
         """
-        labels, codes = self._trained.labels, self._trained.codes.numpy()
+        labels, codes = self.trained.labels, self.trained.codes.numpy()
         if labels is None:
             raise ValueError("this model knows no labels of its training members; train it with data.labels=[...]")
         return probes(labels.names, labels.values.numpy(), codes)
@@ -153,48 +155,33 @@ class Model(Shown):
     @cached_property
     def layout(self) -> Layout:
         """Which columns of a table hold what this model reads."""
-        cfg: Any = OmegaConf.to_container(self._cfg)
-        if cfg["system"] is not None:
-            system = component(self._cfg.system)
-            return Layout.of(system.state_names, system.input_names)
-        names = ("states", "inputs", "units", "member", "trajectory", "time")
-        parts = {name: cfg["data"][name] for name in names if cfg["data"].get(name) is not None}
-        units = {key: unit for key, unit in parts.pop("units", {}).items() if key not in cfg["data"].get("labels", ())}
-        return Layout.of(**parts, units=units)
+        data, system = self.settings.data, build_system(self.settings)
+        if system is not None:
+            return layout_of(self.settings, system.state_names, system.input_names)
+        return layout_of(self.settings, data.states, data.get("inputs", ()))
 
     @cached_property
     def held_inputs(self) -> bool:
         """Did inputs stay as they were from one instant to the next in the training? Else they went along lines."""
-        if self._cfg.system is None:
-            return bool(self._cfg.data.get("held_inputs", False))
-        return bool(component(self._cfg.system).held_inputs)
+        system = build_system(self.settings)
+        return bool(self.settings.data.get("held_inputs", False) if system is None else system.held_inputs)
 
     def observations(self, family: Family) -> list[dict[str, Any]]:
         """What `adapt_many` takes of the members of a family."""
         return self._reading.family(family)
 
     @property
-    def trained(self) -> Trained:
-        """Weights, codes and history."""
-        return self._trained
-
-    @property
-    def settings(self) -> DictConfig:
-        """The configuration of its run."""
-        return self._cfg
-
-    @property
     def run(self) -> Run:
         """What trained it."""
-        return Run.of(self._cfg)
+        return Run.of(self.settings)
 
     def fields(self, fit: Fit) -> Fields:
         """Those of members that were fitted."""
-        return Fields(self._trained, self._prior, self._integrator, fit, self.held_inputs)
+        return Fields(self.trained, self._prior, self._integrator, fit, self.held_inputs)
 
     @property
     def _reading(self) -> Reading:
-        return Reading(self._trained, self._objective, self._cfg.data.get("outliers"))
+        return Reading(self.trained, self._objective, self.settings.data.get("outliers"))
 
     def _adaptation(self, name: str | None, settings: Mapping[str, Any]) -> Adaptation:
         """The adaptation with these settings, which is settled once."""
@@ -202,12 +189,12 @@ class Model(Shown):
         plain = {key: value.item() if isinstance(value, np.generic) else value for key, value in settings.items()}
         key = f"{name} {sorted(plain.items())}"
         if key not in self._adaptations:
-            cfg = adapted_by(self._cfg, name)
+            cfg = adapted_by(self.settings, name)
             keys = set(cfg.adaptation) - {"_target_", "name"}
             if unknown := set(settings) - keys:
                 strangers = ", ".join(sorted(unknown))
                 raise ValueError(f"adapt takes the settings {', '.join(sorted(keys))}, got {strangers}")
-            self._adaptations[key] = component(adapted_by(self._cfg, name, plain).adaptation)
+            self._adaptations[key] = component(adapted_by(self.settings, name, plain).adaptation)
         return self._adaptations[key]
 
     def _fields(self, members: Sequence[Observed], adaptation: Adaptation) -> Fields:
@@ -234,11 +221,11 @@ class Model(Shown):
         prior: Prior | None = None,
     ) -> Fit:
         """All of them at once, from where the run's evaluation begins and the family's prior unless told otherwise."""
-        objective = self._trained.objective.fitting(max(len(one) for member in members for one in member.trajectories))
+        objective = self.trained.objective.fitting(max(len(one) for member in members for one in member.trajectories))
         observations = whole(members, objective.request)
         if start is None:
-            start = self._trained.start(len(members), self._start)
-        fit = adaptation.fit(self._trained.model, objective, observations, start, prior or self._prior)
+            start = self.trained.start(len(members), self._start)
+        fit = adaptation.fit(self.trained.model, objective, observations, start, prior or self._prior)
         lost = ~(fit.codes.isfinite().all(-1) & fit.trace[-1].isfinite())
         if lost.any():
             which = "" if len(lost) == 1 else f" of {int(lost.sum())} of {len(lost)} members"

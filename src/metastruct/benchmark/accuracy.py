@@ -62,7 +62,7 @@ def ten_tasks(*overrides: str) -> float:
     from metastruct.running.assembly import component
 
     model, support = pendulum_support(*overrides)
-    trained, adaptation = model._trained, component(composed(LEVENBERG).adaptation)
+    trained, adaptation = model.trained, component(composed(LEVENBERG).adaptation)
     start, prior = trained.start(len(support), "mean"), trained.prior()
 
     def adapt() -> None:

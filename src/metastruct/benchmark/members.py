@@ -29,7 +29,7 @@ def thousand_members(*overrides: str, fewest: int = 20, memory: bool = False) ->
     from metastruct.running.assembly import component
 
     model, _ = pendulum_support(*overrides)
-    system, rng = component(model._cfg.system), np.random.default_rng(0)
+    system, rng = component(model.settings.system), np.random.default_rng(0)
     mu = np.stack([system.sample_parameters(rng, number) for number in range(MANY)])
     states = np.stack([system.sample_starts(rng, one, 200) for one in mu])
     derivatives, counts = system.vector_field(states, mu), rng.integers(fewest, 201, MANY)

@@ -62,30 +62,21 @@ def main(words: Sequence[str]) -> None:
 
 def _show(model: Model, members: Members, family: Family) -> None:
     """Codes, labels and notes of every member."""
-    from rich.markup import escape
-    from rich.table import Table
+    from metastruct.running.tracking import console
 
-    from metastruct.running.tracking.console import new_console
-
-    console = new_console()
     try:
         probes, note = model.probes, None
     except ValueError as error:
         probes, note = {}, str(error)
-    table = Table(title=escape(family.title), title_justify="left")
-    size = members.codes.shape[1]
-    headings = [f"{name} (R2 {probe.r2:.3f})" for name, probe in probes.items()]
-    for heading in ("member", *(f"code {k}" for k in range(size)), *headings, "support loss"):
-        table.add_column(escape(heading), overflow="fold")
-    notes = [*family.report, *([note] if note else [])]
+    codes, headings = range(members.codes.shape[1]), [f"{name} (R2 {probe.r2:.3f})" for name, probe in probes.items()]
+    rows, notes = list[tuple[str, ...]](), [*family.report, *([note] if note else [])]
     for name, member in zip((one.name for one in family.members), members, strict=True):
         spread = None if member.covariance is None else member.covariance.diagonal() ** 0.5
         code = [f"{v:.4g}" + ("" if spread is None else f" ± {spread[k]:.1g}") for k, v in enumerate(member.code)]
         labels = [f"{value:.4g} ± {std:.1g}" for value, std in member.labels().values()] if probes else []
-        table.add_row(escape(name), *code, *labels, f"{member.losses[-1]:.3g}")
+        rows.append((name, *code, *labels, f"{member.losses[-1]:.3g}"))
         if member.converged is False:
             notes.append(f"the fit of {name} did not converge; give it more observations")
         notes += [f"{name}: {flag}" for flag in member.flags]
-    console.print(table)
-    for line in notes:
-        console.print(f"- {line}", soft_wrap=True, markup=False)
+    console.show(("member", *(f"code {k}" for k in codes), *headings, "support loss"), rows, family.title)
+    console.remark(notes)

@@ -32,27 +32,23 @@ def main(words: Sequence[str]) -> None:
     from omegaconf.errors import OmegaConfBaseException
 
     from metastruct.running.explanations import explained
-    from metastruct.running.tracking.console import new_console, note
+    from metastruct.running.tracking import console
     from metastruct.sweeps.studies.choosing import best_of, choices, written
 
     try:
-        every = [*choices(settings, int(folds), note)]
+        every = [*choices(settings, int(folds), console.note)]
     except (HydraException, OmegaConfBaseException) as error:
         raise ValueError(explained(error)) from None
     best, alike = best_of(every)
-    from rich.markup import escape
-    from rich.table import Table
-
     from metastruct.sweeps.studies.choice_figure import draw
 
-    table = Table(title=f"{len(best.errors)} members held out in turn: forecast error / spread (x 1e-2)")
-    for column in (*best.settings, "geometric mean", "worst", "training, s", ""):
-        table.add_column(escape(column), overflow="fold")
+    rows = []
     for choice in every:
         verdict = choice.problem or ("best" if choice is best else "as good" if choice in alike else "")
         cells = [f"{100 * choice.typical:.3g}", f"{100 * choice.values.max():.3g}", f"{choice.seconds:.3g}"]
-        table.add_row(*map(escape, [*choice.settings.values(), *(cells if choice.errors else "---"), verdict]))
-    new_console().print(table)
+        rows.append([*choice.settings.values(), *(cells if choice.errors else "---"), verdict])
+    columns = (*best.settings, "geometric mean", "worst", "training, s", "")
+    console.show(columns, rows, f"{len(best.errors)} members held out in turn: forecast error / spread (x 1e-2)")
     output.mkdir(parents=True, exist_ok=True)
     written(every, output / "errors.csv")
     draw([(choice.settings, choice.values) for choice in every if choice.errors], output / "errors.png")

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from metastruct.commands import parsed
-from metastruct.config.facts import MetricFacts, in_order, metric_facts
+from metastruct.config.facts import in_order, metric_facts
 from metastruct.runs.folder import RunFolder
 
 PLACES = ("RUN", "RUN")  # or more
@@ -22,11 +22,8 @@ UNSAID = ("_target_", "force", "outputs", "tag")  # they change no number
 def main(words: Sequence[str]) -> None:
     """Print the table."""
     places, _ = parsed(words, "compare", {}, ("RUN",) * max(len(words), len(PLACES)))
-    from rich.markup import escape
-    from rich.table import Table
-
     from metastruct.running.run import Run
-    from metastruct.running.tracking.console import new_console
+    from metastruct.running.tracking.console import show
 
     every, settings = [], []
     for place in places:
@@ -36,10 +33,7 @@ def main(words: Sequence[str]) -> None:
             raise ValueError(f"{place} must be the folder of a finished run, got one without its results")
         every.append(metrics)
         settings.append(dict(flat(Run.read(folder).settings)))
-    table = Table("", *(escape(Path(place).name) for place in places))
-    for row in (*differing(settings), *measured(every)):
-        table.add_row(*map(escape, row))
-    new_console().print(table)
+    show(("", *(Path(place).name for place in places)), (*differing(settings), *measured(every)))
 
 
 def flat(settings: Mapping[str, Any], path: str = "") -> Iterator[tuple[str, str]]:
@@ -68,13 +62,7 @@ def measured(every: Sequence[Mapping[str, Any]]) -> Iterator[tuple[str, ...]]:
         facts = metric_facts(name)
         values = [one.get(name) for one in every]
         if any(values):
-            yield facts.heading, *(_spread(value, facts) for value in values)
+            yield facts.heading, *map(facts.spread, values)
     yield "diverged tasks", *(str(one["diverged_tasks"]) for one in every)
     yield "parameters", *(f"{one['parameters']['base'] + one['parameters']['hypernetwork']:,}" for one in every)
     yield "training, s", *(f"{one['seconds']['training']:.0f}" for one in every)
-
-
-def _spread(value: Mapping[str, Any] | None, facts: MetricFacts) -> str:
-    if value is None or value["mean"] is None:
-        return "-"
-    return f"{facts.text(value['mean'])} ± {facts.text(value['std'])}"

@@ -80,27 +80,14 @@ def _value(name: str, text: str) -> Any:
 
 def show(family: Family, guessed: bool) -> None:
     """The tables of a family."""
-    from rich.markup import escape
-    from rich.table import Table
-
     from metastruct.data.description import COMPONENTS, MEMBERS, components, members, warnings
-    from metastruct.running.tracking.console import new_console
+    from metastruct.running.tracking import console
 
-    console = new_console()
     time = family.layout.unit(family.layout.time)
     headings = [
         f"{name} ({time})" if time and name in ("from", "to", "median dt", "longest dt") else name for name in MEMBERS
     ]
-    for title, columns, rows in (
-        (family.title, [*headings, *family.layout.labels], members(family)),
-        ("components", COMPONENTS, components(family)),
-    ):
-        table = Table(title=escape(title), title_justify="left")
-        for column in columns:
-            table.add_column(escape(column))
-        for row in rows:
-            table.add_row(*map(escape, row))
-        console.print(table)
+    console.show([*headings, *family.layout.labels], members(family), family.title)
+    console.show(COMPONENTS, components(family), "components")
     notes = ["states were not named, so all columns of numbers are shown; name them for a training"] if guessed else []
-    for line in (*notes, *family.report, *(f"look at this: {line}" for line in warnings(family))):
-        console.print(f"- {line}", soft_wrap=True, markup=False)
+    console.remark((*notes, *family.report, *(f"look at this: {line}" for line in warnings(family))))

@@ -35,27 +35,15 @@ def main(words: Sequence[str]) -> None:
     from metastruct.evaluation.rivals.law import KnownLaw
     from metastruct.evaluation.rivals.rival import Rival
     from metastruct.evaluation.rivals.sindy import Sindy
-    from metastruct.running.tracking.console import new_console, note
+    from metastruct.running.tracking import console
     from metastruct.sweeps.studies.worth import COLUMNS, rows, written
 
     rivals: dict[str, Rival] = {} if "sindy" in without else {"weak SINDy": Sindy()}
     if "--law" in flags:
         rivals["the law, its parameters fitted"] = KnownLaw.read(flags["--law"], start)
-    every, members = rows(Path(folder), rivals, note, without)
-    from rich.markup import escape
-    from rich.table import Table
-
-    table = Table(
-        title=f"{len(members)} held-out members: median forecast error / spread (x 1e-2)", title_justify="left"
-    )
-    for column in COLUMNS:
-        table.add_column(column, overflow="fold")
-    for row in every:
-        table.add_row(*map(escape, row.cells()))
-    console = new_console()
-    console.print(table)
-    for row in every:
-        if row.note:
-            console.print(f"- {row.way}: {row.note}", soft_wrap=True, markup=False)
+    every, members = rows(Path(folder), rivals, console.note, without)
+    title = f"{len(members)} held-out members: median forecast error / spread (x 1e-2)"
+    console.show(COLUMNS, [row.cells() for row in every], title)
+    console.remark(f"{row.way}: {row.note}" for row in every if row.note)
     written(every, members, output)
     print(f"every member in {output}")

@@ -99,6 +99,17 @@ class MetricFacts(Facts):
         """A number in its unit and form."""
         return f"{self.scale * value:.{self.digits if digits is None else digits}{self.form}}"
 
+    def spread(self, values: Mapping[str, Any] | None) -> str:
+        """Mean and deviation of what metrics.json holds of it, "-" where there is nothing."""
+        if values is None or values["mean"] is None:
+            return "-"
+        return f"{self._shown(values['mean'])} ± {self._shown(values['std'])}"
+
+    def _shown(self, value: float) -> str:
+        """As the metric is written, but a digit of what would be zero in that."""
+        text = self.text(value)
+        return f"{self.scale * value:.1g}" if value and not float(text) else text
+
     @property
     def bounds(self) -> tuple[float, float]:
         """The lowest and the highest value of an exact member."""

@@ -7,7 +7,6 @@ A field may carry a law, the bounds or the choices of its values, as the facts o
 
 from __future__ import annotations
 
-import copy
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from typing import Any
@@ -198,14 +197,6 @@ def groups() -> dict[str, list[str]]:
     """The options of every group of conf/ that train.py knows, by file name."""
     settings = {setting.name for setting in fields(Config)} | {"experiment"}
     return {group: [*options(group)] for group in sorted(settings) if options(group)}
-
-
-def each_seed(cfg: DictConfig) -> list[DictConfig]:
-    """The single runs that a run with replicas stands for."""
-    singles = [copy.deepcopy(cfg) for _ in range(cfg.replicas)]
-    for number, single in enumerate(singles):
-        single.seed, single.replicas = cfg.seed + number, 1
-    return singles
 
 
 def method_name(cfg: DictConfig) -> str:

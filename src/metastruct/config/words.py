@@ -9,9 +9,10 @@ from pathlib import Path
 from typing import Any
 
 from hydra.core.override_parser.overrides_parser import OverridesParser
-from hydra.core.override_parser.types import Override
+from hydra.core.override_parser.types import Glob, Override
 from hydra.errors import HydraException
 
+from metastruct.config.facts import options
 from metastruct.config.mistakes import ConfigError
 
 QUOTED = "write key=value, and quote values that hold spaces, brackets or other letters: 'key=\"a value\"'"
@@ -28,6 +29,21 @@ def parsed(word: str) -> Override:
         return OverridesParser.create().parse_override(word)
     except HydraException:
         raise ConfigError(f"cannot read {word!r}; {QUOTED}") from None
+
+
+def swept(word: str) -> list[str] | None:
+    """The values that a word sweeps over, of glob(*) the options of its group; None of one value.
+
+    Raises:
+        ConfigError: it cannot be read.
+    """
+    override = parsed(word)
+    if not override.is_sweep_override():
+        return None
+    pattern = override.value()
+    if isinstance(pattern, Glob):
+        return pattern.filter([*options(override.key_or_group)])
+    return [*override.sweep_string_iterator()]
 
 
 def value_of(key: str, text: str) -> Any:

@@ -61,26 +61,27 @@ class Observations:
     def to(self, place: torch.device | str | torch.dtype) -> Observations:
         """On another device, or in another precision."""
         numbers = isinstance(place, torch.dtype)
-        return self._map(lambda values: values if numbers and not values.is_floating_point() else values.to(place))
+        return self.map(lambda values: values if numbers and not values.is_floating_point() else values.to(place))
 
     def of(self, tasks: Tensor | slice) -> Observations:
         """Those of some tasks, without a leading axis of replicas."""
-        return self._map(lambda values: values[tasks])
+        return self.map(lambda values: values[tasks])
 
     def at(self, points: Tensor) -> Observations:
         """Those at some points of each task, `[tasks, points]`."""
-        return self._map(lambda values: values[torch.arange(len(points), device=points.device)[:, None], points])
+        return self.map(lambda values: values[torch.arange(len(points), device=points.device)[:, None], points])
 
     def apart(self, window: int) -> Observations:
         """Every window of every task as a task of its own, in their order."""
-        return self._map(lambda values: values.unflatten(1, (-1, window)).flatten(0, 1))
+        return self.map(lambda values: values.unflatten(1, (-1, window)).flatten(0, 1))
 
     def repeated(self, times: int) -> Observations:
         """All tasks, so many times one after another."""
         if len(self) == 1:
-            return self._map(lambda values: values.expand(times, *values.shape[1:]))
-        return self._map(lambda values: values.repeat(times, *[1] * (values.dim() - 1)))
+            return self.map(lambda values: values.expand(times, *values.shape[1:]))
+        return self.map(lambda values: values.repeat(times, *[1] * (values.dim() - 1)))
 
-    def _map(self, function: Callable[[Tensor], Tensor]) -> Observations:
+    def map(self, function: Callable[[Tensor], Tensor]) -> Observations:
+        """What a function makes of each part that is there."""
         parts = {field.name: getattr(self, field.name) for field in fields(self)}
         return replace(self, **{name: function(values) for name, values in parts.items() if values is not None})

@@ -46,6 +46,11 @@ class Scales:
     time: float = 1.0
     units: Units | None = None
 
+    @property
+    def inputs(self) -> int:
+        """How many drive the members."""
+        return 0 if self.input_mean is None else len(self.input_mean)
+
     def outside(self, units: Units) -> Scales:
         """The same constants in the units of the data, in float64, for a model that was trained in units of its own."""
 
@@ -98,6 +103,7 @@ class Dynamics(nn.Module, ABC):
     nets: nn.ModuleDict
     time_scale: float = 1.0  # in which the steps of integrators are counted
     takes_inputs: bool = False  # may u(t) drive it?
+    inputs: int = 0  # that drive it
     balances: bool = False  # has it an energy and powers that change it?
     conserves: bool = False  # has it an energy that its flow keeps?
     kinematic: int = 0  # first components whose rate no weight changes, such as dq/dt = v
@@ -105,7 +111,7 @@ class Dynamics(nn.Module, ABC):
 
     def __init__(self, net: MakeNet, scales: Scales):
         super().__init__()
-        self.time_scale = scales.time
+        self.time_scale, self.inputs = scales.time, scales.inputs
         self.register_buffer("state_mean", scales.state_mean.clone())
         self.register_buffer("state_std", scales.state_std.clone())
         self.register_buffer("derivative_std", scales.derivative_std.clone())
@@ -218,6 +224,16 @@ class Dynamics(nn.Module, ABC):
         owner, _, name = site.name.rpartition(".")
         net: Any = self.nets.get_submodule(owner)
         return net.weights[name], net.biases[name] if site.bias else None
+
+    def checked(self, inputs: Tensor | None) -> Tensor:
+        """The inputs, as they are `[..., tasks, points, input]`.
+
+        Raises:
+            ValueError: there are none.
+        """
+        if inputs is None:
+            raise ValueError(f"this model is driven by {self.inputs} inputs, got none; give them beside the states")
+        return inputs
 
     def standardise(self, x: Tensor) -> Tensor:
         """States `[..., state]` less their mean, over their spread."""

@@ -49,8 +49,7 @@ class Ports(Dynamics, ABC):
     input_scale: Tensor
 
     def __init__(self, net: MakeNet, scales: Scales, forms: Mapping[str, str], shared: Sequence[str]):
-        self.inputs = 0 if scales.input_mean is None else len(scales.input_mean)
-        self.entries = self.entries | {self.scalar: 1, "drive": self.rows * self.inputs}
+        self.entries = self.entries | {self.scalar: 1, "drive": self.rows * scales.inputs}
         forms = {self.scalar: "state"} | dict(forms)
         parts = [part for part, form in forms.items() if self.entries[part] and form not in NO_NET]
         if [*shared] != (ordered := [part for part in parts if part in shared]):
@@ -58,7 +57,7 @@ class Ports(Dynamics, ABC):
                 f"dynamics.shared must hold some of {', '.join(parts)}, once each and in this order, got {[*shared]}; "
                 f"use {ordered}"
             )
-        if not self.inputs and forms["drive"] != self.constant["drive"]:
+        if not scales.inputs and forms["drive"] != self.constant["drive"]:
             raise ValueError(
                 f"dynamics.drive={forms['drive']} has no meaning where no inputs drive the members; leave it out"
             )
@@ -104,16 +103,6 @@ class Ports(Dynamics, ABC):
         """
         matrix = self.numbers("drive", features, updates).value.unflatten(-1, (self.rows, self.inputs))
         return times(matrix, self.checked(inputs) / self.input_scale)
-
-    def checked(self, inputs: Tensor | None) -> Tensor:
-        """The inputs, as they are `[..., tasks, points, input]`.
-
-        Raises:
-            ValueError: there are none.
-        """
-        if inputs is None:
-            raise ValueError(f"this model is driven by {self.inputs} inputs, got none; give them beside the states")
-        return inputs
 
     def net_of(self, part: str) -> Net:
         """The net of a part."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from metastruct.dynamics.dynamics import Dynamics, MakeNet, Scales
+from metastruct.dynamics.dynamics import Dynamics, MakeNet
 from metastruct.nets.net import Net
 from metastruct.nets.site import Updates, under
 
@@ -17,17 +17,11 @@ class Unstructured(Dynamics):
     input_mean: Tensor
     input_std: Tensor
 
-    def __init__(self, net: MakeNet, scales: Scales):
-        self.inputs = 0 if scales.input_mean is None else len(scales.input_mean)
-        super().__init__(net, scales)
-
     def make_nets(self, net: MakeNet, state_dim: int) -> dict[str, Net]:
         return {"field": net(state_dim + self.inputs, state_dim, False)}
 
     def vector_field(self, x: Tensor, updates: Updates, inputs: Tensor | None = None) -> Tensor:
         y = self.standardise(x)
         if self.inputs:
-            if inputs is None:
-                raise ValueError(f"this model is driven by {self.inputs} inputs, got none; give them beside the states")
-            y = torch.cat([y, (inputs - self.input_mean) / self.input_std], dim=-1)
+            y = torch.cat([y, (self.checked(inputs) - self.input_mean) / self.input_std], dim=-1)
         return self.derivative_std * self.nets["field"](y, under(updates, "field"))

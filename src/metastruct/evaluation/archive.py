@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 from dataclasses import dataclass, field, fields
 from pathlib import Path
-from typing import Any, Self
+from typing import Annotated, Any, Self, get_type_hints
 
 import numpy as np
 
@@ -14,90 +14,52 @@ from metastruct.runs.files import write_atomically
 
 Array = np.ndarray
 SITES = "singular_values/"  # before the name of each site in the file
-WORDS = (
-    "state_names",
-    "parameter_names",
-    "test_members",
-    "test_domains",
-    "train_domains",
-    "state_labels",
-    "time_label",
-)
-SHAPES = {
-    "query": ("tasks", "trajectories", "instants", "states"),
-    "rollouts": ("tasks", "trajectories", "instants", "states"),
-    "state_names": ("states",),
-    "parameter_names": ("parameters",),
-    "test_members": ("tasks",),
-    "test_domains": ("tasks",),
-    "test_parameters": ("tasks", "parameters"),
-    "test_codes": ("tasks", "codes"),
-    "trace": ("steps", "tasks"),
-    "grid_axes": ("axes",),
-    "train_domains": ("training tasks",),
-    "train_parameters": ("training tasks", "parameters"),
-    "train_codes": ("coded tasks", "codes"),
-    "grid": ("tasks", "side", "side", "states"),
-    "learned_field": ("tasks", "side", "side", "states"),
-    "true_field": ("tasks", "side", "side", "states"),
-    "true_energy": ("tasks", "trajectories", "instants"),
-    "true_energy_range": ("tasks",),
-    "learned_energy": ("tasks", "trajectories", "instants"),
-    "learned_energy_range": ("tasks",),
-    "true_entropy": ("tasks", "trajectories", "instants"),
-    "learned_entropy": ("tasks", "trajectories", "instants"),
-    "forecast_std": ("tasks", "trajectories", "instants", "states"),
-    "residuals": ("tasks", "trajectories", "instants", "states"),
-    "noise": ("states",),
-    "support": ("tasks", "shots", "states"),
-    "state_labels": ("states",),
-    "time_label": ("once",),
-}
 
 
 @dataclass(frozen=True)
 class Archive:
     """The adapted members of a run and its training, on disk under the same names.
 
-    What the system or the dynamics does not have is None.
+    What the system or the dynamics does not have is None. Each array says its axes, and whether it holds words; axes of
+    one name are of one length.
     """
 
-    state_names: Array  # [state]
-    parameter_names: Array  # [parameters]
+    state_names: Annotated[Array, "states", str]
+    parameter_names: Annotated[Array, "parameters", str]
     # The test tasks
-    test_members: Array  # [tasks], their parameters for people
-    test_domains: Array  # [tasks], their families
-    test_parameters: Array  # [tasks, parameters]
-    test_codes: Array  # [tasks, code]
-    trace: Array  # [steps + 1, tasks], support loss
+    test_members: Annotated[Array, "tasks", str]  # their parameters for people
+    test_domains: Annotated[Array, "tasks", str]  # their families
+    test_parameters: Annotated[Array, "tasks parameters"]
+    test_codes: Annotated[Array, "tasks codes"]
+    trace: Annotated[Array, "steps tasks"]  # support loss
     # Along query trajectories
     times: Array  # [times], or [tasks, trajectories, times]
-    query: Array  # [tasks, trajectories, times, state], true
-    rollouts: Array  # [tasks, trajectories, times, state], adapted
-    grid_axes: Array  # [2], the components that portraits show, and that the evaluation grid varies
+    query: Annotated[Array, "tasks trajectories instants states"]  # true
+    rollouts: Annotated[Array, "tasks trajectories instants states"]  # adapted
+    grid_axes: Annotated[Array, "axes"]  # the components that portraits show, and that the evaluation grid varies
     # The training
-    train_domains: Array  # [training tasks]
-    train_parameters: Array  # [training tasks, parameters]
-    train_codes: Array  # [training tasks, code]
+    train_domains: Annotated[Array, "training_tasks", str]
+    train_parameters: Annotated[Array, "training_tasks parameters"]
+    train_codes: Annotated[Array, "coded_tasks codes"]
     history: Array  # [entries, 2], outer step and training loss
     # Of what there is, on the evaluation grid and along trajectories
-    grid: Array | None = None  # [tasks, side, side, state]
-    learned_field: Array | None = None  # [tasks, side, side, state]
-    true_field: Array | None = None  # [tasks, side, side, state]
-    true_energy: Array | None = None  # [tasks, trajectories, times], along the rollouts
-    true_energy_range: Array | None = None  # [tasks], on the grid
-    learned_energy: Array | None = None  # [tasks, trajectories, times]
-    learned_energy_range: Array | None = None  # [tasks]
-    true_entropy: Array | None = None  # [tasks, trajectories, times]
-    learned_entropy: Array | None = None  # [tasks, trajectories, times]
+    grid: Annotated[Array | None, "tasks side side states"] = None
+    learned_field: Annotated[Array | None, "tasks side side states"] = None
+    true_field: Annotated[Array | None, "tasks side side states"] = None
+    true_energy: Annotated[Array | None, "tasks trajectories instants"] = None  # along the rollouts
+    true_energy_range: Annotated[Array | None, "tasks"] = None  # on the grid
+    learned_energy: Annotated[Array | None, "tasks trajectories instants"] = None
+    learned_energy_range: Annotated[Array | None, "tasks"] = None
+    true_entropy: Annotated[Array | None, "tasks trajectories instants"] = None
+    learned_entropy: Annotated[Array | None, "tasks trajectories instants"] = None
     # Of what was seen, where nobody knows the law
-    forecast_std: Array | None = None  # [tasks, trajectories, times, state], of observations about the rollouts
-    residuals: Array | None = None  # [tasks, trajectories, times, state], that the best start leaves
-    noise: Array | None = None  # [state], NaN where it is not known
+    forecast_std: Annotated[Array | None, "tasks trajectories instants states"] = None  # of what is observed
+    residuals: Annotated[Array | None, "tasks trajectories instants states"] = None  # that the best start leaves
+    noise: Annotated[Array | None, "states"] = None  # NaN where it is not known
     # What figures show beside
-    support: Array | None = None  # [tasks, shots, state], what they were adapted to; NaN where a task has fewer
-    state_labels: Array | None = None  # [state], names with their units, for people
-    time_label: Array | None = None  # [1], the same of the time
+    support: Annotated[Array | None, "tasks shots states"] = None  # adapted to; NaN where a task has fewer
+    state_labels: Annotated[Array | None, "states", str] = None  # names with their units, for people
+    time_label: Annotated[Array | None, "once", str] = None  # the same of the time
     singular_values: dict[str, Array] = field(default_factory=dict)  # of each site, [training tasks, rank]
 
     @property
@@ -162,7 +124,7 @@ class Archive:
     def _problem(self) -> str | None:
         """The first array whose kind or shape is not that of the others, or None."""
         sizes: dict[str, int] = {"axes": 2, "once": 1}
-        for name, axes in SHAPES.items():
+        for name, axes in sorted(SHAPES.items(), key=lambda pair: -len(pair[1])):
             array = getattr(self, name)
             if array is None:
                 continue
@@ -190,3 +152,9 @@ class Archive:
     @classmethod
     def _required(cls) -> list[str]:
         return [each.name for each in fields(cls) if each.default is not None and each.name != "singular_values"]
+
+
+_HINTS = get_type_hints(Archive, include_extras=True).items()
+_AXES = {name: hint.__metadata__ for name, hint in _HINTS if hasattr(hint, "__metadata__")}
+SHAPES = {name: tuple(axis.replace("_", " ") for axis in axes.split()) for name, (axes, *_) in _AXES.items()}
+WORDS = tuple(name for name, (_, *kind) in _AXES.items() if kind)

@@ -190,12 +190,16 @@ class Fitted:
         Raises:
             ValueError: there is no posterior.
         """
-        learned, fit = self.learned, self.fit
-        if fit.covariance is None or learned.prior is None:
-            raise ValueError(f"error bars need an adaptation with a posterior, got {type(self.adaptation).__name__}")
         driving = None if inputs is None else self._tensor(inputs)
-        mean, half = error_bar(learned.model, self._tensor(x), fit, learned.prior, level, driving)
+        mean, half = error_bar(self.learned.model, self._tensor(x), self.fit, self._prior, level, driving)
         return mean.cpu().numpy(), half.cpu().numpy()
+
+    @property
+    def _prior(self) -> Prior:
+        """Of the posterior; a ValueError where there is none."""
+        if self.fit.covariance is None or self.learned.prior is None:
+            raise ValueError(f"error bars need an adaptation with a posterior, got {type(self.adaptation).__name__}")
+        return self.learned.prior
 
     def _of_members(self, potential: Callable[[Tensor, Updates], Tensor], x: Array) -> Array:
         with torch.no_grad():

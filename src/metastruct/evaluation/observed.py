@@ -41,15 +41,13 @@ class Observed(RolledOut):
     @cached_property
     def forecast_std(self) -> Array:
         """Of the errors of the rollouts and of the observations they are compared with, in one."""
-        learned, fit = self.learned, self.fit
-        if fit.covariance is None or learned.prior is None:
-            raise ValueError(f"error bars need an adaptation with a posterior, got {type(self.adaptation).__name__}")
+        prior = self._prior
         noise = np.nan_to_num(self.noise)
         with self._clock("rollouts"):
             band = state_std(
-                learned.model,
-                fit,
-                learned.prior,
+                self.learned.model,
+                self.fit,
+                prior,
                 self._tensor(self.starts),
                 self._tensor(self.times),
                 self.integrator.step_size,

@@ -10,7 +10,6 @@ that the base sees, and Adam does not feel the factor. The norms are not squared
 
 from __future__ import annotations
 
-import math
 from functools import partial
 from typing import Any
 
@@ -77,10 +76,6 @@ class AutoDecoding(Learner):
             return None
         frame["recordings"], judges = parted(frame["recordings"])
         return judges
-
-    @property
-    def evaluations(self) -> int:
-        return math.prod(self.batches.shape) * self.objective.window
 
     def configure_optimizers(self) -> list[Optimizer]:
         """What moves base, hyper-network and codes."""

@@ -104,9 +104,9 @@ class Learner(LightningModule):
         return learner
 
     @property
-    @abstractmethod
     def evaluations(self) -> int:
-        """What an outer step costs: gradient evaluations x points, over all its tasks."""
+        """What an outer step costs: gradient evaluations x points, over all its tasks; one at each point of a batch."""
+        return math.prod(self.batches.shape) * self.objective.window
 
     @abstractmethod
     def outer_update(self, step: int) -> Tensor:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from typing import Any
 
 from torch import Tensor
@@ -17,10 +16,6 @@ class Pretrained(Initialisation):
 
     def __init__(self, **frame: Any):
         super().__init__(draws=1, **frame)
-
-    @property
-    def evaluations(self) -> int:
-        return math.prod(self.batches.shape) * self.objective.window
 
     def outer_losses(self, *draws: Observations) -> Tensor:
         (draw,) = draws

@@ -5,7 +5,6 @@ z_k = K steps of an optimizer on L_k(base + z) from z = 0, each on a fresh draw;
 
 from __future__ import annotations
 
-import math
 from typing import Any
 
 import torch
@@ -31,10 +30,6 @@ class Reptile(Initialisation):
         super().__init__(draws=inner_steps, **frame)
         self.recordings["inner"] = Recorded(self._inner)
         self.inner_rate, self.inner_optimizer = inner_rate, inner_optimizer
-
-    @property
-    def evaluations(self) -> int:
-        return math.prod(self.batches.shape) * self.objective.window
 
     def outer_update(self, step: int) -> Tensor:
         codes, loss = self._adapted(step)

@@ -63,31 +63,35 @@ class MLP(Net):
         offset = update.offset(self.biases[site.name] if site.bias else None)
         return plus_offset(update.linear(h, self.weights[site.name]), offset)
 
-    def forward(self, x: Tensor, updates: Updates) -> Tensor:
-        h = to_rows(x)
+    def _hidden(self, x: Tensor, updates: Updates) -> tuple[Tensor, list[Tensor]]:
+        """h_L as rows, and the slopes a'(z_l) of all hidden layers."""
+        h, slopes = to_rows(x), list[Tensor]()
         for site in self.sites[:-1]:
-            h, _ = self.activation(self._affine(site, h, updates))
-        return by_task(self._affine(self.sites[-1], h, updates), x.shape[-3])
-
-    def gradient(self, x: Tensor, updates: Updates) -> Tensor:
-        h, slopes = to_rows(x), []
-        *hidden, output = self.sites
-        for site in hidden:
             h, slope = self.activation(self._affine(site, h, updates))
             slopes.append(slope)
-        g = x.new_ones(*x.shape[:-3], h.shape[-2] if output.name in updates else 1, 1)
+        return h, slopes
+
+    def _back(self, g: Tensor, slopes: list[Tensor], updates: Updates) -> Tensor:
+        """From cotangents of the output to those of the input, both rows."""
+        *hidden, output = self.sites
         g = updates.get(output.name, PLAIN).transpose(g, self.weights[output.name])
         for site, slope in zip(reversed(hidden), reversed(slopes), strict=True):
             g = updates.get(site.name, PLAIN).transpose(slope * g, self.weights[site.name])
-        return by_task(g, x.shape[-3])
+        return g
+
+    def forward(self, x: Tensor, updates: Updates) -> Tensor:
+        h, _ = self._hidden(x, updates)
+        return by_task(self._affine(self.sites[-1], h, updates), x.shape[-3])
+
+    def gradient(self, x: Tensor, updates: Updates) -> Tensor:
+        h, slopes = self._hidden(x, updates)
+        rows = h.shape[-2] if self.sites[-1].name in updates else 1
+        return by_task(self._back(x.new_ones(*x.shape[:-3], rows, 1), slopes, updates), x.shape[-3])
 
     def linearised(self, x: Tensor, updates: Updates) -> Linearised:
         """At x `[tasks, points, inputs]`."""
-        h, slopes, tasks = to_rows(x), list[Tensor](), x.shape[-3]
+        (h, slopes), tasks = self._hidden(x, updates), x.shape[-3]
         *hidden, output = self.sites
-        for site in hidden:
-            h, slope = self.activation(self._affine(site, h, updates))
-            slopes.append(slope)
 
         def along(t: Tensor) -> Tensor:
             t = to_rows(t)
@@ -96,9 +100,6 @@ class MLP(Net):
             return by_task(updates.get(output.name, PLAIN).linear(t, self.weights[output.name]), tasks)
 
         def back(g: Tensor) -> Tensor:
-            g = updates.get(output.name, PLAIN).transpose(to_rows(g), self.weights[output.name])
-            for site, slope in zip(reversed(hidden), reversed(slopes), strict=True):
-                g = updates.get(site.name, PLAIN).transpose(slope * g, self.weights[site.name])
-            return by_task(g, tasks)
+            return by_task(self._back(to_rows(g), slopes, updates), tasks)
 
         return Linearised(by_task(self._affine(output, h, updates), tasks), along, back)

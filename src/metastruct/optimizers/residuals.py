@@ -12,7 +12,7 @@ weight of the norm at hand (iteratively reweighted least squares), in the one di
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor, nn
@@ -67,8 +67,7 @@ class Residuals:
         states, window = self.observations.states, self.objective.window
         each = len(self.observations) * (self.objective.rows(states.shape[-1]) - self.objective.still(self.model))
         kept = slice(window * max(1, rows // each))
-        shorter = {name: values[..., kept, :] for name, values in _parts(self.observations).items()}
-        return replace(self, observations=Observations(**shorter))
+        return replace(self, observations=self.observations.map(lambda values: values[..., kept, :]))
 
     @torch.enable_grad()
     def linearised(self) -> tuple[LeastSquares, int]:
@@ -82,9 +81,7 @@ class Residuals:
         observations, codes, window = self.observations, self.codes, self.objective.window
         *lead, tasks, points, _ = observations.states.shape
         count, each = tasks * points // window, points // window
-        windows = {
-            name: part.reshape(*lead, count, 1, window, part.shape[-1]) for name, part in _parts(observations).items()
-        }
+        windows = observations.map(lambda part: part.reshape(*lead, count, 1, window, part.shape[-1]))
         axes = len(lead)
         numbers = {
             name: parameter.detach().unsqueeze(axes).expand(*lead, count, *parameter.shape[axes:]).requires_grad_()
@@ -103,7 +100,7 @@ class Residuals:
         if codes is not None:
             codes = leaves[CODES] = codes.repeat_interleave(each, -2).unsqueeze(-2).requires_grad_()
         data, still = [], self.objective.still(self.model)
-        values = _called(self, numbers | kept, Observations(**windows), codes).squeeze(-2) / (count * window) ** 0.5
+        values = _called(self, numbers | kept, windows, codes).squeeze(-2) / (count * window) ** 0.5
         products = {} if lead else uses(values, {name: matrix for name, matrix in numbers.items() if matrix.dim() == 3})
         for residual in values[..., still:].unbind(-1):
             base = derivatives(residual, leaves, products, axes + 1)
@@ -154,12 +151,6 @@ def _called(
     renamed = {f"model.{name}": values for name, values in numbers.items()}
     values: Tensor = torch.func.functional_call(module, renamed, (observations, codes))
     return values
-
-
-def _parts(observations: Observations) -> dict[str, Tensor]:
-    """What there is of them."""
-    parts = {field.name: getattr(observations, field.name) for field in fields(observations)}
-    return {name: values for name, values in parts.items() if values is not None}
 
 
 def _root(norm: Tensor) -> Tensor:

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from metastruct.data.outline import Outline
     from metastruct.data.recordings import Recordings
     from metastruct.data.source import Source
+    from metastruct.data.tables.layout import Layout
     from metastruct.data.units import Units
     from metastruct.dynamics.dynamics import Scales
     from metastruct.dynamics.model import ModulatedModel
@@ -143,6 +144,16 @@ def outline_of(cfg: Config | DictConfig, system: System | None) -> Outline:
     except ValueError as error:
         raise ConfigError(str(error)) from error
     return outline
+
+
+def layout_of(cfg: Config | DictConfig, states: Sequence[str], inputs: Sequence[str]) -> Layout:
+    """Which columns of a table hold these states and inputs, and their units, as the settings of the data say."""
+    from metastruct.data.tables.layout import Layout
+
+    data = plain(cfg.data)
+    names = {name: data[name] for name in ("member", "trajectory", "time") if isinstance(data.get(name), str)}
+    layout, units = Layout.of(states, inputs, **names), data.get("units") or {}
+    return replace(layout, units={name: unit for name, unit in units.items() if name in [*layout.named]})
 
 
 def build_learner(cfg: Config, recordings: Recordings, scales: Scales | None = None) -> Learner:

@@ -8,7 +8,6 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import NoReturn
 
 from hydra._internal.utils import get_args_parser
-from hydra.core.override_parser.types import Glob, Override
 from hydra.errors import HydraException
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
@@ -16,7 +15,7 @@ from omegaconf.errors import OmegaConfBaseException
 from metastruct.config.facts import options
 from metastruct.config.mistakes import ConfigError, closest, near
 from metastruct.config.schema import composed, groups
-from metastruct.config.words import QUOTED, parsed
+from metastruct.config.words import QUOTED, swept
 from metastruct.runs.files import in_words
 
 KINDS = {"Integer": "an integer such as 3", "Float": "a number such as 0.5", "bool": "true or false"}
@@ -32,22 +31,13 @@ def check_flags(words: Sequence[str]) -> None:
     parser.error = _refuse  # type: ignore[method-assign] # it would print a page and exit
     arguments = parser.parse_args([*words])
     for word in arguments.overrides:
-        override = parsed(word)
-        if override.is_sweep_override() and not _values(override):
+        if swept(word) == []:
             raise ConfigError(f"{word} must name values to sweep over, got none; give it one or more")
     if any("${" in word for word in arguments.overrides) and not arguments.multirun:
         try:
             OmegaConf.to_container(composed(*arguments.overrides), resolve=True)
         except OmegaConfBaseException as error:
             raise ConfigError(f"{explained(error)}; ${{...}} must stand for a value of another setting") from None
-
-
-def _values(override: Override) -> list[str]:
-    """What a sweep goes through; of glob(*), the options of the group."""
-    pattern = override.value()
-    if isinstance(pattern, Glob):
-        return pattern.filter([*options(override.key_or_group)])
-    return [*override.sweep_string_iterator()]
 
 
 def _refuse(message: str) -> NoReturn:

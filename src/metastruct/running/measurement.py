@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from metastruct.config.schema import ConfigError
-from metastruct.running.assembly import build_protocol, component
+from metastruct.running.assembly import build_protocol, component, layout_of
 from metastruct.running.run import Run
 from metastruct.running.trained import Trained
 from metastruct.runs.files import write_atomically
@@ -43,12 +43,9 @@ def archived(run: Run, source: Source, trained: Trained, evaluation: Measurement
     """What the figures draw."""
     import numpy as np
 
-    from metastruct.data.tables.layout import Layout
     from metastruct.evaluation.archive import Archive
 
-    clock, every = run.config.data.get("time", "t"), run.config.data.get("units") or {}
-    units = {name: unit for name, unit in every.items() if name in (*source.state_names, clock)}
-    layout = Layout.of(source.state_names, time=clock, units=units)
+    layout = layout_of(run.config, source.state_names, source.input_names)
     codes = trained.codes.to(next(trained.model.parameters()).device)
     return Archive(
         state_names=np.array(source.state_names, dtype=str),
@@ -60,7 +57,7 @@ def archived(run: Run, source: Source, trained: Trained, evaluation: Measurement
         train_codes=trained.codes.numpy(),
         history=np.array(trained.history),
         state_labels=np.array([*map(layout.titled, source.state_names)]),
-        time_label=np.array([layout.titled(clock)]),
+        time_label=np.array([layout.titled(layout.time)]),
         singular_values={
             site: values.cpu().numpy() for site, values in trained.model.modulation.singular_values(codes).items()
         },

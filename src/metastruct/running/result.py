@@ -9,7 +9,7 @@ from typing import Any
 from rich.markup import escape
 from rich.table import Table
 
-from metastruct.config.facts import MetricFacts, described, in_order, metric_facts, settings_of
+from metastruct.config.facts import described, in_order, metric_facts, settings_of
 from metastruct.config.pieces import plain
 from metastruct.config.published import NOTE, PAPER_YAML, PUBLISHED
 from metastruct.config.schema import Config
@@ -49,9 +49,9 @@ def print_result(metrics: dict[str, Any], folder: Path, compared: bool = True) -
         facts = metric_facts(metric)
         if facts.headline == "always" or (facts.headline == "measured" and metric in metrics):
             paper = published.get(metric)
-            rows.append((facts.heading, _spread(metrics[metric], facts), "-" if paper is None else f"{paper:.2f}"))
+            rows.append((facts.heading, facts.spread(metrics[metric]), "-" if paper is None else f"{paper:.2f}"))
             for domain, values in metrics.get("domains", {}).items() if facts.headline_error else ():
-                rows.append((escape(f"  {domain}"), _spread(values[metric], facts)))
+                rows.append((escape(f"  {domain}"), facts.spread(values[metric])))
     lost = "-" if metrics["diverged_tasks"] is None else f"{metrics['diverged_tasks']} of {tasks}"
     rows.append(("diverged tasks", f"[bold red]{lost}[/bold red]" if metrics["diverged_tasks"] else lost))
     if (stuck := metrics.get("unconverged_tasks")) is not None:
@@ -77,13 +77,3 @@ def _next(folder: Path) -> Iterator[str]:
     else:
         yield "without figures; evaluation.figures=true with the words of the run draws them"
     yield f"next: metastruct show {folder} --open; of a new member: metastruct adapt {folder} MEMBER.csv"
-
-
-def _spread(metric: dict[str, Any], facts: MetricFacts) -> str:
-    return "-" if metric["mean"] is None else f"{_shown(metric['mean'], facts)} ± {_shown(metric['std'], facts)}"
-
-
-def _shown(value: float, facts: MetricFacts) -> str:
-    """As the metric is written, but a digit of what would be zero in that."""
-    text = facts.text(value)
-    return f"{facts.scale * value:.1g}" if value and not float(text) else text

@@ -191,7 +191,7 @@ def planned(
 
 
 def with_a_rank_that_counts(cfg: DictConfig, words: Sequence[str]) -> tuple[tuple[str, ...], str | None]:
-    """The words without a rank that the modulation cannot take, nor cfg with it; and the note to print, or None."""
+    """The words without a rank that the modulation cannot take, and the note to print, or None; cfg loses it, too."""
     note = drop_unused_rank(cfg)
     return tuple(words) if note is None else without_rank(words), note
 

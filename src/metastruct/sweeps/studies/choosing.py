@@ -15,6 +15,7 @@ import numpy as np
 
 from metastruct.config.facts import providing
 from metastruct.config.schema import ConfigError, composed
+from metastruct.config.words import swept
 from metastruct.running.experiment import run
 from metastruct.running.validation import validate
 from metastruct.runs.files import write_atomically
@@ -70,34 +71,18 @@ def varied(words: Sequence[str]) -> tuple[list[str], dict[str, list[str]]]:
     """Words that stay, and the values of each setting that varies, such as rank=1,2,5.
 
     Raises:
-        ConfigError: none varies.
+        ConfigError: none varies, or a word cannot be read.
     """
     fixed, several = [], dict[str, list[str]]()
     for word in words:
-        name, _, text = word.partition("=")
-        values = parts(text)
+        values = swept(word) or []
         if len(values) > 1:
-            several[name] = values
+            several[word.partition("=")[0]] = values
         else:
             fixed.append(word)
     if not several:
         raise ConfigError("choose needs a setting with several values, such as modulation.code_dim=1,2,3, got none")
     return fixed, several
-
-
-def parts(text: str) -> list[str]:
-    """What stands between commas that are inside of no brackets and quotes."""
-    values, depth, quote = [""], 0, ""
-    for letter in text:
-        if quote or letter in "'\"":
-            quote = "" if letter == quote else quote or letter
-        else:
-            depth += (letter in "[{(") - (letter in "]})")
-        if letter == "," and not depth and not quote:
-            values.append("")
-        else:
-            values[-1] += letter
-    return values
 
 
 def choices(words: Sequence[str], folds: int, note: Callable[[str], None]) -> Iterator[Choice]:
