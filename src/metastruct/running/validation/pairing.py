@@ -10,35 +10,31 @@ from omegaconf import DictConfig, OmegaConf
 from metastruct.config.facts import brings, by_default, facts_of, options, ranked
 from metastruct.config.needs import STUDIED, Piece, Pieces, Unmet, chosen, unmet
 from metastruct.config.schema import COMPONENTS, ConfigError, takes_rank
-from metastruct.running.validation.values import strange_tags
+from metastruct.running.validation.sites import strange_tags, tags_of
 
 if TYPE_CHECKING:
+    from metastruct.data.outline import Outline
     from metastruct.systems.system import System
 
 
-def check_needs(cfg: DictConfig, system: System | None) -> None:
+def check_needs(pieces: Pieces) -> None:
     """Refuse the first need that is not met, with every exchange of one piece that would do."""
-    pieces = pieces_of(cfg, system)
     for need in unmet(pieces):
         ways = [*_ways(pieces, need)]
         advice = f"; {', or '.join(ways)}" if ways else ""
         raise ConfigError(f"{need.piece.group}={need.piece.name} needs {need.phrase}, got {need.got}{advice}")
 
 
-def pieces_of(cfg: DictConfig, system: System | None, observed: bool = True) -> Pieces:
-    """The pieces of a configuration with their settings, and what the system says of itself.
-
-    Args:
-        observed: may the data have derivatives?
-    """
+def pieces_of(cfg: DictConfig, system: System | None, outline: Outline) -> Pieces:
+    """The pieces of a configuration with their settings, and what the system and the data say of themselves."""
     plain: Any = {group: cfg[group] and OmegaConf.to_container(cfg[group], resolve=True) for group in COMPONENTS}
     law = {} if system is None else system.provides | {"plane": cfg.evaluation.states is None}
     data = {
         "measured": system is None,
-        "observed_field": system is None and observed,
-        "noisy": bool(plain["data"] and plain["data"].get("noise")),
+        "observed_field": system is None and outline.derivatives is not False,
+        "noisy": bool(plain["data"].get("noise")),
     }
-    return chosen(plain, system=law, data=data)
+    return chosen(plain, system=law, data=data | outline.provides)
 
 
 def _ways(pieces: Pieces, need: Unmet) -> Iterator[str]:
@@ -62,7 +58,8 @@ def _ways(pieces: Pieces, need: Unmet) -> Iterator[str]:
             ]
             if names:
                 ways.append(f"use {group}={' or '.join(names)}")
-            if group == need.piece.group and by_default().get(group, "") is None:
+            optional = group == need.piece.group and by_default().get(group, "") is None
+            if optional and _fits({**pieces, group: None}, allowed):
                 ways.append(f"leave {group} out")
         if ways:
             break
@@ -71,8 +68,8 @@ def _ways(pieces: Pieces, need: Unmet) -> Iterator[str]:
 
 def _fits(pieces: Pieces, allowed: Set[tuple[str, str]]) -> bool:
     """Are no other needs than the allowed ones unmet, and are the sites there that the modulation takes?"""
-    modulation, net, dynamics = (pieces.get(group) for group in ("modulation", "net", "dynamics"))
-    if modulation and net and dynamics and any(strange_tags(modulation.settings, net.name, dynamics.name)):
+    modulation = pieces.get("modulation")
+    if modulation and any(strange_tags(modulation, tags_of(pieces))):
         return False
     return {other.key for other in unmet(pieces)} <= allowed
 
