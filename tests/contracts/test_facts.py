@@ -180,6 +180,13 @@ TOO_LARGE = {
 }
 
 
+def test_steps_of_a_rollout_beyond_the_limit_are_refused_until_it_is_raised(composed):
+    words = "integrator.step_size=1e-5", "trainer.steps=2"
+    with pytest.raises(ConfigError, match=r"into at most 500,000 steps, got 1e-05, .*, or raise trainer\.work$"):
+        validate(composed(*words))
+    validate(composed(*words, "trainer.work=3"))
+
+
 @pytest.mark.parametrize("command", TOO_LARGE)
 def test_what_no_machine_could_hold_is_refused_with_the_number(composed, command):
     with pytest.raises(ConfigError, match=TOO_LARGE[command]):

@@ -33,6 +33,7 @@ VALUES = {  # of every setting that is in no key: two that a user may choose
     "trainer.threads": ("1", "2"),
     "trainer.compile": ("never", "auto"),
     "trainer.checkpoint_seconds": ("0", "60"),
+    "trainer.work": ("1.0", "5.0"),
     "logger.name": None,
     "logger.mode": ("disabled", "offline"),
     "logger.project": ("metastruct", "another"),

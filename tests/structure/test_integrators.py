@@ -15,6 +15,7 @@ from metastruct.integrators.flow import Flow
 from metastruct.integrators.integrator import MOST_STEPS, Integrator
 from metastruct.integrators.rk4 import RK4
 from metastruct.integrators.rollout import check_steps, rollout
+from metastruct.integrators.work import allowed
 from metastruct.running.assembly import component
 from metastruct.systems.pendulum import Pendulum
 
@@ -319,3 +320,13 @@ def test_energy_projection_keeps_the_energy_of_a_generic_net_over_ten_thousand_s
 @pytest.mark.parametrize(("flow", "starts"), [(pendulum, STARTS), (metriplectic, DAMPED)])
 def test_rk4_does_not_keep_the_energy(flow, starts):
     assert energy_change(RK4(1.0), flow(), starts, 0.1, 1000).max() > 1e-7
+
+
+def test_who_waits_may_raise_the_limit_of_steps():
+    times, integrator = torch.tensor([0.0, 1.5]), RK4(1e-6)
+    with pytest.raises(ValueError, match=r"at most 1,000,000 steps, .*, or raise trainer\.work$"):
+        check_steps(times, integrator)
+    with allowed(2.0):
+        check_steps(times, integrator)
+    with pytest.raises(ValueError, match="at most 1,000,000 steps"):
+        check_steps(times, integrator)

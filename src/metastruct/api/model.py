@@ -190,7 +190,7 @@ class Model(Shown):
 
     def fields(self, fit: Fit) -> Fields:
         """Those of members that were fitted."""
-        return Fields(self._trained, self._prior, self._integrator, fit, self.held_inputs)
+        return Fields(self._trained, self._prior, self._integrator, fit, self.held_inputs, self._cfg.trainer.work)
 
     @property
     def _reading(self) -> Reading:

@@ -68,6 +68,7 @@ class Trainer:
     threads: int = lawful("0 or more and at most 1024")
     compile: str = lawful(("auto", "always", "never"))
     checkpoint_seconds: float = lawful("0 or more")
+    work: float = lawful("at least 1 and at most 1000000", 1.0)
 
 
 @dataclass

@@ -10,6 +10,7 @@ from torch import Tensor
 from metastruct.integrators.flow import Flow
 from metastruct.integrators.integrator import MOST_STEPS, Integrator
 from metastruct.integrators.iteration import told_once
+from metastruct.integrators.work import FIX, most
 
 
 @torch.no_grad()
@@ -58,14 +59,15 @@ def check_steps(times: Tensor, integrator: Integrator, time_scale: float = 1.0) 
     """Refuse times `[..., instants]` that nobody waits for.
 
     Raises:
-        ValueError: they take more than a million steps.
+        ValueError: they take more than a million steps, or what `work` allows instead.
     """
     intervals = times.diff(dim=-1).flatten(0, -2).amax(0) if times.dim() > 1 else times.diff()
     steps = float((intervals / (integrator.step_size * time_scale)).clamp(min=1).sum())
-    if not steps <= MOST_STEPS:
+    limit = most(MOST_STEPS)
+    if not steps <= limit:
         raise ValueError(
-            f"a rollout may take at most {MOST_STEPS:,} steps, got {float(intervals.sum()):g} of time in steps of "
-            f"{integrator.step_size * time_scale:g}; ask for less time or for a larger integrator.step_size"
+            f"a rollout may take at most {limit:,} steps, got {float(intervals.sum()):g} of time in steps of "
+            f"{integrator.step_size * time_scale:g}; ask for less time, for a larger integrator.step_size, or {FIX}"
         )
 
 
