@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from metastruct.config import schema as config
-from metastruct.config.conditions import bounds
+from metastruct.config.conditions import bounds, fits, holds
 from metastruct.config.facts import described, facts_of, options, settings_of
 from metastruct.config.schema import ConfigError, groups
 from metastruct.data.outline import Outline
@@ -191,3 +191,29 @@ def test_steps_of_a_rollout_beyond_the_limit_are_refused_until_it_is_raised(comp
 def test_what_no_machine_could_hold_is_refused_with_the_number(composed, command):
     with pytest.raises(ConfigError, match=TOO_LARGE[command]):
         validate(composed(command))
+
+
+@pytest.mark.parametrize(
+    ("value", "condition", "expected"),
+    [
+        (2, "at least 2", True), (1, "at least 2", False), (3, "odd", True), (4, "odd", False), (4, "even", True),
+        (6, "a multiple of 2 x dimension", True), (7, "a multiple of 2 x dimension", False),
+        (12, "a multiple of dimension x shape", True), (10, "a multiple of dimension x shape", False),
+        (7, "a multiple of unknown", True), ("${rank}", "at least 2", True), ("${rank}", "word", False),
+        ("word", "word", True), ("word", ["word", "other"], True), ("third", ["word", "other"], False),
+        (["word"], "word", True), (["third"], "word", False), ([], "word", False), ([0, 7], "at least 2", True),
+        (["word"], ["word", "other"], True), (["third", "word"], ["word", "other"], False), ([], ["word"], True),
+        (None, True, False), ([], True, False), ([1.0], True, True), (None, False, True), (True, True, True),
+        (False, True, False), (False, 0, True), (None, None, True),
+    ],
+)  # fmt: skip
+def test_a_condition_is_what_its_words_say(value, condition, expected):
+    assert fits(value, condition, {"dimension": 3, "shape": [2, 2]}) == expected
+
+
+def test_of_alternatives_one_is_enough_and_of_conditions_all_are_needed():
+    settings = {"mass": "constant", "friction": "none"}
+    assert holds([{"mass": "full"}, {"friction": "none"}], settings)
+    assert not holds({"mass": "full", "friction": "none"}, settings)
+    assert not holds([{"mass": "full"}], settings)
+    assert holds({}, settings)

@@ -39,11 +39,12 @@ def fits(value: Any, condition: Any, numbers: Numbers | None = None) -> bool:
         return condition == (value is not None and value != [])
     if isinstance(value, list | tuple):
         return any(fits(entry, condition, numbers) for entry in value)
-    if isinstance(condition, str) and type(value) in (int, float):
+    if isinstance(condition, str) and (type(value) in (int, float) or str(value).startswith("${")):
         try:
-            return all(bound(value) for bound in bounds(condition, numbers))
-        except ValueError:
-            return True
+            limits = bounds(condition, numbers)
+        except ValueError:  # a word, or a bound that is not known yet itself
+            return isinstance(value, int | float) or bool(value == condition)
+        return not isinstance(value, int | float) or all(limit(value) for limit in limits)
     return bool(value == condition)
 
 

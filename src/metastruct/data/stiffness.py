@@ -69,6 +69,7 @@ def trial(system: System, starts: Array, mu: Array, horizon: float, bound: float
     """How often these members together would ask for their law, at the pace of the second half of a trial.
 
     Args:
+        starts, mu: `[members, 1, state]` and `[members, parameters]`.
         share: of the horizon, in which there is motion.
     """
     from scipy.integrate import DOP853
