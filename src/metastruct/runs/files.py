@@ -28,12 +28,13 @@ DAMAGED = ".damaged"  # the suffix of what was set aside
 TEMPORARY = re.compile(r"\..+\.\d+-[0-9a-f]{8}")
 ABANDONED = 60.0  # seconds after which a temporary file is of a process that ended: a write takes milliseconds
 ROOM = (errno.ENOSPC, errno.EDQUOT)
-FAILURES = (*ROOM, errno.EROFS, errno.EIO, errno.EMFILE, errno.ENFILE, errno.ENOMEM)
+FAILURES = (*ROOM, errno.EROFS, errno.EIO, errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.EFBIG, errno.ECHILD)
 FIXES = {
     **dict.fromkeys(ROOM, "make room, and the same command goes on"),
     **dict.fromkeys((errno.EMFILE, errno.ENFILE), "close other programs, and the same command goes on"),
     **dict.fromkeys((errno.ENOLCK, errno.ENOSYS, errno.EOPNOTSUPP), "put outputs= on a file system that has locks"),
     **dict.fromkeys((errno.EROFS, errno.EACCES), "name a place that can be written to"),
+    errno.EFBIG: "raise the limit of a file's size, ulimit -f, and the same command goes on",
     errno.ENOENT: "check how it is written",
 }
 
