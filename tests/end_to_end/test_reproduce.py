@@ -155,6 +155,35 @@ def test_runs_that_cannot_begin_are_told_in_one_line(reproduce, monkeypatch, cap
     assert "runs ended before they began, for the reason above; mend that, and the same command goes on" in said
 
 
+PYTHONS = {
+    "usual": {},
+    "another order of sets, no assertions": {"PYTHONHASHSEED": "7", "PYTHONOPTIMIZE": "2"},
+    "warnings that are errors": {"PYTHONWARNINGS": "error", "PYTHONDEVMODE": "1"},
+    "a safe path and letters of one kind": {
+        "PYTHONSAFEPATH": "1",
+        "PYTHONIOENCODING": "ascii:strict",
+        "PYTHONUTF8": "0",
+    },
+    "no bytecode, no buffer": {"PYTHONDONTWRITEBYTECODE": "1", "PYTHONUNBUFFERED": "1", "PYTHONNOUSERSITE": "1"},
+}
+
+
+@pytest.mark.torture
+def test_nor_do_variables_of_python_change_what_workers_leave(tiny_words, tmp_path):
+    blocks = [{"seeds": [0], "cross": [[" ".join(w for w in tiny_words if w != "logger=none")], ["modulation=shift"]]}]
+    (tmp_path / "conf" / "table").mkdir(parents=True)
+    OmegaConf.save({"title": "a table", "order": 1, "blocks": blocks}, tmp_path / "conf" / "table" / "own.yaml")
+    left = {}
+    for number, (name, variables) in enumerate(PYTHONS.items()):
+        surroundings = os.environ | {VARIABLE: str(tmp_path / "conf")} | variables
+        places = f"outputs=o{number}", f"reference=r{number}"
+        command = [sys.executable, SCRIPT, "table=own", "slots=1", *places]
+        done = subprocess.run(command, cwd=tmp_path, env=surroundings, capture_output=True, text=True)
+        assert done.returncode == 0, (name, done.stderr)
+        left[name] = (tmp_path / f"r{number}" / "own" / "records.csv").read_text()
+    assert {*left.values()} == {left["usual"]}
+
+
 @pytest.mark.torture
 @pytest.mark.parametrize("most", [3_000, 9_000])
 def test_runs_whose_files_may_not_be_so_large_fail_and_go_on(tiny_words, tmp_path, most):
