@@ -41,6 +41,7 @@ from metastruct.config.schema import (
     names,
 )
 from metastruct.config.words import value_of, worded
+from metastruct.running.explanations import explained
 from metastruct.running.places import run_folder, training_folder
 from metastruct.running.validation import validate
 from metastruct.runs.digest import digest
@@ -215,7 +216,7 @@ def configured(*words: str) -> DictConfig:
         except (ConfigKeyError, ConfigAttributeError):
             raise ConfigError(f"{key} is not a setting of train.py; train.py --cfg job shows them all") from None
         except OmegaConfBaseException as error:
-            raise ConfigError(f"{word}: {str(error).splitlines()[0]}") from None
+            raise ConfigError(explained(error)) from None
     check_names(cfg, before)
     return cfg
 
