@@ -33,7 +33,7 @@ REFUSED = {
     "FILES dynamics=mechanical": "dynamics=mechanical needs a state .q, v. of even size",
     "FILES dynamics=local_generic data.states=[q,p]": "needs a state .q, p, S. of odd size",
     "FILES dynamics=port_hamiltonian": "dynamics.skew=canonical makes no sense: its states are pairs",
-    "FILES dynamics=generic data.states=[a,b]": "bracket=gnode needs a state of 3 to 65 components",
+    "FILES dynamics=generic data.states=[a,b]": "gnode needs a state of 3 to 65 components, .*; use dynamics=",
     "FILES dynamics=generic bracket=nms data.states=[a,b]": "bracket=nms needs a state of 3 to 65 components",
     "FILES dynamics=generic data.inputs=[u]": "dynamics=generic needs a state that no input drives",
     "system=toda net=lattice net.components=10": "net=lattice needs a state of net.components fields on a grid",

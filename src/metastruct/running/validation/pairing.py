@@ -19,10 +19,9 @@ if TYPE_CHECKING:
 
 def check_needs(pieces: Pieces) -> None:
     """Refuse the first need that is not met, with every exchange of one piece that would do."""
-    for need in unmet(pieces):
-        ways = [*_ways(pieces, need)]
-        advice = f"; {', or '.join(ways)}" if ways else ""
-        raise ConfigError(f"{need.piece.group}={need.piece.name} needs {need.phrase}, got {need.got}{advice}")
+    for need in sorted(unmet(pieces), key=lambda need: need.group == "data"):  # sizes last: they tell least
+        advice = ", or ".join(_ways(pieces, need)) or "change one of them"
+        raise ConfigError(f"{need.piece.group}={need.piece.name} needs {need.phrase}, got {need.got}; {advice}")
 
 
 def pieces_of(cfg: DictConfig, system: System | None, outline: Outline) -> Pieces:
@@ -38,14 +37,19 @@ def pieces_of(cfg: DictConfig, system: System | None, outline: Outline) -> Piece
 
 
 def _ways(pieces: Pieces, need: Unmet) -> Iterator[str]:
-    """The words that meet a need, of the group that needs before the one that is needed.
+    """The words that meet a need, of the group that needs before the one that is needed, and of who needs the former.
 
     Those after which every need is met, or where there are none, those that break no other.
     """
     before = {other.key for other in unmet(pieces)}
+    holders = [
+        (piece.group, need.group)
+        for piece in pieces.values()
+        if piece and piece.group not in need.key and need.piece.group in facts_of(piece.group, piece.name).needs
+    ]
     for allowed in (set[tuple[str, str]](), before - {need.key}):
         ways = []
-        for group, kept in (need.key, need.key[::-1]):
+        for group, kept in (need.key, need.key[::-1], *holders):
             present = pieces.get(group)
             studied = group == STUDIED or (group == "data" and need.piece is not present)
             alternatives = [
