@@ -13,9 +13,9 @@ def main(words: Sequence[str] | None = None) -> None:
     except Exception as error:
         from metastruct.config.hidden import hidden
 
-        if (told := hidden(error)) is None:
+        if (reason := hidden(error)) is None:
             raise
-        print(f"error: {told}", file=sys.stderr)
+        print(f"error: {reason}", file=sys.stderr)
         raise SystemExit(2) from None
 
 

@@ -10,10 +10,10 @@ import pytest
 
 from metastruct.config.facts import options
 from metastruct.config.schema import ConfigError
+from metastruct.config.work import allowed
 from metastruct.data.draws import drawn
 from metastruct.data.simulate import integrate, simulate
 from metastruct.data.stiffness import MEMBERS, UNSURE, bound_of, evaluations, trial
-from metastruct.integrators.work import allowed
 from metastruct.running.assembly import build_source, build_system
 from metastruct.running.keys import in_a_key
 from metastruct.running.run import Run

@@ -13,13 +13,13 @@ from metastruct.adaptation.adaptation import Fit, Prior, frozen
 from metastruct.adaptation.error_bars import ONE_SIGMA, energy_difference, error_bar
 from metastruct.api.space import Space
 from metastruct.config.facts import providing
+from metastruct.config.work import allowed
 from metastruct.dynamics.dynamics import Updates
 from metastruct.dynamics.folded import folded
 from metastruct.evaluation.forecast import state_std
 from metastruct.integrators.integrator import Integrator
 from metastruct.integrators.rollout import rollout
 from metastruct.integrators.signal import Signal
-from metastruct.integrators.work import allowed
 from metastruct.running.trained import Trained
 
 TOGETHER = 16_384  # points that are looked at together, for their memory
@@ -129,8 +129,7 @@ class Fields:
     def rollout(self, x: Tensor, times: Tensor, signal: Signal | None = None) -> Tensor:
         """`[members, points, times, state]`, driven by a signal where there is one."""
         flow = self.trained.model.dynamics.flow(self.updates(x.shape[-2]), signal, recorded=True)
-        with allowed(self.work):
-            return rollout(flow, x, times, self.integrator)
+        return rollout(flow, x, times, self.integrator, self.work)
 
     def forecast_error(
         self, x: Tensor, times: Tensor, signal: Signal | None = None, start_std: Tensor | None = None

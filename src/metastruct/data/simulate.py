@@ -15,10 +15,10 @@ from itertools import count, pairwise
 import numpy as np
 from scipy.integrate import DOP853, solve_ivp
 
+from metastruct.config.work import FIX, most
 from metastruct.data.draws import drawn
 from metastruct.data.stiffness import FINEST, MOST, bound_of
 from metastruct.data.trajectory import Array, Member, Trajectory
-from metastruct.integrators.work import FIX, most
 from metastruct.systems.system import System
 
 EARLY = ((15, 3.0), (5, 1.5))  # after this share of all evaluations, how many times all it may take at its pace so far

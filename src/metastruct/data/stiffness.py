@@ -16,9 +16,9 @@ import time
 
 import numpy as np
 
+from metastruct.config.work import FIX, most
 from metastruct.data.draws import drawn
 from metastruct.data.trajectory import Array
-from metastruct.integrators.work import FIX, most
 from metastruct.systems.system import System
 
 FINEST = 1_024  # steps from one instant of an input to the next

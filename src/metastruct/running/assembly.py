@@ -13,7 +13,7 @@ from metastruct.config.facts import facts_of, in_order, options, settings_of
 from metastruct.config.needs import chosen
 from metastruct.config.pieces import class_of, factory, plain
 from metastruct.config.schema import COMPONENTS, Config, ConfigError
-from metastruct.integrators.work import allowed
+from metastruct.config.work import allowed
 from metastruct.runs.files import in_words
 from metastruct.runs.folder import data_folder
 

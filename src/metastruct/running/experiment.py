@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from omegaconf import DictConfig
 
 from metastruct.config.schema import Config
-from metastruct.integrators.work import allowed
+from metastruct.config.work import allowed
 from metastruct.running.assembly import build_learner, build_source
 from metastruct.running.damage import finished, set_damaged_aside
 from metastruct.running.measurement import archived, evaluated, written

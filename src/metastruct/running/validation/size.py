@@ -9,7 +9,7 @@ from omegaconf import DictConfig
 
 from metastruct.config.facts import facts_of
 from metastruct.config.schema import ConfigError
-from metastruct.integrators.work import FIX, allowed
+from metastruct.config.work import FIX, allowed
 from metastruct.running.assembly import build_system
 
 if TYPE_CHECKING:

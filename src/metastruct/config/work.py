@@ -13,9 +13,14 @@ FIX = "raise trainer.work"
 _factor: ContextVar[float] = ContextVar("factor", default=1.0)
 
 
+def work() -> float:
+    """Times the usual work that is allowed here and now."""
+    return _factor.get()
+
+
 def most(usual: int) -> int:
     """A limit of work here and now."""
-    return int(usual * _factor.get())
+    return int(usual * work())
 
 
 @contextmanager
