@@ -27,7 +27,7 @@ STABLE, STAGES, ORDER = 6.0, 12, 8
 FOLLOWED = 8.0  # w h at a tolerance of one; more than the 6.25 of cosines, so that the estimate is one from below
 MEMBERS, SHIFT = 8, 1e-6  # that are looked at; of a state, for differences
 STILL = 1e-6  # of the spectral radius, below which a mode does not turn
-NEAR, TRIAL = 0.01, 3_000  # share of what is allowed from which a trial is made, and its evaluations
+NEAR, TRIAL = 0.01, 1_500  # share of what is allowed from which a trial is made, and its evaluations
 UNSURE = 1.2  # of what a trial expects
 
 
