@@ -191,12 +191,12 @@ def clear(folder: Path) -> None:
 
 def _lock_file(folder: Path, name: str) -> BinaryIO:
     """The folder's lock, open for writing; nothing is written, through a link least of all."""
-    folder.mkdir(parents=True, exist_ok=True)
+    make_folder(folder)
     try:
         return open(os.open(folder / name, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o644), "r+b")
     except OSError as error:
         if error.errno != errno.ELOOP:
-            raise
+            raise Unwritten(error.errno, error.strerror, str(folder / name)) from error
         raise ValueError(f"{folder / name} must be a file, got a link; remove it") from None
 
 
@@ -208,7 +208,7 @@ def locked(folder: Path, waiting: Callable[[], None]) -> Iterator[None]:
         waiting: called once if another process holds it.
 
     Raises:
-        OSError: names the file, where the file system has no locks for example.
+        Unwritten: names the file, where the file system has no locks for example.
     """
     with _lock_file(folder, LOCK) as file:
         try:
@@ -227,7 +227,7 @@ def _flock(file: IO[Any], path: Path, how: int) -> None:
     except BlockingIOError:
         raise
     except OSError as error:
-        raise OSError(error.errno, f"no lock: {error.strerror}", str(path)) from error
+        raise Unwritten(error.errno, f"no lock: {error.strerror}", str(path)) from error
 
 
 def _sweep(folder: Path) -> None:
