@@ -144,7 +144,11 @@ def sum_file(path: Path) -> Path:
 def write_checked(path: Path, content: bytes) -> None:
     """Write the file and its sum; until both are there, the file reads as missing."""
     write_atomically(path, content)
-    write_atomically(sum_file(path), f"{hashlib.sha256(content).hexdigest()}  {path.name}\n")
+    try:
+        write_atomically(sum_file(path), f"{hashlib.sha256(content).hexdigest()}  {path.name}\n")
+    except Unwritten:
+        path.unlink(missing_ok=True)  # it would be taken for damaged
+        raise
 
 
 def read_checked(path: Path) -> bytes | None:
