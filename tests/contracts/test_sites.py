@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import pytest
 from companions import example
-from conftest import arrangements
 
 from metastruct.config.facts import described, options
 from metastruct.config.needs import Piece
@@ -99,8 +98,8 @@ def test_a_net_that_shows_other_sites_than_its_yaml_says_is_refused_by_the_rehea
 
 
 @pytest.mark.parametrize("depth", [1, 2])
-def test_no_arrangement_shows_a_site_that_its_yamls_do_not_declare(small, random_model, depth):
-    for arrangement in arrangements():
+def test_no_arrangement_shows_a_site_that_its_yamls_do_not_declare(small, random_model, every_arrangement, depth):
+    for arrangement in every_arrangement:
         cfg = small(*arrangement.overrides, "modulation=shift", "modulation.shift_tags=[input]", net__depth=depth)
         pieces = {group: Piece(group, cfg[group].name, plain(cfg[group])) for group in ("net", "dynamics")}
         built = random_model(cfg).dynamics.sites

@@ -83,7 +83,11 @@ def check(cfg: DictConfig) -> None:
     check_rank(cfg)
     check_length(cfg)
     system = family(cfg)
-    outline = outline_of(cfg, system)
+    try:
+        outline = outline_of(cfg, system)
+    except ConfigError:
+        check_needs(pieces_of(cfg, system, None))  # says more, where a need is not met
+        raise
     pieces = pieces_of(cfg, system, outline)
     check_tags(pieces)
     check_needs(pieces)

@@ -19,21 +19,24 @@ if TYPE_CHECKING:
 
 def check_needs(pieces: Pieces) -> None:
     """Refuse the first need that is not met, with every exchange of one piece that would do."""
-    for need in sorted(unmet(pieces), key=lambda need: need.group == "data"):  # sizes last: they tell least
+    data = pieces["data"]
+    sized = data is not None and "states" in data.declared
+    needs = [need for need in unmet(pieces) if sized or need.group != "data"]
+    for need in sorted(needs, key=lambda need: need.group == "data"):  # sizes last: they tell least
         advice = ", or ".join(_ways(pieces, need)) or "change one of them"
         raise ConfigError(f"{need.piece.group}={need.piece.name} needs {need.phrase}, got {need.got}; {advice}")
 
 
-def pieces_of(cfg: DictConfig, system: System | None, outline: Outline) -> Pieces:
+def pieces_of(cfg: DictConfig, system: System | None, outline: Outline | None) -> Pieces:
     """The pieces of a configuration with their settings, and what the system and the data say of themselves."""
     plain: Any = {group: cfg[group] and OmegaConf.to_container(cfg[group], resolve=True) for group in COMPONENTS}
     law = {} if system is None else system.provides | {"plane": cfg.evaluation.states is None}
     data = {
         "measured": system is None,
-        "observed_field": system is None and outline.derivatives is not False,
+        "observed_field": system is None and (outline is None or outline.derivatives is not False),
         "noisy": bool(plain["data"].get("noise")),
     }
-    return chosen(plain, system=law, data=data | outline.provides)
+    return chosen(plain, system=law, data=data | (outline.provides if outline else {}))
 
 
 def _ways(pieces: Pieces, need: Unmet) -> Iterator[str]:
