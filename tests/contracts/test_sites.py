@@ -17,6 +17,8 @@ from metastruct.running.validation.rehearsal import rehearse
 FILES = (f"data=files {example('data', 'files')[0]} data.states=[a,b,c]").split()
 REFUSED = {
     "net.depth=1": "tags must name sites that are there, some of input, output, got .hidden.; .* choose net.depth at",
+    "modulation.tags=[{a:1}]": "modulation.tags must be a list of input, hidden, output, .*, got",
+    "modulation.shift_tags=[[input]]": "modulation.shift_tags must be a list of input, hidden, output, .*, got",
     "modulation.tags=[bracket]": "holds bracket, which net=mlp with dynamics=hamiltonian has not; use dynamics=generic",
     "modulation=shift modulation.shift_tags=[output]": "must name sites in .* that have an offset, .*; use some of in",
     "system=cart_pole modulation.tags=[hidden,mass]": "leave mass out, or choose dynamics.shared mass",

@@ -35,7 +35,7 @@ def check_tags(pieces: Pieces, present: Sequence[str] | None = None) -> None:
         near = ", ".join(there)
         where = f"net={net.name} with dynamics={dynamics.name}"
         owners = {other: piece for piece in _every() for other in sites(piece.group, piece.name)}
-        if tag not in owners:
+        if not isinstance(tag, str) or tag not in owners:
             every = ", ".join(dict.fromkeys([*there, *owners]))
             raise ConfigError(f"modulation.{key} must be a list of {every}, got {chosen}")
         for piece in (net, dynamics):
@@ -68,7 +68,7 @@ def strange_tags(modulation: Piece, there: Sequence[str]) -> Iterator[tuple[str,
     """
     for key in TAGS:
         tags = list(modulation.settings.get(key) or [])
-        if tags != described("modulation", modulation.name).get(key) or not {*there} & {*tags}:
+        if tags != described("modulation", modulation.name).get(key) or not any(tag in there for tag in tags):
             yield from ((key, tag) for tag in tags if tag not in there)
 
 
