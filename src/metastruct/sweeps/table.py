@@ -33,6 +33,7 @@ from metastruct.config.mistakes import closest
 from metastruct.config.schema import (
     ConfigError,
     check_names,
+    check_switch,
     composed,
     drop_unused_rank,
     dynamics_name,
@@ -217,6 +218,7 @@ def configured(*words: str) -> DictConfig:
             raise ConfigError(f"{key} is not a setting of train.py; train.py --cfg job shows them all") from None
         except OmegaConfBaseException as error:
             raise ConfigError(explained(error)) from None
+        check_switch(cfg, word)
     check_names(cfg, before)
     return cfg
 
