@@ -3,6 +3,6 @@
 import sys
 
 if __name__ == "__main__":
-    from metastruct.commands import main
+    from metastruct.__main__ import main
 
     main(["benchmark", *sys.argv[1:]])

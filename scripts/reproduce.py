@@ -3,6 +3,6 @@
 import sys
 
 if __name__ == "__main__":
-    from metastruct.commands import main  # not above: the process of every run reads this file
+    from metastruct.__main__ import main  # not above: the process of every run reads this file
 
     main(["reproduce", *sys.argv[1:]])

@@ -57,4 +57,8 @@ def unmet_by_default(choices: tuple[tuple[str, str], ...]) -> list[Unmet]:
         return []
     options = by_default() | {other: name for choice in choices for other, name in brings(*choice).items()}
     pieces = {group: name and Piece.as_described(group, name) for group, name in (options | dict(choices)).items()}
-    return [need for need in unmet({group: pieces.get(group) for group in COMPONENTS}) if need.group != "system"]
+    return [
+        need
+        for need in unmet({group: pieces.get(group) for group in COMPONENTS})
+        if need.group not in ("system", "data")
+    ]

@@ -10,7 +10,7 @@ import pytest
 from _pytest.mark import ParameterSet
 
 from metastruct.config.facts import described
-from metastruct.running.validation.values import sites
+from metastruct.running.validation.sites import sites
 
 
 def crossed(ones: Sequence, one: object, others: Sequence, other: object) -> list[ParameterSet]:

@@ -14,10 +14,11 @@ from typing import Any
 from companions import beside, unmet_by_default
 from omegaconf import DictConfig, ListConfig, OmegaConf
 
+from metastruct.config.conditions import EACH, bounds
 from metastruct.config.facts import facts_of, options, settings_of
 from metastruct.config.needs import Unmet
 from metastruct.config.schema import COMPONENTS, OPTIONAL, Config, groups, register
-from metastruct.running.validation.laws import EACH, MOST, bounds, laws_of_schema
+from metastruct.running.validation.laws import MOST, laws_of_schema
 
 ALWAYS = ("???",)
 NUMBERS = ("nan", "inf", "-inf", "abc", "''", "true", "[1,2]", "{a:1}", "1e300", "-1e300", "'1'", "1" + 30 * "0")

@@ -9,13 +9,14 @@ import numpy as np
 import pytest
 
 from metastruct.config import schema as config
+from metastruct.config.conditions import bounds, fits, holds
 from metastruct.config.facts import described, facts_of, options, settings_of
 from metastruct.config.schema import ConfigError, groups
+from metastruct.data.outline import Outline
 from metastruct.data.source import Source
 from metastruct.data.trajectory import Member, Trajectory
 from metastruct.running.assembly import build_system
-from metastruct.running.validation import validate, values
-from metastruct.running.validation.laws import bounds
+from metastruct.running.validation import sites, validate
 from metastruct.sweeps.table import configured
 
 CHOICES = [(group, option) for group, every in groups().items() for option in every if group != "experiment"]
@@ -69,7 +70,7 @@ def test_what_a_yaml_declares_of_its_settings_and_of_others_means_something(comp
     still = Member((Trajectory(np.zeros(1), np.zeros((1, 1))),) * 2)
     of_themselves = {
         "system": build_system(composed()).provides,
-        "data": Source("still", ("q",), [still], [still], 1).provides,
+        "data": Source("still", ("q",), [still], [still], 1).provides | Outline(1).provides,
     }
     for setting, law in facts.values.items():
         assert setting in settings_of(group, option)
@@ -77,7 +78,9 @@ def test_what_a_yaml_declares_of_its_settings_and_of_others_means_something(comp
             assert bounds(law, settings_of(group, option))
     for excluded in facts.excludes:
         assert excluded["because"]
-        assert set(excluded) - {"because"} <= set(settings_of(group, option))
+        for setting in set(excluded) - {"because"} - set(settings_of(group, option)) - set(Outline(1).provides):
+            other, _, name = setting.partition(".")
+            assert any(name in settings_of(other, piece) for piece in options(other))
     for entry in facts.ignores:
         assert entry["because"]
         assert set(entry) <= {"settings", "where", "because"}
@@ -143,9 +146,9 @@ def test_every_way_that_a_refusal_offers_is_accepted(composed, command):
 
 def test_sites_that_a_yaml_takes_are_taken_as_far_as_a_net_has_them(composed, monkeypatch):
     """Such as those of a net without hidden layers; where it has none of them, or others were asked for, not."""
-    whole = values.sites
+    whole = sites.sites
     monkeypatch.setattr(
-        values, "sites", lambda *piece: ["input", "output"] if piece == ("net", "mlp") else whole(*piece)
+        sites, "sites", lambda *piece: ["input", "output"] if piece == ("net", "mlp") else whole(*piece)
     )
     for accepted in ("learner=maml", "modulation=camel", "modulation.tags=[input]"):
         validate(composed(*accepted.split()))
@@ -156,16 +159,16 @@ def test_sites_that_a_yaml_takes_are_taken_as_far_as_a_net_has_them(composed, mo
 
 @pytest.mark.parametrize("separable", [["input", "hidden"], ["input", "output"]])
 def test_no_refusal_offers_a_net_without_the_sites_that_the_modulation_takes(composed, monkeypatch, separable):
-    whole = values.sites
-    monkeypatch.setattr(values, "sites", lambda *piece: separable if piece == ("net", "separable") else whole(*piece))
+    whole = sites.sites
+    monkeypatch.setattr(sites, "sites", lambda *piece: separable if piece == ("net", "separable") else whole(*piece))
     with pytest.raises(ConfigError) as refused:
         validate(composed("integrator=leapfrog"))
     assert ("separable" in str(refused.value).partition("use net=")[2]) == ("hidden" in separable)
 
 
 def test_the_default_of_a_group_is_offered_where_sites_are_missing(composed, monkeypatch):
-    whole = values.sites
-    monkeypatch.setattr(values, "sites", lambda *piece: ["input"] if piece == ("net", "separable") else whole(*piece))
+    whole = sites.sites
+    monkeypatch.setattr(sites, "sites", lambda *piece: ["input"] if piece == ("net", "separable") else whole(*piece))
     with pytest.raises(ConfigError, match=r"holds hidden, which net=separable .*; use net=mlp, or some of input"):
         validate(composed("net=separable"))
 
@@ -177,7 +180,40 @@ TOO_LARGE = {
 }
 
 
+def test_steps_of_a_rollout_beyond_the_limit_are_refused_until_it_is_raised(composed):
+    words = "integrator.step_size=1e-5", "trainer.steps=2"
+    with pytest.raises(ConfigError, match=r"into at most 500,000 steps, got 1e-05, .*, or raise trainer\.work$"):
+        validate(composed(*words))
+    validate(composed(*words, "trainer.work=3"))
+
+
 @pytest.mark.parametrize("command", TOO_LARGE)
 def test_what_no_machine_could_hold_is_refused_with_the_number(composed, command):
     with pytest.raises(ConfigError, match=TOO_LARGE[command]):
         validate(composed(command))
+
+
+@pytest.mark.parametrize(
+    ("value", "condition", "expected"),
+    [
+        (2, "at least 2", True), (1, "at least 2", False), (3, "odd", True), (4, "odd", False), (4, "even", True),
+        (6, "a multiple of 2 x dimension", True), (7, "a multiple of 2 x dimension", False),
+        (12, "a multiple of dimension x shape", True), (10, "a multiple of dimension x shape", False),
+        (7, "a multiple of unknown", True), ("${rank}", "at least 2", True), ("${rank}", "word", False),
+        ("word", "word", True), ("word", ["word", "other"], True), ("third", ["word", "other"], False),
+        (["word"], "word", True), (["third"], "word", False), ([], "word", False), ([0, 7], "at least 2", True),
+        (["word"], ["word", "other"], True), (["third", "word"], ["word", "other"], False), ([], ["word"], True),
+        (None, True, False), ([], True, False), ([1.0], True, True), (None, False, True), (True, True, True),
+        (False, True, False), (False, 0, True), (None, None, True),
+    ],
+)  # fmt: skip
+def test_a_condition_is_what_its_words_say(value, condition, expected):
+    assert fits(value, condition, {"dimension": 3, "shape": [2, 2]}) == expected
+
+
+def test_of_alternatives_one_is_enough_and_of_conditions_all_are_needed():
+    settings = {"mass": "constant", "friction": "none"}
+    assert holds([{"mass": "full"}, {"friction": "none"}], settings)
+    assert not holds({"mass": "full", "friction": "none"}, settings)
+    assert not holds([{"mass": "full"}], settings)
+    assert holds({}, settings)

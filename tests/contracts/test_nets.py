@@ -12,7 +12,7 @@ from metastruct.modulation.full_weight import FullUpdate
 from metastruct.nets.activation import ACTIVATIONS
 from metastruct.nets.net import Net
 from metastruct.nets.site import ShiftUpdate
-from metastruct.running.validation.values import sites
+from metastruct.running.validation.sites import sites
 
 STATE, TASKS, POINTS = 4, 3, 2
 

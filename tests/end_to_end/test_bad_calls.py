@@ -275,6 +275,20 @@ FIX = re.compile(r".*(must|needs|reads|driven|as many points|inputs are for|has 
 TAKING = sorted({*CALLS} - {"rollout times", "forecast times"} - {name for name in CALLS if name.startswith("from_")})
 
 
+def test_the_bad_calls_are_counted():
+    """Beside those that hypothesis draws: 375 at least in `make torture`."""
+    settings_of_adaptations = sum(len(NOT_A_NUMBER) + len(more) for more in SETTINGS.values())
+    counts = {
+        "arrays": len(CALLS) * len(ARRAYS) - len(LAWFUL),
+        "names": len(NAMES) * len(WORDS),
+        "settings": settings_of_adaptations,
+        "shares": len(FORGETTING),
+        "standard deviations": 3 * len(NOISE),
+        "times": 3 * len(LONG),
+    }
+    assert sum(counts.values()) >= 1_200, counts
+
+
 @pytest.mark.parametrize("examples", [25, pytest.param(1_500, marks=pytest.mark.torture)])
 def test_whatever_an_array_holds_it_is_answered_with_finite_numbers_or_refused(subjects, examples):
     tally = {"answered": 0, "refused": 0}

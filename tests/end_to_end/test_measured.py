@@ -437,10 +437,13 @@ def test_help_and_unknown_words_answer_at_once_without_what_is_heavy():
         assert text.endswith(".")
 
 
-def test_the_entry_point_is_the_command():
+def test_the_entry_point_is_the_command(monkeypatch):
     project = tomllib.loads((CONF.parent / "pyproject.toml").read_text())["project"]
     module, _, name = project["scripts"]["metastruct"].partition(":")
-    assert getattr(import_module(module), name) is main
+    entry, words = getattr(import_module(module), name), []
+    monkeypatch.setattr("metastruct.commands.main", words.append)
+    entry(["inspect", "measured.csv"])
+    assert words == [["inspect", "measured.csv"]]
 
 
 def test_metastruct_train_is_train(capsys):

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import errno
+import os
 
 import pytest
 
-from metastruct.commands import main, numbers, parsed, subcommands
+from metastruct.commands import main, numbers, parsed, subcommands, whole
 from metastruct.config.facts import CONF
-from metastruct.runs.files import in_words, write_atomically
+from metastruct.runs.files import Unwritten, in_words, make_folder, status_of, write_atomically
 
 DATA = CONF.parent / "examples" / "pendulums.csv"
 START = "forecast m.safetensors --from 0.1,0.1"
@@ -165,3 +166,47 @@ def test_a_folder_to_run_in_that_is_gone_is_told(tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
     assert end.value.code == 2
     assert capsys.readouterr().err == ("error: the folder that this runs in is not there any more; change to another\n")
+
+
+@pytest.mark.parametrize("error", [OSError(errno.ENOSPC, "full"), KeyboardInterrupt()])
+def test_results_are_all_written_or_none_but_for_what_was_there(tmp_path, error):
+    old, first, second = (tmp_path / name for name in ("old", "first", "second"))
+    old.write_text("before")
+
+    def fails() -> None:
+        with whole(old, first, second):
+            old.write_text("now")
+            first.write_text("now")
+            raise error
+
+    with pytest.raises(type(error)):
+        fails()
+    assert {path.name for path in tmp_path.iterdir()} == {"old"}
+    with whole(old, first):
+        first.write_text("now")
+    assert first.read_text() == "now"
+
+
+@pytest.mark.parametrize(
+    ("code", "status"), [("ENOSPC", 1), ("EDQUOT", 1), ("EROFS", 1), ("EFBIG", 1), ("ENOENT", 2), ("EACCES", 2)]
+)
+def test_the_machine_fails_with_another_code_than_a_word(tmp_path, monkeypatch, capsys, code, status):
+    number = getattr(errno, code)
+
+    def refuses(words):
+        raise OSError(number, os.strerror(number), "place")
+
+    monkeypatch.setattr("metastruct.commands.show.main", refuses)
+    with pytest.raises(SystemExit) as end:
+        main(["show", "place"])
+    assert end.value.code == status
+    assert capsys.readouterr().err.startswith("error: place cannot be used: ")
+
+
+def test_what_could_not_be_written_is_the_fault_of_the_machine(tmp_path):
+    (tmp_path / "file").write_text("text")
+    with pytest.raises(Unwritten) as refused:
+        write_atomically(tmp_path / "file" / "inside", "text")
+    assert status_of(refused.value) == 1
+    with pytest.raises(Unwritten, match="file"):
+        make_folder(tmp_path / "file" / "inside")

@@ -33,6 +33,7 @@ VALUES = {  # of every setting that is in no key: two that a user may choose
     "trainer.threads": ("1", "2"),
     "trainer.compile": ("never", "auto"),
     "trainer.checkpoint_seconds": ("0", "60"),
+    "trainer.work": ("1.0", "5.0"),
     "logger.name": None,
     "logger.mode": ("disabled", "offline"),
     "logger.project": ("metastruct", "another"),
@@ -137,6 +138,20 @@ def test_the_rank_of_the_command_line_is_in_the_key_by_the_modulation(composed):
 
 # The machine around a run
 
+PYTHONS = {
+    "an order of sets of its own": {"PYTHONHASHSEED": "random"},
+    "another order of sets": {"PYTHONHASHSEED": "4294967295"},
+    "no assertions": {"PYTHONOPTIMIZE": "2"},
+    "warnings that are errors": {"PYTHONWARNINGS": "error"},
+    "the eyes of a developer": {"PYTHONDEVMODE": "1", "PYTHONTRACEMALLOC": "1", "PYTHONMALLOC": "debug"},
+    "a safe path": {"PYTHONSAFEPATH": "1", "PYTHONNOUSERSITE": "1"},
+    "no bytecode": {"PYTHONDONTWRITEBYTECODE": "1", "PYTHONUNBUFFERED": "1"},
+    "bytecode elsewhere": {"PYTHONPYCACHEPREFIX": "/proc"},
+    "letters of one kind": {"PYTHONUTF8": "1", "PYTHONIOENCODING": "ascii:strict"},
+    "a path that leads nowhere": {"PYTHONPATH": os.environ.get("PYTHONPATH", "") + ":/nowhere:/dev/null:"},
+    "no end": {"PYTHONINSPECT": "1", "PYTHONSTARTUP": "/nowhere", "PYTHONBREAKPOINT": "0"},
+    "short numbers": {"PYTHONINTMAXSTRDIGITS": "640", "PYTHONFAULTHANDLER": "1", "PYTHONASYNCIODEBUG": "1"},
+}
 SURROUNDINGS = {
     "a SLURM job of eight tasks": {
         "SLURM_JOB_ID": "5", "SLURM_NTASKS": "8", "SLURM_JOB_NAME": "batch", "SLURM_PROCID": "3", "SLURM_LOCALID": "3",
@@ -202,6 +217,7 @@ SURROUNDINGS = {
     "a home beside": {"HOME": "beside", "TMPDIR": "beside"},
     "a GPU that is not there": {"CUDA_VISIBLE_DEVICES": "GPU-00000000-0000-0000-0000-000000000000"},
     "a space for GPUs": {"CUDA_VISIBLE_DEVICES": " ", "ROCR_VISIBLE_DEVICES": "x"},
+    **PYTHONS,
     "GPUs that end early": {"CUDA_VISIBLE_DEVICES": "-1,0,1", "CUDA_DEVICE_ORDER": "PCI_BUS_ID"},
 }  # fmt: skip
 

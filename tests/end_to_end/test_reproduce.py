@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import json
 import os
+import resource
 import shutil
 import signal
 import subprocess
@@ -15,6 +16,7 @@ from threading import Thread
 import pytest
 from omegaconf import OmegaConf
 
+from metastruct.config.facts import CONF
 from metastruct.config.folders import VARIABLE
 from metastruct.runs.folder import RunFolder
 from metastruct.runs.tables import as_csv
@@ -24,6 +26,7 @@ from metastruct.sweeps.command import main
 from metastruct.sweeps.launchers.gpu_pool import GpuPool, visible_gpus
 from metastruct.sweeps.launchers.launcher import Job, Outcome
 
+SCRIPT = str(CONF.parent / "scripts" / "reproduce.py")
 LONG = ("trainer.steps=1000000", "trainer.compile=never", "trainer.checkpoint_seconds=0.5")
 
 
@@ -138,6 +141,75 @@ def test_a_process_that_dies_fails_its_own_run_only(reproduce, wait_until, tmp_p
     (failure,) = rows(tmp_path / "outputs" / "reference" / "own" / "failed.csv")
     assert "its process ended with SIGKILL, see" in failure["error"]
     assert len(rows(tmp_path / "outputs" / "reference" / "own" / "runs.csv")) == 1
+
+
+@pytest.mark.parametrize("error", [EOFError("unexpected EOF"), ConnectionResetError(104, "reset")])
+def test_runs_that_cannot_begin_are_told_in_one_line(reproduce, monkeypatch, capfd, error):
+    def starts(process):
+        raise error
+
+    monkeypatch.setattr("multiprocessing.context.ForkServerProcess.start", starts)
+    assert reproduce("modulation=shift") == 1
+    said = capfd.readouterr().err
+    assert said.count("\n") == 1
+    assert "runs ended before they began, for the reason above; mend that, and the same command goes on" in said
+
+
+PYTHONS = {
+    "usual": {},
+    "another order of sets, no assertions": {"PYTHONHASHSEED": "7", "PYTHONOPTIMIZE": "2"},
+    "warnings that are errors": {"PYTHONWARNINGS": "error", "PYTHONDEVMODE": "1"},
+    "a safe path and letters of one kind": {
+        "PYTHONSAFEPATH": "1",
+        "PYTHONIOENCODING": "ascii:strict",
+        "PYTHONUTF8": "0",
+    },
+    "no bytecode, no buffer": {"PYTHONDONTWRITEBYTECODE": "1", "PYTHONUNBUFFERED": "1", "PYTHONNOUSERSITE": "1"},
+}
+
+
+@pytest.mark.torture
+def test_nor_do_variables_of_python_change_what_workers_leave(tiny_words, tmp_path):
+    blocks = [{"seeds": [0], "cross": [[" ".join(w for w in tiny_words if w != "logger=none")], ["modulation=shift"]]}]
+    (tmp_path / "conf" / "table").mkdir(parents=True)
+    OmegaConf.save({"title": "a table", "order": 1, "blocks": blocks}, tmp_path / "conf" / "table" / "own.yaml")
+    left = {}
+    for number, (name, variables) in enumerate(PYTHONS.items()):
+        surroundings = os.environ | {VARIABLE: str(tmp_path / "conf")} | variables
+        places = f"outputs=o{number}", f"reference=r{number}"
+        command = [sys.executable, SCRIPT, "table=own", "slots=1", *places]
+        done = subprocess.run(command, cwd=tmp_path, env=surroundings, capture_output=True, text=True)
+        assert done.returncode == 0, (name, done.stderr)
+        left[name] = (tmp_path / f"r{number}" / "own" / "records.csv").read_text()
+    assert {*left.values()} == {left["usual"]}
+
+
+@pytest.mark.torture
+@pytest.mark.parametrize("most", [3_000, 9_000])
+def test_runs_whose_files_may_not_be_so_large_fail_and_go_on(tiny_words, tmp_path, most):
+    """A limit of the system that the processes of a sweep inherit."""
+    settings = "modulation=shift", "modulation=camel"
+    blocks = [{"seeds": [0], "cross": [[" ".join(w for w in tiny_words if w != "logger=none")], [*settings]]}]
+    (tmp_path / "conf" / "table").mkdir(parents=True)
+    OmegaConf.save({"title": "a table", "order": 1, "blocks": blocks}, tmp_path / "conf" / "table" / "own.yaml")
+    surroundings = os.environ | {VARIABLE: str(tmp_path / "conf"), "PYTHONDONTWRITEBYTECODE": "1"}
+    command = [sys.executable, SCRIPT, "table=own", "slots=1"]
+
+    def ended(limit: int) -> subprocess.CompletedProcess[str]:
+        def limited() -> None:
+            resource.setrlimit(resource.RLIMIT_FSIZE, (limit, resource.RLIM_INFINITY))
+
+        return subprocess.run(
+            command, cwd=tmp_path, env=surroundings, capture_output=True, text=True, preexec_fn=limited
+        )
+
+    told = ended(most)
+    assert told.returncode == 1
+    assert told.stdout.count("cannot be used: file too large; raise the limit of a file's size, ulimit -f") == 4
+    assert "Traceback" not in told.stdout + told.stderr
+    command.append("retry=true")
+    assert ended(resource.RLIM_INFINITY).returncode == 0
+    assert len(rows(tmp_path / "outputs" / "reference" / "own" / "runs.csv")) == 2
 
 
 def holder_of(path: Path) -> int | None:

@@ -21,7 +21,7 @@ BAR = 1.5  # processor seconds of an answer
 BARE = 0.25  # of a process that imports numpy, omegaconf and hydra, where the bar was set
 FIX = re.compile(
     r"must be|must have|must hold|must name|must give|choose|use \w|leave \w+ out|leave it|did you mean|there is|write|"
-    r"lower|raise|change one|needs a value|no settings|Available options|give each|has no meaning"
+    r"lower|raise|change it|change one|needs a value|no settings|Available options|give each|has no meaning"
 )
 
 

@@ -88,9 +88,7 @@ def test_a_rollout_that_nobody_waits_for_is_refused(ragged):
     check(0.0, 0.5 * most, 0.99 * most)
     check(0.0, 0.5, 0.5) if ragged else check(0.0)
     for stop in (1.01 * most, 1e12, 1e300):
-        with pytest.raises(
-            ValueError, match=r"at most 1,000,000 steps, got .* ask for less time or for a larger integ"
-        ):
+        with pytest.raises(ValueError, match=r"at most 1,000,000 steps, got .* ask for less time, for a larger integ"):
             check(0.0, 1.0, stop)
 
 
@@ -319,3 +317,12 @@ def test_energy_projection_keeps_the_energy_of_a_generic_net_over_ten_thousand_s
 @pytest.mark.parametrize(("flow", "starts"), [(pendulum, STARTS), (metriplectic, DAMPED)])
 def test_rk4_does_not_keep_the_energy(flow, starts):
     assert energy_change(RK4(1.0), flow(), starts, 0.1, 1000).max() > 1e-7
+
+
+def test_who_waits_may_raise_the_limit_of_steps():
+    times, integrator = torch.tensor([0.0, 1.5]), RK4(1e-6)
+    with pytest.raises(ValueError, match=r"at most 1,000,000 steps, .*, or raise trainer\.work$"):
+        check_steps(times, integrator)
+    check_steps(times, integrator, work=2.0)
+    with pytest.raises(ValueError, match="at most 1,000,000 steps"):
+        check_steps(times, integrator)

@@ -10,6 +10,7 @@ import sys
 
 import pytest
 
+from metastruct.runs import files
 from metastruct.runs.files import (
     in_words,
     is_locked,
@@ -197,3 +198,17 @@ def test_a_file_system_without_locks_is_named(tmp_path, monkeypatch, number):
         pass
     assert in_words(refused.value).endswith("; put outputs= on a file system that has locks")
     assert str(tmp_path) in in_words(refused.value)
+
+
+def test_a_sum_that_cannot_be_written_leaves_nothing_that_looks_damaged(tmp_path, monkeypatch):
+    whole = files._write
+
+    def refuses(path, content):
+        if path.suffix == ".sha256":
+            raise OSError(errno.ENOSPC, "No space left on device")
+        whole(path, content)
+
+    monkeypatch.setattr(files, "_write", refuses)
+    with pytest.raises(files.Unwritten, match="No space left"):
+        files.write_checked(tmp_path / "file", b"content")
+    assert not [*tmp_path.iterdir()]

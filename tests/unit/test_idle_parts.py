@@ -22,15 +22,24 @@ def checked(composed, *words: str) -> None:
 @pytest.mark.parametrize(
     ("words", "message"),
     [
-        (("system=swing", "dynamics.drive=state"), "drive=state has no meaning where no inputs drive the members"),
-        (("system=swing", "dynamics.shared=[drive]"), "shared must hold some of potential, mass, once"),
-        (("system=swing", "dynamics.shared=[friction]"), "shared must hold some of potential, mass, once"),
+        (
+            ("system=swing", "dynamics.drive=state"),
+            "drive=state makes no sense: no inputs drive the members; change it",
+        ),
+        (("system=swing", "dynamics.shared=[drive]"), r"shared=\[drive\] makes no sense: no inputs drive"),
+        (("system=swing", "dynamics.shared=[friction]"), r"shared=\[friction\] with dynamics.friction=none makes"),
         (
             ("system=pendulum", "dynamics=port_hamiltonian", "dynamics.shared=[storage,drive]"),
-            r"some of storage, friction, once each and in this order.*; use \['storage'\]",
+            r"shared=\[storage,drive\] makes no sense: no inputs drive the members",
         ),
-        (("system=cart_pole", "modulation.tags=[hidden,mass]"), "tags holds mass, which no site carries"),
-        (("system=cart_pole", "modulation.shift_tags=[input,hidden,drive]"), "shift_tags holds drive, which no site"),
+        (
+            ("system=cart_pole", "modulation.tags=[hidden,mass]"),
+            r"tags must name sites that are there, some of input, .*mass out, or choose dynamics.shared mass",
+        ),
+        (
+            ("system=cart_pole", "modulation.shift_tags=[input,hidden,drive]"),
+            "shift_tags must name sites that are there, .*leave drive out",
+        ),
         ((*FILES, "dynamics=mechanical", "data.held_inputs=true"), "held_inputs has no meaning without data.inputs"),
     ],
 )

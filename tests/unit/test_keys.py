@@ -22,7 +22,7 @@ Tree = Mapping[str, Any]
 IN_NEITHER = [
     *("logger=none", "logger.project=other", "logger.mode=disabled", "trainer.accelerator=cpu", "trainer.threads=2"),
     *("trainer.checkpoint_seconds=60", "force=true", "outputs=elsewhere", "evaluation.figures=false", "tag=other"),
-    *("replicas=8", "trainer.compile=always"),
+    *("trainer.work=2", "replicas=8", "trainer.compile=always"),
     "rank=5",  # the default of svd
 ]
 IN_THE_EVALUATION_ONLY = [

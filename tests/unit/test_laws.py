@@ -10,9 +10,10 @@ from typing import Any
 import pytest
 from omegaconf import OmegaConf
 
+from metastruct.config.conditions import bounds
 from metastruct.config.facts import described, facts_of, options, settings_of
 from metastruct.config.schema import COMPONENTS, ConfigError, Locality
-from metastruct.running.validation.laws import bounds, check_laws, laws_of_schema
+from metastruct.running.validation.laws import check_laws, laws_of_schema
 
 WITH_UNIT = {"step_size", "spacing", "softening"}  # of time or of the data, so that any size may be right
 LARGEST = 1000.0  # of a number without one

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import copy
 import time
-from dataclasses import astuple
+from dataclasses import astuple, replace
 from itertools import count
 
 import numpy as np
@@ -10,11 +10,15 @@ import pytest
 
 from metastruct.config.facts import options
 from metastruct.config.schema import ConfigError
+from metastruct.config.work import allowed
 from metastruct.data.draws import drawn
 from metastruct.data.simulate import integrate, simulate
-from metastruct.data.stiffness import MEMBERS, bound_of, evaluations
-from metastruct.running.assembly import build_system
+from metastruct.data.stiffness import MEMBERS, UNSURE, bound_of, evaluations, trial
+from metastruct.running.assembly import build_source, build_system
+from metastruct.running.keys import in_a_key
+from metastruct.running.run import Run
 from metastruct.running.validation import validate
+from metastruct.systems.driven_pendulum import DrivenPendulum
 from metastruct.systems.mass_spring import MassSpring
 
 SYSTEM = MassSpring({"m": [0.5, 2.0], "k": [0.5, 2.0], "q0": [-0.5, 0.5]})
@@ -126,6 +130,8 @@ STIFF = {
     "system=van_der_pol system.parameters.mu=[1e5,1e5]": "mu = 100000.00",
     "system=driven_pendulum system.parameters.gamma=[1e7,1e7]": "gamma = 10000000.00",
     "data.horizon=100000 integrator.step_size=1": "data.horizon = 100000",
+    "data.horizon=3600 integrator.step_size=1": "data.horizon = 3600",
+    "data.horizon=2100 integrator.step_size=1": "data.horizon = 2100",
 }
 
 
@@ -133,7 +139,7 @@ STIFF = {
 def test_a_law_that_is_too_fast_for_the_integrator_is_refused_before_it_is_asked_for_long(composed, words):
     cfg = composed(*words.split(), "logger=none")
     began = time.process_time()
-    words_of_it = r"^simulating .* would take \de\+\d+ evaluations of its law, at least [\d,]+ s, .*lower"
+    words_of_it = r"^simulating .* would take \de\+\d+ evaluations of its law, at least [\d,]+ s, .*raise trainer.work$"
     with pytest.raises(ConfigError, match=words_of_it) as refused:
         validate(cfg)
     assert STIFF[words] in str(refused.value)
@@ -155,3 +161,44 @@ def test_the_least_number_of_evaluations_is_no_more_than_there_are(composed, nam
     system.vector_field = lambda x, mu: (next(asked), law(x, mu))[1]
     integrate(system, starts, members, np.array([0.0, cfg.data.horizon]), 1e-6)
     assert least < next(asked)
+
+
+@pytest.mark.parametrize("name", ["mass_spring", "damped_chain", "bodies"])
+def test_a_trial_tells_the_number_of_evaluations_but_for_what_dies_away(composed, name):
+    cfg = composed(f"system={name}", "logger=none")
+    system, asked = build_system(cfg), count(0)
+    members, starts = drawn(system, 1, MEMBERS * system.families, 1, cfg.data.seed)
+    horizon, bound = 4 * cfg.data.horizon, 1e-9
+    share = np.quantile(evaluations(system, starts, members, horizon, bound)[2], 0.5)
+    expected = trial(system, starts, members, horizon, bound, float(share))
+    law = system.vector_field
+    system.vector_field = lambda x, mu: (next(asked), law(x, mu))[1]
+    integrate(system, starts, members, np.array([0.0, horizon]), bound * starts.size**0.5)
+    assert 0.5 < expected / next(asked) < UNSURE
+
+
+def test_who_waits_may_raise_the_limit_of_a_simulation(composed, tmp_path, monkeypatch):
+    monkeypatch.setattr("metastruct.data.stiffness.MOST", 500)
+    monkeypatch.setattr("metastruct.data.simulate.MOST", 500)
+    words = "logger=none", "system=mass_spring", "data.horizon=40", f"outputs={tmp_path}"
+    with pytest.raises(ConfigError, match=r"of which 500 are made: .*, or raise trainer\.work$"):
+        validate(composed(*words))
+    raised = composed(*words, "trainer.work=20", "data.train_tasks=2", "data.test_tasks=1")
+    validate(raised)
+    config = Run.of(raised).config
+    assert len(build_source(config, print).train) == 2
+    with pytest.raises(ConfigError, match=r"took .* evaluations .*raise trainer\.work$"):
+        build_source(
+            replace(config, seed=1, data=config.data | {"seed": 1}, trainer=replace(config.trainer, work=1.0)), print
+        )
+    assert [in_a_key("trainer.work"), in_a_key("trainer.steps")] == [False, True]
+
+
+def test_who_waits_may_raise_the_limit_of_driven_steps(monkeypatch):
+    monkeypatch.setattr("metastruct.data.simulate.FINEST", 1)
+    driven = DrivenPendulum(parameters={"m": [1.0, 1.0], "l": [1.0, 1.0], "gamma": [0.1, 0.1]})
+    settings = SETTINGS | {"tasks": 1, "trajectories": 1, "points": 3}
+    with pytest.raises(ValueError, match=r"where 1 steps to the next instant are not enough; .*raise trainer\.work$"):
+        simulate(driven, 1, **settings)
+    with allowed(1024):
+        assert np.isfinite(simulate(driven, 1, **settings).states).all()

@@ -65,3 +65,27 @@ def test_numbers_are_those_of_hydra(text, value):
 def test_what_is_no_value_is_told_with_its_key(text):
     with pytest.raises(ConfigError, match=r"key.*(quote)"):
         value_of("key", text)
+
+
+@pytest.mark.parametrize(
+    ("word", "expected"),
+    [
+        ("shots=1:30", "shots must be an integer such as 3, got '1:30'"),
+        ("shots=0b11", "shots must be an integer such as 3, got '0b11'"),
+        ("evaluation.box_scale=wide", "evaluation.box_scale must be a number such as 0.5, got 'wide'"),
+        ("force=maybe", "force must be true or false, got 'maybe'"),
+        ("force=5", "force must be true or false, got 5"),
+        ("evaluation.animation=1.5", "evaluation.animation must be true or false, got '1.5'"),
+    ],
+)
+def test_a_value_of_another_kind_is_told_alike_by_sweeps_and_runs(word, expected):
+    with pytest.raises(ConfigError) as refused:
+        configured(word)
+    assert str(refused.value) == expected
+
+
+@pytest.mark.parametrize("make", [configured, composed])
+def test_any_number_stands_for_no_switch_but_zero_and_one_do(make):
+    with pytest.raises(ConfigError, match=r"evaluation\.figures must be true or false, got 5"):
+        make("evaluation.figures=5")
+    assert [make(f"evaluation.figures={word}").evaluation.figures for word in ("1", "0", "true")] == [True, False, True]

@@ -13,6 +13,7 @@ from metastruct.adaptation.adaptation import Fit, Prior, frozen
 from metastruct.adaptation.error_bars import ONE_SIGMA, energy_difference, error_bar
 from metastruct.api.space import Space
 from metastruct.config.facts import providing
+from metastruct.config.work import allowed
 from metastruct.dynamics.dynamics import Updates
 from metastruct.dynamics.folded import folded
 from metastruct.evaluation.forecast import state_std
@@ -27,13 +28,19 @@ FOLDED_FROM = 32  # points of a member from which its own matrices pay
 
 @dataclass(frozen=True)
 class Fields:
-    """The fields of members that were fitted; did inputs stay as they were between their instants in the training?"""
+    """The fields of members that were fitted.
+
+    Args:
+        held: did inputs stay as they were between their instants in the training?
+        work: times the usual steps that a rollout may take.
+    """
 
     trained: Trained
     prior: Prior
     integrator: Integrator
     fit: Fit
     held: bool = False
+    work: float = 1.0
 
     def __len__(self) -> int:
         return len(self.fit.codes)
@@ -122,14 +129,17 @@ class Fields:
     def rollout(self, x: Tensor, times: Tensor, signal: Signal | None = None) -> Tensor:
         """`[members, points, times, state]`, driven by a signal where there is one."""
         flow = self.trained.model.dynamics.flow(self.updates(x.shape[-2]), signal, recorded=True)
-        return rollout(flow, x, times, self.integrator)
+        return rollout(flow, x, times, self.integrator, self.work)
 
     def forecast_error(
         self, x: Tensor, times: Tensor, signal: Signal | None = None, start_std: Tensor | None = None
     ) -> Tensor:
         """Standard deviation of the states of a rollout, as `spread` has it; errors as of `covariance`."""
         fit = replace(self.fit, covariance=self.covariance)
-        return state_std(self.trained.model, fit, self.prior, x, times, self.integrator.step_size, signal, start_std)
+        with allowed(self.work):
+            return state_std(
+                self.trained.model, fit, self.prior, x, times, self.integrator.step_size, signal, start_std
+            )
 
     def in_parts(self, function: Callable[..., Tensor | tuple[Tensor, ...]], *points: Tensor) -> tuple[Tensor, ...]:
         """function(fields, *points) of some members at a time, so that memory has a bound."""

@@ -177,7 +177,7 @@ class Model(Shown):
 
     def fields(self, fit: Fit) -> Fields:
         """Those of members that were fitted."""
-        return Fields(self.trained, self._prior, self._integrator, fit, self.held_inputs)
+        return Fields(self.trained, self._prior, self._integrator, fit, self.held_inputs, self.settings.trainer.work)
 
     @property
     def _reading(self) -> Reading:

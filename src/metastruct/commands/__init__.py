@@ -15,7 +15,8 @@ import math
 import os
 import pkgutil
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from importlib import import_module
 from pathlib import Path
 
@@ -25,7 +26,7 @@ from metastruct.running.memory import kept_memory
 from metastruct.running.output import patient
 from metastruct.running.ranks import forget_words
 from metastruct.running.usage import HELP as HELP
-from metastruct.runs.files import check_place, in_words
+from metastruct.runs.files import check_place, in_words, status_of
 
 
 def main(words: Sequence[str] | None = None) -> None:
@@ -52,7 +53,7 @@ def main(words: Sequence[str] | None = None) -> None:
             else:
                 module.main(rest)
     except OSError as error:
-        raise SystemExit(failed(in_words(error))) from None
+        raise SystemExit(failed(in_words(error), status_of(error))) from None
     except ValueError as error:
         raise SystemExit(failed(" ".join(str(error).split()))) from None
     except KeyboardInterrupt:
@@ -60,10 +61,23 @@ def main(words: Sequence[str] | None = None) -> None:
         raise SystemExit(130) from None
 
 
-def failed(message: str) -> int:
+@contextmanager
+def whole(*places: Path) -> Iterator[None]:
+    """Results that are all written, or none: of those that were not there, what an error leaves is removed."""
+    fresh = [place for place in places if not place.exists()]
+    try:
+        yield
+    except BaseException:
+        for place in fresh:
+            with suppress(OSError):
+                place.unlink(missing_ok=True)
+        raise
+
+
+def failed(message: str, status: int = 2) -> int:
     """Say what was wrong; the exit status."""
     print(f"error: {message}", file=sys.stderr)
-    return 2
+    return status
 
 
 def subcommands() -> dict[str, str]:

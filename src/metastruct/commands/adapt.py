@@ -15,8 +15,9 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from metastruct.commands import destination, parsed
+from metastruct.commands import destination, parsed, whole
 from metastruct.data.family import Family
+from metastruct.runs.files import make_folder
 
 if TYPE_CHECKING:
     from metastruct.api.members import Members
@@ -48,15 +49,16 @@ def main(words: Sequence[str]) -> None:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # of members that are strange, which the notes below the table name
         members = model.adapt_many(model.observations(family), flags.get("--adaptation"))
-    output.mkdir(parents=True, exist_ok=True)
-    saved = members.save(output / f"member{'s' if len(members) > 1 else ''}.safetensors")
-    _show(model, members, family)
+    make_folder(output)
     from metastruct.api.along import along
     from metastruct.evaluation.figures.along import draw, written
 
-    every = along(members, family)
-    written(every, layout, output / "forecast.csv")
-    draw(every, layout, output / "forecast.png")
+    with whole(*(output / name for name in RESULTS)):
+        saved = members.save(output / f"member{'s' if len(members) > 1 else ''}.safetensors")
+        _show(model, members, family)
+        every = along(members, family)
+        written(every, layout, output / "forecast.csv")
+        draw(every, layout, output / "forecast.png")
     print(f"{saved}, forecast.csv and forecast.png in {output}")
 
 

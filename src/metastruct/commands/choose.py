@@ -13,7 +13,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from metastruct.commands import destination, numbers, parsed
+from metastruct.commands import destination, numbers, parsed, whole
+from metastruct.runs.files import make_folder
 
 PLACES = ("SETTING=VALUE,VALUE",)
 FLAGS = {"--folds": "4", "--output": "FOLDER"}
@@ -49,7 +50,8 @@ def main(words: Sequence[str]) -> None:
         rows.append([*choice.settings.values(), *(cells if choice.errors else "---"), verdict])
     columns = (*best.settings, "geometric mean", "worst", "training, s", "")
     console.show(columns, rows, f"{len(best.errors)} members held out in turn: forecast error / spread (x 1e-2)")
-    output.mkdir(parents=True, exist_ok=True)
-    written(every, output / "errors.csv")
-    draw([(choice.settings, choice.values) for choice in every if choice.errors], output / "errors.png")
+    make_folder(output)
+    with whole(output / "errors.csv", output / "errors.png"):
+        written(every, output / "errors.csv")
+        draw([(choice.settings, choice.values) for choice in every if choice.errors], output / "errors.png")
     print(f"best: {best.words}; every member in {output}/errors.csv, curve in {output}/errors.png")

@@ -15,7 +15,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from metastruct.commands import destination, numbers, parsed
+from metastruct.commands import destination, numbers, parsed, whole
 from metastruct.data.tables.layout import Layout
 from metastruct.data.trajectory import Array
 
@@ -72,8 +72,9 @@ def main(words: Sequence[str]) -> None:
     if str(output) == "-":
         sys.stdout.write(table(every_one, layout))
         return
-    written(every_one, layout, output)
-    draw(every_one, layout, output.with_suffix(".png"))
+    with whole(output, output.with_suffix(".png")):
+        written(every_one, layout, output)
+        draw(every_one, layout, output.with_suffix(".png"))
     print(f"{len(times)} instants in {output}, picture in {output.with_suffix('.png')}")
 
 

@@ -2,11 +2,13 @@
 
 label, short, order     what people call it, and its place; its name and last where it says nothing
 colour, marker          its look in figures; chosen for it where it says nothing
-provides                word: value, what other pieces may need; `{setting: value}` holds where the settings are so
-excludes                settings that do not go together: {setting: value, other: value, because: why}
+provides                word: value, what other pieces may need; `{setting: condition}` holds where the settings are so;
+                        of a net and a dynamics `sites`, the tags that modulations may take, each with its condition
+excludes                settings that do not go together: {setting: condition, other: condition, because: why}; also
+                        those of other groups, group.setting, and sizes of the data: states, coordinates, inputs
 ignores                 settings of any piece that nothing reads beside it: {settings: [...], because: why}, perhaps
-                        `where: {setting: value}` of its own
-needs                   group: {what: for people, word: value or the values that will do}
+                        `where: {setting: condition}` of its own
+needs                   group: {what: for people, word: condition}
 values                  setting: its bounds, such as "at least 1 and below 8", or the list of its choices
 exactness, instead      of an adaptation: how exact a fit is, and who stands in where its needs are not met by default
 only_measured, outside  of a data source: the settings that no training depends on, and those that no result does
@@ -16,6 +18,8 @@ prefers                 of a system: settings that others have another default f
 formerly                the `_target_` that it had before it moved: run folders and keys of then stay valid
 version                 one more where a change of its code changes the numbers of runs with it
 search                  what a search of its settings draws: `metastruct.paper.search.space`
+
+A condition is a value, a list of those that will do, true where there must be any, or bounds: `config.conditions`.
 
 A metric has more: scale, digits, form (100, 2 and f show 1.23 x 1e-2), perfect (what an exact member has, a number or
 [lowest, highest]), rolled_out (is it meaningless for a task whose rollout diverged?), headline (has it a line in the

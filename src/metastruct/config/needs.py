@@ -1,7 +1,7 @@
 """Which pieces go together: what each needs of the others, and what they provide, as their yamls declare it.
 
-A piece of one group needs words of another, each with a value or one of several; a need is met where the piece that is
-chosen there provides them. One that asks for nothing but a piece is met by any.
+A piece of one group needs words of another, each as a condition says, such as a value or one of several; a need is met
+where the piece that is chosen there provides them. One that asks for nothing but a piece is met by any.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from metastruct.config.conditions import fits, holds
 from metastruct.config.facts import described, facts_of
 
 PHRASE = "what"  # the words of a need for people
@@ -43,13 +44,8 @@ class Piece:
         """The value of a word, False where it says nothing or its settings are not those of the condition."""
         value = self.declared.get(word, False)
         if isinstance(value, Mapping):
-            return all(_inside(self.settings.get(setting, limit), limit) for setting, limit in value.items())
+            return holds(value, self.settings)
         return value
-
-
-def _inside(value: Any, limit: Any) -> bool:
-    """Is a setting what a condition says, or a list no more than its list?"""
-    return set(value or ()) <= set(limit) if isinstance(limit, list) else bool(value == limit)
 
 
 Pieces = Mapping[str, Piece | None]  # by group
@@ -119,11 +115,10 @@ def unmet_of(piece: Piece, pieces: Pieces) -> Iterator[Unmet]:
     for group, need in facts_of(piece.group, piece.name).needs.items():
         other = pieces.get(group)
         words = {word: value for word, value in need.items() if word != PHRASE}
-        lacking = tuple(word for word, value in words.items() if other is None or not _meets(other, word, value))
+        lacking = tuple(
+            word
+            for word, value in words.items()
+            if other is None or not fits(other.provided(word), value, piece.settings)
+        )
         if other is None or lacking:
             yield Unmet(piece, group, other, str(need.get(PHRASE, f"a {group}")), lacking)
-
-
-def _meets(piece: Piece, word: str, values: Any) -> bool:
-    value = piece.provided(word)
-    return value in values if isinstance(values, list) else bool(value == values)

@@ -21,6 +21,7 @@ from metastruct.config.folders import search_path
 from metastruct.config.mistakes import ConfigError as ConfigError
 from metastruct.config.needs import Piece, unmet
 from metastruct.config.resolvers import register_resolvers
+from metastruct.config.words import value_of
 
 SEED = "0 or more and below 2^63"
 
@@ -67,6 +68,7 @@ class Trainer:
     threads: int = lawful("0 or more and at most 1024")
     compile: str = lawful(("auto", "always", "never"))
     checkpoint_seconds: float = lawful("0 or more")
+    work: float = lawful("at least 1 and at most 1000000", 1.0)
 
 
 @dataclass
@@ -149,6 +151,8 @@ def settle(cfg: DictConfig, words: Sequence[str], choices: Mapping[str, str | No
     Raises:
         ConfigError: a piece was told to be another one than its yaml says.
     """
+    for word in words:
+        check_switch(cfg, word)
     pieces = described_pieces(cfg)
     for group, piece in pieces.items():
         with open_dict(piece):
@@ -162,6 +166,14 @@ def settle(cfg: DictConfig, words: Sequence[str], choices: Mapping[str, str | No
         as_described = {group: Piece.as_described(group, piece.name) for group, piece in pieces.items()}
         if any(need.piece.group == "adaptation" for need in unmet(as_described)):
             cfg.adaptation = settings_of("adaptation", instead)
+
+
+def check_switch(cfg: DictConfig, word: str) -> None:
+    """Refuse a number but 0 and 1 where true or false is asked for, for it would stand for true, by a ConfigError."""
+    key, equals, text = word.lstrip("+").partition("=")
+    switch = equals and isinstance(OmegaConf.select(cfg, key, throw_on_resolution_failure=False), bool)
+    if switch and type(value := value_of(key, text)) in (int, float) and value not in (0, 1):
+        raise ConfigError(f"{key} must be true or false, got {value}")
 
 
 def check_names(cfg: DictConfig, choices: Mapping[str, str | None]) -> None:

@@ -34,3 +34,9 @@ class Outline:
     tasks: int | None = None
     numbers: int | None = None
     settings: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def provides(self) -> dict[str, int | bool]:
+        """What pieces may need of the data, by the words of their yamls; coordinates are half of the states."""
+        sizes = {"states": self.states, "coordinates": self.states // 2, "inputs": self.inputs}
+        return sizes | {"states_only": self.derivatives is False}

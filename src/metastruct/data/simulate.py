@@ -15,6 +15,7 @@ from itertools import count, pairwise
 import numpy as np
 from scipy.integrate import DOP853, solve_ivp
 
+from metastruct.config.work import FIX, most
 from metastruct.data.draws import drawn
 from metastruct.data.stiffness import FINEST, MOST, bound_of
 from metastruct.data.trajectory import Array, Member, Trajectory
@@ -53,19 +54,19 @@ def integrate(system: System, starts: Array, mu: Array, times: Array, tolerance:
             case the member).
     """
     shape, evaluations = starts.shape, count(1)
-    bound = bound_of(tolerance, starts.size)
+    bound, limit = bound_of(tolerance, starts.size), most(MOST)
 
     def law(t: float, flat: Array) -> Array:
         field = system.vector_field(flat.reshape(shape), mu)
         number = next(evaluations)
-        pace = number * (times[-1] - times[0]) / MOST
-        endless = any(number == MOST // share and (t - times[0]) * allowed < pace for share, allowed in EARLY)
-        if endless or number >= MOST:
+        pace = number * (times[-1] - times[0]) / limit
+        endless = any(number == limit // share and (t - times[0]) * allowed < pace for share, allowed in EARLY)
+        if endless or number >= limit:
             task, trajectory, _ = np.unravel_index(np.nan_to_num(np.abs(field), nan=np.inf).argmax(), shape)
             raise ValueError(
                 f"simulating {system.name} took {number:,} evaluations to reach t = {t:.3g} of {times[-1]:g}; fastest "
                 f"is the member {system.described(mu[[task]])[0]} from {starts[task, trajectory].tolist()}: lower "
-                f"data.horizon, or choose other starts or system.parameters"
+                f"data.horizon, choose other starts or system.parameters, or {FIX}"
             )
         return field.ravel()
 
@@ -104,10 +105,11 @@ def integrate_driven(system: System, starts: Array, mu: Array, times: Array, inp
             if (error <= tolerance * (1 + np.abs(after))).all():
                 break
             number *= 2
-            if number > FINEST:
+            if number > most(FINEST):
                 raise ValueError(
-                    f"simulating {system.name} stopped at t = {begin:.3g}, where {FINEST} steps to the next "
-                    "instant are not enough; ask for more data.points, or choose other starts or system.parameters"
+                    f"simulating {system.name} stopped at t = {begin:.3g}, where {most(FINEST)} steps to the next "
+                    "instant are not enough; ask for more data.points, choose other starts or system.parameters, or "
+                    f"{FIX}"
                 )
         x, number = after, max(1, number // 2)
         states.append(x)

@@ -13,6 +13,7 @@ from metastruct.config.facts import facts_of, in_order, options, settings_of
 from metastruct.config.needs import chosen
 from metastruct.config.pieces import class_of, factory, plain
 from metastruct.config.schema import COMPONENTS, Config, ConfigError
+from metastruct.config.work import allowed
 from metastruct.runs.files import in_words
 from metastruct.runs.folder import data_folder
 
@@ -111,7 +112,8 @@ def build_source(cfg: Config, note: Callable[[str], None]) -> Source:
     origin, system = {"system": plain(cfg.system), "start": plain(cfg.start)}, build_system(cfg)
     outline, objective, where = outline_of(cfg, system), component(cfg.objective), data_folder(cfg.outputs)
     try:
-        source: Source = component(cfg.data, system=system, origin=origin, folder=where, note=note)
+        with allowed(cfg.trainer.work):
+            source: Source = component(cfg.data, system=system, origin=origin, folder=where, note=note)
         sizes = len(source.state_names), len(source.input_names)
         if sizes != (outline.states, outline.inputs):
             raise ValueError(

@@ -24,6 +24,7 @@ from yaml import YAMLError
 from metastruct.config.added import CLASSED, check_added, check_class
 from metastruct.config.facts import CONF, options
 from metastruct.config.folders import ROOT, search_path, without_folders
+from metastruct.config.hidden import hidden
 from metastruct.config.mistakes import closest
 from metastruct.config.schema import ConfigError, drop_unused_rank, register, settle
 from metastruct.running.explanations import check_flags, explained
@@ -75,6 +76,8 @@ class Session:
                 check_idle(cfg, words)
             run(cfg)
         except Exception as error:
+            if (why := hidden(error)) is not None:
+                error = ConfigError(why)
             if not expected(error):
                 traceback.print_exc()
             print(f"error: {one_line(error)}", file=sys.stderr, flush=True)

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from omegaconf import DictConfig
 
 from metastruct.config.schema import Config
+from metastruct.config.work import allowed
 from metastruct.running.assembly import build_learner, build_source
 from metastruct.running.damage import finished, set_damaged_aside
 from metastruct.running.measurement import archived, evaluated, written
@@ -47,7 +48,8 @@ def run(cfg: DictConfig, provenance: Provenance | None = None) -> RunFolder:
     validate(cfg)
     request = Run.of(cfg)
     origin = provenance or Provenance.now()
-    return _single(request, origin) if request.config.replicas == 1 else _replicas(request, origin)
+    with allowed(request.config.trainer.work):
+        return _single(request, origin) if request.config.replicas == 1 else _replicas(request, origin)
 
 
 def _single(run: Run, provenance: Provenance) -> RunFolder:

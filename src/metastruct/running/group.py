@@ -23,7 +23,7 @@ from metastruct.running.places import group_folder
 from metastruct.running.run import Run
 from metastruct.running.tracking.console import note
 from metastruct.running.training import fit, keep, trained
-from metastruct.runs.files import clear, locked_if_free, write_atomically
+from metastruct.runs.files import clear, locked_if_free, make_folder, write_atomically
 
 MEMBERS = "members"  # the names of the trainings of a group
 
@@ -90,7 +90,7 @@ def _train(members: Sequence[Path], learners: Makers, settings: Trainer, again: 
         return None
     learner = together([learner, *(learners[folder]() for folder in members[1:])])
     group = group_folder(members)
-    group.mkdir(parents=True, exist_ok=True)
+    make_folder(group)
     for folder in (group, *members) if again else ():
         clear(folder)
     write_atomically(group / MEMBERS, "\n".join(folder.name for folder in members) + "\n")

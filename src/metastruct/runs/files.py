@@ -27,13 +27,25 @@ LOCK, CLAIM = ".lock", ".claim"
 DAMAGED = ".damaged"  # the suffix of what was set aside
 TEMPORARY = re.compile(r"\..+\.\d+-[0-9a-f]{8}")
 ABANDONED = 60.0  # seconds after which a temporary file is of a process that ended: a write takes milliseconds
+ROOM = (errno.ENOSPC, errno.EDQUOT)
+FAILURES = (*ROOM, errno.EROFS, errno.EIO, errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.EFBIG, errno.ECHILD)
 FIXES = {
-    **dict.fromkeys((errno.ENOSPC, errno.EDQUOT), "make room, and the same command goes on"),
+    **dict.fromkeys(ROOM, "make room, and the same command goes on"),
     **dict.fromkeys((errno.EMFILE, errno.ENFILE), "close other programs, and the same command goes on"),
     **dict.fromkeys((errno.ENOLCK, errno.ENOSYS, errno.EOPNOTSUPP), "put outputs= on a file system that has locks"),
     **dict.fromkeys((errno.EROFS, errno.EACCES), "name a place that can be written to"),
+    errno.EFBIG: "raise the limit of a file's size, ulimit -f, and the same command goes on",
     errno.ENOENT: "check how it is written",
 }
+
+
+class Unwritten(OSError):
+    """A file or a folder that the system did not let be written; its name is that of the user's."""
+
+
+def status_of(error: OSError) -> int:
+    """The exit code: 1 where the machine failed, 2 where a word named what is not there."""
+    return 1 if isinstance(error, Unwritten) or error.errno in FAILURES else 2
 
 
 def in_words(error: OSError) -> str:
@@ -56,6 +68,7 @@ def check_place(key: str, path: Path, is_folder: bool) -> None:
 
     Raises:
         ValueError: something else is there or on the way, or nobody may write there.
+        Unwritten: there is no room.
     """
     there = next(place for place in (path, *path.absolute().parents) if place.exists())
     kind, right = ("folder", path.is_dir()) if is_folder else ("file", path.is_file())
@@ -66,7 +79,9 @@ def check_place(key: str, path: Path, is_folder: bool) -> None:
     try:  # what root may do, and what a file system can, nothing else tells; it leaves nothing
         with TemporaryFile(dir=there if there.is_dir() else there.parent):
             writable = os.access(there, os.W_OK)
-    except OSError:
+    except OSError as error:
+        if error.errno in ROOM:
+            raise Unwritten(error.errno, error.strerror, str(path)) from None
         writable = False
     if not writable:
         raise ValueError(f"{key} must be a place that can be written to, got {path}; name another")
@@ -76,12 +91,24 @@ def write_atomically(path: Path, content: bytes | str) -> None:
     """Write the file so that a reader sees the old content or the new one, whenever this process is killed.
 
     Raises:
-        OSError: names the file, and not the temporary one.
+        Unwritten: names the file, and not the temporary one.
     """
     try:
         _write(path, content)
     except OSError as error:
-        raise OSError(error.errno, error.strerror, str(path)) from error
+        raise Unwritten(error.errno, error.strerror, str(path)) from error
+
+
+def make_folder(path: Path) -> None:
+    """Make a folder, and those around it, where they are not there.
+
+    Raises:
+        Unwritten: names the first that cannot be made.
+    """
+    try:
+        path.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise Unwritten(error.errno, error.strerror, error.filename or str(path)) from error
 
 
 def _write(path: Path, content: bytes | str) -> None:
@@ -117,7 +144,11 @@ def sum_file(path: Path) -> Path:
 def write_checked(path: Path, content: bytes) -> None:
     """Write the file and its sum; until both are there, the file reads as missing."""
     write_atomically(path, content)
-    write_atomically(sum_file(path), f"{hashlib.sha256(content).hexdigest()}  {path.name}\n")
+    try:
+        write_atomically(sum_file(path), f"{hashlib.sha256(content).hexdigest()}  {path.name}\n")
+    except Unwritten:
+        path.unlink(missing_ok=True)  # it would be taken for damaged
+        raise
 
 
 def read_checked(path: Path) -> bytes | None:
@@ -164,12 +195,12 @@ def clear(folder: Path) -> None:
 
 def _lock_file(folder: Path, name: str) -> BinaryIO:
     """The folder's lock, open for writing; nothing is written, through a link least of all."""
-    folder.mkdir(parents=True, exist_ok=True)
+    make_folder(folder)
     try:
         return open(os.open(folder / name, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o644), "r+b")
     except OSError as error:
         if error.errno != errno.ELOOP:
-            raise
+            raise Unwritten(error.errno, error.strerror, str(folder / name)) from error
         raise ValueError(f"{folder / name} must be a file, got a link; remove it") from None
 
 
@@ -181,7 +212,7 @@ def locked(folder: Path, waiting: Callable[[], None]) -> Iterator[None]:
         waiting: called once if another process holds it.
 
     Raises:
-        OSError: names the file, where the file system has no locks for example.
+        Unwritten: names the file, where the file system has no locks for example.
     """
     with _lock_file(folder, LOCK) as file:
         try:
@@ -200,7 +231,7 @@ def _flock(file: IO[Any], path: Path, how: int) -> None:
     except BlockingIOError:
         raise
     except OSError as error:
-        raise OSError(error.errno, f"no lock: {error.strerror}", str(path)) from error
+        raise Unwritten(error.errno, f"no lock: {error.strerror}", str(path)) from error
 
 
 def _sweep(folder: Path) -> None:

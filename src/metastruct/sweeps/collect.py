@@ -12,7 +12,7 @@ from typing import Any
 from omegaconf import OmegaConf
 
 from metastruct.running.places import family_name
-from metastruct.runs.files import set_aside, write_atomically
+from metastruct.runs.files import Unwritten, set_aside, write_atomically
 from metastruct.runs.provenance import here, named
 from metastruct.runs.tables import PORTRAIT, as_csv, read_records
 from metastruct.sweeps.table import Planned, Table
@@ -46,6 +46,8 @@ def collect(table: Table, failed: Mapping[Path, str], folder: Path, command: str
         if table.portrait and table.jobs[0].folder.name in by_run:
             try:
                 portray(table.jobs[0], folder)
+            except Unwritten:
+                raise
             except (OSError, ValueError) as error:  # of one run, which stops no other table
                 print(f"{folder / PORTRAIT} is not drawn: {' '.join(str(error).split())}", file=sys.stderr)
     listed = [

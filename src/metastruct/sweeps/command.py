@@ -25,7 +25,7 @@ from metastruct.config.words import value_of
 from metastruct.running.assembly import component
 from metastruct.running.explanations import explained
 from metastruct.running.keys import in_a_key
-from metastruct.runs.files import check_place
+from metastruct.runs.files import check_place, make_folder, status_of
 from metastruct.sweeps.collect import collect
 from metastruct.sweeps.launchers.launcher import Launcher
 from metastruct.sweeps.plan import Plan, carry_out, duration
@@ -91,7 +91,7 @@ def main(words: Sequence[str]) -> int:
         return reproduce(chosen, launcher, options, shlex.join(["python", "scripts/reproduce.py", *words]))
     except (ValueError, HydraException, OmegaConfBaseException, OSError) as error:
         print(f"error: {explained(error)}", file=sys.stderr)
-        return 2
+        return status_of(error) if isinstance(error, OSError) else 2
     except KeyboardInterrupt:
         print("interrupted", file=sys.stderr)
         return 130
@@ -108,7 +108,7 @@ def reproduce(chosen: Sequence[Table], launcher: Launcher, options: Options, com
     if options.dry:
         return 0
     for folder in (options.outputs, options.reference):
-        folder.mkdir(parents=True, exist_ok=True)  # if it cannot be made, before anything is run
+        make_folder(folder)  # if it cannot be made, before anything is run
     began, interrupted = time.perf_counter(), False
     outcomes = []
     try:

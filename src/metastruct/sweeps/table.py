@@ -33,6 +33,7 @@ from metastruct.config.mistakes import closest
 from metastruct.config.schema import (
     ConfigError,
     check_names,
+    check_switch,
     composed,
     drop_unused_rank,
     dynamics_name,
@@ -41,6 +42,7 @@ from metastruct.config.schema import (
     names,
 )
 from metastruct.config.words import value_of, worded
+from metastruct.running.explanations import explained
 from metastruct.running.places import run_folder, training_folder
 from metastruct.running.validation import validate
 from metastruct.runs.digest import digest
@@ -215,7 +217,8 @@ def configured(*words: str) -> DictConfig:
         except (ConfigKeyError, ConfigAttributeError):
             raise ConfigError(f"{key} is not a setting of train.py; train.py --cfg job shows them all") from None
         except OmegaConfBaseException as error:
-            raise ConfigError(f"{word}: {str(error).splitlines()[0]}") from None
+            raise ConfigError(explained(error)) from None
+        check_switch(cfg, word)
     check_names(cfg, before)
     return cfg
 

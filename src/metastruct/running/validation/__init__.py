@@ -24,7 +24,8 @@ from metastruct.config.schema import COMPONENTS, OPTIONAL, Config, ConfigError
 from metastruct.running.assembly import outline_of
 from metastruct.running.validation.laws import check_laws
 from metastruct.running.validation.metrics import check_metrics
-from metastruct.running.validation.pairing import check_needs, check_rank
+from metastruct.running.validation.pairing import check_needs, check_rank, pieces_of
+from metastruct.running.validation.sites import check_order, check_tags
 from metastruct.running.validation.size import check_law, check_size, check_steps
 from metastruct.running.validation.starts import check_start
 from metastruct.running.validation.types import check_component, check_fields, check_types
@@ -33,8 +34,6 @@ from metastruct.running.validation.values import (
     check_excluded,
     check_length,
     check_machine,
-    check_order,
-    check_tags,
     check_words,
 )
 
@@ -75,19 +74,24 @@ def check(cfg: DictConfig) -> None:
     for group in (setting.name for setting in fields(Config) if isinstance(cfg[setting.name], DictConfig)):
         if group not in COMPONENTS:
             check_fields(cfg, group)
-    pieces = [group for group in COMPONENTS if group not in OPTIONAL or cfg[group] is not None]
-    for group in pieces:
+    chosen = [group for group in COMPONENTS if group not in OPTIONAL or cfg[group] is not None]
+    for group in chosen:
         check_component(cfg, group)
-    check_types(cfg, *pieces)
+    check_types(cfg, *chosen)
     check_laws(cfg)
     check_words(cfg)
     check_rank(cfg)
     check_length(cfg)
-    check_excluded(cfg)
-    check_tags(cfg)
     system = family(cfg)
-    check_needs(cfg, system)
-    outline = outline_of(cfg, system)
+    try:
+        outline = outline_of(cfg, system)
+    except ConfigError:
+        check_needs(pieces_of(cfg, system, None))  # says more, where a need is not met
+        raise
+    pieces = pieces_of(cfg, system, outline)
+    check_tags(pieces)
+    check_needs(pieces)
+    check_excluded(cfg, outline)
     check_start(cfg, system, outline)
     check_draws(cfg, outline)
     check_size(cfg, outline)
@@ -134,7 +138,8 @@ def adapted_by(cfg: DictConfig, name: str, settings: Mapping[str, Any] | None = 
     other = copy.deepcopy(cfg)
     if name != cfg.adaptation.name:
         other.adaptation = settings_of("adaptation", name)
-        check_needs(other, family(other))
+        system = family(other)
+        check_needs(pieces_of(other, system, outline_of(other, system)))
     for key, value in (settings or {}).items():
         check_plain(f"adaptation.{key}", value)
         other.adaptation[key] = value

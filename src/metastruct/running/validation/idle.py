@@ -13,7 +13,9 @@ from typing import Any, get_type_hints
 from hydra.errors import HydraException
 from omegaconf import DictConfig, OmegaConf
 
+from metastruct.config.conditions import holds
 from metastruct.config.facts import facts_of
+from metastruct.config.pieces import plain
 from metastruct.config.schema import Config, ConfigError, composed, described_pieces
 
 LABELS = ("name", "_target_")
@@ -63,7 +65,7 @@ def unread(cfg: DictConfig) -> Iterator[tuple[str, str]]:
     for group, piece in described_pieces(cfg).items():
         for entry in facts_of(group, piece.name).ignores:
             where = entry.get("where", {})
-            if all(piece[setting] == value for setting, value in where.items()):
+            if holds(where, plain(piece)):
                 with_them = "".join(f" with {group}.{setting}={value}" for setting, value in where.items())
                 for setting in entry["settings"]:
                     yield setting, f"{group}={piece.name}{with_them}, {entry['because']}"

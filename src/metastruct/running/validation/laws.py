@@ -3,20 +3,19 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import fields, is_dataclass
 from difflib import get_close_matches
-from functools import partial
-from operator import ge, gt, le, lt
 from typing import Any, get_type_hints
 
 from omegaconf import DictConfig, OmegaConf
 
+from metastruct.config.conditions import EACH, ROWS, bounds
 from metastruct.config.facts import facts_of
 from metastruct.config.schema import COMPONENTS, Config, ConfigError
 
 Law = str | Sequence[str]
-ROWS, EACH, WHOLE = "rows, ", "each ", "a whole number"
+WHOLE = "a whole number"
 LARGEST = 1e18
 MOST = 10**9  # where a law has no upper end: no rate, weight or count of a sensible training is larger
 
@@ -106,41 +105,3 @@ def _check_numbers(place: str, value: Any) -> None:
         raise ConfigError(f"{place} must be an integer of at most 64 bits, got one of {value.bit_length()}")
     elif isinstance(value, float) and LARGEST < abs(value) < math.inf:  # what is not finite breaks its own law
         raise ConfigError(f"{place} must be a number of at most {LARGEST:g}, got {value}")
-
-
-def bounds(law: str, numbers: Mapping[str, float] | None = None) -> list[Callable[[Any], bool]]:
-    """Of words such as "at least 1", "above 0", "0 or more", "at most 8" and "below 2^63", joined by "and".
-
-    Also "a number", of any size. After a comma, a reason may follow, or that it is "a whole number" where the default
-    does not say so; before it, "each", of the numbers of a list, and before that "rows", of a matrix.
-
-    Args:
-        numbers: the settings that may stand for a bound, by name.
-
-    Raises:
-        ValueError: it is said otherwise, or a bound is no number.
-    """
-    words, _, _ = law.removeprefix(ROWS).removeprefix(EACH).partition(",")
-    return [_bound(part, numbers or {}) for part in words.split(" and ")]
-
-
-def _bound(words: str, numbers: Mapping[str, float]) -> Callable[[Any], bool]:
-    match words.split():
-        case ["a", "number"]:
-            return math.isfinite
-        case ["at", "least", low] | [low, "or", "more"]:
-            return partial(le, _number(low, numbers))
-        case ["above", low]:
-            return partial(lt, _number(low, numbers))
-        case ["at", "most", high]:
-            return partial(ge, _number(high, numbers))
-        case ["below", high]:
-            return partial(gt, _number(high, numbers))
-    raise ValueError(
-        f"a law is `at least 1`, `above 0`, `0 or more`, `at most 8` or `below 1`, joined by `and`, got {words!r}"
-    )
-
-
-def _number(text: str, numbers: Mapping[str, float]) -> float:
-    base, _, power = text.partition("^")
-    return numbers[text] if text in numbers else int(base) ** int(power) if power else float(base)

@@ -26,7 +26,7 @@ def check_metrics(cfg: DictConfig, system: System | None, outline: Outline) -> N
         return
     if not names or not all(isinstance(name, str) for name in names) or len(set(names)) < len(names):
         raise ConfigError(f"evaluation.metrics must name each metric once, got {list(names)}; null stands for all")
-    pieces = pieces_of(cfg, system, outline.derivatives is not False)
+    pieces = pieces_of(cfg, system, outline)
     for name in names:
         try:
             metric_facts(name)

@@ -10,46 +10,49 @@ from omegaconf import DictConfig, OmegaConf
 from metastruct.config.facts import brings, by_default, facts_of, options, ranked
 from metastruct.config.needs import STUDIED, Piece, Pieces, Unmet, chosen, unmet
 from metastruct.config.schema import COMPONENTS, ConfigError, takes_rank
-from metastruct.running.validation.values import strange_tags
+from metastruct.running.validation.sites import strange_tags, tags_of
 
 if TYPE_CHECKING:
+    from metastruct.data.outline import Outline
     from metastruct.systems.system import System
 
 
-def check_needs(cfg: DictConfig, system: System | None) -> None:
+def check_needs(pieces: Pieces) -> None:
     """Refuse the first need that is not met, with every exchange of one piece that would do."""
-    pieces = pieces_of(cfg, system)
-    for need in unmet(pieces):
-        ways = [*_ways(pieces, need)]
-        advice = f"; {', or '.join(ways)}" if ways else ""
-        raise ConfigError(f"{need.piece.group}={need.piece.name} needs {need.phrase}, got {need.got}{advice}")
+    data = pieces["data"]
+    sized = data is not None and "states" in data.declared
+    needs = [need for need in unmet(pieces) if sized or need.group != "data"]
+    for need in sorted(needs, key=lambda need: need.group == "data"):  # sizes last: they tell least
+        advice = ", or ".join(_ways(pieces, need)) or "change one of them"
+        raise ConfigError(f"{need.piece.group}={need.piece.name} needs {need.phrase}, got {need.got}; {advice}")
 
 
-def pieces_of(cfg: DictConfig, system: System | None, observed: bool = True) -> Pieces:
-    """The pieces of a configuration with their settings, and what the system says of itself.
-
-    Args:
-        observed: may the data have derivatives?
-    """
+def pieces_of(cfg: DictConfig, system: System | None, outline: Outline | None) -> Pieces:
+    """The pieces of a configuration with their settings, and what the system and the data say of themselves."""
     plain: Any = {group: cfg[group] and OmegaConf.to_container(cfg[group], resolve=True) for group in COMPONENTS}
     law = {} if system is None else system.provides | {"plane": cfg.evaluation.states is None}
     data = {
         "measured": system is None,
-        "observed_field": system is None and observed,
-        "noisy": bool(plain["data"] and plain["data"].get("noise")),
+        "observed_field": system is None and (outline is None or outline.derivatives is not False),
+        "noisy": bool(plain["data"].get("noise")),
     }
-    return chosen(plain, system=law, data=data)
+    return chosen(plain, system=law, data=data | (outline.provides if outline else {}))
 
 
 def _ways(pieces: Pieces, need: Unmet) -> Iterator[str]:
-    """The words that meet a need, of the group that needs before the one that is needed.
+    """The words that meet a need, of the group that needs before the one that is needed, and of who needs the former.
 
     Those after which every need is met, or where there are none, those that break no other.
     """
     before = {other.key for other in unmet(pieces)}
+    holders = [
+        (piece.group, need.group)
+        for piece in pieces.values()
+        if piece and piece.group not in need.key and need.piece.group in facts_of(piece.group, piece.name).needs
+    ]
     for allowed in (set[tuple[str, str]](), before - {need.key}):
         ways = []
-        for group, kept in (need.key, need.key[::-1]):
+        for group, kept in (need.key, need.key[::-1], *holders):
             present = pieces.get(group)
             studied = group == STUDIED or (group == "data" and need.piece is not present)
             alternatives = [
@@ -62,7 +65,8 @@ def _ways(pieces: Pieces, need: Unmet) -> Iterator[str]:
             ]
             if names:
                 ways.append(f"use {group}={' or '.join(names)}")
-            if group == need.piece.group and by_default().get(group, "") is None:
+            optional = group == need.piece.group and by_default().get(group, "") is None
+            if optional and _fits({**pieces, group: None}, allowed):
                 ways.append(f"leave {group} out")
         if ways:
             break
@@ -71,8 +75,8 @@ def _ways(pieces: Pieces, need: Unmet) -> Iterator[str]:
 
 def _fits(pieces: Pieces, allowed: Set[tuple[str, str]]) -> bool:
     """Are no other needs than the allowed ones unmet, and are the sites there that the modulation takes?"""
-    modulation, net, dynamics = (pieces.get(group) for group in ("modulation", "net", "dynamics"))
-    if modulation and net and dynamics and any(strange_tags(modulation.settings, net.name, dynamics.name)):
+    modulation = pieces.get("modulation")
+    if modulation and any(strange_tags(modulation, tags_of(pieces))):
         return False
     return {other.key for other in unmet(pieces)} <= allowed
 

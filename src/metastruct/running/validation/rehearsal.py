@@ -2,24 +2,25 @@
 
 Tensors of that device have shapes and no numbers, so a model of any size is built at once and no generator of random
 numbers moves; what its classes refuse is told as a mistake, and its parameters are counted instead of estimated. It
-needs torch alone, and comes before the learner, whose package takes twice as long to import. The learner gets two
-members that rest; the data themselves, which take time, are made after this and before the run folder. A class whose
-constructor asks for numbers is built with them.
+imports torch and the learner's package, which takes seconds: what yamls declare is answered before it, and this is the
+last line, for pieces whose yaml does not say. The learner gets two members that rest; the data themselves, which take
+time, are made after this and before the run folder. A class whose constructor asks for numbers is built with them.
 """
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from metastruct.config.facts import described
-from metastruct.config.schema import Config, ConfigError
-from metastruct.running.assembly import build_learner, build_model, build_system, component, outline_of
+from metastruct.config.needs import chosen
+from metastruct.config.pieces import plain
+from metastruct.config.schema import COMPONENTS, Config, ConfigError
+from metastruct.running.assembly import build_learner, build_system, component, outline_of
+from metastruct.running.validation.sites import check_tags
 from metastruct.running.validation.size import check_trained
 
 if TYPE_CHECKING:
     from metastruct.data.outline import Outline
     from metastruct.data.recordings import Recordings
-    from metastruct.dynamics.model import ModulatedModel
     from metastruct.learners.learner import Learner
 
 
@@ -58,25 +59,10 @@ def built(config: Config, device: str) -> Learner:
     with torch.random.fork_rng(devices=[]), torch.device(device):
         state, driving = torch.ones(outline.states), torch.ones(outline.inputs) if outline.inputs else None
         scales = Scales(state, state, state, input_mean=driving, input_std=driving)
-        _check_sites(config, build_model(config, scales))
-        return build_learner(config, resting(outline, samples), scales)
-
-
-def _check_sites(config: Config, model: ModulatedModel) -> None:
-    """Does the model carry the sites that its modulation is told to take?"""
-    tags, sites = config.modulation.get("tags"), dict.fromkeys(site.tag for site in model.dynamics.sites)
-    if tags and not model.modulation.matrix_sites:
-        raise ConfigError(
-            f"modulation.tags must name matrices of the net, which has {', '.join(sites)}, got [{', '.join(tags)}]; "
-            "name others, or choose a deeper net"
-        )
-    usual = described("modulation", config.modulation["name"])  # whose tags are taken as far as they are there
-    for key in ("tags", "shift_tags"):
-        if idle := [t for t in config.modulation.get(key) or () if t not in sites and t not in usual[key]]:
-            raise ConfigError(
-                f"modulation.{key} holds {idle[0]}, which no site carries, for there is {', '.join(sites)}; leave it "
-                f"out, or let dynamics.shared hold it"
-            )
+        learner = build_learner(config, resting(outline, samples), scales)
+    pieces = chosen({group: plain(getattr(config, group)) for group in COMPONENTS})
+    check_tags(pieces, [site.tag for site in learner.model.dynamics.sites])
+    return learner
 
 
 def resting(outline: Outline, samples: int) -> Recordings:

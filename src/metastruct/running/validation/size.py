@@ -9,6 +9,7 @@ from omegaconf import DictConfig
 
 from metastruct.config.facts import facts_of
 from metastruct.config.schema import ConfigError
+from metastruct.config.work import FIX, allowed
 from metastruct.running.assembly import build_system
 
 if TYPE_CHECKING:
@@ -34,11 +35,12 @@ def check_steps(cfg: DictConfig, outline: Outline) -> None:
     key = outline.settings.get("duration", "the time of the data")
     if step > duration:
         raise ConfigError(f"integrator.step_size must be at most {key} = {duration:g}, got {step:g}; lower it")
-    if steps > MOST_STEPS:
+    limit = int(MOST_STEPS * cfg.trainer.work)
+    if steps > limit:
         count = f"{steps:,.0f}" if steps < 1e15 else f"{steps:.1g}"
         raise ConfigError(
-            f"integrator.step_size must divide {key} = {duration:g} into at most {MOST_STEPS:,} steps, got {step:g}, "
-            f"which makes {count}; raise it or lower {key}"
+            f"integrator.step_size must divide {key} = {duration:g} into at most {limit:,} steps, got {step:g}, "
+            f"which makes {count}; raise it, lower {key}, or {FIX}"
         )
 
 
@@ -52,7 +54,8 @@ def check_law(cfg: DictConfig) -> None:
     data = cfg.data
     bound = bound_of(data.tolerance, system.families * data.train_tasks * data.trajectories * system.state_dim)
     try:
-        check_stiffness(system, data.horizon, data.points, bound, data.seed)
+        with allowed(cfg.trainer.work):
+            check_stiffness(system, data.horizon, data.points, bound, data.seed)
     except ValueError as error:
         raise ConfigError(str(error)) from None
 

@@ -4,21 +4,21 @@ from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from omegaconf import DictConfig, OmegaConf
 
-from metastruct.config.facts import by_default, described, facts_of, options, settings_of
+from metastruct.config.conditions import holds
+from metastruct.config.facts import facts_of
 from metastruct.config.schema import COMPONENTS, ConfigError
+from metastruct.config.words import worded
 from metastruct.running.tracking.account import check_word, has_key
 from metastruct.runs.files import check_place
 
 if TYPE_CHECKING:
     from metastruct.data.outline import Outline
-
-SITES = ("input", "hidden", "output")  # tags of the affine maps of a net that declares no others
 
 
 def check_draws(cfg: DictConfig, outline: Outline) -> None:
@@ -54,70 +54,33 @@ def check_words(cfg: DictConfig) -> None:
             raise ConfigError(str(error)) from None
 
 
-def check_excluded(cfg: DictConfig) -> None:
-    """Refuse the first settings of a piece that its yaml excludes together."""
+def check_excluded(cfg: DictConfig, outline: Outline) -> None:
+    """Refuse the first settings of a piece that its yaml excludes together, or with others or sizes of the data."""
+    whole: Any = OmegaConf.to_container(cfg, resolve=True)
+    sizes = outline.provides
     for group in COMPONENTS:
-        for excluded in facts_of(group, cfg[group].name).excludes if cfg[group] is not None else ():
-            settings = {key: value for key, value in excluded.items() if key != "because"}
-            if all(cfg[group][key] == value for key, value in settings.items()):
-                words = " with ".join(f"{group}.{key}={value}" for key, value in settings.items())
-                raise ConfigError(f"{words} makes no sense: {excluded['because']}; change one of them")
+        beside = whole[group] or {}
+        for excluded in facts_of(group, beside["name"]).excludes if beside else ():
+            conditions = {key: value for key, value in excluded.items() if key != "because"}
+            values = sizes | beside | _of_others(whole, [key for key in conditions if "." in key])
+            if not conditions.keys() - values.keys() and holds(conditions, values, sizes | beside):
+                keys = [key for key in conditions if key not in sizes]
+                words = [f"{key if '.' in key else f'{group}.{key}'}={worded(values[key])}" for key in keys]
+                if not any(values[key] is not None for key in keys):
+                    words = [f"{group}={beside['name']} without {', '.join(keys)}"]
+                change = "change one of them" if len(keys) > 1 else "change it"
+                raise ConfigError(f"{' with '.join(words)} makes no sense: {excluded['because']}; {change}")
 
 
-def check_tags(cfg: DictConfig) -> None:
-    """Are the sites that a modulation takes those of the net and the dynamics?"""
-    for key, tag in strange_tags(cfg.modulation, cfg.net.name, cfg.dynamics.name):
-        owners = {other: f"{group}={name}" for group, name in tagged() for other in sites(group, name)}
-        if tag not in owners:
-            there = ", ".join(dict.fromkeys([*sites("net", cfg.net.name), *owners]))
-            raise ConfigError(f"modulation.{key} must be a list of {there}, got {list(cfg.modulation[key])}")
-        raise ConfigError(
-            f"modulation.{key} holds {tag}, which net={cfg.net.name} with dynamics={cfg.dynamics.name} has not; use "
-            f"{owners[tag]}, or some of {', '.join(sites('net', cfg.net.name))}"
-        )
-    tags = cfg.modulation.get("tags")
-    if tags == ["hidden"] and cfg.net.get("depth") == 1 and sites("net", cfg.net.name) == [*SITES]:
-        raise ConfigError(
-            "modulation.tags must name matrices of the net, which has input, output at net.depth=1, got [hidden]; name "
-            "one of them, or choose net.depth=2"
-        )
-    if not cfg.modulation.get("tags", ["all"]) and settings_of("modulation", cfg.modulation.name).tags:
-        without = [name for name in options("modulation") if settings_of("modulation", name).get("tags") == []]
-        hint = f"; use modulation={' or '.join(without)} for none" if without else ""
-        raise ConfigError(f"modulation.tags must name at least one kind of site, got []{hint}")
-
-
-def strange_tags(modulation: Mapping[str, Any], net: str, dynamics: str) -> Iterator[tuple[str, str]]:
-    """The setting and the tag of each kind of site that a modulation takes and that is not there.
-
-    Those that its yaml names are taken as far as they are there, if one is.
-    """
-    there = {*sites("net", net), *sites("dynamics", dynamics)}
-    for key in ("tags", "shift_tags"):
-        tags = list(modulation.get(key) or [])
-        if tags != described("modulation", modulation["name"]).get(key) or there.isdisjoint(tags):
-            yield from ((key, tag) for tag in tags if tag not in there)
-
-
-def tagged() -> list[tuple[str, str]]:
-    """Group and name of each piece that may have sites, the default of its group last."""
-    pieces = [(group, name) for group in ("net", "dynamics") for name in options(group)]
-    return sorted(pieces, key=lambda piece: piece[1] == by_default().get(piece[0]))
-
-
-def check_order(cfg: DictConfig) -> None:
-    """Are the sites that a modulation takes named once each, in one order? They are a set, and it has one key."""
-    there = [tag for group in ("net", "dynamics") for tag in sites(group, cfg[group].name)]
-    for key in ("modulation.tags", "modulation.shift_tags"):
-        tags = list(OmegaConf.select(cfg, key) or [])
-        ordered = [tag for tag in there if tag in tags]
-        if [tag for tag in tags if tag in there] != ordered:
-            raise ConfigError(f"{key} must name each kind of site once, in their order, got {tags}; use {ordered}")
-
-
-def sites(group: str, name: str) -> list[str]:
-    """The tags of what a piece has to be modulated."""
-    return list(facts_of(group, name).provides.get("sites", SITES if group == "net" else ()))
+def _of_others(whole: Mapping[str, Any], keys: Iterable[str]) -> dict[str, Any]:
+    """Settings of other groups, by group.name; null where no piece is chosen, nothing where the piece has no such."""
+    every = {}
+    for key in keys:
+        group, _, name = key.partition(".")
+        piece = whole[group]
+        if piece is None or name in piece:
+            every[key] = None if piece is None else piece[name]
+    return every
 
 
 def has_compiler() -> bool:

@@ -8,6 +8,7 @@ hundredths of a second, with a memory that no other job has seen. A process that
 
 from __future__ import annotations
 
+import errno
 import os
 import re
 import signal
@@ -68,8 +69,11 @@ class GpuPool(Launcher):
         def start(slot: int, unit: deque[Job]) -> None:
             job = unit.popleft()
             process = context.Process(target=work, args=(job, self.environments[slot]), name=job.folder.name)
-            with deaf():
-                process.start()
+            try:
+                with deaf():
+                    process.start()
+            except (EOFError, ConnectionError):  # of the process that forks, which has said why
+                raise ChildProcessError(errno.ECHILD, "runs ended before they began, for the reason above") from None
             running[process.sentinel] = slot, process, job, unit, time.perf_counter()
 
         try:

@@ -25,6 +25,7 @@ from metastruct.running import (
 )
 from metastruct.running import result as console  # noqa: F401
 from metastruct.running.command_line import expected, one_line
+from metastruct.running.output import patient
 from metastruct.runs.files import claimed, is_locked
 from metastruct.runs.provenance import Provenance
 from metastruct.sweeps.launchers.launcher import ELSEWHERE, STOPPED, Job
@@ -56,9 +57,11 @@ def work(job: Job, environment: Mapping[str, str]) -> None:
         with open(job.log, "w", buffering=1) as log:
             os.dup2(log.fileno(), 1)
             os.dup2(log.fileno(), 2)
-        sys.stdout.reconfigure(line_buffering=True)  # type: ignore[union-attr]
+        for stream in (sys.stdout, sys.stderr):  # a file, whatever the letters of the terminal are
+            stream.reconfigure(encoding="utf-8", errors="replace", line_buffering=True)  # type: ignore[union-attr]
         try:
-            error = attempt(job)
+            with patient():
+                error = attempt(job)
         except KeyboardInterrupt:  # what training makes of a signal to end
             raise SystemExit(STOPPED) from None
     raise SystemExit(0 if error is None else 1)
