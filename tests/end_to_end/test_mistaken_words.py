@@ -9,7 +9,8 @@ import pytest
 
 from metastruct.commands import main, numbers, parsed, subcommands, whole
 from metastruct.config.facts import CONF
-from metastruct.runs.files import Unwritten, in_words, make_folder, status_of, write_atomically
+from metastruct.runs.files import make_folder, write_atomically
+from metastruct.runs.refusals import Unwritten, in_words, status_of
 
 DATA = CONF.parent / "examples" / "pendulums.csv"
 START = "forecast m.safetensors --from 0.1,0.1"

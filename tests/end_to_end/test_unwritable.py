@@ -22,7 +22,7 @@ import pytest
 import metastruct
 from metastruct.commands import main
 from metastruct.config.facts import CONF
-from metastruct.runs.files import in_words
+from metastruct.runs.refusals import in_words
 
 DATA = CONF.parent / "examples" / "pendulums.csv"
 CODES = {

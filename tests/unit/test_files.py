@@ -12,7 +12,6 @@ import pytest
 
 from metastruct.runs import files
 from metastruct.runs.files import (
-    in_words,
     is_locked,
     locked,
     locked_if_free,
@@ -22,6 +21,7 @@ from metastruct.runs.files import (
     write_atomically,
     write_checked,
 )
+from metastruct.runs.refusals import Unwritten, in_words
 
 HOLDER = """
 import sys
@@ -209,6 +209,6 @@ def test_a_sum_that_cannot_be_written_leaves_nothing_that_looks_damaged(tmp_path
         whole(path, content)
 
     monkeypatch.setattr(files, "_write", refuses)
-    with pytest.raises(files.Unwritten, match="No space left"):
+    with pytest.raises(Unwritten, match="No space left"):
         files.write_checked(tmp_path / "file", b"content")
     assert not [*tmp_path.iterdir()]

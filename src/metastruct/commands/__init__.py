@@ -26,7 +26,7 @@ from metastruct.running.memory import kept_memory
 from metastruct.running.output import patient
 from metastruct.running.ranks import forget_words
 from metastruct.running.usage import HELP as HELP
-from metastruct.runs.files import check_place, in_words, status_of
+from metastruct.runs.refusals import check_place, in_words, status_of
 
 
 def main(words: Sequence[str] | None = None) -> None:

@@ -14,8 +14,8 @@ from metastruct.config.needs import chosen
 from metastruct.config.pieces import class_of, factory, plain
 from metastruct.config.schema import COMPONENTS, Config, ConfigError
 from metastruct.config.work import allowed
-from metastruct.runs.files import in_words
 from metastruct.runs.folder import data_folder
+from metastruct.runs.refusals import in_words
 
 if TYPE_CHECKING:
     from metastruct.data.outline import Outline

@@ -28,7 +28,7 @@ from metastruct.config.hidden import hidden
 from metastruct.config.mistakes import closest
 from metastruct.config.schema import ConfigError, drop_unused_rank, register, settle
 from metastruct.running.explanations import check_flags, explained
-from metastruct.runs.files import in_words
+from metastruct.runs.refusals import in_words
 
 SMALLER = "end other programs, or lower learner.point_batch, net.width, replicas or evaluation.grid"
 

@@ -16,7 +16,7 @@ from metastruct.config.facts import options
 from metastruct.config.mistakes import ConfigError, closest, near
 from metastruct.config.schema import composed, groups
 from metastruct.config.words import QUOTED, swept
-from metastruct.runs.files import in_words
+from metastruct.runs.refusals import in_words
 
 KINDS = {"Integer": "an integer such as 3", "Float": "a number such as 0.5", "bool": "true or false"}
 

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import NoReturn
 
-from metastruct.runs.files import check_place
+from metastruct.runs.refusals import check_place
 
 
 class Flags(argparse.ArgumentParser):

@@ -12,8 +12,9 @@ from typing import Any
 from omegaconf import OmegaConf
 
 from metastruct.running.places import family_name
-from metastruct.runs.files import Unwritten, set_aside, write_atomically
+from metastruct.runs.files import set_aside, write_atomically
 from metastruct.runs.provenance import here, named
+from metastruct.runs.refusals import Unwritten
 from metastruct.runs.tables import PORTRAIT, as_csv, read_records
 from metastruct.sweeps.table import Planned, Table
 

@@ -25,7 +25,8 @@ from metastruct.config.words import value_of
 from metastruct.running.assembly import component
 from metastruct.running.explanations import explained
 from metastruct.running.keys import in_a_key
-from metastruct.runs.files import check_place, make_folder, status_of
+from metastruct.runs.files import make_folder
+from metastruct.runs.refusals import check_place, status_of
 from metastruct.sweeps.collect import collect
 from metastruct.sweeps.launchers.launcher import Launcher
 from metastruct.sweeps.plan import Plan, carry_out, duration

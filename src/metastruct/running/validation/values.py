@@ -15,7 +15,7 @@ from metastruct.config.facts import facts_of
 from metastruct.config.schema import COMPONENTS, ConfigError
 from metastruct.config.words import worded
 from metastruct.running.tracking.account import check_word, has_key
-from metastruct.runs.files import check_place
+from metastruct.runs.refusals import check_place
 
 if TYPE_CHECKING:
     from metastruct.data.outline import Outline
