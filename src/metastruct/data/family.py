@@ -10,7 +10,6 @@ from typing import Any
 import numpy as np
 
 from metastruct.data.arrays import labelled, long, named_or
-from metastruct.data.outliers import suspected
 from metastruct.data.outside import place_of, several, shortly
 from metastruct.data.tables.formats import npz
 from metastruct.data.tables.kinds import of_kinds
@@ -126,6 +125,8 @@ class Family(Shown):
 
     @classmethod
     def _of(cls, tabled: Sequence[Table], layout: Layout, notes: Sequence[str] = ()) -> Family:
+        from metastruct.data.outliers import suspected  # it imports what is heavy
+
         tabled, layout = of_kinds(tabled, layout)
         members, more = seen_in(tabled, layout)
         names = tuple(tuple(one.trajectories) for one in members.values())

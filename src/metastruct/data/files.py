@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Any
 from metastruct.config.facts import providing
 from metastruct.data.family import Family
 from metastruct.data.holdout import Division, HoldOut, fewer
-from metastruct.data.outliers import without_outliers
 from metastruct.data.outline import Outline
 from metastruct.data.source import Source
 from metastruct.data.tables.layout import Layout
@@ -121,6 +120,8 @@ class Files(Source):
 
 def _cleaned(division: Division, bound: float) -> tuple[Division, tuple[str, ...]]:
     """Without outliers, but for what test members are measured against, and its notes with what was set aside."""
+    from metastruct.data.outliers import without_outliers
+
     train, notes = without_outliers(division.train, bound)
     supports, more = without_outliers([member.part(slice(division.support)) for member in division.test], bound)
     test = tuple(
