@@ -99,7 +99,7 @@ def test_a_net_that_shows_other_sites_than_its_yaml_says_is_refused_by_the_rehea
         rehearse(config)
 
 
-@pytest.mark.parametrize("depth", [1, 2])
+@pytest.mark.parametrize("depth", [1, pytest.param(2, marks=pytest.mark.torture)])
 def test_no_arrangement_shows_a_site_that_its_yamls_do_not_declare(small, random_model, every_arrangement, depth):
     for arrangement in every_arrangement:
         cfg = small(*arrangement.overrides, "modulation=shift", "modulation.shift_tags=[input]", net__depth=depth)
