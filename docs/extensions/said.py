@@ -14,6 +14,10 @@ MARKUP = re.compile(r"([*|\\]|(?<=\w)_(?!\w))")
 SECTION = re.compile(r"(Args|Attributes|Raises|Returns):$")
 SHARED = re.compile(r"^ {4}(\w+(?:, \w+)+): (.*)$")
 GIVEN = re.compile(r"^ {4,}\S.*")
+SUPPORTS = "_SupportsArray[dtype[Any]]"  # what Sphinx makes of numpy's ArrayLike inside of another type
+UNION = f"_Buffer | {SUPPORTS} | _NestedSequence[{SUPPORTS}] | complex | bytes | str"
+UNION += " | _NestedSequence[complex | bytes | str]"
+FORWARD = re.compile(r"TypeAliasForwardRef\('(\w+)'\)")
 
 
 def escaped(line: str) -> str:
@@ -77,8 +81,25 @@ def _signature(
     return ("", None) if _briefly(what, options) else None
 
 
+def named(text: str) -> str:
+    """A type, or a parameter with one, by the name that its author used."""
+    return FORWARD.sub(r"\1", text.replace(UNION, "ArrayLike"))
+
+
+def _parameters(app: Sphinx, doctree: Any) -> None:
+    from docutils.nodes import Text
+    from sphinx.addnodes import desc_parameter, desc_returns
+
+    for kind in (desc_parameter, desc_returns):
+        for node in doctree.findall(kind):
+            text = named(node.astext())
+            if text != node.astext():
+                node.children = [Text(text)]
+
+
 def setup(app: Sphinx) -> dict[str, bool]:
     """Called by Sphinx; before napoleon, which reads the sections."""
     app.connect("autodoc-process-docstring", _process, priority=400)
     app.connect("autodoc-process-signature", _signature)
+    app.connect("doctree-read", _parameters)
     return {"parallel_read_safe": True}

@@ -45,8 +45,9 @@ def fit(
 ) -> Model:
     """Meta-train on a family; what `metastruct.load` returns, with the loss curve in `history`.
 
-    Killed at any moment, the same call goes on from the last checkpoint; a training that has ended is not repeated. The
-    family is written into the run folder `model.folder`, so that the run is one like any other.
+    A training that does not explain its own members ends with a warning. Killed at any moment, the same call goes on
+    from the last checkpoint; a training that has ended is not repeated. The family is written into the run folder
+    `model.folder`, so that the run is one like any other.
 
     Args:
         family: as `Family.from_frame`, `from_arrays` or `from_files` make it.
@@ -58,9 +59,6 @@ def fit(
         progress: show it?
         outputs: where run folders go; None, `outputs`.
         settings: any other of train.py, such as `{"net.width": 32, "optimizer": "adam"}`.
-
-    Warns:
-        UserWarning: its own members are not explained by what was trained.
 
     Raises:
         ValueError: in one line, what does not go together; nothing was written.
