@@ -187,6 +187,15 @@ def test_a_class_that_moved_keeps_the_keys_that_it_had(default, moved):
     assert training_settings(default)["net"]["_target_"] == "metastruct.before.MLP"
 
 
+def test_a_run_folder_of_before_a_setting_that_may_be_unset_is_read(default):
+    before = {**default, "data": {name: value for name, value in default["data"].items() if name != "observed"}}
+    run = Run.of(configuration_in(yaml.safe_dump(before).encode(), "here"))
+    assert run.config.data["observed"] is None
+    before["data"].pop("noise")
+    with pytest.raises(Refused, match=r"data\.noise is missing"):
+        Run.of(configuration_in(yaml.safe_dump(before).encode(), "here"))
+
+
 def test_the_version_of_a_piece_is_in_the_keys_of_runs_with_it_alone(default, monkeypatch):
     facts, other = dataclasses.replace(facts_of("net", "mlp"), version=2), {**default, "net": {"name": "separable"}}
     before = training_key(default), training_key(other)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -17,7 +19,7 @@ def seen(seed, outliers=0, uneven=False, size=1.0, noise=NOISE, path=None):
     t = np.sort(rng.uniform(0, 10, COUNT)) if uneven else np.linspace(0, 10, COUNT)
     x = np.stack([np.sin(2 * t), np.cos(3 * t)], -1) if path is None else path(t)
     x = x + noise * rng.standard_normal(x.shape)
-    places = np.sort(rng.choice(np.arange(3, COUNT - 3), outliers, replace=False))
+    places = np.sort(rng.choice(np.arange(6, COUNT - 6), outliers, replace=False))
     x[places, rng.integers(0, 2, outliers)] += size * rng.choice([-1, 1], outliers) * rng.uniform(0.5, 1.5, outliers)
     return Trajectory(t, x), places
 
@@ -62,12 +64,11 @@ def test_the_condition_on_what_is_left_is_what_keeps_jumps(monkeypatch):
 
 def test_members_lose_them_with_their_instants_and_are_told():
     one, places = seen(0, 4)
-    inputs = np.arange(COUNT, dtype=float)[:, None]
-    member = Member((Trajectory(one.times, one.states, inputs=inputs),), name="rod")
+    member = Member((replace(one, derivatives=one.states),), name="rod")
     (left,), notes = without_outliers([member], BOUND)
     kept = np.delete(np.arange(COUNT), places)
     np.testing.assert_array_equal(left.trajectories[0].times, one.times[kept])
-    np.testing.assert_array_equal(left.trajectories[0].inputs[:, 0], kept)
+    np.testing.assert_array_equal(left.trajectories[0].derivatives, one.states[kept])
     instants = ", ".join(f"{t:g}" for t in one.times[places])
     assert notes == (f"4 of 200 observations of member rod are outliers and set aside, at t = {instants}",)
     line = "4 of 200 observations look like outliers; data.outliers=6"
@@ -86,6 +87,16 @@ def test_units_and_a_component_that_rests_change_nothing():
     one, _ = seen(0, 4)
     scaled = Trajectory(1e-9 * one.times, np.concatenate([1e6 * one.states, np.ones((COUNT, 1))], -1))
     np.testing.assert_array_equal(outlying(scaled, BOUND), outlying(one, BOUND))
+
+
+def test_ends_and_members_that_an_input_drives_are_left_alone():
+    """What starts fast has one side alone, and what an input does looks like an error."""
+    one, places = seen(0, 4)
+    driven = replace(one, inputs=np.zeros((COUNT, 1)))
+    assert outlying(one, BOUND).any()
+    assert not outlying(driven, BOUND).any()
+    late = one.part(slice(int(places[-1]) - 20, int(places[-1]) + 2))
+    assert not outlying(late, BOUND)[-4:].any()
 
 
 def test_a_short_trajectory_is_left_alone():

@@ -134,6 +134,13 @@ def test_a_constant_component_and_two_instants_are_told_apart_from_nothing():
     assert even(short, np.zeros(1)).trajectory.states.tolist() == [[0.0], [1.0]]
 
 
+def test_two_instants_that_are_the_same_but_for_round_off_are_refused():
+    t = np.sort(np.append(np.linspace(0.0, SPAN, COUNT), 40 * SPAN / (COUNT - 1) + 1e-12))
+    one = Trajectory(t, wave(t), noise=NOISE)
+    with pytest.raises(ValueError, match=r"instants must lie apart by more than round-off, got two at t = 3.0"):
+        even(one)
+
+
 def test_members_with_even_and_uneven_trajectories_go_together():
     t = np.linspace(0.0, SPAN, COUNT)
     both = Member((Trajectory(t, wave(t), derivatives=wave(t), noise=NOISE), seen_with_slopes()))
@@ -151,13 +158,13 @@ def test_what_was_not_drawn_says_nothing_of_what_was():
     """Others are moved: smoothed states of those that were drawn stay; among all of them, the control, they do not."""
     request = Request(("states", "smooth", "noise", "times"), window=30, least=10)
     one = seen("random", 2)
-    member = Member((Trajectory(one.times, one.states),))
+    member = Member((Trajectory(one.times, one.states, noise=NOISE),))
     few = support([member], 30, 0, request)
     drawn = np.isin(one.states[:, 0], few.states.flatten().numpy())
     assert drawn.sum() in (26, 27)  # a third
     other = one.states.copy()
     other[~drawn] += 1.0
-    moved = Member((Trajectory(one.times, other),))
+    moved = Member((Trajectory(one.times, other, noise=NOISE),))
     for part in ("states", "smooth", "noise", "times"):
         assert torch.equal(getattr(support([moved], 30, 0, request), part), getattr(few, part))
     assert not torch.equal(*(support([each], 30, 0, request, sample=True).smooth for each in (member, moved)))

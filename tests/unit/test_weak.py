@@ -224,3 +224,23 @@ def test_the_misfit_that_whitens_is_that_of_the_error_bars():
     law = Law(factor=1.01)  # off by less than that
     assert float(residual(law, seen, misfit=0.01, half=5).square().mean()) < 1
     assert float(residual(law, seen, misfit=0.001, half=5).square().mean()) > 1
+
+
+def test_a_piece_that_is_shorter_than_a_test_function_is_left_out_where_its_member_has_longer_ones():
+    (one,) = members(SIGMA, tasks=1)
+    objective = Weak(None, 6, 1e-6).settled(Recordings([one], torch.float64))
+    piece = one.trajectories[0].part(slice(5))
+    both = Member((one.trajectories[1], piece, one.trajectories[2]))
+    alone = Member((one.trajectories[1], one.trajectories[2]))
+    states = [whole([each], objective.request).states for each in (both, alone)]
+    torch.testing.assert_close(*states, rtol=0, atol=0)
+
+
+def test_a_member_that_is_seen_too_little_narrows_no_test_function():
+    """Down to half of their width they are as narrow as it asks for; beyond that it is refused by its name."""
+    seen = members(0.1 * SIGMA, tasks=3)
+    full = Weak(None, 6, 1e-6).settled(Recordings(seen, torch.float64)).half
+    short = [Member((seen[0].trajectories[0].part(slice(2 * half + 1)),)) for half in (full - 1, 1)]
+    halves = [Weak(None, 6, 1e-6).settled(Recordings([*seen, one], torch.float64)).half for one in short]
+    assert halves == [full - 1, full]
+    assert Weak(7, 6, 1e-6).settled(Recordings([*seen, short[1]], torch.float64)).half == 7

@@ -43,7 +43,7 @@ def main(words: Sequence[str]) -> None:
         roles = [*settings.get("inputs", []), *settings.get("labels", [])]
         states = [name for name in inferred(tables(path)[0][0], **columns) if name not in roles]
         settings = dict(settings) | {"states": states}
-    family = Family.from_files(path, **settings)
+    family = Family.from_files(path, **settings).without_outliers(None)
     show(family, guessed)
     from metastruct.evaluation.figures.observations import draw
 

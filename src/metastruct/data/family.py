@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -125,14 +125,23 @@ class Family(Shown):
 
     @classmethod
     def _of(cls, tabled: Sequence[Table], layout: Layout, notes: Sequence[str] = ()) -> Family:
-        from metastruct.data.outliers import suspected  # it imports what is heavy
-
         tabled, layout = of_kinds(tabled, layout)
         members, more = seen_in(tabled, layout)
         names = tuple(tuple(one.trajectories) for one in members.values())
-        every = tuple(one.member(name) for name, one in members.items())
-        doubt = suspected(every)
-        return cls(every, layout, (*notes, *more, *([doubt] if doubt else [])), names)
+        return cls(tuple(one.member(name) for name, one in members.items()), layout, (*notes, *more), names)
+
+    def without_outliers(self, bound: float | None) -> Family:
+        """Without observations of the states beyond the bound, in standard deviations of their noise, and told.
+
+        None leaves all of them, and tells of those that look like errors.
+        """
+        from metastruct.data.outliers import suspected, without_outliers  # they import what is heavy
+
+        if bound is None:
+            doubt = suspected(self.members)
+            return self if doubt is None else replace(self, report=(*self.report, doubt))
+        members, notes = without_outliers(self.members, bound)
+        return replace(self, members=members, report=(*self.report, *notes))
 
     def __len__(self) -> int:
         return len(self.members)

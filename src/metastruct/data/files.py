@@ -72,7 +72,9 @@ class Files(Source):
         names = tuple(map(str, test_names))
         division = HoldOut(hold_out, names, test_fraction, folds, fold, seed, support_trajectories).divide(family)
         notes = division.notes
-        if outliers is not None:
+        if outliers is None:
+            family = family.without_outliers(None)
+        else:
             division, notes = _cleaned(division, outliers)
         super().__init__(
             name=Path(path).stem,
@@ -113,6 +115,10 @@ class Files(Source):
         layout = Layout.of(**{name: settings[name] for name in COLUMNS})
         names = ("test_fraction", "folds", "fold", "seed", "support_trajectories")
         HoldOut(settings["hold_out"], settings["test_names"], *(settings[name] for name in names))
+        if settings.get("outliers") is not None and layout.inputs:
+            raise ValueError(
+                "data.outliers cannot tell errors from what an input does, got data.inputs; leave data.outliers out"
+            )
         if settings["held_inputs"] and not layout.inputs:
             raise ValueError("data.held_inputs has no meaning without data.inputs; name their columns or leave it out")
         return Outline(len(layout.states), len(layout.inputs))

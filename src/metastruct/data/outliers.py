@@ -7,7 +7,8 @@ A sample that is off by a changes every difference of order q that it is part of
 
 of the order owner scale is least (Hampel 1974, of differences in the place of medians). The largest z of a place is
 taken for an error where it exceeds a bound and a is no small change of its component. Only if what is left of the place
-is smooth then: where a force jumps, or something is hit, it is not, and all samples stay.
+is smooth then: where a force jumps, or something is hit, it is not, and all samples stay. So they do at the ends of a
+trajectory, and where an input drives a member, for it may jump.
 """
 
 from __future__ import annotations
@@ -70,9 +71,9 @@ def suspected(members: Sequence[Member]) -> str | None:
 
 
 def outlying(one: Trajectory, bound: float) -> Array:
-    """Which instants have a component that is an error `[instants]`."""
+    """Which instants have a component of the state that is an error `[instants]`."""
     errors = np.zeros(len(one), dtype=bool)
-    if len(one) < FEWEST:
+    if len(one) < FEWEST or one.inputs is not None:
         return errors
     sizes = np.abs(differences(one.times, one.states, ORDERS[1]))
     likely = (sizes > PLAUSIBLE * bound * np.median(sizes, axis=0) / NORMAL).any(0)
@@ -93,6 +94,7 @@ def _errors(times: Array, values: Array, bound: float) -> Array:
         z, change, _ = _scores(times[places], values[places], order)
         wide = np.lib.stride_tricks.sliding_window_view(np.pad(z, order), 2 * order + 1).max(-1)
         chosen = places[(z > bound) & (change > least) & (z == wide)]
+        chosen = chosen[(chosen >= order) & (chosen < len(times) - order)]  # an end has neighbours on one side alone
         removed[chosen], fresh = True, len(chosen) > 0
     places = np.flatnonzero(~removed)
     z, change, _ = _scores(times[places], values[places], order)

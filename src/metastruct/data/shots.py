@@ -41,13 +41,14 @@ def support(members: Sequence[Member], shots: int, seed: int, request: Request, 
     """At most `shots` observations of each member in float64, drawn at random without repetition.
 
     Fewer shots are the first of more, so that curves over shots are of nested sets. Where an objective asks for windows
-    there are as many as hold the shots, one at least. A member that has fewer is filled up, and masked. Noise and
-    smoothed states follow from the observations that were drawn, where these are consecutive samples.
+    there are as many as hold the shots, one at least. A member that has fewer is filled up, and masked. Smoothed
+    states follow from the observations that were drawn, where these are consecutive samples; the level of noise from
+    all.
 
     Args:
         members: support trajectories of each.
         request: samples of a window are drawn together.
-        sample: of observations that are all known, from which noise and smoothed states follow then?
+        sample: of observations that are all known, from which smoothed states follow then?
 
     Raises:
         ValueError: a trajectory is shorter than what will do.
@@ -66,7 +67,7 @@ def support(members: Sequence[Member], shots: int, seed: int, request: Request, 
         sizes.append(lengths[picks] if least is None else lengths[picks].clip(max=max(least, shots)))
         fewer |= sizes[-1].sum() < lengths.sum()
     if fewer and least is not None and not sample:
-        return whole([*map(_cut, members, firsts, sizes, _beginnings(recordings))], request)
+        return whole([*map(_cut, members, recordings.noise, firsts, sizes, _beginnings(recordings))], request)
     return _gathered(recordings, firsts, sizes, request)
 
 
@@ -94,13 +95,18 @@ def _beginnings(recordings: Recordings) -> list[Array]:
     return beginnings
 
 
-def _cut(member: Member, firsts: Array, sizes: Array, beginnings: Array) -> Member:
-    """The member as it is seen in so many samples from these rows on, each a trajectory of its own."""
+def _cut(member: Member, noise: Array, firsts: Array, sizes: Array, beginnings: Array) -> Member:
+    """The member as it is seen in so many samples from these rows on, each a trajectory of its own.
+
+    Args:
+        noise: of its states `[state]`, which few samples would not tell.
+    """
     parts = []
     for row, size in zip(firsts, sizes, strict=True):
         number = int(np.searchsorted(beginnings, row, side="right")) - 1
         begin = int(row - beginnings[number])
-        parts.append(member.trajectories[number].part(slice(begin, begin + int(size))))
+        piece = member.trajectories[number].part(slice(begin, begin + int(size)))
+        parts.append(piece if piece.noise is not None else replace(piece, noise=noise))
     return replace(member, trajectories=tuple(parts))
 
 
@@ -115,6 +121,9 @@ def _tiles(recordings: Recordings, window: int, least: int | None) -> list[tuple
         starts, sizes = [], []
         for samples in lengths:
             if samples < (least or window):
+                if least is not None and max(lengths) >= least:  # a piece beside a gap, or a short one, says nothing
+                    row += samples
+                    continue
                 raise ValueError(
                     f"a trajectory must have at least the {least or window} samples of a window, got {samples}; leave "
                     "it out, or use an objective that looks at fewer"

@@ -24,6 +24,7 @@ from scipy.ndimage import gaussian_filter1d
 from metastruct.data.trajectory import Array, Trajectory
 
 EVEN = 1e-10  # share of two intervals by which they differ at most where instants are equally spaced
+CLOSEST = 1e-9  # of the mean interval: what is closer counts as twice the same instant
 AROUND = (
     8.0  # standard deviation of the normal curve, in samples: with less the quadrature errs by more than the spline
 )
@@ -56,11 +57,20 @@ def steadied(one: Trajectory, smooth: Array, noise: Array, held: bool) -> Steady
     Args:
         noise: its standard deviations `[state]`.
         held: does an input stay as it is from one instant to the next? Else it goes along a straight line.
+
+    Raises:
+        ValueError: two instants are the same but for round-off.
     """
     times, inputs = one.times, one.inputs
     if is_even(times):
         return Steady(replace(one, derivatives=None), smooth, np.tile(noise, (len(times), 1)))
     steps = np.diff(times)
+    if (steps < CLOSEST * steps.mean()).any():
+        first = times[steps.argmin()]
+        raise ValueError(
+            f"instants must lie apart by more than round-off, got two at t = {first:g}, {steps.min():.1g} apart; a "
+            "measurement that was repeated is a trajectory of its own"
+        )
     instants = times[0] + np.concatenate([[0.0], gaussian_filter1d(steps, AROUND, mode="nearest").cumsum()])
     instants = times[0] + (instants - times[0]) * ((times[-1] - times[0]) / (instants[-1] - times[0]))
     instants[-1] = times[-1]

@@ -29,7 +29,7 @@ from metastruct.objectives.steps import slope_errors
 from metastruct.objectives.test_functions import weights
 from metastruct.objectives.whitened import Whitened, applied
 from metastruct.objectives.whitening import Windows, inputs_at_nodes
-from metastruct.objectives.width import half_width, slope_noise
+from metastruct.objectives.width import NARROWEST, half_width, slope_noise
 
 if TYPE_CHECKING:
     from metastruct.data.observations import Observations
@@ -78,7 +78,10 @@ class Weak(Objective):
         recordings = recordings.steady
         objective, longest = copy.copy(self), max(max(lengths) for lengths in recordings.lengths)
         half = self.chosen or half_width(recordings, self.order)
-        half = max(1, min(half, (min(map(max, recordings.lengths)) - 1) // 2))  # no member is left out
+        shortest = (min(map(max, recordings.lengths)) - 1) // 2  # a member that is seen so little is refused by name
+        if self.chosen is None and shortest >= max(NARROWEST, half // 2):
+            half = min(half, shortest)
+        half = max(1, min(half, (longest - 1) // 2))
         every = max(1, half // NODES)
         objective._shape(half // every * every, longest)
         objective.held = recordings.held

@@ -121,8 +121,11 @@ def build_source(cfg: Config, note: Callable[[str], None]) -> Source:
                 f"settings, got {sizes[0]} and {sizes[1]}"
             )
         objective.check(source.parts)
-        objective = objective.settled(source.recordings())
+        recordings = source.recordings()
+        objective = objective.settled(recordings)
         source.check_windows(objective.least or objective.window)
+        if short := sum(samples < (objective.least or 1) for lengths in recordings.lengths for samples in lengths):
+            note(f"{short} trajectories have fewer than the {objective.least} samples of a window, and say nothing")
         if (description := objective.described()) is not None:
             note(description)
     except ValueError as error:

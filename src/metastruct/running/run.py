@@ -15,6 +15,7 @@ from omegaconf.errors import MissingMandatoryValue, OmegaConfBaseException
 from metastruct.config.facts import facts_of, options, settings_of
 from metastruct.config.pieces import Refused, check_place, check_plain, target_of
 from metastruct.config.schema import COMPONENTS, OPTIONAL, Config, dynamics_name, method_name
+from metastruct.running.keys import OPTIONAL as UNSET
 from metastruct.running.places import family_name, run_folder, training_folder
 from metastruct.runs.folder import RunFolder
 
@@ -124,7 +125,9 @@ class Run:
                 continue
             check_place(group, piece)
             for setting in map(str, settings_of(group, piece["name"])):
-                if setting not in piece:
+                if setting not in piece and f"{group}.{setting}" in UNSET:  # a folder of before there was one
+                    piece[setting] = None
+                elif setting not in piece:
                     raise Refused(f"{group}.{setting} is missing; leave it alone, or give it a value")
         return cls(config, method_name(cfg), dynamics_name(cfg))
 
