@@ -71,8 +71,9 @@ def test_members_lose_them_with_their_instants_and_are_told():
     np.testing.assert_array_equal(left.trajectories[0].derivatives, one.states[kept])
     instants = ", ".join(f"{t:g}" for t in one.times[places])
     assert notes == (f"4 of 200 observations of member rod are outliers and set aside, at t = {instants}",)
-    line = "4 of 200 observations look like outliers; data.outliers=6"
+    line = f"4 of 200 observations look like outliers: at t = {instants}; train with data.outliers=6 to set such aside"
     assert suspected([member]).startswith(line)
+    assert f"look like outliers: rod at t = {instants}; train" in suspected([member, left])
     assert suspected([left]) is None
 
 

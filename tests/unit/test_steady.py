@@ -168,3 +168,16 @@ def test_what_was_not_drawn_says_nothing_of_what_was():
     for part in ("states", "smooth", "noise", "times"):
         assert torch.equal(getattr(support([moved], 30, 0, request), part), getattr(few, part))
     assert not torch.equal(*(support([each], 30, 0, request, sample=True).smooth for each in (member, moved)))
+
+
+def test_two_instants_that_lie_close_together_change_no_scale():
+    """Differences at the instants themselves, the control, are of the noise over the time between the two."""
+    one = seen("random", 3)
+    close = Trajectory(
+        np.insert(one.times, 40, one.times[40] - 1e-6), np.insert(one.states, 40, one.states[40] + NOISE, axis=0)
+    )
+    truth = np.sqrt(np.mean((2 * np.cos(2 * np.linspace(0, SPAN, 1000))) ** 2))
+    _, slopes = Recordings([Member((close,))], torch.float64).slopes()
+    assert float(slopes.square().mean().sqrt()) == pytest.approx(truth, rel=0.2)
+    control = np.gradient(close.states, close.times, axis=0)
+    assert np.sqrt(np.square(control).mean()) > 10 * truth

@@ -44,8 +44,7 @@ def without_outliers(members: Sequence[Member], bound: float) -> tuple[tuple[Mem
             notes.append(f"{count} of {total} observations{owner} look like outliers, too many: all of them stay")
         elif count:
             pairs = [*zip(member.trajectories, masks, strict=True)]
-            instants = [f"{t:g}" for one, mask in pairs for t in one.times[mask]]
-            places = ", ".join(instants[:SHOWN]) + (", ..." if count > SHOWN else "")
+            places = _listed([t for one, mask in pairs for t in one.times[mask]])
             notes.append(f"{count} of {total} observations{owner} are outliers and set aside, at t = {places}")
             member = replace(member, trajectories=tuple(one.part(~mask) for one, mask in pairs))
         left.append(member)
@@ -54,20 +53,26 @@ def without_outliers(members: Sequence[Member], bound: float) -> tuple[tuple[Mem
 
 def suspected(members: Sequence[Member]) -> str | None:
     """A line on what looks like outliers, where something does."""
-    counts = {
-        member.name or str(number): sum(int(outlying(one, SUSPECT).sum()) for one in member.trajectories)
-        for number, member in enumerate(members)
-    }
-    worst = sorted((name for name, count in counts.items() if count), key=lambda name: -counts[name])
-    if not worst:
+    places, total = dict[str, list[float]](), 0
+    for number, member in enumerate(members):
+        total += sum(map(len, member.trajectories))
+        instants = [t for one in member.trajectories for t in one.times[outlying(one, SUSPECT)]]
+        if instants:
+            places[member.name or str(number)] = instants
+    if not places:
         return None
-    total = sum(len(one) for member in members for one in member.trajectories)
-    names = ", ".join(f"{name} ({counts[name]})" for name in worst[:SHOWN]) + (", ..." if worst[SHOWN:] else "")
-    owner = f", of the members {names}" if len(members) > 1 else ""
+    worst = sorted(places, key=lambda name: -len(places[name]))
+    names = "; ".join(f"{name} at t = {_listed(places[name])}" for name in worst[:SHOWN])
+    names = names if len(members) > 1 else f"at t = {_listed(places[worst[0]])}"
     return (
-        f"{sum(counts.values())} of {total} observations look like outliers{owner}; data.outliers={SUSPECT:g} sets "
-        "such aside, adaptation.robust=student gives them little weight"
+        f"{sum(map(len, places.values()))} of {total} observations look like outliers: {names}"
+        f"{'; ...' if worst[SHOWN:] else ''}; train with data.outliers={SUSPECT:g} to set such aside, there and in every "
+        "adaptation"
     )
+
+
+def _listed(instants: Sequence[float]) -> str:
+    return ", ".join(f"{t:g}" for t in instants[:SHOWN]) + (", ..." if len(instants) > SHOWN else "")
 
 
 def outlying(one: Trajectory, bound: float) -> Array:

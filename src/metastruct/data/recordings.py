@@ -14,7 +14,7 @@ from metastruct.data.crude_law import sensitivities
 from metastruct.data.noise_level import noise_levels
 from metastruct.data.observations import ESTIMATED, PARTS
 from metastruct.data.smoothing import smoothed
-from metastruct.data.steady import Steady, is_even, steadied
+from metastruct.data.steady import Steady, is_even, lie_close, steadied
 from metastruct.data.trajectory import Array, Member, check_alike
 from metastruct.data.units import Units
 
@@ -103,8 +103,9 @@ class Recordings:
     def slopes(self) -> tuple[Tensor, Tensor]:
         """States and dx/dt there, both `[rows, state]`: as they are known, else by differences along each trajectory.
 
-        Differences of smoothed states are enough for scales, and for nothing else; a trajectory of one instant has
-        none.
+        Differences of smoothed states are enough for scales, and for nothing else; where instants lie close together,
+        at others whose spacing changes slowly, for what is left of the noise is large over so short a time. A
+        trajectory of one instant has none.
 
         Raises:
             ValueError: no trajectory has two instants.
@@ -112,8 +113,11 @@ class Recordings:
         states, derivatives = self.parts["states"], self.parts.get("derivatives")
         if derivatives is not None:
             return states, derivatives
-        every = [one for member in self.members for one in member.trajectories]
-        longer = [(one, x) for one, x in zip(every, self.smooth, strict=True) if len(one) > 1]
+        recordings = (
+            self.steady if any(lie_close(one.times) for member in self.members for one in member.trajectories) else self
+        )
+        every = [one for member in recordings.members for one in member.trajectories]
+        longer = [(one, x) for one, x in zip(every, recordings.smooth, strict=True) if len(one) > 1]
         if not longer:
             raise ValueError(
                 "the scale of dx/dt needs derivatives, or a trajectory of at least two instants, got neither"

@@ -25,6 +25,7 @@ from metastruct.data.trajectory import Array, Trajectory
 
 EVEN = 1e-10  # share of two intervals by which they differ at most where instants are equally spaced
 CLOSEST = 1e-9  # of the mean interval: what is closer counts as twice the same instant
+CLOSE = 0.1  # of the mean interval
 AROUND = (
     8.0  # standard deviation of the normal curve, in samples: with less the quadrature errs by more than the spline
 )
@@ -47,8 +48,14 @@ class Steady:
 
 def is_even(times: Array) -> bool:
     """Are instants `[instants]` equally spaced?"""
+    steps, round_off = np.diff(times), 8 * np.finfo(float).eps * np.abs(times).max()
+    return bool((np.abs(np.diff(steps)) <= EVEN * (steps[1:] + steps[:-1]) + round_off).all())
+
+
+def lie_close(times: Array) -> bool:
+    """Do some instants `[instants]` follow each other much faster than the others?"""
     steps = np.diff(times)
-    return bool((np.abs(np.diff(steps)) <= EVEN * (steps[1:] + steps[:-1])).all())
+    return len(steps) > 1 and bool(steps.min() < CLOSE * steps.mean())
 
 
 def steadied(one: Trajectory, smooth: Array, noise: Array, held: bool) -> Steady:
