@@ -66,8 +66,8 @@ def suspected(members: Sequence[Member]) -> str | None:
     names = names if len(members) > 1 else f"at t = {_listed(places[worst[0]])}"
     return (
         f"{sum(map(len, places.values()))} of {total} observations look like outliers: {names}"
-        f"{'; ...' if worst[SHOWN:] else ''}; train with data.outliers={SUSPECT:g} to set such aside, there and in every "
-        "adaptation"
+        f"{'; ...' if worst[SHOWN:] else ''}; train with data.outliers={SUSPECT:g} to set such aside, there and in "
+        "every adaptation"
     )
 
 
