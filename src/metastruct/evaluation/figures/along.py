@@ -78,7 +78,8 @@ def draw(every: Sequence[Along], layout: Layout, path: Path) -> None:
                     None if one.std is None else one.std[:, part],
                 )
                 axes[part, 0].set_ylabel(layout.titled(name))
-            axes[0, column].set_title(" ".join(filter(None, (one.member, one.trajectory))))
+            trajectory = f"trajectory {one.trajectory}" if one.trajectory else ""
+            axes[0, column].set_title(", ".join(filter(None, (one.member, trajectory))))
             axes[-1, column].set_xlabel(layout.titled(layout.time))
         figure.legend(*axes[0, 0].get_legend_handles_labels(), loc="outside lower center", ncols=3, frameon=False)
         save(figure, path)

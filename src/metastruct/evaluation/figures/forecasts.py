@@ -8,12 +8,14 @@ import matplotlib.pyplot as plt
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from scipy.interpolate import CubicSpline
 
 from metastruct.evaluation.archive import Archive
 from metastruct.evaluation.figures.members import LEARNED, TRUE, chosen, seen
 
 NORMAL_95 = 1.96
 LAGS = 20
+MORE = 8  # instants of a curve for one of its forecast
 DOTS: Any = {"marker": ".", "markersize": 3, "linestyle": "", "color": TRUE, "alpha": 0.7}
 
 
@@ -38,14 +40,23 @@ def forecast(archive: Archive) -> Figure:
 
 def band(axis: Axes, times: np.ndarray, observed: np.ndarray | None, path: np.ndarray, std: np.ndarray | None) -> None:
     """One component, `[times]`: what was seen, its forecast, and the band."""
+    fine, curve = _between(times, path)
     if std is not None and (std > 0).any():
-        low, high = path - NORMAL_95 * std, path + NORMAL_95 * std
-        axis.fill_between(times, low, high, color=LEARNED, alpha=0.2, linewidth=0, label="95 %")
-    axis.plot(times, path, color=LEARNED, lw=0.9, label="forecast")
+        half = NORMAL_95 * np.interp(fine, times, std)
+        axis.fill_between(fine, curve - half, curve + half, color=LEARNED, alpha=0.2, linewidth=0, label="95 %")
+    axis.plot(fine, curve, color=LEARNED, lw=0.9, label="forecast")
     if observed is not None:
         axis.plot(times, observed, **DOTS, label="observed", zorder=1)  # below, for dense ones hide the forecast
         spread = np.ptp(observed) or 1.0
         axis.set_ylim(observed.min() - 0.3 * spread, observed.max() + 0.3 * spread)
+
+
+def _between(times: np.ndarray, path: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """A forecast `[times]` at more instants, by a cubic spline: straight lines would cut its corners in gaps."""
+    if len(times) < MORE or not np.isfinite(path).all() or not (np.diff(times) > 0).all():
+        return times, path
+    fine = np.interp(np.arange(0, len(times) - 1 + 1e-9, 1 / MORE), np.arange(len(times)), times)
+    return fine, CubicSpline(times, path)(fine)
 
 
 def horizon(archive: Archive) -> Figure:
