@@ -220,10 +220,9 @@ class Model(Shown):
         start: Tensor | None = None,
         prior: Prior | None = None,
     ) -> Fit:
-        """All of them at once, from where the run's evaluation begins and the family's prior unless note otherwise."""
+        """All of them at once, from where the run's evaluation begins and the family's prior unless told otherwise."""
         objective = self.trained.objective.fitting(max(len(one) for member in members for one in member.trajectories))
-        if short := sum(len(one) < (objective.least or 1) for member in members for one in member.trajectories):
-            note = f"{short} trajectories have fewer than the {objective.least} samples of a window, and say nothing"
+        if note := objective.left_out([len(one) for member in members for one in member.trajectories]):
             warnings.warn(note, stacklevel=4)
         observations = whole(members, objective.request)
         if start is None:

@@ -5,7 +5,7 @@ A sample that is off by a changes every difference of order q that it is part of
 
     a_i = u_i / P_ii,   v_i = u_i / sqrt((P P)_ii),   z_i = |v_i| / scale,   scale = median |v| / 0.6745
 
-of the order owner scale is least (Hampel 1974, of differences in the place of medians). The largest z of a place is
+of the order whose scale is least (Hampel 1974, of differences in the place of medians). The largest z of a place is
 taken for an error where it exceeds a bound and a is no small change of its component. Only if what is left of the place
 is smooth then: where a force jumps, or something is hit, it is not, and all samples stay. So they do at the ends of a
 trajectory, and where an input drives a member, for it may jump.

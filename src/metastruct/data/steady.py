@@ -26,9 +26,7 @@ from metastruct.data.trajectory import Array, Trajectory
 EVEN = 1e-10  # share of two intervals by which they differ at most where instants are equally spaced
 CLOSEST = 1e-9  # of the mean interval: what is closer counts as twice the same instant
 CLOSE = 0.1  # of the mean interval
-AROUND = (
-    8.0  # standard deviation of the normal curve, in samples: with less the quadrature errs by more than the spline
-)
+AROUND = 8.0  # samples, of the normal curve: with fewer the quadrature errs by more than the spline
 
 
 @dataclass(frozen=True)
@@ -100,11 +98,16 @@ def _means(times: Array, values: Array, cells: Array) -> Array:
     """Of straight lines through values `[instants, n]` over cells with these ends, `[cells, n]`."""
     h = np.diff(times)[:, None]
     total = np.concatenate([0 * values[:1], np.cumsum(h * (values[1:] + values[:-1]) / 2, 0)])
-    place = np.clip(np.searchsorted(times, cells, side="right") - 1, 0, len(h) - 1)
+    place = _intervals(times, cells)
     past = (cells - times[place])[:, None]
     upto = total[place] + past * values[place] + past**2 / (2 * h[place]) * (values[place + 1] - values[place])
     means: Array = np.diff(upto, axis=0) / np.diff(cells)[:, None]
     return means
+
+
+def _intervals(times: Array, places: Array) -> Array:
+    """In which interval of instants each place lies, from 0."""
+    return np.clip(np.searchsorted(times, places, side="right") - 1, 0, len(times) - 2)
 
 
 def _bend(spline: CubicSpline, lengths: Array) -> Array:
@@ -122,8 +125,7 @@ def _between(times: Array, bend: Array, cells: Array) -> Array:
 
     e(t) = bend (t - t_i)^2 (t_{i+1} - t)^2 / 24, as a whole of either sign in each interval; lumped as that of noise.
     """
-    h = np.diff(times)
-    place = np.clip(np.searchsorted(times, cells, side="right") - 1, 0, len(h) - 1)
+    h, place = np.diff(times), _intervals(times, cells)
     tau, step = cells - times[place], h[place]
     part = tau**3 * (step**2 / 3 - step * tau / 2 + tau**2 / 5) / 24
     whole = h**5 / 720

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 from abc import ABC, abstractmethod
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -75,6 +75,15 @@ class Objective(ABC):
     def described(self) -> str | None:
         """What was chosen, for people."""
         return None
+
+    def left_out(self, lengths: Iterable[int]) -> str | None:
+        """How many trajectories of so many samples are too short to be looked at, for people; None where none is."""
+        short = sum(samples < (self.least or 1) for samples in lengths)
+        return (
+            f"{short} trajectories have fewer than the {self.least} samples of a window, and say nothing"
+            if short
+            else None
+        )
 
     def check(self, parts: Collection[str]) -> None:
         """Do observations with these parts have what it needs, and does it read what drives the members?

@@ -159,10 +159,9 @@ class Weak(Objective):
     def places(self, observations: Observations) -> Observations:
         states = self.windows(required(observations.smooth))[..., :: self.every, :].flatten(-3, -2)
         inputs = observations.inputs
-        driving = (
-            None if inputs is None else inputs_at_nodes(self.windows(inputs), self.every, self.held).flatten(-3, -2)
-        )
-        return type(observations)(states=states, inputs=driving)
+        if inputs is not None:
+            inputs = inputs_at_nodes(self.windows(inputs), self.every, self.held).flatten(-3, -2)
+        return type(observations)(states=states, inputs=inputs)
 
     def residual(self, model: ModulatedModel, observations: Observations, codes: Tensor | None) -> Tensor:
         if observations.operator is None:

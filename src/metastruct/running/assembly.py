@@ -124,8 +124,8 @@ def build_source(cfg: Config, note: Callable[[str], None]) -> Source:
         recordings = source.recordings()
         objective = objective.settled(recordings)
         source.check_windows(objective.least or objective.window)
-        if short := sum(samples < (objective.least or 1) for lengths in recordings.lengths for samples in lengths):
-            note(f"{short} trajectories have fewer than the {objective.least} samples of a window, and say nothing")
+        if short := objective.left_out([samples for lengths in recordings.lengths for samples in lengths]):
+            note(short)
         if (description := objective.described()) is not None:
             note(description)
     except ValueError as error:
