@@ -92,6 +92,7 @@ class Config:
     bracket: Any = None
     dynamics: Any = MISSING
     known: Any = None
+    encoder: Any = None
     integrator: Any = MISSING
     learner: Any = MISSING
     adaptation: Any = MISSING

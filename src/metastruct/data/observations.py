@@ -17,6 +17,7 @@ ESTIMATED = (
     "derivative_noise",
     "smooth",
     "crude_law",
+    "parameters",
 )  # what follows from the others, where somebody asks for it
 
 
@@ -34,6 +35,8 @@ class Observations:
         derivative_noise: the same of the derivatives.
         smooth: the states, smoothed as that noise wants it. None as of the times.
         crude_law: df/dx `[..., tasks, points, state * state]` of a polynomial law of each member. None as of the times.
+        parameters: the true mu of each task, the same at each point `[..., tasks, points, parameters]`. None as of the
+            times.
         operator: what an objective made of all this, once and for all `[..., tasks, points, n]`, as `Objective.renewed`
             has it; None where it made nothing.
         mask: which points count `[..., tasks, points]`, or None where all do; the others fill up ragged tasks.
@@ -47,11 +50,18 @@ class Observations:
     derivative_noise: Tensor | None = None
     smooth: Tensor | None = None
     crude_law: Tensor | None = None
+    parameters: Tensor | None = None
     operator: Tensor | None = None
     mask: Tensor | None = None
 
     def __len__(self) -> int:
         return self.states.shape[-3]
+
+    @property
+    def parts(self) -> dict[str, Tensor]:
+        """What is there at each point, by name, `[..., tasks, points, n]`."""
+        parts = {field.name: getattr(self, field.name) for field in fields(self) if field.name != "mask"}
+        return {name: values for name, values in parts.items() if values is not None}
 
     @property
     def count(self) -> int | Tensor:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 import torch
@@ -59,18 +60,22 @@ class Recordings:
         if name in ESTIMATED and name not in self.parts:
             if name == "derivative_noise" and "derivatives" not in self.parts:
                 return None
-            rows = {
-                "noise": lambda: self._level_rows(self.noise),
-                "derivative_noise": lambda: self._level_rows(self.derivative_noise),
+            if name == "parameters" and self.members[0].parameters is None:
+                return None
+            rows: dict[str, Callable[[], list[Array]]] = {
+                "noise": lambda: self._tiled(self.noise),
+                "derivative_noise": lambda: self._tiled(self.derivative_noise),
                 "smooth": lambda: self.smooth,
                 "crude_law": self._crude_law,
-            }[name]
-            self.parts[name] = self._rows(rows())
+                "parameters": lambda: self._tiled(member.parameters for member in self.members),
+            }
+            self.parts[name] = self._rows(rows[name]())
         return self.parts.get(name)
 
-    def _level_rows(self, levels: Array) -> list[Array]:
-        pairs = zip(self.members, levels, strict=True)
-        return [np.tile(noise, (len(one), 1)) for member, noise in pairs for one in member.trajectories]
+    def _tiled(self, values: Iterable[Any]) -> list[Array]:
+        """What each member has, at each of its instants."""
+        pairs = zip(self.members, values, strict=True)
+        return [np.tile(each, (len(one), 1)) for member, each in pairs for one in member.trajectories]
 
     def _crude_law(self) -> list[Array]:
         rows, smooth = list[Array](), iter(self.smooth)

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 import torch
 from torch import Tensor, nn
 
 from metastruct.dynamics.dynamics import Dynamics, MakeNet, Scales
+from metastruct.modulation.encoder import Encoder
 from metastruct.modulation.modulation import Modulation
 
 
@@ -20,6 +21,8 @@ class ModulatedModel(nn.Module):
         modulation: makes the modulation from the dynamics' sites.
         net: makes a net from (in_features, out_features, potential).
         scales: constants of the training data.
+        encoder: makes what gives codes from observations, from the sizes of states, inputs and codes; None where
+            nothing does.
     """
 
     def __init__(
@@ -28,10 +31,14 @@ class ModulatedModel(nn.Module):
         modulation: Callable[..., Modulation],
         net: MakeNet,
         scales: Scales,
+        encoder: Callable[..., Encoder] | None = None,
     ):
         super().__init__()
         self.dynamics = dynamics(net, scales)
         self.modulation = modulation(self.dynamics.sites)
+        inputs = 0 if scales.input_mean is None else len(scales.input_mean)
+        sizes = {"states": len(scales.state_mean), "inputs": inputs, "code_dim": self.modulation.code_dim}
+        self.encoder = None if encoder is None else encoder(**sizes)
         self.drawn: frozenset[str] = frozenset()  # other buffers of which each of several seeds has its own values
 
     @property
@@ -51,6 +58,33 @@ class ModulatedModel(nn.Module):
         """
         return self.dynamics.vector_field(x, {} if codes is None else self.modulation(codes), inputs)
 
+    @property
+    def reads(self) -> tuple[str, ...]:
+        """The parts of observations that codes are made of."""
+        return () if self.encoder is None else self.encoder.reads
+
+    def encoded(self, parts: Mapping[str, Tensor], mask: Tensor | None = None) -> Tensor:
+        """Codes `[..., tasks, code]` of observations, by name `[..., tasks, points, n]`.
+
+        Args:
+            mask: which points count `[..., tasks, points]`; None where all do.
+        """
+        assert self.encoder is not None
+        dynamics, parts = self.dynamics, {name: parts[name] for name in self.reads if name in parts}
+        standardise = {
+            "states": dynamics.standardise,
+            "derivatives": lambda slopes: slopes / dynamics.derivative_std,
+            "inputs": lambda inputs: (inputs - dynamics.input_mean) / dynamics.input_std,
+        }
+        parts |= {name: function(parts[name]) for name, function in standardise.items() if name in parts}
+        codes: Tensor = self.encoder(parts, mask)
+        return codes
+
+    def settle(self, parameters: Tensor) -> None:
+        """Let the encoder look at the parameters of the training tasks `[tasks, parameters]`."""
+        if self.encoder is not None:
+            self.encoder.settle(parameters)
+
     def energy(self, x: Tensor, codes: Tensor) -> Tensor:
         """The learned energy `[..., tasks, points]`."""
         return self.dynamics.energy(x, self.modulation(codes))
@@ -69,8 +103,9 @@ class ModulatedModel(nn.Module):
         return {name: t for name, t in state.items() if isinstance(t, nn.Parameter) or name in seeded}
 
     def parameter_counts(self) -> dict[str, int]:
-        """Numbers of the base (nets and shared bases), of the hyper-network, and of one task's code."""
-        hypernetwork = sum(p.numel() for p in self.modulation.hypernetwork.parameters())
+        """Numbers of the base (nets and shared bases), of the hyper-network and the encoder, and of a code."""
+        generating = (self.modulation.hypernetwork, *([] if self.encoder is None else [self.encoder]))
+        hypernetwork = sum(p.numel() for part in generating for p in part.parameters())
         total = sum(p.numel() for p in self.parameters())
         return {"base": total - hypernetwork, "hypernetwork": hypernetwork, "code": self.code_dim}
 
@@ -85,6 +120,7 @@ class Single(ModulatedModel):
     def __init__(self, model: ModulatedModel):
         nn.Module.__init__(self)
         self.dynamics, self.modulation, self.drawn = model.dynamics, model.modulation, model.drawn
+        self.encoder = model.encoder
         self.single = copy.deepcopy(model).float()
 
     @property

@@ -110,7 +110,9 @@ class Fitted:
         """What is observed of each task."""
         protocol, objective = self.protocol, self.learned.objective
         objective.check(self.source.parts)
-        return self.source.support(protocol.shots, protocol.seed, objective.request)
+        request = objective.request
+        more = [name for name in self.learned.model.reads if name not in request.reads]
+        return self.source.support(protocol.shots, protocol.seed, replace(request, reads=(*request.reads, *more)))
 
     # The fit
 

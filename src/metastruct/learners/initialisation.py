@@ -1,4 +1,4 @@
-"""What the learners share that learn where the weights of a task begin: base weights, and no codes to keep."""
+"""What the learners share that learn where a task begins: base weights, and no codes to keep."""
 
 from __future__ import annotations
 
@@ -19,9 +19,9 @@ from metastruct.recording.recorded import Recorded
 
 
 class Initialisation(Learner):
-    """A learner of base weights; a task's code is its change of them, and begins at zero.
+    """A learner of where tasks begin: with a code of zero, and no training task keeps its own.
 
-    The rate of codes and the locality play no part: nothing is generated, and no training task keeps a code.
+    The rate of codes and the locality play no part.
 
     Args:
         task_batch: tasks of a batch; all of them where there are fewer.
@@ -31,19 +31,22 @@ class Initialisation(Learner):
 
     def __init__(self, task_batch: int, point_batch: int, draws: int, **frame: Any):
         super().__init__(**frame)
-        if not isinstance(self.model.modulation, Weights):
-            raise ValueError(
-                "a learner of initialisations needs codes that are weight changes, got a modulation "
-                f"{type(self.model.modulation).__name__}; use {providing('modulation', 'code', 'weights')}"
-            )
         self.register_buffer("codes", torch.zeros(1, self.model.code_dim), persistent=False)
         self.batches = Batches(self.seed, self.counts, min(task_batch, self.tasks), self.draws(point_batch), draws)
         self.recordings["gradients"] = Recorded(self._gradients)
 
     @property
     def weights(self) -> Weights:
-        """The modulation whose codes are weight changes."""
-        assert isinstance(self.model.modulation, Weights)
+        """The modulation whose codes are weight changes.
+
+        Raises:
+            ValueError: codes are something else.
+        """
+        if not isinstance(self.model.modulation, Weights):
+            raise ValueError(
+                "a learner of base weights needs codes that are weight changes, got a modulation "
+                f"{type(self.model.modulation).__name__}; use {providing('modulation', 'code', 'weights')}"
+            )
         return self.model.modulation
 
     @property
@@ -64,8 +67,12 @@ class Initialisation(Learner):
 
     def _gradients(self, tasks: Tensor, points: Tensor) -> tuple[Tensor, ...]:
         """The mean loss of a batch `[...]`, then the gradients of all that is trained."""
-        loss = self.outer_losses(*(self.observed(tasks, draws) for draws in points)).mean(-1)
+        loss = self.losses(tasks, points).mean(-1)
         return loss.detach(), *(gradient.contiguous() for gradient in own_gradients(loss, self.trained))
+
+    def losses(self, tasks: Tensor, points: Tensor) -> Tensor:
+        """`outer_losses` of tasks `[..., batch]` and the draws of their points `[draws, ..., batch, points]`."""
+        return self.outer_losses(*(self.observed(tasks, draws) for draws in points))
 
     @abstractmethod
     def outer_losses(self, *draws: Observations) -> Tensor:

@@ -85,14 +85,14 @@ class Learner(LightningModule):
         self.tasks, self.objective, self.numbers = len(recordings), objective.in_training(), dict(objective.numbers)
         objective.check(recordings.parts)
         parts, windows, self.counts = self.objective.laid(recordings)
+        parts |= recordings.read([name for name in model.reads if name not in parts])
         self.widths = {name: values.shape[-1] for name, values in parts.items()}
         self.register_buffer("observations", torch.cat([*parts.values()], dim=-1), persistent=False)
         self.register_buffer("windows", windows, persistent=False)
         self.register_buffer("first", torch.from_numpy(self.counts.cumsum() - self.counts), persistent=False)
         self.steps, self.steps_per_epoch, self.seed = steps, steps_per_epoch, seed
         self.optimizer, self.locality, self.may_diverge = optimizer, locality, may_diverge
-        self.outer_step, self.seconds = 0, 0.0
-        self.courses = [Course()]
+        self.outer_step, self.seconds, self.courses = 0, 0.0, [Course()]
         self.recordings: dict[Any, Recorded] = {}
         self.units: Units | None = None  # in which the model is trained, where they are not those of the data
 

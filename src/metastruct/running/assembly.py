@@ -56,7 +56,10 @@ def build_model(cfg: Config, scales: Scales) -> ModulatedModel:
     net: Any = factory(cfg.net)
     try:
         scales = scales.shared(net.func.alike(len(scales.state_mean), **net.keywords))
-        return ModulatedModel(partial(factory(cfg.dynamics), **beside), factory(cfg.modulation), net, scales)
+        dynamics, encoder = partial(factory(cfg.dynamics), **beside), None
+        if cfg.encoder is not None:
+            encoder = partial(factory(cfg.encoder), parameters=len(getattr(build_system(cfg), "parameter_names", ())))
+        return ModulatedModel(dynamics, factory(cfg.modulation), net, scales, encoder)
     except ValueError as error:
         raise ConfigError(str(error)) from error
 

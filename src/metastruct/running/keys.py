@@ -41,7 +41,7 @@ PLACES = {
 }
 # In a key only where they are set; keys of runs without them stay.
 OPTIONAL = (
-    *("start", "known", "data.observed", "data.derivatives", "data.train_members", "data.outliers"),
+    *("start", "known", "encoder", "data.observed", "data.derivatives", "data.train_members", "data.outliers"),
     *("evaluation.metrics", "evaluation.states", "trainer.steps", "trainer.seconds"),
 )
 
