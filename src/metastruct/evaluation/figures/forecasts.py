@@ -8,10 +8,11 @@ import matplotlib.pyplot as plt
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
 from scipy.interpolate import CubicSpline
 
 from metastruct.evaluation.archive import Archive
-from metastruct.evaluation.figures.members import LEARNED, TRUE, chosen, seen
+from metastruct.evaluation.figures.members import LEARNED, TRUE, chosen, median, seen
 
 NORMAL_95 = 1.96
 LAGS = 20
@@ -21,11 +22,12 @@ DOTS: Any = {"marker": ".", "markersize": 3, "linestyle": "", "color": TRUE, "al
 
 def forecast(archive: Archive) -> Figure:
     """Observations of the first query trajectory of three members, their forecasts and the bands that hold 95 %."""
-    size = len(archive.state_names)
+    size, members = len(archive.state_names), chosen(archive)
+    columns = len(members)
     figure, axes = plt.subplots(
-        size, 3, figsize=(10, 1 + 1.6 * size), layout="constrained", squeeze=False, sharex="col"
+        size, columns, figsize=(1 + 3 * columns, 1 + 1.6 * size), layout="constrained", squeeze=False, sharex="col"
     )
-    for column, (word, task) in enumerate(chosen(archive).items()):
+    for column, (word, task) in enumerate(members.items()):
         std = np.zeros_like(archive.query) if archive.forecast_std is None else archive.forecast_std
         along = archive.query[task], archive.rollouts[task], std[task]
         times, query, path, deviation = next(seen(archive, task, *along))
@@ -85,7 +87,7 @@ def horizon(archive: Archive) -> Figure:
 
 def residuals(archive: Archive) -> Figure:
     """What the best starts leave of the median member, over time, and its autocorrelation beside that of noise."""
-    size, task = len(archive.state_names), chosen(archive)["median"]
+    size, task = len(archive.state_names), median(archive)
     assert archive.residuals is not None
     figure, axes = plt.subplots(size, 2, figsize=(9, 1 + 1.5 * size), layout="constrained", squeeze=False)
     parts = [*seen(archive, task, archive.residuals[task])]
@@ -100,9 +102,10 @@ def residuals(archive: Archive) -> Figure:
         limit = NORMAL_95 / np.sqrt(np.mean([len(values) for _, values in parts]))
         right.axhspan(-limit, limit, color=TRUE, alpha=0.12, linewidth=0)
         right.set_ylim(-1, 1)
+        right.xaxis.set_major_locator(MaxNLocator(integer=True))
         left.set_ylabel(name)
-    axes[0, 0].set_title(f"residuals of {archive.test_members[task]}")
-    axes[0, 1].set_title("autocorrelation (grey: 95 % of noise)")
+    axes[0, 0].set_title(f"{archive.test_members[task]}: observed less followed from the best start")
+    axes[0, 1].set_title("autocorrelation (grey: where 95 % of noise lie)")
     axes[-1, 0].set_xlabel(archive.clock)
     axes[-1, 1].set_xlabel("lag, samples")
     return figure
