@@ -54,15 +54,16 @@ def run(cfg: DictConfig, provenance: Provenance | None = None) -> RunFolder:
 
 def _single(run: Run, provenance: Provenance) -> RunFolder:
     from metastruct.running.result import comparable, print_result
-    from metastruct.running.tracking.console import note
+    from metastruct.running.tracking.console import note, working
 
     folder, force = run.folder, run.config.force
     metrics = None if force else finished(folder)
     if metrics is None:
-        rehearse(run.config)
         seconds: dict[str, float] = {}
-        with _clock(seconds, "data"):
-            source = _source(run.config)
+        with working("loading what trains, and the data"):
+            rehearse(run.config)
+            with _clock(seconds, "data"):
+                source = _source(run.config)
         with locked(folder.path, lambda: note(f"waiting for another process that works in {folder.path}")):
             metrics = None if force else finished(folder)
             if metrics is None:
