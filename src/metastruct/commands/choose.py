@@ -49,7 +49,7 @@ def main(words: Sequence[str]) -> None:
         cells = [f"{100 * choice.typical:.3g}", f"{100 * choice.values.max():.3g}", f"{choice.seconds:.3g}"]
         rows.append([*choice.settings.values(), *(cells if choice.errors else "---"), verdict])
     columns = (*best.settings, "geometric mean", "worst", "training, s", "")
-    console.show(columns, rows, f"{len(best.errors)} members held out in turn: forecast error / spread (x 1e-2)")
+    console.show(columns, rows, f"{len(best.errors)} members held out in turn: forecast error, % of the spread")
     make_folder(output)
     with whole(output / "errors.csv", output / "errors.png"):
         written(every, output / "errors.csv")

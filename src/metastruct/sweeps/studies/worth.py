@@ -57,7 +57,7 @@ class Row:
         return int((~(np.nan_to_num(self.errors["whole"], nan=np.inf) <= 10)).sum()) if self.errors else 0
 
     def cells(self) -> list[str]:
-        """For people, errors as medians x 1e-2."""
+        """For people, errors as medians in percent."""
         medians = [f"{100 * np.median(np.nan_to_num(v, nan=np.inf)):.3g}" for v in self.errors.values()]
         numbers = [*medians, f"{self.lost}", f"{self.seconds:.2g}", f"{self.training:.3g}"]
         return [self.way, *(numbers if self.errors else ["-"] * (len(COLUMNS) - 1))]
