@@ -99,6 +99,8 @@ class Scene:
         program, *rest = words
         if program == "make":
             assert re.search(rf"^{rest[0]}:", (ROOT / "Makefile").read_text(), re.M), rest
+        elif program == ".":
+            assert rest == [f"{re.search(r'^BIN := (.+)$', (ROOT / 'Makefile').read_text(), re.M)[1]}/activate"]
         elif program == "python":
             self.script(rest)
         elif program == "metastruct":
@@ -262,6 +264,8 @@ def test_a_notebook_runs_in_small(notebook, reader, monkeypatch):
         ("python scripts/report.py --nothing\n", SystemExit),
         ("metastruct unknown\n", AssertionError),
         ("make unknown\n", AssertionError),
+        ("make setup && make unknown\n", AssertionError),
+        ("make setup && . venv/bin/activate\n", AssertionError),
         ("somebody else\n", AssertionError),
         ("metastruct forecast a --form 1\n", ValueError),
     ],
