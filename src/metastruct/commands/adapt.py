@@ -78,7 +78,7 @@ def _show(model: Model, members: Members, family: Family) -> None:
     try:
         probes, note = model.probes, None
     except ValueError as error:
-        probes, note = {}, str(error)
+        probes, note = {}, None if model.trained.labels is None else str(error)
     codes, headings = range(members.codes.shape[1]), [f"{name} (R2 {probe.r2:.3f})" for name, probe in probes.items()]
     rows, notes = list[tuple[str, ...]](), [*family.report, *([note] if note else [])]
     for seen, member in zip(family.members, members, strict=True):
