@@ -69,6 +69,7 @@ class Scene:
         table[table.member == "rod 7"].drop(columns=["length"]).to_csv("new_member.csv", index=False)
         arm = table.rename(columns={"q": "angle", "p": "rate"})[["member", "trajectory", "t", "rate"]]
         arm.assign(angle=table.q, torque=np.sin(table.t)).to_csv("arm.csv", index=False)
+        arm.assign(angle=table.q).drop(columns="rate").to_csv("positions.csv", index=False)
         waves = {f"u{site}": np.sin(table.t + site) for site in range(1, 5)}
         table[["member", "trajectory", "t"]].assign(**waves).to_csv("canal.csv", index=False)
         Path("law.py").write_text("def pendulum(x, mu):\n    return x * mu[..., :1]\n")

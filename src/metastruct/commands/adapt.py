@@ -1,7 +1,7 @@
 """Adapt a trained model to new members: codes, error bars, what they mean, a forecast, and a file that keeps them.
 
-metastruct adapt RUN NEW.csv [--output FOLDER] [--outliers 6] [--adaptation levenberg_marquardt] [--steps 100]
-                            [force=true]
+metastruct adapt RUN NEW.csv [--output FOLDER] [--outliers 6]
+                            [--adaptation levenberg_marquardt] [--steps 100] [force=true]
 
 NEW is a table as the training read it, of one member or of several, without labels. FOLDER, by default NEW-adapted,
 takes member.safetensors (of several, members.safetensors), forecast.csv and forecast.png: along each trajectory, from
@@ -91,7 +91,7 @@ def _show(model: Model, members: Members, family: Family) -> None:
         notes += [f"{seen.name}: {flag}" for flag in member.flags]
         if STRANGE in member.flags and (found := looked_at(seen)):
             notes.append(f"{seen.name}: {found}")
-    console.show(("member", *(f"code {k}" for k in codes), *headings, "support loss"), rows, family.title)
+    console.show(("member", *(f"code {k}" for k in codes), *headings, "loss"), rows, family.title)
     console.remark(notes)
 
 

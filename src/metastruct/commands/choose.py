@@ -1,7 +1,7 @@
 """Choose settings by cross-validation over members: each is held out once and forecast from its own support.
 
-metastruct choose data.path=measured.csv data.states=[q,p] modulation.code_dim=1,2,3 dynamics=hamiltonian,unstructured
-                  [--folds 4] [--output FOLDER] [force=true]
+metastruct choose data.path=measured.csv data.states=[q,p] modulation.code_dim=1,2,3
+                  dynamics=hamiltonian,unstructured [--folds 4] [--output FOLDER] [force=true]
 
 Words are those of metastruct train; settings with several values vary, every combination with every other.
 data.train_members=5,10,20 shows how the error falls with the number of members. Killed, the same command goes on.

@@ -16,7 +16,7 @@ from metastruct.config.schema import Config
 from metastruct.running.tracking.console import new_console
 from metastruct.runs.folder import RunFolder
 
-SPREAD = "forecast errors in % of the spread of what was observed: of a constant they are about 100"
+SPREAD = "forecast errors in % of the spread of what was seen; a constant has about 100"
 TROUBLES = {"fits that did not converge": "unconverged_tasks", "unlike the training": "flagged_tasks"}
 
 
