@@ -244,6 +244,18 @@ def test_no_member_is_drawn_twice(tasks, words):
     assert len({title.splitlines()[1] for title in titles if title}) == len(words)
 
 
+def test_a_band_of_which_nothing_is_known_any_more_leaves_its_panel():
+    axis = plt.figure().add_subplot()
+    times, path = np.arange(10.0), np.sin(np.arange(10.0))
+    figures.forecasts.band(axis, times, path, path, np.where(times < 5, 0.1, np.nan))
+    (band,) = axis.collections
+    heights = band.get_paths()[0].vertices
+    assert np.isfinite(heights).all()
+    late = heights[(heights[:, 0] > 6) & (heights[:, 0] < 9), 1]
+    assert late.max() > axis.get_ylim()[1]
+    assert late.min() < axis.get_ylim()[0]
+
+
 def test_lags_are_whole_numbers_of_samples():
     whole = archive()
     figure = figures.forecasts.residuals(replace(whole, residuals=whole.query, noise=np.ones(2)))

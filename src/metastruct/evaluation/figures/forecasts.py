@@ -16,6 +16,7 @@ from metastruct.evaluation.figures.members import LEARNED, TRUE, chosen, median,
 
 NORMAL_95 = 1.96
 LAGS = 20
+ANYWHERE = 10.0  # times the range of a forecast
 MORE = 8  # instants of a curve for one of its forecast
 DOTS: Any = {"marker": ".", "markersize": 3, "linestyle": "", "color": TRUE, "alpha": 0.7}
 
@@ -44,13 +45,19 @@ def band(axis: Axes, times: np.ndarray, observed: np.ndarray | None, path: np.nd
     """One component, `[times]`: what was seen, its forecast, and the band."""
     fine, curve = _between(times, path)
     if std is not None and (std > 0).any():
-        half = NORMAL_95 * np.interp(fine, times, std)
+        half = NORMAL_95 * np.interp(fine, times, np.where(np.isfinite(std), std, _anywhere(path)))
         axis.fill_between(fine, curve - half, curve + half, color=LEARNED, alpha=0.2, linewidth=0, label="95 %")
     axis.plot(fine, curve, color=LEARNED, lw=0.9, label="forecast")
     if observed is not None:
         axis.plot(times, observed, **DOTS, label="observed", zorder=1)  # below, for dense ones hide the forecast
         spread = np.ptp(observed) or 1.0
         axis.set_ylim(observed.min() - 0.3 * spread, observed.max() + 0.3 * spread)
+
+
+def _anywhere(path: np.ndarray) -> float:
+    """A standard deviation that leaves a panel, of a forecast `[times]` of which nothing is known any more."""
+    finite = path[np.isfinite(path)]
+    return ANYWHERE * (float(np.ptp(finite)) if len(finite) > 1 else 1.0)
 
 
 def _between(times: np.ndarray, path: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
