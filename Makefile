@@ -14,7 +14,7 @@ setup: $(READY) ## virtual environment with everything (2 minutes)
 
 $(READY): pyproject.toml constraints.txt
 	$(PYTHON) -m venv .venv
-	$(BIN)/pip install --quiet --no-compile --editable ".[dev]" --constraint constraints.txt
+	$(BIN)/pip install --quiet --disable-pip-version-check --no-compile --editable ".[dev]" --constraint constraints.txt
 	@touch $(READY)
 
 train: $(READY) ## the main job: meta-train on pendulums, adapt to ten new ones (half a minute)
@@ -36,7 +36,7 @@ docs: $(READY_DOCS) ## the documentation, docs/build/html/index.html; a warning 
 	$(BIN)/python -m sphinx --quiet --fail-on-warning --keep-going docs docs/build/html
 
 $(READY_DOCS): $(READY)
-	$(BIN)/pip install --quiet --no-compile --editable ".[docs]" --constraint constraints.txt
+	$(BIN)/pip install --quiet --disable-pip-version-check --no-compile --editable ".[docs]" --constraint constraints.txt
 	@touch $(READY_DOCS)
 
 benchmark: $(READY) ## the figures of merit, with their bars (the first time over an hour, for it trains)

@@ -41,8 +41,8 @@ class Block:
 
     @cached_property
     def commands(self) -> list[list[str]]:
-        """The words of each command."""
-        lines = self.text.replace("\\\n", " ").splitlines()
+        """The words of each command; of several in a line, each apart."""
+        lines = self.text.replace("\\\n", " ").replace(" && ", "\n").splitlines()
         return [words for line in lines if (words := shlex.split(line, comments=True))]
 
 

@@ -64,7 +64,12 @@ def path(rho, until, count):
     """States `[count, 3]` on the attractor, at even instants."""
     start = rng.uniform(-10, 10, 3) + np.array([0, 0, 25])
     solved = solve_ivp(
-        lambda t, x: field(rho, x), (-5, until), start, t_eval=np.linspace(0, until, count), rtol=1e-9, atol=1e-9
+        lambda t, x: field(rho, x),
+        (-5, until),
+        start,
+        t_eval=np.linspace(0, until, count),
+        rtol=1e-9,
+        atol=1e-9,
     )
     return solved.t, solved.y.T
 
@@ -80,7 +85,11 @@ count = 12  # in small: 3
 rhos = rng.uniform(26, 32, count)
 lorenz = metastruct.Family.from_arrays([[*trajectories(rho)] for rho in rhos], states=["x", "y", "z"])
 model = metastruct.fit(
-    lorenz, dynamics="unstructured", test=[str(count - 1)], progress=False, settings={"modulation.code_dim": 2}
+    lorenz,
+    dynamics="unstructured",
+    test=[str(count - 1)],
+    progress=False,
+    settings={"modulation.code_dim": 2},
 )
 member = model.adapt_many([model.observations(lorenz)[-1]])[0]
 model

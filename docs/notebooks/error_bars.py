@@ -37,7 +37,8 @@ model
 members = {}
 for count in (2, 8, 32):
     some = order[:count]
-    members[count] = model.adapt_many([{"states": states[some], "dxdt": dxdt[some], "dxdt_noise": noise}])[0]
+    observed = {"states": states[some], "dxdt": dxdt[some], "dxdt_noise": noise}
+    members[count] = model.adapt_many([observed])[0]
     print(count, members[count], sep="\n")
 
 # %% [markdown]

@@ -21,12 +21,17 @@ import metastruct
 rng = np.random.default_rng(0)
 
 
+def spring(t, x, stiffness):
+    """dx/dt of x = (q, p) `[2]`."""
+    return [x[1], -stiffness * x[0]]
+
+
 def measured(stiffness):
     """Four trajectories of one spring, each `(t, x)` with times `[instants]` and states `[instants, 2]`."""
     for _ in range(4):
         times = np.sort(rng.uniform(0, 8, instants))
         start = rng.uniform(-1, 1, 2)
-        path = solve_ivp(lambda t, x: [x[1], -stiffness * x[0]], (0, 8), start, t_eval=times, rtol=1e-9, atol=1e-9)
+        path = solve_ivp(spring, (0, 8), start, t_eval=times, args=[stiffness], rtol=1e-9, atol=1e-9)
         yield times, path.y.T + 0.01 * rng.normal(size=(instants, 2))
 
 

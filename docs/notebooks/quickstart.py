@@ -34,7 +34,11 @@ plt.show()
 
 # %%
 model = metastruct.fit(
-    family, dynamics="hamiltonian", test=["rod 1", "rod 7"], progress=False, settings={"modulation.code_dim": 2}
+    family,
+    dynamics="hamiltonian",
+    test=["rod 1", "rod 7"],
+    progress=False,
+    settings={"modulation.code_dim": 2},
 )
 model
 

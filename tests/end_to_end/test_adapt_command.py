@@ -126,6 +126,8 @@ def test_a_forecast_is_that_of_the_member(adapted, tmp_path, capsys):
         (["adapt", "RUN", "NEW", "force=false"], "new-adapted/forecast.csv is there already"),
         (["adapt", "RUN", "NEW", "force=5"], "force must be true or false, got '5'"),
         (["adapt", "RUN", "NEW", "--output", "FILE"], "--output must be a folder, got "),
+        (["adapt", "RUN", "NEW", "--output", "nowhere", "--outliers", "1"], "--outliers must be a finite number of at"),
+        (["adapt", "RUN", "NEW", "--output", "nowhere", "--steps", "few"], "--steps must be a finite number of at"),
         (["forecast", "FILE", "--until", "3"], "forecast needs --from such as --from 0.3,0.0, got none"),
         (["forecast", "FILE", "--from", "1,2", "--until", "x"], "--until must be a finite number, got 'x'"),
         (["forecast", "FILE", "--from", "1,2", "--until", "nan"], "--until must be a finite number, got 'nan'"),
@@ -171,6 +173,35 @@ def test_a_member_that_is_not_of_the_family_is_named(trained, new, tmp_path, cap
     monkeypatch.setattr("metastruct.adaptation.agreement.REMOTE", 2.0)
     main(["adapt", str(trained), str(new), "--output", str(tmp_path)])
     assert "rod 3: the code is outside of those of training" in " ".join(capsys.readouterr().out.split())
+
+
+def test_of_what_is_not_explained_outliers_are_counted_and_may_be_set_aside(
+    trained, new, tmp_path, capsys, monkeypatch
+):
+    monkeypatch.setattr("metastruct.adaptation.agreement.ALARM", 2.0)  # nothing is explained
+    table = pd.read_csv(new)
+    table.loc[[7, 31], "q"] += 5.0
+    table.to_csv(wrong := tmp_path / "wrong.csv", index=False)
+    told = []
+    for path, *words in ((new,), (wrong,), (wrong, "--outliers", "6")):
+        main(["adapt", str(trained), str(path), *words, "--output", str(tmp_path / "adapted"), "force=true"])
+        told.append(" ".join(capsys.readouterr().out.split()))
+    assert all("single ones are wrong (adapt without them: --outliers 6" in text for text in told)
+    assert f"none of its {len(table)} observations looks like an outlier" in told[0]
+    assert f"2 of its {len(table)} observations look like an outlier" in told[1]
+    assert f"2 of {len(table)} observations of member rod 3 are outliers and set aside" in told[2]
+    assert "none of its" in told[2]
+
+
+def test_a_fit_that_did_not_converge_says_what_that_means_and_what_helps(trained, new, tmp_path, capsys, monkeypatch):
+    told = []
+    for converged in (True, False):
+        monkeypatch.setattr("metastruct.api.member.bool", lambda value, to=converged: to, raising=False)
+        main(["adapt", str(trained), str(new), "--steps", "30", "--output", str(tmp_path / str(converged))])
+        told.append(" ".join(capsys.readouterr().out.split()))
+    assert "reach a minimum" not in told[0]
+    assert "rod 3: its fit did not reach a minimum in 30 steps" in told[1]
+    assert "--steps 300" in told[1]
 
 
 def test_a_damaged_run_is_refused_in_one_line(trained, new, tmp_path, capsys):

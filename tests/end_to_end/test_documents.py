@@ -69,6 +69,7 @@ class Scene:
         table[table.member == "rod 7"].drop(columns=["length"]).to_csv("new_member.csv", index=False)
         arm = table.rename(columns={"q": "angle", "p": "rate"})[["member", "trajectory", "t", "rate"]]
         arm.assign(angle=table.q, torque=np.sin(table.t)).to_csv("arm.csv", index=False)
+        arm.assign(angle=table.q).drop(columns="rate").to_csv("positions.csv", index=False)
         waves = {f"u{site}": np.sin(table.t + site) for site in range(1, 5)}
         table[["member", "trajectory", "t"]].assign(**waves).to_csv("canal.csv", index=False)
         Path("law.py").write_text("def pendulum(x, mu):\n    return x * mu[..., :1]\n")
@@ -99,6 +100,8 @@ class Scene:
         program, *rest = words
         if program == "make":
             assert re.search(rf"^{rest[0]}:", (ROOT / "Makefile").read_text(), re.M), rest
+        elif program == ".":
+            assert rest == [f"{re.search(r'^BIN := (.+)$', (ROOT / 'Makefile').read_text(), re.M)[1]}/activate"]
         elif program == "python":
             self.script(rest)
         elif program == "metastruct":
@@ -262,6 +265,8 @@ def test_a_notebook_runs_in_small(notebook, reader, monkeypatch):
         ("python scripts/report.py --nothing\n", SystemExit),
         ("metastruct unknown\n", AssertionError),
         ("make unknown\n", AssertionError),
+        ("make setup && make unknown\n", AssertionError),
+        ("make setup && . venv/bin/activate\n", AssertionError),
         ("somebody else\n", AssertionError),
         ("metastruct forecast a --form 1\n", ValueError),
     ],

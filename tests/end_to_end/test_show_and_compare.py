@@ -44,7 +44,7 @@ def test_runs_side_by_side_show_what_differs_and_what_was_measured(first_run, ot
     assert rows["modulation"] == ["svd", "shift"]
     assert "system" not in rows
     error = first_run[0].finished()["field_error"]
-    assert rows["field error (x 1e-2)"][0] == f"{100 * error['mean']:.2f} ± {100 * error['std']:.2f}"
+    assert rows["field error (%)"][0] == f"{100 * error['mean']:.2f} ± {100 * error['std']:.2f}"
 
 
 @pytest.mark.parametrize(

@@ -17,11 +17,18 @@ TRAIN = CONF.parent / "train.py"
 
 @pytest.fixture(scope="module")
 def tracked(tiny_words, bare_environment, tmp_path_factory) -> tuple[subprocess.CompletedProcess, Path]:
-    """A run of a person who never heard of Weights & Biases, and its outputs folder."""
+    """A run of a person without an account who asks for Weights & Biases, and its outputs folder."""
     home, here = tmp_path_factory.mktemp("home"), tmp_path_factory.mktemp("here")
     words = [word for word in tiny_words if not word.startswith(("logger", "evaluation.figures"))]
-    command = begin([TRAIN, *words, "tag=shots", "outputs=results"], here, bare_environment | {"HOME": str(home)})
+    command = begin(
+        [TRAIN, *words, "logger=wandb", "tag=shots", "outputs=results"], here, bare_environment | {"HOME": str(home)}
+    )
     return command.result(), here
+
+
+def test_nothing_of_it_is_made_where_nobody_asked(composed, tracked):
+    assert [cfg.logger.mode for cfg in (composed(), composed("logger=wandb"))] == ["disabled", "offline"]
+    assert (tracked[1] / "results" / "wandb").is_dir()
 
 
 def test_a_run_passes_without_an_account_and_without_a_question(tracked):

@@ -41,7 +41,9 @@ def test_a_law_that_is_known_is_the_best_of_all_on_exact_data(trained, tmp_path,
     }
     assert typical["the law, its parameters fitted"] < 1e-3 < typical["MetaStruct, hamiltonian"]
     assert table.member.nunique() == 2
-    assert "every member in" in capsys.readouterr().out
+    told = capsys.readouterr().out
+    assert "every member in" in told
+    assert "next: metastruct show" not in told
 
 
 @pytest.mark.few(1)
@@ -90,7 +92,11 @@ def test_settings_are_compared_on_every_member_once(tmp_path, capsys, monkeypatc
     assert len(table) == 4 * 10
     assert (table.groupby(["data.train_members", "modulation.code_dim"]).member.nunique() == 10).all()
     assert (tmp_path / "choice/errors.png").stat().st_size > 1000
-    assert "best: data.train_members=" in capsys.readouterr().out
+    told = capsys.readouterr().out
+    assert "best: data.train_members=" in told
+    assert "fold 2 of 2" in told
+    assert told.count("forecast_error ") == 8  # of each training in a line, not in a table with what to do next
+    assert "next: metastruct show" not in told
 
 
 @pytest.mark.parametrize(

@@ -14,8 +14,9 @@ import pytest
 from matplotlib.colors import to_rgb
 from PIL import Image
 
+from metastruct.data.family import Family
 from metastruct.evaluation.archive import Archive
-from metastruct.evaluation.figures import fields
+from metastruct.evaluation.figures import fields, observations
 from metastruct.evaluation.figures import run as figures
 from metastruct.evaluation.figures.members import LEARNED, SAFE, SUPPORT, TRUE
 
@@ -206,3 +207,67 @@ def test_a_field_is_drawn_over_space_and_time_beside_its_difference():
     shown = [axis.collections[0].get_array() for axis in fields.space_time(whole).axes[:9]]
     for difference in shown[2::3]:
         np.testing.assert_allclose(difference, np.tile(np.arange(sites), (INSTANTS, 1)))
+
+
+def captured(draw, *arguments, monkeypatch, module) -> list:
+    """The figures that something saves."""
+    figures: list = []
+    monkeypatch.setattr(module, "save", lambda figure, *paths: figures.append(figure))
+    draw(*arguments)
+    return figures
+
+
+def test_what_nobody_knows_is_called_observed_and_not_true():
+    legends = []
+    for residuals in (None, archive().query):
+        (legend,) = figures.portraits.phase_portrait(replace(archive(), residuals=residuals)).legends
+        legends.append([text.get_text() for text in legend.get_texts()])
+    assert legends == [["adapted to", "true", "adapted"], ["adapted to", "observed", "adapted"]]
+
+
+def test_no_two_members_of_measured_data_have_one_colour(monkeypatch, tmp_path):
+    members = {f"member {number}": [(np.arange(4.0), np.eye(4)[:, :2] + number)] for number in range(12)}
+    family = Family.from_arrays(members, states=["q", "p"])
+    (figure,) = captured(observations.draw, family, tmp_path / "x.png", monkeypatch=monkeypatch, module=observations)
+    colours = {line.get_label(): line.get_color() for line in figure.axes[0].lines}
+    assert len(colours) == len({*colours.values()}) == len(SAFE)
+    assert f"{len(SAFE)} of 12 members" in figure.legends[0].get_title().get_text()
+
+
+@pytest.mark.parametrize(
+    ("tasks", "words"), [(1, ["the only"]), (2, ["best", "worst"]), (5, ["best", "median", "worst"])]
+)
+def test_no_member_is_drawn_twice(tasks, words):
+    whole = archive(tasks=tasks)
+    titles = [axis.get_title() for axis in figures.portraits.phase_portrait(whole).axes]
+    assert [title.split(" of ")[0] for title in titles if title] == words
+    assert len({title.splitlines()[1] for title in titles if title}) == len(words)
+
+
+def test_a_band_of_which_nothing_is_known_any_more_leaves_its_panel():
+    axis = plt.figure().add_subplot()
+    times, path = np.arange(10.0), np.sin(np.arange(10.0))
+    figures.forecasts.band(axis, times, path, path, np.where(times < 5, 0.1, np.nan))
+    (band,) = axis.collections
+    heights = band.get_paths()[0].vertices
+    assert np.isfinite(heights).all()
+    late = heights[(heights[:, 0] > 6) & (heights[:, 0] < 9), 1]
+    assert late.max() > axis.get_ylim()[1]
+    assert late.min() < axis.get_ylim()[0]
+
+
+def test_lags_are_whole_numbers_of_samples():
+    whole = archive()
+    figure = figures.forecasts.residuals(replace(whole, residuals=whole.query, noise=np.ones(2)))
+    ticks = figure.axes[1].get_xticks()
+    assert np.array_equal(ticks, ticks.round())
+
+
+def test_singular_values_of_many_sites_stand_below_each_other():
+    values = {f"net.{site}": np.random.default_rng(0).uniform(size=(4, 2)) for site in range(7)}
+    figure = figures.singular_values(replace(archive(), singular_values=values))
+    assert len(figure.axes) == 7
+    assert {axis.get_title() for axis in figure.axes} == {*values}
+    width, height = figure.get_size_inches()
+    assert width <= 10 < 3.2 * 7
+    assert height > 6

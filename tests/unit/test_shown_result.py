@@ -45,8 +45,31 @@ def test_published_numbers_stand_beside_their_own_pairing_alone(composed, change
     print_result(METRICS | changes, Path("here"), comparable(Run.of(composed(*settings)).config))
     text = " ".join(capsys.readouterr().out.split())
     assert ("4.62" in text) == ("published" in text) == (NOTE.split(",")[0] in text) == compared
-    assert "diverged tasks" in text
+    assert "forecasts that diverged" in text
     assert "results in here" in text
+
+
+@pytest.mark.parametrize(
+    ("counted", "told"),
+    [
+        ({"observations": {"least": 160, "most": 160}}, "160 observations of each new member"),
+        ({"observations": {"least": 80, "most": 160}}, "80 to 160 observations of each new member"),
+        ({}, "at most 200 observations of each new member"),
+    ],
+)
+def test_the_number_of_observations_is_what_there_was_and_not_what_was_allowed(counted, told, capsys):
+    print_result(METRICS | counted, Path("here"))
+    assert told in " ".join(capsys.readouterr().out.split())
+
+
+def test_members_that_went_wrong_are_counted_with_what_helps(capsys):
+    print_result(METRICS | {"unconverged_tasks": 0, "flagged_tasks": 0}, Path("here"))
+    assert "adaptation.steps" not in (quiet := capsys.readouterr().out)
+    assert "0 of 1" in quiet
+    print_result(METRICS | {"unconverged_tasks": 1, "flagged_tasks": 1}, Path("here"))
+    text = capsys.readouterr().out
+    assert "adaptation.steps" in text
+    assert "data.outliers=6" in text
 
 
 def test_a_small_error_is_not_shown_as_none(capsys):

@@ -1,4 +1,4 @@
-"""A pendulum on a motor: its gravity and the torque of an ampere are known, nets learn its mass and its friction."""
+"""A pendulum on a motor: its gravity and the torque of an ampere are known, mass and friction are learned."""
 
 from __future__ import annotations
 

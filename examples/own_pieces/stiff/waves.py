@@ -28,7 +28,8 @@ class Waves(Net):
         self.weights, self.biases = nn.ParameterDict(), nn.ParameterDict()  # by the names of the sites
         for site in self.sites:
             spread = site.in_features**-0.5
-            self.weights[site.name] = nn.Parameter(spread * torch.randn(site.out_features, site.in_features))
+            size = site.out_features, site.in_features
+            self.weights[site.name] = nn.Parameter(spread * torch.randn(size))
             if site.bias:
                 self.biases[site.name] = nn.Parameter(torch.randn(site.out_features))
 

@@ -14,5 +14,6 @@ class WorstFieldError(Metric):
     def measure(self, adapted: Adapted) -> dict[str, Array]:
         true = adapted.true_field
         flat = (len(true), -1, true.shape[-1])
-        off, size = (np.linalg.norm(field.reshape(flat), axis=-1) for field in (adapted.learned_field - true, true))
+        pair = adapted.learned_field - true, true
+        off, size = (np.linalg.norm(field.reshape(flat), axis=-1) for field in pair)
         return {"": off.max(axis=1) / size.max(axis=1)}

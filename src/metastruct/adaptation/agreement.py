@@ -51,8 +51,9 @@ JUDGED = 200  # training codes, at most, of which it is asked how far they are f
 STRICT = 1e3  # how much the sum of the weights of a hull counts
 
 STRANGE = (
-    "the observations are not explained: this member is not of the family, its units are others, or its noise is "
-    "larger than said; its error bars are wider for that"
+    "the observations are not explained: either single ones are wrong (adapt without them: --outliers 6, or "
+    "Family.without_outliers(6)), or this member is not of the family, or its units are others, or its noise is larger "
+    "than said; its error bars are wider for that"
 )
 FAR = "the code is outside of those of training: the member is extrapolated, and its error bars may be too narrow"
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from functools import cached_property
+from functools import cached_property, partial
 
 import torch
 from torch import Tensor
@@ -13,6 +13,7 @@ from metastruct.adaptation.adaptation import Fit, Prior, frozen
 from metastruct.adaptation.error_bars import ONE_SIGMA, energy_difference, error_bar
 from metastruct.api.space import Space
 from metastruct.config.facts import providing
+from metastruct.config.stages import ROLLING, tell
 from metastruct.config.work import allowed
 from metastruct.dynamics.dynamics import Updates
 from metastruct.dynamics.folded import folded
@@ -129,7 +130,7 @@ class Fields:
     def rollout(self, x: Tensor, times: Tensor, signal: Signal | None = None) -> Tensor:
         """`[members, points, times, state]`, driven by a signal where there is one."""
         flow = self.trained.model.dynamics.flow(self.updates(x.shape[-2]), signal, recorded=True)
-        return rollout(flow, x, times, self.integrator, self.work)
+        return rollout(flow, x, times, self.integrator, self.work, partial(tell, ROLLING))
 
     def forecast_error(
         self, x: Tensor, times: Tensor, signal: Signal | None = None, start_std: Tensor | None = None

@@ -47,7 +47,7 @@ class Pictured(Portable, Shown):
         code = (f"{z:.3g}" + ("" if s is None else f" ± {s:.2g}") for z, s in zip(member.code, std, strict=True))
         rows = [
             ("code", ", ".join(code)),
-            ("support loss", f"{member.losses[-1]:.3g}"),
+            ("loss", f"{member.losses[-1]:.3g}"),
         ]
         if member.converged is not None:
             rows.append(("converged", "yes" if member.converged else "no"))

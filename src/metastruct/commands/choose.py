@@ -1,7 +1,7 @@
 """Choose settings by cross-validation over members: each is held out once and forecast from its own support.
 
-metastruct choose data.path=measured.csv data.states=[q,p] modulation.code_dim=1,2,3 dynamics=hamiltonian,unstructured
-                  [--folds 4] [--output FOLDER] [force=true]
+metastruct choose data.path=measured.csv data.states=[q,p] modulation.code_dim=1,2,3
+                  dynamics=hamiltonian,unstructured [--folds 4] [--output FOLDER] [force=true]
 
 Words are those of metastruct train; settings with several values vary, every combination with every other.
 data.train_members=5,10,20 shows how the error falls with the number of members. Killed, the same command goes on.
@@ -49,7 +49,7 @@ def main(words: Sequence[str]) -> None:
         cells = [f"{100 * choice.typical:.3g}", f"{100 * choice.values.max():.3g}", f"{choice.seconds:.3g}"]
         rows.append([*choice.settings.values(), *(cells if choice.errors else "---"), verdict])
     columns = (*best.settings, "geometric mean", "worst", "training, s", "")
-    console.show(columns, rows, f"{len(best.errors)} members held out in turn: forecast error / spread (x 1e-2)")
+    console.show(columns, rows, f"{len(best.errors)} members held out in turn: forecast error, % of the spread")
     make_folder(output)
     with whole(output / "errors.csv", output / "errors.png"):
         written(every, output / "errors.csv")

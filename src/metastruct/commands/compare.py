@@ -62,7 +62,7 @@ def measured(every: Sequence[Mapping[str, Any]]) -> Iterator[tuple[str, ...]]:
         facts = metric_facts(name)
         values = [one.get(name) for one in every]
         if any(values):
-            yield facts.heading, *map(facts.spread, values)
-    yield "diverged tasks", *(str(one["diverged_tasks"]) for one in every)
+            yield facts.plain_heading, *map(facts.spread, values)
+    yield "forecasts that diverged", *(str(one["diverged_tasks"]) for one in every)
     yield "parameters", *(f"{one['parameters']['base'] + one['parameters']['hypernetwork']:,}" for one in every)
     yield "training, s", *(f"{one['seconds']['training']:.0f}" for one in every)

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Sequence
+from contextlib import nullcontext
 from pathlib import Path
 
 from metastruct.commands import destination, numbers, parsed, whole
@@ -51,6 +52,7 @@ def main(words: Sequence[str]) -> None:
 
     from metastruct.api.loading import load_member
     from metastruct.evaluation.figures.along import Along, draw, table, written
+    from metastruct.running.tracking.console import working
 
     torch.set_num_threads(1)  # as of metastruct adapt
     member = load_member(file)
@@ -60,10 +62,11 @@ def main(words: Sequence[str]) -> None:
         raise ValueError(f"--from must be {', '.join(layout.states)}, {len(layout.states)} numbers, got {len(start)}")
     std = numbers("--std", flags["--std"], len(start), 0.0) if "--std" in flags else None
     times = begin + every * np.arange(round(np.floor((until - begin) / every * (1 + 1e-12))) + 1)
-    if member.covariance is None and std is None:
-        states, deviation = member.forecast(start, times, inputs=inputs), None
-    else:
-        states, deviation = member.forecast(start, times, std=True, start_std=std, inputs=inputs)
+    with nullcontext() if str(output) == "-" else working(f"forecasting {len(times)} instants"):
+        if member.covariance is None and std is None:
+            states, deviation = member.forecast(start, times, inputs=inputs), None
+        else:
+            states, deviation = member.forecast(start, times, std=True, start_std=std, inputs=inputs)
     if not np.isfinite(states).all():
         raise ValueError(
             f"the forecast from {flags['--from']} leaves the finite numbers; begin nearer, or ask for less"

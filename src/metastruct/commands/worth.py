@@ -42,7 +42,7 @@ def main(words: Sequence[str]) -> None:
     if "--law" in flags:
         rivals["the law, its parameters fitted"] = KnownLaw.read(flags["--law"], start)
     every, members = rows(Path(folder), rivals, console.note, without)
-    title = f"{len(members)} held-out members: median forecast error / spread (x 1e-2)"
+    title = f"{len(members)} held-out members: median forecast error, % of the spread"
     console.show(COLUMNS, [row.cells() for row in every], title)
     console.remark(f"{row.way}: {row.note}" for row in every if row.note)
     written(every, members, output)

@@ -99,6 +99,11 @@ class MetricFacts(Facts):
         """Such as "field error (x 1e-2)"."""
         return f"{self.label} ({self.unit})" if self.unit else self.label
 
+    @property
+    def plain_heading(self) -> str:
+        """The same for who has not read the paper: hundredths are percent."""
+        return f"{self.label} (%)" if self.scale == 100 else self.heading
+
     def text(self, value: float, digits: int | None = None) -> str:
         """A number in its unit and form."""
         return f"{self.scale * value:.{self.digits if digits is None else digits}{self.form}}"

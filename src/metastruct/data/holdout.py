@@ -174,7 +174,8 @@ def cut(one: Trajectory, share: float, member: str) -> tuple[Trajectory, Traject
 
 
 def _support(count: int) -> str:
-    return f"test members are adapted to their first {count} trajectories and measured on those held out"
+    first = "trajectory" if count == 1 else f"{count} trajectories"
+    return f"each is adapted to its first {first} alone; the others are forecast from their first observation"
 
 
 def fewer(members: tuple[Member, ...], count: int | None, seed: int) -> tuple[Member, ...]:

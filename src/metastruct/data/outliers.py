@@ -71,6 +71,15 @@ def suspected(members: Sequence[Member]) -> str | None:
     )
 
 
+def looked_at(member: Member) -> str:
+    """How many observations of a member look like outliers, in words; empty where an input drives it."""
+    if any(one.inputs is not None for one in member.trajectories):
+        return ""
+    total = sum(map(len, member.trajectories))
+    count = sum(int(outlying(one, SUSPECT).sum()) for one in member.trajectories)
+    return f"{count or 'none'} of its {total} observations {'look' if count > 1 else 'looks'} like an outlier"
+
+
 def _listed(instants: Sequence[float]) -> str:
     return ", ".join(f"{t:g}" for t in instants[:SHOWN]) + (", ..." if len(instants) > SHOWN else "")
 

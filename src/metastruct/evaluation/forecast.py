@@ -9,10 +9,13 @@ standard deviation. All trajectories of all members go through in one batch.
 
 from __future__ import annotations
 
+from functools import partial
+
 import torch
 from torch import Tensor
 
 from metastruct.adaptation.adaptation import Fit, Prior
+from metastruct.config.stages import ROLLING, tell
 from metastruct.config.work import work
 from metastruct.dynamics.model import ModulatedModel
 from metastruct.integrators.flow import Flow
@@ -73,6 +76,7 @@ def state_std(
         signal = Signal(instants, signal.values if signal.values.dim() == 2 else repeated(signal.values), signal.held)
     times = times if times.dim() == 1 else repeated(times)
     flow = Flow(field, None, signal, model.dynamics.time_scale)
-    paths = rollout(flow, starts.repeat_interleave(2 * count, 0) + both["start"], times, RK4(step_size), work())
+    starts = starts.repeat_interleave(2 * count, 0) + both["start"]
+    paths = rollout(flow, starts, times, RK4(step_size), work(), partial(tell, ROLLING))
     plus, minus = paths.unflatten(0, (tasks, 2, count)).unbind(1)
     return ((plus - minus) / 2).square().sum(1).sqrt()

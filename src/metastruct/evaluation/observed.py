@@ -6,12 +6,13 @@ residuals of the best start say what the member explains, for those of a true me
 
 from __future__ import annotations
 
-from functools import cached_property
+from functools import cached_property, partial
 
 import numpy as np
 import torch
 from torch import Tensor
 
+from metastruct.config.stages import ROLLING, tell
 from metastruct.config.work import work
 from metastruct.data.noise_level import noise_level
 from metastruct.dynamics.folded import folded
@@ -108,7 +109,7 @@ class Observed(RolledOut):
         dynamics = self.learned.model.dynamics
         with self._clock("rollouts"):
             flow = dynamics.flow(folded(self.updates, dynamics), signal)
-            paths = rollout(flow, several, times, self.integrator, work())
+            paths = rollout(flow, several, times, self.integrator, work(), partial(tell, ROLLING))
         centre, *ends = (paths / unit).unflatten(1, (len(moves), -1)).unbind(1)
         slopes = [(ends[k] - ends[size + k]) / (2 * MOVED) for k in range(size)]
         return (target - centre) * weight, torch.stack(slopes, -1) * weight[..., None]

@@ -30,7 +30,8 @@ class Measurements:
     `values` holds one `[tasks]` array for each (metric, component), the component being empty for the whole state.
     `domains` names the family of each task, `diverged` says which rollouts left, `[tasks]`, None where no metric asked
     for rollouts, `converged` which fits ended at a minimum and `flagged` which members do not agree with those of
-    training, `[tasks]`, None where the adaptation does not know; `seconds` is the wall time of each phase, `adapted`
+    training, `[tasks]`, None where the adaptation does not know; `observed` how many observations each was adapted to,
+    `[tasks]`; `seconds` is the wall time of each phase, `adapted`
     what was measured.
     """
 
@@ -40,6 +41,7 @@ class Measurements:
     diverged: Array | None = None
     converged: Array | None = None
     flagged: Array | None = None
+    observed: Array | None = None
     seconds: dict[str, float] = field(default_factory=dict)
 
 
@@ -65,6 +67,8 @@ def evaluate(
     result.converged = None if converged is None else converged.cpu().numpy()
     agreement = adapted.fit.agreement
     result.flagged = None if agreement is None else agreement.flagged.cpu().numpy()
+    count = adapted.support.count
+    result.observed = np.broadcast_to(count if isinstance(count, int) else count.cpu().numpy(), len(source.test))
     result.seconds = adapted.seconds | {"metrics": time.perf_counter() - began - sum(adapted.seconds.values())}
     return result
 

@@ -25,7 +25,7 @@ def summary(evaluation: Measurements) -> dict[str, Any]:
     """Mean, deviation and median over the test tasks; diverged tasks are counted and left out of the means.
 
     Tasks whose fit did not end at a minimum are counted, too, and those that do not agree with the training tasks,
-    where the adaptation knows.
+    where the adaptation knows; so is how many observations the tasks were adapted to.
 
     First the metrics that stand in every summary, empty where they were not measured, then the others by name. Where
     the tasks are of several domains, `domains` holds the same for each of them.
@@ -35,6 +35,8 @@ def summary(evaluation: Measurements) -> dict[str, Any]:
     result: dict[str, Any] = {"unconverged_tasks": None if converged is None else int((~converged).sum())}
     flagged = evaluation.flagged
     result["flagged_tasks"] = None if flagged is None else int(flagged.sum())
+    if (observed := evaluation.observed) is not None:
+        result["observations"] = {"least": int(observed.min()), "most": int(observed.max())}
     result |= _of(whole, evaluation.diverged)
     names = list(dict.fromkeys(evaluation.domains))
     if len(names) > 1:

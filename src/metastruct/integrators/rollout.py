@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from itertools import pairwise
 
 import torch
@@ -12,8 +13,19 @@ from metastruct.integrators.integrator import MOST_STEPS, Integrator
 from metastruct.integrators.iteration import told_once
 
 
+def _to_nobody(done: int, most: int) -> None:
+    pass
+
+
 @torch.no_grad()
-def rollout(flow: Flow, starts: Tensor, times: Tensor, integrator: Integrator, work: float = 1.0) -> Tensor:
+def rollout(
+    flow: Flow,
+    starts: Tensor,
+    times: Tensor,
+    integrator: Integrator,
+    work: float = 1.0,
+    tell: Callable[[int, int], None] = _to_nobody,
+) -> Tensor:
     """States `[tasks, points, instants, state]` at `times`, from starts `[tasks, points, state]` at the first of them.
 
     A trajectory that leaves the finite numbers stays NaN or infinite from there on; the others of the batch are not
@@ -25,6 +37,7 @@ def rollout(flow: Flow, starts: Tensor, times: Tensor, integrator: Integrator, w
         times: `[instants]`, or `[tasks, points, instants]` where every trajectory has its own; equal ones follow each
             other where a trajectory has ended.
         work: times the usual million steps that it may take.
+        tell: is told at each instant how many there were, and how many there are.
 
     Raises:
         ValueError: trajectories of different times are driven by inputs at other instants than these, or there are more
@@ -37,10 +50,12 @@ def rollout(flow: Flow, starts: Tensor, times: Tensor, integrator: Integrator, w
             f"{list(flow.inputs.times.shape)} instants for {list(times.shape)}; interpolate the inputs"
         )
     with told_once():
-        return (_ragged if times.dim() > 1 else _together)(flow, starts, times, integrator)
+        return (_ragged if times.dim() > 1 else _together)(flow, starts, times, integrator, tell)
 
 
-def _together(flow: Flow, starts: Tensor, times: Tensor, integrator: Integrator) -> Tensor:
+def _together(
+    flow: Flow, starts: Tensor, times: Tensor, integrator: Integrator, tell: Callable[[int, int], None]
+) -> Tensor:
     """The same steps for all trajectories."""
     x, states, now = starts, [starts], times[0]
     for stop in times[1:]:
@@ -51,6 +66,7 @@ def _together(flow: Flow, starts: Tensor, times: Tensor, integrator: Integrator)
                 current = flow if flow.inputs is None else flow.during(begin + number * h, h)
                 x = integrator.step(current, x, h)
         states.append(x)
+        tell(len(states), len(times))
         now = stop
     return torch.stack(states, dim=-2)
 
@@ -81,7 +97,9 @@ def _stretches(flow: Flow, now: Tensor, stop: Tensor) -> list[tuple[Tensor, Tens
     return [(first, last - first) for first, last in pairwise(ends)]
 
 
-def _ragged(flow: Flow, starts: Tensor, times: Tensor, integrator: Integrator) -> Tensor:
+def _ragged(
+    flow: Flow, starts: Tensor, times: Tensor, integrator: Integrator, tell: Callable[[int, int], None]
+) -> Tensor:
     """As many steps for all trajectories as the longest of their intervals wants, each of a length of its own."""
     x, states = starts, [starts]
     for now, interval in zip(times.unbind(-1), times.diff(dim=-1).unbind(-1), strict=False):
@@ -90,4 +108,5 @@ def _ragged(flow: Flow, starts: Tensor, times: Tensor, integrator: Integrator) -
             h = interval / steps
             x = integrator.step(flow.during(now + number * h, h), x, h[..., None])
         states.append(x)
+        tell(len(states), times.shape[-1])
     return torch.stack(states, dim=-2)

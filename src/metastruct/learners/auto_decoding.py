@@ -17,6 +17,7 @@ import torch
 from torch import Tensor, nn
 from torch.optim import Optimizer
 
+from metastruct.config.stages import TWIN
 from metastruct.data.batches import Batches
 from metastruct.data.recordings import Recordings
 from metastruct.dynamics.model import ModulatedModel
@@ -214,7 +215,7 @@ class AutoDecoding(Learner):
         )
         with torch.enable_grad():
             twin.codes.data.copy_(result["codes"])
-            twin.complete()
+            twin.complete(TWIN)
         return twin.model.double().eval().requires_grad_(False), twin.codes.detach().double()
 
     def diagnostics(self) -> dict[str, float]:

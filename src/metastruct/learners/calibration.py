@@ -25,6 +25,7 @@ from torch import Tensor
 from metastruct.adaptation.adaptation import Prior
 from metastruct.adaptation.jacobian import Residual
 from metastruct.adaptation.levenberg_marquardt import LevenbergMarquardt
+from metastruct.config.stages import JUDGING, tell
 from metastruct.data.recordings import Recordings
 from metastruct.data.shots import support
 from metastruct.dynamics.model import ModulatedModel
@@ -92,6 +93,7 @@ def calibrated(
             of_codes = sum(shared(scale * part, alike) for part in (jacobian @ axes[tasks]).unbind(-1))
             excess = shared(scale * values, alike) - of_codes
             sums.append(torch.stack([excess, shared(gain, alike.square())]))
+            tell(JUDGING, int(tasks[-1]) + 1, len(codes))
         excess, gain = torch.cat(sums, 1).unbind()
         misfit = misfit * combined(excess, gain, least / misfit)
     return result | {"codes": codes.to(result["codes"]), "noise": misfit.to(result["noise"])}

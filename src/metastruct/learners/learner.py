@@ -22,6 +22,7 @@ import torch
 from lightning import LightningModule
 from torch import Tensor
 
+from metastruct.config.stages import tell
 from metastruct.data.batches import Batches
 from metastruct.data.observations import Observations
 from metastruct.data.recordings import Recordings
@@ -164,11 +165,16 @@ class Learner(LightningModule):
         self.outer_step = last
         self.seconds += self.clock() - began
 
-    def complete(self) -> None:
-        """All outer steps, without a trainer: nothing is logged, and nothing kept on the way."""
+    def complete(self, what: str = "training: outer step") -> None:
+        """All outer steps, without a trainer: nothing is logged, and nothing kept on the way.
+
+        Args:
+            what: is told of each.
+        """
         self.configure_optimizers()
         while not self.ended:
             self.advance()
+            tell(what, self.outer_step, self.steps)
 
     @property
     def ended(self) -> bool:

@@ -80,7 +80,7 @@ class Objective(ABC):
         """How many trajectories of so many samples are too short to be looked at, for people; None where none is."""
         short = sum(samples < (self.least or 1) for samples in lengths)
         return (
-            f"{short} trajectories have fewer than the {self.least} samples of a window, and say nothing"
+            f"{short} trajectories have fewer instants than the {self.least} that are looked at in one, and say nothing"
             if short
             else None
         )

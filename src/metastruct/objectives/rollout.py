@@ -81,7 +81,10 @@ class Rollout(Objective):
         return objective
 
     def described(self) -> str:
-        return f"rollouts over windows of {self.window} samples, {self.substeps} steps from one to the next"
+        return (
+            f"states alone are learned from: the law is followed over {self.window} instants at a time, in "
+            f"{self.substeps} steps from one to the next"
+        )
 
     def likelihood(self, noise: Tensor) -> Tensor:
         return torch.ones_like(noise)

@@ -117,7 +117,9 @@ class Weak(Objective):
         return objective
 
     def described(self) -> str:
-        return f"test functions of {self.support} samples, {self.tests} of them in a window of {self.window}"
+        return (
+            f"states alone are learned from: the law is compared with averages over {self.support} instants (weak form)"
+        )
 
     def fitting(self, longest: int) -> Weak:
         """With windows that are no longer than that, where a trajectory is as long as a test function."""

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from metastruct.data.source import Source
 
 
-def run(cfg: DictConfig, provenance: Provenance | None = None) -> RunFolder:
+def run(cfg: DictConfig, provenance: Provenance | None = None, shows: bool = True) -> RunFolder:
     """Train, adapt, measure and leave everything in one run folder; what is there already is not done again.
 
     With replicas, one folder for each seed; the first is returned. Where no member is held out, the model is all.
@@ -39,6 +39,7 @@ def run(cfg: DictConfig, provenance: Provenance | None = None) -> RunFolder:
     Args:
         cfg: as Hydra composes it.
         provenance: of the code, where it was imported some time ago.
+        shows: the table at the end?
 
     Raises:
         ConfigError: the configuration makes no sense; nothing was written.
@@ -49,20 +50,21 @@ def run(cfg: DictConfig, provenance: Provenance | None = None) -> RunFolder:
     request = Run.of(cfg)
     origin = provenance or Provenance.now()
     with allowed(request.config.trainer.work):
-        return _single(request, origin) if request.config.replicas == 1 else _replicas(request, origin)
+        return _single(request, origin, shows) if request.config.replicas == 1 else _replicas(request, origin)
 
 
-def _single(run: Run, provenance: Provenance) -> RunFolder:
+def _single(run: Run, provenance: Provenance, shows: bool = True) -> RunFolder:
     from metastruct.running.result import comparable, print_result
-    from metastruct.running.tracking.console import note
+    from metastruct.running.tracking.console import note, working
 
     folder, force = run.folder, run.config.force
     metrics = None if force else finished(folder)
     if metrics is None:
-        rehearse(run.config)
         seconds: dict[str, float] = {}
-        with _clock(seconds, "data"):
-            source = _source(run.config)
+        with working("loading what trains, and the data"):
+            rehearse(run.config)
+            with _clock(seconds, "data"):
+                source = _source(run.config)
         with locked(folder.path, lambda: note(f"waiting for another process that works in {folder.path}")):
             metrics = None if force else finished(folder)
             if metrics is None:
@@ -71,12 +73,13 @@ def _single(run: Run, provenance: Provenance) -> RunFolder:
                 metrics = _made(run, source, seconds, provenance)
                 if metrics is None:
                     note(f"nothing is held out, so nothing is measured; the model is in {folder.path}")
-                else:
+                elif shows:
                     print_result(metrics, folder.path, comparable(run.config))
                 return folder
     note(f"finished before, on {metrics['date']}; force=true repeats it")
     _draw(run)
-    print_result(metrics, folder.path, comparable(run.config))
+    if shows:
+        print_result(metrics, folder.path, comparable(run.config))
     return folder
 
 

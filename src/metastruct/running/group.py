@@ -21,8 +21,8 @@ from metastruct.learners.replicas import together
 from metastruct.running.assembly import build_learner, build_source
 from metastruct.running.places import group_folder
 from metastruct.running.run import Run
-from metastruct.running.tracking.console import note
-from metastruct.running.training import fit, keep, trained
+from metastruct.running.tracking.console import note, working
+from metastruct.running.training import LEFT, fit, keep, trained
 from metastruct.runs.files import clear, locked_if_free, make_folder, write_atomically
 
 MEMBERS = "members"  # the names of the trainings of a group
@@ -96,7 +96,9 @@ def _train(members: Sequence[Path], learners: Makers, settings: Trainer, again: 
     write_atomically(group / MEMBERS, "\n".join(folder.name for folder in members) + "\n")
     note(f"training {len(members)} seeds together")
     fit(learner, group, settings, sample=learners[members[0]])
-    for folder, result in zip(members, learner.cpu().results(), strict=True):
+    with working(LEFT):
+        results = learner.cpu().results()
+    for folder, result in zip(members, results, strict=True):
         if trained(folder) is not None:  # kept before this group was interrupted
             continue
         try:

@@ -32,7 +32,7 @@ def evaluated(run: Run, source: Source, trained: Trained) -> Measurements:
     start = trained.start(tasks, config.evaluation.start).to(device)
     learned = Learned(trained.model.to(device), trained.objective.to(device), start, trained.prior().to(device))
     pieces = component(config.adaptation), component(config.integrator)
-    with working(f"adapting to {tasks} new tasks from up to {config.shots} observations each, then measuring"):
+    with working(f"adapting to {tasks} new {'member' if tasks == 1 else 'members'}, then measuring"):
         try:
             return evaluate(learned, build_protocol(config), *pieces, source)
         except MetricRefused as error:

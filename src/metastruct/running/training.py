@@ -28,6 +28,9 @@ from metastruct.running.validation.values import has_compiler
 from metastruct.runs.files import clear, locked, read_checked, set_aside, sum_file, write_checked
 
 MODEL = "model.ckpt"
+LEFT = (
+    "measuring what the training left unexplained, for error bars; of noisy states this takes as long as the training"
+)
 
 
 def trained(folder: Path) -> bytes | None:
@@ -80,7 +83,7 @@ def train(
         if problem is not None:
             _set_aside(folder / MODEL, problem)
         fit(learner, folder, settings, logger)
-        with working("measuring what the training leaves; of noisy states alone, this takes as long again"):
+        with working(LEFT):
             (result,) = learner.cpu().results()
         return keep(result, learner, folder)
 

@@ -28,8 +28,12 @@ def space_time(archive: Archive) -> Figure:
     """The first field over sites and time, along the first query trajectory of the best, median and worst task."""
     (name, places), *_ = fields_of(archive).items()
     errors, times = errors_of(archive), archive.times
-    figure, axes = plt.subplots(3, 3, figsize=(10, 8), layout="constrained", sharex=True, sharey=True)
-    for row, (word, task) in zip(axes, chosen(archive).items(), strict=True):
+    members = chosen(archive)
+    figure, axes = plt.subplots(
+        len(members), 3, figsize=(10, 0.5 + 2.5 * len(members)), layout="constrained", squeeze=False,
+        sharex=True, sharey=True,
+    )  # fmt: skip
+    for row, (word, task) in zip(axes, members.items(), strict=True):
         true, adapted = (paths[task, 0][:, places] for paths in (archive.query, archive.rollouts))
         instants = times if times.ndim == 1 else times[task, 0]
         sites = np.arange(1, len(places) + 1)

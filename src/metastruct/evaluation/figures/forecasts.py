@@ -8,24 +8,27 @@ import matplotlib.pyplot as plt
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
 from scipy.interpolate import CubicSpline
 
 from metastruct.evaluation.archive import Archive
-from metastruct.evaluation.figures.members import LEARNED, TRUE, chosen, seen
+from metastruct.evaluation.figures.members import LEARNED, TRUE, chosen, median, seen
 
 NORMAL_95 = 1.96
 LAGS = 20
+ANYWHERE = 10.0  # times the range of a forecast
 MORE = 8  # instants of a curve for one of its forecast
 DOTS: Any = {"marker": ".", "markersize": 3, "linestyle": "", "color": TRUE, "alpha": 0.7}
 
 
 def forecast(archive: Archive) -> Figure:
     """Observations of the first query trajectory of three members, their forecasts and the bands that hold 95 %."""
-    size = len(archive.state_names)
+    size, members = len(archive.state_names), chosen(archive)
+    columns = len(members)
     figure, axes = plt.subplots(
-        size, 3, figsize=(10, 1 + 1.6 * size), layout="constrained", squeeze=False, sharex="col"
+        size, columns, figsize=(1 + 3 * columns, 1 + 1.6 * size), layout="constrained", squeeze=False, sharex="col"
     )
-    for column, (word, task) in enumerate(chosen(archive).items()):
+    for column, (word, task) in enumerate(members.items()):
         std = np.zeros_like(archive.query) if archive.forecast_std is None else archive.forecast_std
         along = archive.query[task], archive.rollouts[task], std[task]
         times, query, path, deviation = next(seen(archive, task, *along))
@@ -42,13 +45,19 @@ def band(axis: Axes, times: np.ndarray, observed: np.ndarray | None, path: np.nd
     """One component, `[times]`: what was seen, its forecast, and the band."""
     fine, curve = _between(times, path)
     if std is not None and (std > 0).any():
-        half = NORMAL_95 * np.interp(fine, times, std)
+        half = NORMAL_95 * np.interp(fine, times, np.where(np.isfinite(std), std, _anywhere(path)))
         axis.fill_between(fine, curve - half, curve + half, color=LEARNED, alpha=0.2, linewidth=0, label="95 %")
     axis.plot(fine, curve, color=LEARNED, lw=0.9, label="forecast")
     if observed is not None:
         axis.plot(times, observed, **DOTS, label="observed", zorder=1)  # below, for dense ones hide the forecast
         spread = np.ptp(observed) or 1.0
         axis.set_ylim(observed.min() - 0.3 * spread, observed.max() + 0.3 * spread)
+
+
+def _anywhere(path: np.ndarray) -> float:
+    """A standard deviation that leaves a panel, of a forecast `[times]` of which nothing is known any more."""
+    finite = path[np.isfinite(path)]
+    return ANYWHERE * (float(np.ptp(finite)) if len(finite) > 1 else 1.0)
 
 
 def _between(times: np.ndarray, path: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -85,7 +94,7 @@ def horizon(archive: Archive) -> Figure:
 
 def residuals(archive: Archive) -> Figure:
     """What the best starts leave of the median member, over time, and its autocorrelation beside that of noise."""
-    size, task = len(archive.state_names), chosen(archive)["median"]
+    size, task = len(archive.state_names), median(archive)
     assert archive.residuals is not None
     figure, axes = plt.subplots(size, 2, figsize=(9, 1 + 1.5 * size), layout="constrained", squeeze=False)
     parts = [*seen(archive, task, archive.residuals[task])]
@@ -100,9 +109,10 @@ def residuals(archive: Archive) -> Figure:
         limit = NORMAL_95 / np.sqrt(np.mean([len(values) for _, values in parts]))
         right.axhspan(-limit, limit, color=TRUE, alpha=0.12, linewidth=0)
         right.set_ylim(-1, 1)
+        right.xaxis.set_major_locator(MaxNLocator(integer=True))
         left.set_ylabel(name)
-    axes[0, 0].set_title(f"residuals of {archive.test_members[task]}")
-    axes[0, 1].set_title("autocorrelation (grey: 95 % of noise)")
+    axes[0, 0].set_title(f"{archive.test_members[task]}: observed less followed from the best start")
+    axes[0, 1].set_title("autocorrelation (grey: where 95 % of noise lie)")
     axes[-1, 0].set_xlabel(archive.clock)
     axes[-1, 1].set_xlabel("lag, samples")
     return figure

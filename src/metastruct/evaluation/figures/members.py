@@ -78,9 +78,23 @@ def errors_of(archive: Archive) -> np.ndarray:
 
 
 def chosen(archive: Archive) -> dict[str, int]:
-    """The best, the median and the worst test task, by trajectory error."""
+    """The best, the median and the worst test task, by trajectory error; none of them twice."""
+    order = [*map(int, np.argsort(errors_of(archive)))]
+    places = {"best": 0, "median": len(order) // 2, "worst": len(order) - 1}
+    if len(order) < 3:
+        places = {"the only": 0} if len(order) == 1 else {"best": 0, "worst": 1}
+    return {word: order[place] for word, place in places.items()}
+
+
+def median(archive: Archive) -> int:
+    """The median test task, of two the worst."""
     order = np.argsort(errors_of(archive))
-    return {"best": int(order[0]), "median": int(order[len(order) // 2]), "worst": int(order[-1])}
+    return int(order[len(order) // 2])
+
+
+def real(archive: Archive) -> str:
+    """What a member is compared with: its true motion, or, where nobody knows the law, what was observed of it."""
+    return "observed" if archive.residuals is not None else "true"
 
 
 def seen(archive: Archive, task: int, *along: np.ndarray) -> Iterator[tuple[np.ndarray, ...]]:

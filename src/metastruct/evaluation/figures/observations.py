@@ -9,9 +9,9 @@ import matplotlib.pyplot as plt
 from matplotlib.axes import Axes
 
 from metastruct.data.family import Family
-from metastruct.evaluation.figures.members import save, styled
+from metastruct.evaluation.figures.members import SAFE, save, styled
 
-MEMBERS, TRAJECTORIES = 10, 8  # that are drawn
+MEMBERS, TRAJECTORIES = len(SAFE), 8  # that are drawn: no two members in one colour
 STYLES: Any = {"marker": ".", "markersize": 2.5, "linewidth": 0.6, "alpha": 0.8}
 
 
@@ -35,7 +35,7 @@ def draw(family: Family, path: Path) -> None:
             _label(portrait, *(layout.titled(name) for name in states[:2]))
         for number, member in enumerate(family.members[:MEMBERS]):
             for count, one in enumerate(member.trajectories[:TRAJECTORIES]):
-                look = {"color": f"C{number % 10}", "label": member.name if not count else None}
+                look = {"color": f"C{number}", "label": member.name if not count else None}
                 for component in range(len(states)):
                     grid[component, 0].plot(one.times, one.states[:, component], **STYLES, **look)
                 if plane:
@@ -48,7 +48,7 @@ def draw(family: Family, path: Path) -> None:
             )
         handles, labels = grid[0, 0].get_legend_handles_labels()
         title = f"{min(len(family), MEMBERS)} of {len(family)} members"
-        figure.legend(handles, labels, loc="outside lower center", ncols=5, frameon=False, fontsize=7, title=title)
+        figure.legend(handles, labels, loc="outside lower center", ncols=4, frameon=False, fontsize=7, title=title)
         save(figure, path)
 
 

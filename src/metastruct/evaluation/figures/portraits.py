@@ -11,7 +11,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from metastruct.evaluation.archive import Archive
-from metastruct.evaluation.figures.members import LEARNED, SUPPORT, TRUE, chosen, errors_of, seen
+from metastruct.evaluation.figures.members import LEARNED, SUPPORT, TRUE, chosen, errors_of, median, real, seen
 
 FRAMES = 60  # of an animation
 TRAIL = 0.15  # of the instants, that stay to be seen
@@ -21,21 +21,23 @@ def phase_portrait(archive: Archive) -> Figure:
     """Query trajectories in the plane of the evaluation grid, and the first of each task over time."""
     plane = [*dict.fromkeys(archive.grid_axes.tolist())]  # a state of one component has no plane
     flat = len(plane) == 1
+    members = chosen(archive)
+    columns = len(members)
     figure, axes = plt.subplots(
-        3 - flat * 2, 3, figsize=(10, 3.0 if flat else 6.6), layout="constrained", squeeze=False,
+        3 - flat * 2, columns, figsize=(1 + 3 * columns, 3.0 if flat else 6.6), layout="constrained", squeeze=False,
         height_ratios=[1] if flat else [2, 1, 1],
     )  # fmt: skip
     errors = errors_of(archive)
-    for column, (word, task) in zip(axes.T, chosen(archive).items(), strict=True):
+    for column, (word, task) in zip(axes.T, members.items(), strict=True):
         if not flat:
             _portrait(column[0], archive, task, plane)
         times, true, adapted = next(seen(archive, task, archive.query[task], archive.rollouts[task]))
         for axis, place in zip(column if flat else column[1:], plane, strict=True):
-            axis.plot(times, true[:, place], color=TRUE, lw=2.4, alpha=0.35, label="true")
+            axis.plot(times, true[:, place], color=TRUE, lw=2.4, alpha=0.35, label=real(archive))
             axis.plot(times, adapted[:, place], color=LEARNED, lw=0.9, label="adapted")
             axes[-1 if flat else 1 + plane.index(place), 0].set_ylabel(archive.labels[place])
         error = f"error {100 * errors[task]:.3g} %"
-        column[0].set_title(f"{word} of {len(errors)} new tasks, {error}\n{archive.test_members[task]}")
+        column[0].set_title(f"{word} of {len(errors)} new members, {error}\n{archive.test_members[task]}")
         column[-1].set_xlabel(archive.clock)
     if not flat:
         axes[0, 0].set_ylabel(archive.labels[plane[1]])
@@ -51,7 +53,7 @@ def _portrait(axis: Axes, archive: Archive, task: int, plane: list[int]) -> None
         axis.plot(*points.T, ".", color=SUPPORT, ms=2.5, alpha=0.6, label="adapted to", zorder=0)
     for i, (_, *paths) in enumerate(seen(archive, task, archive.query[task], archive.rollouts[task])):
         true, adapted = (path[:, plane].T for path in paths)
-        axis.plot(*true, color=TRUE, lw=2.4, alpha=0.35, label="true" if i == 0 else None)
+        axis.plot(*true, color=TRUE, lw=2.4, alpha=0.35, label=real(archive) if i == 0 else None)
         axis.plot(*adapted, color=LEARNED, lw=0.9, label="adapted" if i == 0 else None)
         axis.plot(*true[:, 0], "o", color=TRUE, ms=3)
     axis.set_xlabel(archive.labels[plane[0]])
@@ -59,10 +61,10 @@ def _portrait(axis: Axes, archive: Archive, task: int, plane: list[int]) -> None
 
 def motion(archive: Archive) -> tuple[Figure, FuncAnimation]:
     """The first query trajectory of the median task as it goes, in the plane and over time."""
-    task, (first, second) = chosen(archive)["median"], archive.grid_axes.tolist()
+    task, (first, second) = median(archive), archive.grid_axes.tolist()
     times, true, adapted = next(seen(archive, task, archive.query[task], archive.rollouts[task]))
     figure, (left, right) = plt.subplots(1, 2, figsize=(7.2, 3.2), layout="constrained", width_ratios=[1, 1.4])
-    looks = {"true": {"color": TRUE, "lw": 2.4, "alpha": 0.35}, "adapted": {"color": LEARNED, "lw": 1.2}}
+    looks = {real(archive): {"color": TRUE, "lw": 2.4, "alpha": 0.35}, "adapted": {"color": LEARNED, "lw": 1.2}}
     lines, dots = [], []
     for (name, look), path in zip(looks.items(), (true, adapted), strict=True):
         across = times if first == second else path[:, first]

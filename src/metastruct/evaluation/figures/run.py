@@ -12,7 +12,9 @@ from matplotlib.ticker import MaxNLocator
 
 from metastruct.evaluation.archive import Archive
 from metastruct.evaluation.figures import fields, forecasts, labels, portraits
-from metastruct.evaluation.figures.members import LEARNED, TRUE, chosen, moving, save, seen, styled
+from metastruct.evaluation.figures.members import LEARNED, TRUE, chosen, median, moving, save, seen, styled
+
+ACROSS = 3  # panels beside each other, so that a page can hold them
 
 
 def draw_all(evaluation: Path, folder: Path, formats: Sequence[str] = ("png",), animation: bool = False) -> None:
@@ -68,7 +70,7 @@ def energy(archive: Archive) -> Figure:
         "learned": (archive.learned_energy, archive.learned_energy_range),
         "true": (archive.true_energy, archive.true_energy_range),
     }
-    task = chosen(archive)["median"]
+    task = median(archive)
     changes = {
         kind: (along[task] - along[task][:, :1]) / (spread[task] or 1.0)
         for kind, (along, spread) in energies.items()
@@ -83,7 +85,7 @@ def energy(archive: Archive) -> Figure:
 def entropy(archive: Archive) -> Figure:
     """Rise of the learned and of the true entropy along the adapted rollouts of the median task."""
     entropies = {"learned": archive.learned_entropy, "true": archive.true_entropy}
-    task = chosen(archive)["median"]
+    task = median(archive)
     rises = {
         kind: (along[task] - along[task][:, :1]) / (np.ptp(along[task]) or 1.0)
         for kind, along in entropies.items()
@@ -105,18 +107,19 @@ def _along(archive: Archive, task: int, symbol: str, curves: dict[str, np.ndarra
 
 def field_error(archive: Archive) -> Figure:
     """Where in its box the adapted field is off, for the best, the median and the worst task."""
-    figure, axes = plt.subplots(1, 3, figsize=(10, 3.2), layout="constrained")
+    members = chosen(archive)
+    columns = len(members)
+    figure, axes = plt.subplots(1, columns, figsize=(1 + 3 * columns, 3.2), layout="constrained", squeeze=False)
     plane = archive.grid_axes.tolist()
     first, second = (archive.labels[place] for place in plane)
-    three = chosen(archive)
     true, learned, grids = archive.true_field, archive.learned_field, archive.grid
     assert true is not None
     assert grids is not None
     scale = np.sqrt((true**2).sum(-1).mean(axis=(1, 2)))
     error = np.sqrt(((learned - true) ** 2).sum(-1)) / scale[:, None, None]
-    shown = np.stack([error[task] for task in three.values()])
+    shown = np.stack([error[task] for task in members.values()])
     top = shown.max(where=np.isfinite(shown), initial=0.0) or 1.0  # of a diverged task there is nothing to see
-    for axis, (word, task) in zip(axes, three.items(), strict=True):
+    for axis, (word, task) in zip(axes[0], members.items(), strict=True):
         grid = grids[task]
         image = axis.pcolormesh(
             grid[..., plane[0]],
@@ -131,7 +134,7 @@ def field_error(archive: Archive) -> Figure:
         axis.set(xlabel=first, title=f"{word}\n{archive.test_members[task]}")
         for path in archive.query[task]:
             axis.plot(*path[:, plane].T, color=TRUE, lw=0.4, alpha=0.5)
-    axes[0].set_ylabel(second)
+    axes[0, 0].set_ylabel(second)
     figure.colorbar(image, ax=axes, label="|learned - true| / rms |true|")
     return figure
 
@@ -142,7 +145,9 @@ def adaptation(archive: Archive) -> Figure:
     axis.xaxis.set_major_locator(MaxNLocator(integer=True))
     axis.semilogy(archive.trace, color=LEARNED, lw=0.7, alpha=0.6)
     axis.semilogy(np.median(archive.trace, axis=1), color=TRUE, lw=1.8, label="median")
-    axis.set(xlabel="adaptation step", ylabel="support loss", title=f"{archive.trace.shape[1]} new tasks")
+    axis.set(
+        xlabel="adaptation step", ylabel="loss of what was seen of them", title=f"{archive.trace.shape[1]} new members"
+    )
     axis.legend(frameon=False)
     return figure
 
@@ -165,7 +170,7 @@ def codes(archive: Archive) -> Figure:
             linewidths=0.6,
             **limits,
         )
-        axis.set(xlabel=f"PC 1 ({100 * share[0]:.0f} %)", title=f"coloured by {name} (X: new tasks)")
+        axis.set(xlabel=f"PC 1 ({100 * share[0]:.0f} %)", title=f"coloured by {name} (X: new members)")
         figure.colorbar(dots, ax=axis)
     axes[0, 0].set_ylabel(f"PC 2 ({100 * share[1]:.0f} %)" if len(share) > 1 else "")
     return figure
@@ -179,7 +184,7 @@ def codes_of_domains(archive: Archive) -> Figure:
         old, crosses = points[archive.train_domains == name], new[archive.test_domains == name]
         axis.scatter(old[:, 0], old[:, 1], s=22, color=f"C{i}", label=name)
         axis.scatter(crosses[:, 0], crosses[:, 1], s=34, color=f"C{i}", marker="X", edgecolors="k", linewidths=0.6)
-    axis.set(xlabel=f"PC 1 ({100 * share[0]:.0f} %)", title="codes of the tasks (X: new tasks)")
+    axis.set(xlabel=f"PC 1 ({100 * share[0]:.0f} %)", title="codes of the members (X: new members)")
     axis.set_ylabel(f"PC 2 ({100 * share[1]:.0f} %)" if len(share) > 1 else "")
     figure.legend(loc="outside right center", frameon=False)
     return figure
@@ -189,18 +194,22 @@ def training(archive: Archive) -> Figure:
     """Training loss over the outer steps."""
     figure, axis = plt.subplots(figsize=(4.6, 3.2), layout="constrained")
     axis.semilogy(*archive.history.T, color=TRUE, lw=1)
-    axis.set(xlabel="outer step", ylabel="training loss", title=f"{len(archive.train_parameters)} training tasks")
+    axis.set(xlabel="outer step", ylabel="training loss", title=f"{len(archive.train_parameters)} training members")
     return figure
 
 
 def singular_values(archive: Archive) -> Figure:
     """Distribution over the training tasks of the singular values of each site."""
     sites = archive.singular_values
+    columns = min(ACROSS, len(sites))
+    rows = -(-len(sites) // columns)
     figure, axes = plt.subplots(
-        1, len(sites), figsize=(3.2 * len(sites), 3.0), layout="constrained", squeeze=False, sharey=True
+        rows, columns, figsize=(3.2 * columns, 0.4 + 2.6 * rows), layout="constrained", squeeze=False, sharey=True
     )
-    for axis, (site, values) in zip(axes[0], sites.items(), strict=True):
+    for axis in axes.flat[len(sites) :]:
+        axis.remove()
+    for axis, (site, values) in zip(axes.flat, sites.items(), strict=False):
         axis.boxplot(values, medianprops={"color": LEARNED}, flierprops={"markersize": 2})
         axis.set(xlabel="i", title=site)
-    axes[0, 0].set_ylabel("d_i over the training tasks")
+    figure.supylabel("singular value d_i of each training member", fontsize="medium")
     return figure

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+import time
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager, nullcontext
 
 from rich.console import Console
 from rich.markup import escape
+
+from metastruct.config.stages import Listener, heard, is_heard
+
+PLAIN_EVERY, MOVING_EVERY = 10.0, 0.1  # seconds between two lines where no terminal shows a bar, and where one does
 
 
 def new_console() -> Console:
@@ -42,7 +47,38 @@ def remark(lines: Iterable[str]) -> None:
 
 @contextmanager
 def working(message: str) -> Iterator[None]:
-    """Say what takes a few seconds, with a spinner where there is a terminal."""
+    """Say what takes more than a moment, and how far it is: on a terminal in one line that moves, else now and then."""
     note(message)
-    with console.status(message) if console.is_terminal else nullcontext():
+    if is_heard():  # a part of something that shows how far it is
         yield
+        return
+    with _moving_line() if console.is_terminal else nullcontext(_plain_line) as line, heard(_now_and_then(line)):
+        yield
+
+
+@contextmanager
+def _moving_line() -> Iterator[Callable[[str], None]]:
+    """A line with a spinner and the time that has passed, which goes away; yields what changes its words."""
+    from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+
+    columns = SpinnerColumn(), TimeElapsedColumn(), TextColumn("{task.description}", markup=False)
+    with Progress(*columns, console=new_console(), transient=True) as progress:
+        row = progress.add_task("")
+        yield lambda words: progress.update(row, description=words)
+
+
+def _plain_line(words: str) -> None:
+    note(f"  {words}")
+
+
+def _now_and_then(line: Callable[[str], None]) -> Listener:
+    """What shows every so many seconds how far it is."""
+    pause, spoken = MOVING_EVERY if line is not _plain_line else PLAIN_EVERY, time.monotonic()
+
+    def listener(what: str, done: int, most: int) -> None:
+        nonlocal spoken
+        if time.monotonic() - spoken > pause:
+            spoken = time.monotonic()
+            line(f"{what} {done} of {most}")
+
+    return listener

@@ -9,9 +9,7 @@ from typing import Any
 from lightning import Callback, Trainer
 from tqdm import tqdm
 
-from metastruct.running.tracking.console import note
-
-PLAIN_EVERY = 10.0  # seconds between two lines where no terminal shows a bar
+from metastruct.running.tracking.console import PLAIN_EVERY, note
 
 
 def shows_bars() -> bool:

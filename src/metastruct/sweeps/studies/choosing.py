@@ -13,7 +13,7 @@ from pathlib import Path
 
 import numpy as np
 
-from metastruct.config.facts import providing
+from metastruct.config.facts import metric_facts, providing
 from metastruct.config.schema import ConfigError, composed
 from metastruct.config.words import swept
 from metastruct.running.experiment import run
@@ -112,11 +112,12 @@ def choices(words: Sequence[str], folds: int, note: Callable[[str], None]) -> It
                 problem = str(error)
                 break
             note(f"{' '.join(f'{name}={value}' for name, value in settings.items())}, fold {fold + 1} of {folds}")
-            folder = run(cfg)
+            folder = run(cfg, shows=False)
             metrics, names = folder.finished(), held_out(folder.report)
             assert metrics is not None
             per_task = [float("nan") if value is None else value for value in metrics[METRIC]["per_task"]]
             errors |= dict(zip(names, per_task, strict=True))
+            note(f"{METRIC} {metric_facts(METRIC).spread(metrics[METRIC])} % of the spread")
             seconds += metrics["seconds"]["training"]
         yield Choice(settings, {} if problem else errors, seconds, problem)
 

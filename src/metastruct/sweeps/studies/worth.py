@@ -17,6 +17,7 @@ from omegaconf import DictConfig, OmegaConf
 
 from metastruct.config.facts import brings, providing, settings_of
 from metastruct.config.schema import ConfigError, register
+from metastruct.config.stages import tell
 from metastruct.data.source import Source
 from metastruct.data.trajectory import Array, Queries
 from metastruct.evaluation.archive import Archive
@@ -24,6 +25,7 @@ from metastruct.evaluation.rivals.rival import Rival, forecasts
 from metastruct.running.assembly import build_source
 from metastruct.running.experiment import run
 from metastruct.running.run import Run, configuration_of, typed
+from metastruct.running.tracking.console import working
 from metastruct.runs.files import write_atomically
 from metastruct.runs.folder import RunFolder
 from metastruct.runs.tables import as_csv
@@ -57,7 +59,7 @@ class Row:
         return int((~(np.nan_to_num(self.errors["whole"], nan=np.inf) <= 10)).sum()) if self.errors else 0
 
     def cells(self) -> list[str]:
-        """For people, errors as medians x 1e-2."""
+        """For people, errors as medians in percent."""
         medians = [f"{100 * np.median(np.nan_to_num(v, nan=np.inf)):.3g}" for v in self.errors.values()]
         numbers = [*medians, f"{self.lost}", f"{self.seconds:.2g}", f"{self.training:.3g}"]
         return [self.way, *(numbers if self.errors else ["-"] * (len(COLUMNS) - 1))]
@@ -112,14 +114,16 @@ def rows(
     if "alone" not in without:
         kinds[f"a net alone, {dynamics}"] = lambda: with_pieces(cfg, learner=alone)
     every = [_by_run(way, make, source, note) for way, make in kinds.items()]
-    every += [_by_member(way, rival, source, note) for way, rival in rivals.items()]
+    for way, rival in rivals.items():
+        with working(way):
+            every.append(_by_member(way, rival, source))
     return every, [member.name for member in source.test]
 
 
 def _by_run(way: str, make: Callable[[], DictConfig], source: Source, note: Callable[[str], None]) -> Row:
     note(way)
     try:
-        folder: RunFolder = run(make())
+        folder: RunFolder = run(make(), shows=False)
     except ValueError as error:
         return Row(way, {}, note=str(error))
     metrics, archive = folder.finished(), Archive.load(folder.evaluation)
@@ -128,8 +132,7 @@ def _by_run(way: str, make: Callable[[], DictConfig], source: Source, note: Call
     return Row(way, errors(archive.rollouts, source), seconds["adaptation"] / len(source.test), seconds["training"])
 
 
-def _by_member(way: str, rival: Rival, source: Source, note: Callable[[str], None]) -> Row:
-    note(way)
+def _by_member(way: str, rival: Rival, source: Source) -> Row:
     query, paths, began = source.query(), [], time.process_time()
     spread, seconds = source.spread, 0.0
     times = np.broadcast_to(query.times, query.states.shape[:-1])
@@ -142,6 +145,7 @@ def _by_member(way: str, rival: Rival, source: Source, note: Callable[[str], Non
         seconds += time.process_time() - began
         starts = np.where(np.isnan(query.states[task, :, 0]), query.states[task, :1, 0], query.states[task, :, 0])
         paths.append(forecasts(field, starts, times[task]))
+        tell("fitting and forecasting: member", task + 1, len(source.test))
     return Row(way, errors(np.stack(paths), source), seconds / len(source.test))
 
 
