@@ -34,6 +34,7 @@ from metastruct.running.validation.values import (
     check_excluded,
     check_length,
     check_machine,
+    check_shapes,
     check_words,
 )
 
@@ -92,6 +93,7 @@ def check(cfg: DictConfig) -> None:
     check_tags(pieces)
     check_needs(pieces)
     check_excluded(cfg, outline)
+    check_shapes(cfg, outline)
     check_start(cfg, system, outline)
     check_draws(cfg, outline)
     check_size(cfg, outline)
