@@ -18,8 +18,8 @@ exactness, instead      of an adaptation: how exact a fit is, and who stands in 
 only_measured, outside  of a data source: the settings that no training depends on, and those that no result does
 example                 settings without which a piece makes no sense, as an example has them
 trains                  of a learner: has it a meta-training?
-repeats                 {settings: [...]}, perhaps `where`: those that count the gradient steps, of a learner in an outer
-                        step, of an adaptation in all
+repeats                 {settings: [...]}, perhaps `where`: those that count the gradient steps, a learner's in an outer
+                        step, an adaptation's in all
 prefers                 of a system: settings that others have another default for
 formerly                the `_target_` that it had before it moved: run folders and keys of then stay valid
 version                 one more where a change of its code changes the numbers of runs with it
