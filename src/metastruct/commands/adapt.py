@@ -1,10 +1,11 @@
 """Adapt a trained model to new members: codes, error bars, what they mean, a forecast, and a file that keeps them.
 
-metastruct adapt RUN NEW.csv [--output FOLDER] [--adaptation levenberg_marquardt] [force=true]
+metastruct adapt RUN NEW.csv [--output FOLDER] [--adaptation levenberg_marquardt] [--work 2] [force=true]
 
 NEW is a table as the training read it, of one member or of several, without labels. FOLDER, by default NEW-adapted,
 takes member.safetensors (of several, members.safetensors), forecast.csv and forecast.png: along each trajectory, from
-its first observation. What is there already is replaced by force=true alone.
+its first observation. What is there already is replaced by force=true alone. --work is how
+many times the usual million steps a forecast may take.
 From Python: metastruct.load(RUN).adapt(...).
 """
 
@@ -15,7 +16,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from metastruct.commands import destination, parsed, whole
+from metastruct.commands import allowed_work, destination, parsed, whole
 from metastruct.data.family import Family
 from metastruct.runs.files import make_folder
 
@@ -25,7 +26,7 @@ if TYPE_CHECKING:
 
 PLACES = ("RUN", "NEW")
 RESULTS = ("forecast.csv", "forecast.png", "member.safetensors", "members.safetensors")
-FLAGS = {"--output": "FOLDER", "--adaptation": "NAME", "force": "true"}
+FLAGS = {"--output": "FOLDER", "--adaptation": "NAME", "--work": "2", "force": "true"}
 
 
 def main(words: Sequence[str]) -> None:
@@ -36,13 +37,14 @@ def main(words: Sequence[str]) -> None:
     if not Path(path).exists():
         raise ValueError(f"{path} must be there, got no such file or folder; check how it is written")
     default = Path(path).with_name(f"{Path(path).stem or 'new'}-adapted")
+    work = allowed_work(flags)
     output = destination("--output", Path(flags.get("--output", default)), flags, *RESULTS)
     import torch
 
     from metastruct.api.loading import load
 
     torch.set_num_threads(1)  # as of trainer.threads: more are ruinous where the cores are busy
-    model = load(folder)
+    model = load(folder, work)
     layout = model.layout
     columns = {name: getattr(layout, name) for name in ("inputs", "units", "member", "trajectory", "time")}
     family = Family.from_files(path, layout.states, **columns).without_outliers(model.settings.data.get("outliers"))
