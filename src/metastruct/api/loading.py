@@ -36,9 +36,7 @@ def load(run_folder: str | Path, work: float | None = None) -> Model:
             from 1 to a million.
     """
     folder = RunFolder(place_of(run_folder, "run_folder"))
-    for path in (folder.config, folder.model):
-        if not path.exists():
-            raise FileNotFoundError(f"{folder.path} holds no {path.name}; expected the folder of a finished run")
+    folder.check_trained()
     check_contained(folder.path)
     register_resolvers()
     cfg = configuration_of(folder)

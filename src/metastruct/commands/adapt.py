@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING
 from metastruct.commands import allowed_work, destination, parsed, whole
 from metastruct.data.family import Family
 from metastruct.runs.files import make_folder
+from metastruct.runs.folder import RunFolder
 
 if TYPE_CHECKING:
     from metastruct.api.members import Members
@@ -39,6 +40,8 @@ def main(words: Sequence[str]) -> None:
     default = Path(path).with_name(f"{Path(path).stem or 'new'}-adapted")
     work = allowed_work(flags)
     output = destination("--output", Path(flags.get("--output", default)), flags, *RESULTS)
+    run = RunFolder(Path(folder))
+    run.check_trained()
     import torch
 
     from metastruct.api.loading import load
@@ -61,6 +64,8 @@ def main(words: Sequence[str]) -> None:
         every = along(members, family)
         written(every, layout, output / "forecast.csv")
         draw(every, layout, output / "forecast.png")
+    if model.settings.data.get("hold_out") != "none" and run.finished() is None:
+        print(f"{folder} was trained to its end and not measured; its command goes on")
     print(f"{saved}, forecast.csv and forecast.png in {output}")
 
 

@@ -91,11 +91,11 @@ def rows(
         without: "structureless" or "alone", which are left out.
 
     Raises:
-        ConfigError: there is no run, the data are not there, or no member is held out.
+        ConfigError: the data are not there, or no member is held out.
+        FileNotFoundError: there is no finished run.
     """
     folder = RunFolder(path)
-    if not folder.config.exists():
-        raise ConfigError(f"{path} must be the folder of a finished run, got none")
+    folder.check_trained()
     register()
     cfg = configuration_of(folder)
     if cfg.system is None and folder.family.exists():
