@@ -24,6 +24,7 @@ from metastruct.evaluation.rivals.rival import Rival, forecasts
 from metastruct.running.assembly import build_source
 from metastruct.running.experiment import run
 from metastruct.running.run import Run, configuration_of, typed
+from metastruct.running.validation import check_read
 from metastruct.runs.files import write_atomically
 from metastruct.runs.folder import RunFolder
 from metastruct.runs.tables import as_csv
@@ -101,7 +102,9 @@ def rows(
     if cfg.system is None and folder.family.exists():
         cfg.data.path = str(folder.family)
     cfg.rank, cfg.shots, cfg.evaluation.metrics, cfg.evaluation.figures = None, WHOLE, [METRIC], False
-    source = build_source(Run.of(cfg).config, lambda _: None)
+    config = Run.of(cfg).config
+    check_read(cfg)
+    source = build_source(config, lambda _: None)
     if not source.test or source.law is not None:
         raise ConfigError("worth compares on held-out members of measured data, and this run holds out none")
     dynamics = str(cfg.dynamics.name)
