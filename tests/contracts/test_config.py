@@ -193,6 +193,8 @@ MISTAKES = {
     "modulation.tags=[hiden]": r"modulation\.tags must be a list of input, hidden, output",
     "modulation.tags=[hidden,5]": r"modulation\.tags must be a list of input, hidden, output",
     "modulation.tags=[hidden,hidden]": r"modulation\.tags must name each kind of site once, .*; use \['hidden'\]",
+    "modulation.shift_tags=[output]": r"must name each kind of site that has an offset once, .*'output'.; use \[\]",
+    "system=damped_oscillator modulation.shift_tags=[input,bracket]": r"that has an offset once, .*; use \['input'\]",
     "modulation.tags=[hidden,input]": r"modulation\.tags must name .* in their order, .*; use \['input', 'hidden'\]",
     "modulation.shift_tags=[hidden,input,hidden]": r"shift_tags must name each .*; use \['input', 'hidden'\]",
     "system=damped_oscillator modulation.tags=[bracket,hidden]": r"tags must name .*; use \['hidden', 'bracket'\]",

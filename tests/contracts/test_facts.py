@@ -177,7 +177,29 @@ TOO_LARGE = {
     "net.width=1000000": "the net would take [0-9,]+ GiB, this machine has .*; lower net.width",
     "data.train_tasks=1000000000": "the simulated data would take .* GiB, .*; lower data.train_tasks",
     "learner.point_batch=1000000000": "a batch would take .*; lower learner.point_batch",
+    "modulation.code_dim=1000000000": "the hyper-network would take .*; lower modulation.code_dim",
+    "modulation.hidden=1000000000": "the hyper-network would take .*; lower modulation.code_dim or modulation.hidden",
 }
+TOO_LONG = {
+    "trainer.steps=200000000": "would be 200,000,000 gradient steps, 2.3 days at 1,000 a second",
+    "trainer.seconds=200000": "trainer.seconds must be at most 86,400, got 200,000; lower it",
+    "learner=maml learner.inner_steps=10000": "with learner.inner_steps=10000 would be 120,000,000 gradient",
+    "optimizer=adam learner.schedule=alternating learner.inner_steps=9999 learner.outer_steps=1": "be 120,000,000 gr",
+    "adaptation=gradient adaptation.steps=1000000 replicas=100": "replicas=100 with adaptation.steps=1000000 would be",
+    "learner=scratch replicas=50000": "replicas=50000 with adaptation.steps=2000 would be 100,000,000 gradient steps",
+}
+
+
+@pytest.mark.parametrize("words", TOO_LONG)
+def test_steps_of_a_training_beyond_the_limit_are_refused_until_it_is_raised(composed, words):
+    with pytest.raises(ConfigError, match=rf"{TOO_LONG[words]}.*raise trainer\.work$"):
+        validate(composed(*words.split()))
+    validate(composed(*words.split(), "trainer.work=3"))
+
+
+def test_steps_that_nothing_repeats_are_counted_once(composed):
+    validate(composed("learner.inner_steps=10000", "optimizer=adam"))
+    validate(composed("adaptation.steps=1000000", "replicas=100"))  # which end by themselves
 
 
 def test_steps_of_a_rollout_beyond_the_limit_are_refused_until_it_is_raised(composed):

@@ -14,7 +14,7 @@ from metastruct.running.run import Run
 from metastruct.running.validation import sites, validate
 from metastruct.running.validation.rehearsal import rehearse
 
-FILES = (f"data=files {example('data', 'files')[0]} data.states=[a,b,c]").split()
+FILES = f"data=files {example('data', 'files')[0]} data.states=[a,b,c]"
 REFUSED = {
     "net.depth=1": "tags must name sites that are there, some of input, output, got .hidden.; .* choose net.depth at",
     "modulation.tags=[{a:1}]": "modulation.tags must be a list of input, hidden, output, .*, got",
@@ -41,9 +41,42 @@ REFUSED = {
     "system=toda net=graph net.dimension=3": "net=graph needs a state .* of bodies with net.dimension coordinates",
     "system=toda net=graph net.edges=walls net.features=2": "features tell bodies apart and a wall has none",
     "system=mass_spring net=graph net.edges=ring": "net.edges=ring makes no sense: one body has no pair",
+    "system=toda net=lattice net.shape=[4]": "net.shape=.4. makes no sense: its sites hold fewer numbers than a state",
+    "system=toda net=lattice net.shape=[]": "net.shape must have the shape .axes., got .. of shape .0.; change it",
+    "ARM known.mass=[[1]]": r"known.mass must have the shape .2 coordinates, 2 coordinates., got ..1.. of shape .1, 1.",
+    "ARM known.friction=[[1,0,0],[0,1,0]]": "friction must have the shape .2 coordinates, 2 coordinates.",
+    "ARM known.drive=[[1],[0]]": "known.drive must have the shape .2 coordinates, 2 inputs., got",
+    "ARM known.springs=[[1]]": "known.springs must have the shape .2 coordinates, 2 coordinates., got",
+    "ARM known.arms=[[1,0,0]] known.weights=[1]": "arms must have the shape .1 bodies, 2 coordinates., got",
+    "ARM known.arms=[[1,0]] known.weights=[1,2]": "arms must have the shape .2 bodies, 2 coordinates., got",
+    "ARM known.mass=[[1,0],[0,1]] known.weights=[]": "weights must have the shape .bodies., got .. of shape .0.",
+    "ARM known.weights=[[1],[2]] known.arms=[[1,0],[1,1]]": "known.weights must be a number, got .1.",
+    "ARM known.mass=[[1,2],[0,1]]": "a mass matrix is symmetric and not negative; change it",
+    "ARM known.mass=[[1,0],[0,-1]]": "a mass matrix is symmetric and not negative; change it",
+    "ARM known.mass=[[1,0],[0,0]] dynamics.mass=known": "dynamics.mass=known with .* it is all the mass that there is",
+    "ARM known.friction=[[1,5],[5,1]]": "a friction matrix is symmetric and not negative; change it",
+    "ARM known.springs=[[1,2],[0,1]]": "springs push as they are pushed; change it",
+    "ARM known.mass=[[0,0],[0,0]]": "known.mass=..0,0.,.0,0.. with .* makes no sense: it would say nothing",
+    "ARM known.weights=[0,0] known.arms=[[1,0],[1,1]]": "makes no sense: it would say nothing; change one of them",
+    "ARM dynamics.angles=[0,0]": "dynamics.angles must hold each number once, got .0, 0.; use .0.",
+    "ARM dynamics.angles=[[0]]": "dynamics.angles must be 0 or more, a whole number, once each, got .0.",
+    "ARM dynamics.shared=[potential,mass,friction,drive]": "some of mass, potential, .* choose dynamics.shared not pot",
+    "system=swing dynamics.shared=[potential,mass]": "some of mass, potential, got .hidden.; leave hidden out, or",
+    "system=rlc_circuit dynamics.shared=[storage,friction,drive]": "leave hidden out, or choose .*shared not storage",
     "data.observed=states": "objective=derivatives needs derivatives beside the states, .*; use objective=rollout",
 }
 TAKEN = (
+    *(
+        "ARM known.mass=[[1,0.2],[0.2,1]] dynamics.mass=known",
+        "ARM known.drive=[[1,0],[0,0]]",
+        "ARM dynamics.angles=[1]",
+    ),
+    *("ARM known.arms=[[1,0],[1,1]] known.weights=[1,0]", "ARM known.springs=[[-1,0],[0,0]]"),
+    *("ARM dynamics.shared=[potential,mass,friction]", "system=rlc_circuit dynamics.shared=[storage,friction]"),
+    *(
+        "system=toda net=lattice net.components=2 net.shape=[8]",
+        "ARM known.mass=[[1,0],[0,1]] known.friction=[[0,0],[0,0]]",
+    ),
     *("net.depth=1 modulation.tags=[input]", "net.depth=1 learner=maml", "net.depth=1 modulation=shift"),
     *("system=cart_pole net.depth=1", "system=cart_pole dynamics.shared=[mass] modulation.tags=[mass]"),
     *("system=cart_pole dynamics.angles=[1]", "modulation=shift modulation.shift_tags=[hidden]"),
@@ -53,7 +86,9 @@ TAKEN = (
 
 
 def composed_of(composed, command):
-    return composed(*(part for word in command.split() for part in (FILES if word == "FILES" else [word])))
+    known = "known=constants" if "known." in command else ""
+    words = {"FILES": FILES, "ARM": f"system=two_link_arm {known}"}
+    return composed(*" ".join(words.get(word, word) for word in command.split()).split())
 
 
 @pytest.mark.parametrize("net", options("net"))
@@ -76,7 +111,7 @@ def test_what_a_yaml_excludes_is_refused_before_torch_and_would_be_after_it(comp
     with pytest.raises(ConfigError, match=REFUSED[command]) as refused:
         validate(cfg)
     assert "\n" not in str(refused.value)
-    for check in ("check_tags", "check_needs", "check_excluded"):
+    for check in ("check_tags", "check_needs", "check_excluded", "check_shapes", "check_laws", "check_order"):
         monkeypatch.setattr(validation, check, lambda *_: None)
     validate(cfg)
     with pytest.raises(ConfigError):

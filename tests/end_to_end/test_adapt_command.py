@@ -204,6 +204,47 @@ def test_a_fit_that_did_not_converge_says_what_that_means_and_what_helps(trained
     assert "--steps 300" in told[1]
 
 
+def test_a_run_that_is_trained_and_not_measured_is_used_and_told(trained, new, tmp_path, capsys):
+    there = Path(shutil.copytree(trained, tmp_path / trained.name))
+    main(["adapt", str(there), str(new), "--output", str(tmp_path / "whole")])
+    whole = capsys.readouterr().out
+    (there / "metrics.json").unlink()
+    main(["adapt", str(there), str(new), "--output", str(tmp_path / "half")])
+    told = f"{there} was trained to its end and not measured; its command goes on"
+    assert [told in text for text in (whole, capsys.readouterr().out)] == [False, True]
+    assert (tmp_path / "whole/forecast.csv").read_text() == (tmp_path / "half/forecast.csv").read_text()
+
+
+@pytest.mark.parametrize(
+    ("training", "told"),
+    [
+        ("rods-svd5-seed3-0a", ": its training is at outer step 1,500, and its command goes on"),
+        ("rods-svd5-seed0_7-0b", ": its training is at outer step 1,500, and its command goes on"),
+        ("rods-svd5-seed30-0a", ""),
+        ("rods-svd5-seed4_7-0b", ""),
+        ("rods-svd-seed3-0a", ""),
+        ("notes", ""),
+    ],
+)
+def test_a_run_that_is_still_trained_says_how_far_it_is(new, tmp_path, capsys, training, told):
+    run, place = tmp_path / "rods-svd5-seed3-1c", tmp_path / "training" / training
+    for folder in (run, place):
+        folder.mkdir(parents=True)
+    for step in (500, 1500):
+        (place / f"step-{step:09d}.ckpt").touch()
+    refused = "must be the folder of a finished run, got one without"
+    for words in (["adapt", run, new], ["worth", run], ["show", run], ["compare", run, run]):
+        with pytest.raises(SystemExit) as ended:
+            main([*map(str, words)])
+        lines = capsys.readouterr().err
+        missing = "config.yaml" if words[0] in ("adapt", "worth") else "its results"
+        assert (ended.value.code, lines) == (2, f"error: {run} {refused} {missing}{told}\n")
+    with pytest.raises(SystemExit):
+        main(["adapt", str(place), str(new)])
+    error = capsys.readouterr().err
+    assert ": a training at outer step 1,500; name the run beside training/ when it has ended\n" in error
+
+
 def test_a_damaged_run_is_refused_in_one_line(trained, new, tmp_path, capsys):
     there = Path(shutil.copytree(trained, tmp_path / trained.name))
     (there / "model.ckpt").write_bytes(read_checked(there / "model.ckpt")[:-20])

@@ -454,7 +454,7 @@ def test_a_model_without_structure_has_no_energy_and_says_so(tiny, tmp_path):
 
 
 def test_a_folder_that_is_not_there_is_told(tmp_path):
-    with pytest.raises(FileNotFoundError, match=r"holds no config\.yaml"):
+    with pytest.raises(FileNotFoundError, match=r"must be the folder of a finished run, got one without config\.yaml$"):
         metastruct.load(tmp_path / "nowhere")
 
 

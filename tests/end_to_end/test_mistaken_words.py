@@ -23,6 +23,16 @@ MISTAKES = {
     "inspect DATA --figure folder": "--figure must be a file, got folder, which is none; name another",
     "inspect DATA --figure x.xyz": "--figure must be the name of a picture such as picture.png, got x.xyz",
     "inspect DATA --figure afile/x.png": "--figure must be a place in a folder, got afile/x.png, and afile is none",
+    "inspect ring.csv": "ring.csv: must lead to a file, got a loop of links; remove the links",
+    "inspect DATA --figure ring.csv": "--figure must not lead to nowhere, got ring.csv, and ring.csv is such a link",
+    "inspect DATA --figure ring.csv/x.png": "--figure must not lead to nowhere, got ring.csv/x.png, and ring.csv is",
+    "inspect DATA --figure gone/x.png": "--figure must not lead to nowhere, got gone/x.png, and gone is such a link",
+    "adapt folder DATA --output ring.csv": "--output must not lead to nowhere, got ring.csv, and ring.csv is",
+    "adapt folder DATA --output gone": "--output must not lead to nowhere, got gone, and gone is such a link",
+    "worth folder --output ring.csv": "--output must not lead to nowhere, got ring.csv, and ring.csv is such a link",
+    "train outputs=gone": "outputs must not lead to nowhere, got gone, and gone is such a link; name another",
+    "train outputs=ring.csv/o": "outputs must not lead to nowhere, got ring.csv/o, and ring.csv is such a link",
+    "reproduce outputs=ring.csv": "outputs must not lead to nowhere, got ring.csv, and ring.csv is such a link",
     "inspect DATA --figure a.png --figure b.png": "--figure must be there once, got it twice; leave one out",
     "inspect DATA --figure there.png": "there.png is there already; name another place with --figure, or replace it",
     "inspect DATA states=[]": "states must be written as states=[q,p], got '[]'",
@@ -33,7 +43,7 @@ MISTAKES = {
     "inspect DATA units={}": "units must be written as units={t: s, q: rad}, got '{}'",
     "inspect DATA time=[t]": "time must be written as time=t, got '[t]'",
     "adapt one": "metastruct adapt takes RUN and NEW, got one; its --help shows them",
-    "adapt folder NEW -o x": "-o is not known; there is --output, --adaptation, force",
+    "adapt folder NEW -o x": "-o is not known; there is --output, --adaptation, --work, force",
     "adapt folder NEW --force": "--force is not known; did you mean force?",
     "adapt afile NEW": "afile must be the folder of a finished run, got no folder",
     "adapt nix NEW": "nix must be the folder of a finished run, got no folder",
@@ -51,6 +61,10 @@ MISTAKES = {
     f"{START} --until 3 --every nan": "--every must be a finite number, got 'nan'",
     f"{START} --until 3 --every -1": "--every must be above 0 and give from 2 to 1,000,000 instants, got -1",
     f"{START} --until 3 --every 4": "--every must be above 0 and give from 2 to 1,000,000 instants, got 4",
+    f"{START} --until 3 --work 0": "--work must be a finite number of at least 1, got '0'",
+    f"{START} --until 3 --work 1e9": "--work must be at most 1,000,000, got 1e+09",
+    f"{START} --until 3 --work": "--work needs a value such as --work 2, got none",
+    "adapt folder DATA --work nan": "--work must be a finite number of at least 1, got 'nan'",
     f"{START} --until 3 --output x.png": "--output must be the name of a table such as forecast.csv, got x.png",
     f"{START} --until 3 --output folder": "--output must be a file, got folder, which is none",
     f"{START} --until 3 --output there.png/x": "--output must be a place in a folder, got there.png/x, and there.png",
@@ -76,6 +90,7 @@ MISTAKES = {
     "reproduce reference=afile/x": "reference must be a place in a folder, got afile/x, and afile is none",
     "reproduce with=": "with must be followed by a word for train.py such as with=shots=20, got ''",
     "report nix": "FOLDER must be one with results of metastruct reproduce, got nix, which is no folder",
+    "report folder": "FOLDER must be one with results of metastruct reproduce, got folder, which holds no table",
     "report a b": "metastruct report takes FOLDER, got a b; its --help shows them",
     "report --x": "--x is not known; there are no flags",
     "benchmark --jsn": "--jsn is not known; did you mean --json?",
@@ -95,6 +110,8 @@ def said(tmp_path, monkeypatch, capsys):
     files |= {"half/members.safetensors": ""}
     for name, text in (files | {"leave.py": "import sys; sys.exit(0)"}).items():
         (tmp_path / name).write_text(text)
+    for name, place in {"ring.csv": "ring.csv", "gone": "nowhere"}.items():
+        (tmp_path / name).symlink_to(place)
     before = {*tmp_path.rglob("*")}
 
     def call(words: list[str]) -> str:

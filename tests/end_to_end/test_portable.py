@@ -15,6 +15,7 @@ from safetensors.torch import load_file, save_file
 import metastruct
 from metastruct.adaptation.adaptation import Prior
 from metastruct.api.portable import sum_of
+from metastruct.commands import main
 from metastruct.running.experiment import run
 
 SIZE = 30
@@ -51,6 +52,35 @@ def test_a_member_is_the_same_in_another_process_that_has_no_run(member, tmp_pat
     here = [member.code, member.energy(x), *member.vector_field(x, std=True), *member.forecast(x[0], times, std=True)]
     for mine, other in zip([*here, member.update(x, x).code], there, strict=True):
         np.testing.assert_array_equal(mine, other)
+
+
+def test_who_waits_allows_a_loaded_member_more_steps(member, first_run, tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr("metastruct.integrators.rollout.MOST_STEPS", 10)
+    path, x0, times = member.save(tmp_path / "member.safetensors"), [0.1, 0.0], np.linspace(0, 1, 12)
+    alone = metastruct.load_member(path)
+    with pytest.raises(
+        ValueError, match=r"at most 10 steps, .*, or allow more where it is loaded, work=2 or --work 2$"
+    ):
+        alone.rollout(x0, times)
+    for loaded in (metastruct.load_member(path, work=1e3), metastruct.load_members(path, work=1e3)[0]):
+        np.testing.assert_array_equal(loaded.rollout(x0, times), loaded.forecast(x0, times, std=True)[0])
+    assert metastruct.load(first_run[0].path, work=7).settings.trainer.work == 7
+    words = ["forecast", str(path), "--from", "0.1,0", "--until", "1", "--output", "-"]
+    with pytest.raises(SystemExit) as end:
+        main(words)
+    assert end.value.code == 2
+    main([*words, "--work", "1000"])
+    written = capsys.readouterr()
+    assert written.err.endswith("or allow more where it is loaded, work=2 or --work 2\n")
+    assert written.out.count("\n") > 300
+
+
+@pytest.mark.parametrize("work", [0, 0.5, -1, np.nan, np.inf, 2e6, "2", True, [2], 2j])
+def test_work_is_a_number_from_one_to_a_million(member, first_run, tmp_path, work):
+    path = member.save(tmp_path / "member.safetensors")
+    for load, place in ((metastruct.load, first_run[0].path), (metastruct.load_member, path)):
+        with pytest.raises(ValueError, match=r"^work must be a number from 1 to 1,000,000, got "):
+            load(place, work=work)
 
 
 def test_many_members_leave_together(model, observations, tmp_path):

@@ -14,7 +14,7 @@ from metastruct.adaptation.error_bars import ONE_SIGMA, energy_difference, error
 from metastruct.api.space import Space
 from metastruct.config.facts import providing
 from metastruct.config.stages import ROLLING, tell
-from metastruct.config.work import allowed
+from metastruct.config.work import FIX_OF_LOADED, allowed
 from metastruct.dynamics.dynamics import Updates
 from metastruct.dynamics.folded import folded
 from metastruct.evaluation.forecast import state_std
@@ -130,14 +130,15 @@ class Fields:
     def rollout(self, x: Tensor, times: Tensor, signal: Signal | None = None) -> Tensor:
         """`[members, points, times, state]`, driven by a signal where there is one."""
         flow = self.trained.model.dynamics.flow(self.updates(x.shape[-2]), signal, recorded=True)
-        return rollout(flow, x, times, self.integrator, self.work, partial(tell, ROLLING))
+        with allowed(self.work, FIX_OF_LOADED):
+            return rollout(flow, x, times, self.integrator, partial(tell, ROLLING))
 
     def forecast_error(
         self, x: Tensor, times: Tensor, signal: Signal | None = None, start_std: Tensor | None = None
     ) -> Tensor:
         """Standard deviation of the states of a rollout, as `spread` has it; errors as of `covariance`."""
         fit = replace(self.fit, covariance=self.covariance)
-        with allowed(self.work):
+        with allowed(self.work, FIX_OF_LOADED):
             return state_std(
                 self.trained.model, fit, self.prior, x, times, self.integrator.step_size, signal, start_std
             )

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from omegaconf import DictConfig
+
 from metastruct.api.guest import undisturbed
 from metastruct.api.member import Member
 from metastruct.api.members import Members
 from metastruct.api.model import Model
 from metastruct.api.portable import read
 from metastruct.config.resolvers import register_resolvers
-from metastruct.data.outside import place_of
+from metastruct.config.work import MOST
+from metastruct.data.outside import is_number, place_of, shortly
 from metastruct.running.model_file import Foreign
 from metastruct.running.run import Run, configuration_of
 from metastruct.running.trained import Trained
@@ -21,23 +24,26 @@ from metastruct.runs.folder import RunFolder
 
 
 @undisturbed()
-def load(run_folder: str | Path) -> Model:
+def load(run_folder: str | Path, work: float | None = None) -> Model:
     """The meta-trained model of a run folder, on the CPU in float64. Nothing in its files is executed.
+
+    Args:
+        work: times the usual million steps that a rollout of a member may take; None: that of the training.
 
     Raises:
         FileNotFoundError: the folder holds no finished run.
-        ValueError: the model file is damaged or does not belong to the configuration beside it.
+        ValueError: the model file is damaged or does not belong to the configuration beside it; or `work` is no number
+            from 1 to a million.
     """
     folder = RunFolder(place_of(run_folder, "run_folder"))
-    for path in (folder.config, folder.model):
-        if not path.exists():
-            raise FileNotFoundError(f"{folder.path} holds no {path.name}; expected the folder of a finished run")
+    folder.check_trained()
     check_contained(folder.path)
     register_resolvers()
     cfg = configuration_of(folder)
     run = Run.of(cfg)
     check_read(cfg)
     rehearse(run.config)
+    _allow(cfg, work)
     content = read_checked(folder.model)
     if content is None:
         again = "run its command again with force=true"
@@ -50,22 +56,35 @@ def load(run_folder: str | Path) -> Model:
 
 
 @undisturbed()
-def load_members(path: str | Path) -> Members:
+def load_members(path: str | Path, work: float | None = None) -> Members:
     """The members of a file NAME.safetensors that `save` wrote, on the CPU. Nothing in it is executed.
+
+    Args:
+        work: as of `load`.
 
     Raises:
         FileNotFoundError: there is no such file.
-        ValueError: it is damaged, or holds something else.
+        ValueError: it is damaged, or holds something else; or `work` is no number from 1 to a million.
     """
     register_resolvers()
     cfg, trained, fit = read(path)
+    _allow(cfg, work)
     model = Model(cfg, trained)
     return Members(model.fields(fit), model)
 
 
-def load_member(path: str | Path) -> Member:
-    """The one member of a file; errors as of `load_members`, also where there are several."""
-    members = load_members(path)
+def load_member(path: str | Path, work: float | None = None) -> Member:
+    """The one member of a file; arguments and errors as of `load_members`, errors also where there are several."""
+    members = load_members(path, work)
     if len(members) != 1:
         raise ValueError(f"{path} must hold one member, got {len(members)}; read it with load_members")
     return members[0]
+
+
+def _allow(cfg: DictConfig, work: float | None) -> None:
+    """Let what is loaded take so many times the usual work."""
+    if work is None:
+        return
+    if not is_number(work) or not 1 <= work <= MOST:
+        raise ValueError(f"work must be a number from 1 to {MOST:,}, got {shortly(work)}")
+    cfg.trainer.work = float(work)

@@ -22,6 +22,7 @@ from pathlib import Path
 
 from metastruct.config.folders import without_folders
 from metastruct.config.mistakes import closest
+from metastruct.config.work import MOST
 from metastruct.running.memory import kept_memory
 from metastruct.running.output import patient
 from metastruct.running.ranks import forget_words
@@ -155,6 +156,20 @@ def numbers(flag: str, text: str, size: int | None = None, least: float = -math.
         bound = "" if least == -math.inf else f" of at least {least:g}"
         raise ValueError(f"{flag} must be {expected}{bound}, got {text!r}")
     return values
+
+
+def allowed_work(values: Mapping[str, str]) -> float | None:
+    """Times the usual work, of the flags; None where they leave it as it was.
+
+    Raises:
+        ValueError: --work is no number from 1 to a million.
+    """
+    if "--work" not in values:
+        return None
+    (work,) = numbers("--work", values["--work"], 1, 1.0)
+    if work > MOST:
+        raise ValueError(f"--work must be at most {MOST:,}, got {work:g}")
+    return work
 
 
 def destination(flag: str, path: Path, values: Mapping[str, str], *files: str) -> Path:

@@ -1,13 +1,14 @@
 """Adapt a trained model to new members: codes, error bars, what they mean, a forecast, and a file that keeps them.
 
-metastruct adapt RUN NEW.csv [--output FOLDER] [--outliers 6]
+metastruct adapt RUN NEW.csv [--output FOLDER] [--outliers 6] [--work 2]
                             [--adaptation levenberg_marquardt] [--steps 100] [force=true]
 
 NEW is a table as the training read it, of one member or of several, without labels. FOLDER, by default NEW-adapted,
 takes member.safetensors (of several, members.safetensors), forecast.csv and forecast.png: along each trajectory, from
 its first observation. What is there already is replaced by force=true alone. --outliers sets single observations aside
 that are so many standard deviations of the noise away from what surrounds them, by default as data.outliers of the
-training says; --steps is how many steps a fit may take. From Python: metastruct.load(RUN).adapt(...).
+training says; --steps is how many steps a fit may take; --work is how many times the usual million steps a forecast may
+take. From Python: metastruct.load(RUN).adapt(...).
 """
 
 from __future__ import annotations
@@ -17,9 +18,10 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from metastruct.commands import destination, numbers, parsed, whole
+from metastruct.commands import allowed_work, destination, numbers, parsed, whole
 from metastruct.data.family import Family
 from metastruct.runs.files import make_folder
+from metastruct.runs.folder import RunFolder
 
 if TYPE_CHECKING:
     from metastruct.api.members import Members
@@ -27,7 +29,10 @@ if TYPE_CHECKING:
 
 PLACES = ("RUN", "NEW")
 RESULTS = ("forecast.csv", "forecast.png", "member.safetensors", "members.safetensors")
-FLAGS = {"--output": "FOLDER", "--outliers": "6", "--adaptation": "NAME", "--steps": "100", "force": "true"}
+FLAGS = {
+    **{"--output": "FOLDER", "--outliers": "6", "--work": "2", "--adaptation": "NAME", "--steps": "100"},
+    "force": "true",
+}
 
 
 def main(words: Sequence[str]) -> None:
@@ -38,9 +43,12 @@ def main(words: Sequence[str]) -> None:
     if not Path(path).exists():
         raise ValueError(f"{path} must be there, got no such file or folder; check how it is written")
     default = Path(path).with_name(f"{Path(path).stem or 'new'}-adapted")
+    work = allowed_work(flags)
     output = destination("--output", Path(flags.get("--output", default)), flags, *RESULTS)
     bound = numbers("--outliers", flags["--outliers"], 1, 3.0)[0] if "--outliers" in flags else None
     settings = {"steps": int(numbers("--steps", flags["--steps"], 1, 1.0)[0])} if "--steps" in flags else {}
+    run = RunFolder(Path(folder))
+    run.check_trained()
     import torch
 
     from metastruct.api.along import along
@@ -50,7 +58,7 @@ def main(words: Sequence[str]) -> None:
 
     torch.set_num_threads(1)  # as of trainer.threads: more are ruinous where the cores are busy
     with working("reading the run and the new data"):
-        model = load(folder)
+        model = load(folder, work)
         layout = model.layout
         columns = {name: getattr(layout, name) for name in ("inputs", "units", "member", "trajectory", "time")}
         bound = model.settings.data.get("outliers") if bound is None else bound
@@ -66,6 +74,8 @@ def main(words: Sequence[str]) -> None:
         _show(model, members, family)
         written(every, layout, output / "forecast.csv")
         draw(every, layout, output / "forecast.png")
+    if model.settings.data.get("hold_out") != "none" and run.finished() is None:
+        print(f"{folder} was trained to its end and not measured; its command goes on")
     print(f"{saved}, forecast.csv and forecast.png in {output}")
 
 

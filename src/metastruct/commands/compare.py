@@ -30,7 +30,9 @@ def main(words: Sequence[str]) -> None:
         folder = RunFolder(Path(place))
         metrics = folder.finished()
         if metrics is None:
-            raise ValueError(f"{place} must be the folder of a finished run, got one without its results")
+            raise ValueError(
+                f"{place} must be the folder of a finished run, got one without its results{folder.standing}"
+            )
         every.append(metrics)
         settings.append(dict(flat(Run.read(folder).settings)))
     show(("", *(Path(place).name for place in places)), (*differing(settings), *measured(every)))

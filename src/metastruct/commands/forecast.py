@@ -2,11 +2,12 @@
 
 metastruct forecast member.safetensors --from 0.3,0.0 --until 30 [--every 0.1] [--begin 0] [--std 0.01,0.02]
                                        [--inputs torque.csv] [--output forecast.csv] [force=true]
+                                       [--work 2]
 
 --std is that of the errors of the start; without it the start is exact. --output - prints the table alone; a table or
 picture that is there already is replaced by force=true alone. A member that is driven needs --inputs, a table of one
 trajectory with the time and the columns of the inputs; before and after its instants they stay as they are, and between
-them they are held or joined by lines as in the training.
+them they are held or joined by lines as in the training. --work is how many times the usual million steps it may take.
 """
 
 from __future__ import annotations
@@ -16,13 +17,13 @@ from collections.abc import Sequence
 from contextlib import nullcontext
 from pathlib import Path
 
-from metastruct.commands import destination, numbers, parsed, whole
+from metastruct.commands import allowed_work, destination, numbers, parsed, whole
 from metastruct.data.tables.layout import Layout
 from metastruct.data.trajectory import Array
 
 PLACES = ("FILE",)
 FLAGS = {"--from": "0.3,0.0", "--until": "30", "--every": "0.1", "--begin": "0", "--std": "0.01,0.02"}
-FLAGS |= {"--inputs": "torque.csv", "--output": "forecast.csv", "force": "true"}
+FLAGS |= {"--inputs": "torque.csv", "--output": "forecast.csv", "force": "true", "--work": "2"}
 INSTANTS, MOST = 300, 1_000_000
 
 
@@ -39,6 +40,7 @@ def main(words: Sequence[str]) -> None:
     (every,) = numbers("--every", flags.get("--every", repr((until - begin) / INSTANTS)), 1)
     if not 0 < every <= until - begin or (until - begin) / every > MOST:
         raise ValueError(f"--every must be above 0 and give from 2 to {MOST:,} instants, got {every:g}")
+    work = allowed_work(flags)
     if not Path(file).is_file():
         raise ValueError(f"{file} must be a file that metastruct adapt or member.save wrote, got none")
     output = Path(flags.get("--output", Path(file).with_name("forecast-of-member.csv")))
@@ -55,7 +57,7 @@ def main(words: Sequence[str]) -> None:
     from metastruct.running.tracking.console import working
 
     torch.set_num_threads(1)  # as of metastruct adapt
-    member = load_member(file)
+    member = load_member(file, work)
     layout = member.model.layout
     inputs = driving(file, layout, flags.get("--inputs"))
     if len(start) != len(layout.states):

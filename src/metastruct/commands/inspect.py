@@ -9,6 +9,7 @@ A FILE.png that is there already is replaced by force=true alone.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -58,7 +59,7 @@ def asked(words: Sequence[str]) -> tuple[Path, Path, Mapping[str, Any]]:
         ValueError: one of them means nothing.
     """
     (path,), values = parsed([word.removeprefix("data.") for word in words], "inspect", FLAGS, PLACES)
-    place = Path(path).resolve()
+    place = Path(os.path.realpath(path))
     figure = place.parent / f"{place.stem}-inspected.png"
     if "--figure" in values:
         figure = destination("--figure", Path(values["--figure"]), values)

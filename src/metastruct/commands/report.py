@@ -24,9 +24,15 @@ def main(words: Sequence[str]) -> None:
     folder = Path(places[0]) if places else FOLDER
     if not folder.is_dir():
         raise ValueError(f"FOLDER must be one with results of metastruct reproduce, got {folder}, which is no folder")
+    from metastruct.paper.layout import LAYOUTS
     from metastruct.paper.report import report
+    from metastruct.paper.sources import SCRIPTED
     from metastruct.sweeps.table import digests, errors
 
+    if not any((folder / name).is_dir() for name in (*LAYOUTS, *SCRIPTED)):
+        raise ValueError(
+            f"FOLDER must be one with results of metastruct reproduce, got {folder}, which holds no table such as main"
+        )
     began = time.perf_counter()
     path = report(folder, partial(print, flush=True), digests(), errors())
     print(f"{path}, {time.perf_counter() - began:.0f} s")

@@ -26,7 +26,7 @@ def main(words: Sequence[str]) -> None:
     folder = RunFolder(Path(place))
     metrics = folder.finished()
     if metrics is None:
-        raise ValueError(f"{place} must be the folder of a finished run, got one without its results")
+        raise ValueError(f"{place} must be the folder of a finished run, got one without its results{folder.standing}")
     print_result(metrics, folder.path, comparable(Run.read(folder).config))
     if "--open" in flags:
         for path in sorted([*folder.figures.glob("*.png"), *folder.figures.glob("*.gif")]):

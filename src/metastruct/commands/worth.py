@@ -42,6 +42,8 @@ def main(words: Sequence[str]) -> None:
     if "--law" in flags:
         rivals["the law, its parameters fitted"] = KnownLaw.read(flags["--law"], start)
     every, members = rows(Path(folder), rivals, console.note, without)
+    if not any(row.errors for row in every):
+        raise ValueError(f"there is nothing to compare; {'; '.join(f'{row.way}: {row.note}' for row in every)}")
     title = f"{len(members)} held-out members: median forecast error, % of the spread"
     console.show(COLUMNS, [row.cells() for row in every], title)
     console.remark(f"{row.way}: {row.note}" for row in every if row.note)

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from operator import ge, gt, le, lt
 from typing import Any
 
 ROWS, EACH = "rows, ", "each "
+ROUND_OFF = 1e-6  # of single precision, relative
 Numbers = Mapping[str, Any]  # settings and sizes that may stand for a number, by name
 
 
@@ -29,10 +30,17 @@ def fits(value: Any, condition: Any, numbers: Numbers | None = None) -> bool:
         bounds            a number within them, as of `bounds`
         true, false       what is switched so, or else: is there anything at all?
         a list            one of these, or a list of none but these
+        zero, asymmetric, indefinite, singular
+                          of numbers in lists: a matrix that is so, see `MATRICES`; no numbers are zero as well
+        not word          none of the rest
         anything else     the same, or a list that holds it
 
     A condition in bounds of a number that is not known yet holds.
     """
+    if isinstance(condition, str) and condition.startswith("not "):
+        return not fits(value, condition.removeprefix("not "), numbers)
+    if condition in [*MATRICES] and not isinstance(value, str):
+        return MATRICES[condition](value)
     if isinstance(condition, list):
         return set(value) <= set(condition) if isinstance(value, list | tuple) else value in condition
     if isinstance(condition, bool) and not isinstance(value, bool):
@@ -51,9 +59,9 @@ def fits(value: Any, condition: Any, numbers: Numbers | None = None) -> bool:
 def bounds(law: str, numbers: Numbers | None = None) -> list[Callable[[Any], bool]]:
     """Of words such as "at least 1", "above 0", "0 or more", "at most 8" and "below 2^63", joined by "and".
 
-    Also "a number", of any size, "even", "odd", and "a multiple of 2 x dimension", where a list is the product of its
-    numbers. After a comma, a reason may follow, or that it is "a whole number" where the default does not say so;
-    before it, "each", of the numbers of a list, and before that "rows", of a matrix.
+    Also "a number", of any size, "even", "odd", and "a multiple of 2 x dimension"; a list is the product of its
+    numbers. After a comma, a reason may follow, or that it is "a whole number" where the default does not say so, or
+    there "once each"; before it, "each", of the numbers of a list, and before that "rows", of a matrix.
 
     Args:
         numbers: the settings that may stand for a bound, by name.
@@ -65,6 +73,34 @@ def bounds(law: str, numbers: Numbers | None = None) -> list[Callable[[Any], boo
     return [_bound(part, numbers or {}) for part in words.split(" and ")]
 
 
+def _of_zeros(matrix: Any) -> bool:
+    """Has it no number but zero?"""
+    return all(map(_of_zeros, matrix)) if isinstance(matrix, list | tuple) else not matrix
+
+
+def _is_square(matrix: Any) -> bool:
+    return isinstance(matrix, list) and all(isinstance(row, list) and len(row) == len(matrix) for row in matrix)
+
+
+def _lowest(matrix: Any) -> float:
+    """The lowest eigenvalue of a square matrix over its largest number; -1 of what is not symmetric."""
+    import numpy as np
+
+    numbers = np.array(matrix, float)
+    size = np.abs(numbers).max() or 1.0
+    if np.abs(numbers - numbers.T).max() > ROUND_OFF * size:
+        return -1.0
+    return float(np.linalg.eigvalsh(numbers / size).min())
+
+
+MATRICES: Mapping[str, Callable[[Any], bool]] = {
+    "zero": _of_zeros,
+    "asymmetric": lambda matrix: _is_square(matrix) and [*map(tuple, matrix)] != [*zip(*matrix, strict=True)],
+    "indefinite": lambda matrix: _is_square(matrix) and _lowest(matrix) < -ROUND_OFF,  # or not symmetric
+    "singular": lambda matrix: _is_square(matrix) and _lowest(matrix) <= 0,  # or indefinite
+}
+
+
 def _bound(words: str, numbers: Numbers) -> Callable[[Any], bool]:
     match words.split():
         case ["a", "number"]:
@@ -73,21 +109,26 @@ def _bound(words: str, numbers: Numbers) -> Callable[[Any], bool]:
             return lambda value: value % 2 == 0
         case ["odd"]:
             return lambda value: value % 2 == 1
-        case ["a", "multiple", "of", *factors]:
-            unit = math.prod(_number(factor, numbers) for factor in factors if factor != "x")
+        case ["a", "multiple", "of", *factors] if factors:
+            unit = _product(factors, numbers)
             return lambda value: value % unit == 0
-        case ["at", "least", low] | [low, "or", "more"]:
-            return partial(le, _number(low, numbers))
-        case ["above", low]:
-            return partial(lt, _number(low, numbers))
-        case ["at", "most", high]:
-            return partial(ge, _number(high, numbers))
-        case ["below", high]:
-            return partial(gt, _number(high, numbers))
+        case ["at", "least", *low] | [*low, "or", "more"] if low:
+            return partial(le, _product(low, numbers))
+        case ["above", *low] if low:
+            return partial(lt, _product(low, numbers))
+        case ["at", "most", *high] if high:
+            return partial(ge, _product(high, numbers))
+        case ["below", *high] if high:
+            return partial(gt, _product(high, numbers))
     raise ValueError(
         "a law is `at least 1`, `above 0`, `0 or more`, `at most 8`, `below 1`, `even`, `odd` or `a multiple of 2`, "
         f"joined by `and`, got {words!r}"
     )
+
+
+def _product(factors: Sequence[str], numbers: Numbers) -> float:
+    """Of words such as `2 x dimension`."""
+    return math.prod(_number(factor, numbers) for factor in " ".join(factors).split(" x "))
 
 
 def _number(text: str, numbers: Numbers) -> float:

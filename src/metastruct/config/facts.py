@@ -3,17 +3,23 @@
 label, short, order     what people call it, and its place; its name and last where it says nothing
 colour, marker          its look in figures; chosen for it where it says nothing
 provides                word: value, what other pieces may need; `{setting: condition}` holds where the settings are so;
-                        of a net and a dynamics `sites`, the tags that modulations may take, each with its condition
+                        of a net and a dynamics `sites`, the tags that modulations may take, each with its condition;
+                        of a dynamics `net_sites`, where sites have the tags of its net; of a bracket `unmoved`, the
+                        tags of sites without an offset
 excludes                settings that do not go together: {setting: condition, other: condition, because: why}; also
                         those of other groups, group.setting, and sizes of the data: states, coordinates, inputs
 ignores                 settings of any piece that nothing reads beside it: {settings: [...], because: why}, perhaps
                         `where: {setting: condition}` of its own
 needs                   group: {what: for people, word: condition}
 values                  setting: its bounds, such as "at least 1 and below 8", or the list of its choices
+shapes                  setting: how long its lists are, [rows, columns]: sizes of the data, or words of its own for a
+                        size of at least one, which is the same wherever they stand
 exactness, instead      of an adaptation: how exact a fit is, and who stands in where its needs are not met by default
 only_measured, outside  of a data source: the settings that no training depends on, and those that no result does
 example                 settings without which a piece makes no sense, as an example has them
 trains                  of a learner: has it a meta-training?
+repeats                 {settings: [...]}, perhaps `where`: those that count the gradient steps, a learner's in an outer
+                        step, an adaptation's in all
 prefers                 of a system: settings that others have another default for
 formerly                the `_target_` that it had before it moved: run folders and keys of then stay valid
 version                 one more where a change of its code changes the numbers of runs with it
@@ -61,12 +67,14 @@ class Facts:
     ignores: Sequence[Mapping[str, Any]] = ()
     needs: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     values: Mapping[str, str | Sequence[str]] = field(default_factory=dict)
+    shapes: Mapping[str, Sequence[str]] = field(default_factory=dict)
     exactness: int = 0
     instead: str | None = None
     only_measured: Sequence[str] = ()
     outside: Sequence[str] = ()
     example: Mapping[str, Any] = field(default_factory=dict)
     trains: bool = True
+    repeats: Mapping[str, Any] = field(default_factory=dict)
     prefers: Mapping[str, Any] = field(default_factory=dict)
     formerly: str | None = None
     version: int = 1

@@ -42,7 +42,7 @@ def folders() -> tuple[Path, ...]:
 
 @cache
 def _folders(names: str) -> tuple[Path, ...]:
-    every = tuple(dict.fromkeys((CONF, *(Path(name).resolve() for name in names.split(os.pathsep) if name))))
+    every = tuple(dict.fromkeys((CONF, *(Path(os.path.realpath(name)) for name in names.split(os.pathsep) if name))))
     owners = dict[Path, Path]()
     for folder in every:
         if not folder.is_dir():

@@ -21,8 +21,8 @@ def closest(word: str, options: Sequence[str], instead: Sequence[str] | None = N
 
 
 def near(word: str, options: Sequence[str]) -> list[str]:
-    """The same word in other letters, else up to three that are like it."""
-    alike = [option for option in options if option.casefold() == word.casefold()]
+    """The same word in other letters or with other dashes, else up to three that are like it."""
+    alike = [option for option in options if option.casefold().lstrip("-") == word.casefold().lstrip("-")]
     return alike or get_close_matches(word, options, n=3, cutoff=0.6)
 
 

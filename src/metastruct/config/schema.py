@@ -22,6 +22,7 @@ from metastruct.config.mistakes import ConfigError as ConfigError
 from metastruct.config.needs import Piece, unmet
 from metastruct.config.resolvers import register_resolvers
 from metastruct.config.words import value_of
+from metastruct.config.work import MOST
 
 SEED = "0 or more and below 2^63"
 
@@ -68,7 +69,7 @@ class Trainer:
     threads: int = lawful("0 or more and at most 1024")
     compile: str = lawful(("auto", "always", "never"))
     checkpoint_seconds: float = lawful("0 or more")
-    work: float = lawful("at least 1 and at most 1000000", 1.0)
+    work: float = lawful(f"at least 1 and at most {MOST}", 1.0)
 
 
 @dataclass

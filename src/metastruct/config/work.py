@@ -10,12 +10,20 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 
 FIX = "raise trainer.work"
+FIX_OF_LOADED = "allow more where it is loaded, work=2 or --work 2"  # whose training is over
+MOST = 1_000_000  # times the usual
 _factor: ContextVar[float] = ContextVar("factor", default=1.0)
+_fix: ContextVar[str] = ContextVar("fix", default=FIX)
 
 
 def work() -> float:
     """Times the usual work that is allowed here and now."""
     return _factor.get()
+
+
+def fix() -> str:
+    """How somebody raises the limits here and now."""
+    return _fix.get()
 
 
 def most(usual: int) -> int:
@@ -24,10 +32,11 @@ def most(usual: int) -> int:
 
 
 @contextmanager
-def allowed(factor: float) -> Iterator[None]:
-    """So many times the usual work is allowed inside."""
-    before = _factor.set(factor)
+def allowed(factor: float, fix: str = FIX) -> Iterator[None]:
+    """So many times the usual work is allowed inside; `fix` says how it is raised."""
+    before, words = _factor.set(factor), _fix.set(fix)
     try:
         yield
     finally:
         _factor.reset(before)
+        _fix.reset(words)

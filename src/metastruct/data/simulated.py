@@ -115,7 +115,7 @@ class Simulated(Source):
             numbers=tasks * trajectories * points * (system.state_dim + len(system.input_names)),
             settings={
                 "support": "the support set's data.support_trajectories * data.points",
-                "numbers": "data.train_tasks, data.trajectories or data.points",
+                "numbers": "data.train_tasks, data.test_tasks, data.trajectories or data.points",
                 "duration": "data.horizon",
             },
         )

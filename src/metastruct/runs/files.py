@@ -113,13 +113,13 @@ def check_contained(folder: Path, within: Path | None = None) -> None:
     Raises:
         ValueError: names the first thing of another kind.
     """
-    inside = (within or folder).resolve()
-    if not folder.resolve().is_relative_to(inside):
+    inside = os.path.realpath(within or folder)  # which does not mind links that go round in a ring
+    if not Path(os.path.realpath(folder)).is_relative_to(inside):
         raise ValueError(f"{folder} must lie in its folder, got a link that leads out of it; put a copy there")
     for place, folders, files in os.walk(folder):
         for name in [*folders, *files]:
             path = Path(place, name)
-            if path.is_symlink() and not path.resolve().is_relative_to(inside):
+            if path.is_symlink() and not Path(os.path.realpath(path)).is_relative_to(inside):
                 raise ValueError(f"{path} must lie in its folder, got a link that leads out of it; put a copy there")
             if path.exists() and not (path.is_file() or path.is_dir()):
                 raise ValueError(f"{path} must be a file or a folder, got a pipe or a device")

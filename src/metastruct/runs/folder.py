@@ -10,7 +10,9 @@ from __future__ import annotations
 
 import csv
 import json
+import re
 import shutil
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -26,6 +28,8 @@ PARTS = {
     "machine": ("cores",),
 }
 MEASURED = ("mean", "std", "median", "per_task")  # of a metric
+NAME = re.compile(r"(?P<what>.+)-seed(?P<seed>\d+)(_(?P<last>\d+))?-[0-9a-f]+")  # of a run, or of a training
+CHECKPOINTS = f"step-{'[0-9]' * 9}.ckpt"  # of outer steps
 MAYBE = ("diverged_tasks", "training_diverged_at")  # a count, or null
 
 
@@ -90,11 +94,42 @@ class RunFolder:
         whole = is_summary(metrics) and metrics["records"] == rows and columns == [*COLUMNS]
         return metrics if whole else None
 
+    def check_trained(self) -> None:
+        """Is there a model with its configuration?
+
+        Raises:
+            FileNotFoundError: names what is missing, and how far the training is.
+        """
+        for path in (self.config, self.model):
+            if not path.exists():
+                raise FileNotFoundError(
+                    f"{self.path} must be the folder of a finished run, got one without {path.name}{self.standing}"
+                )
+
+    @property
+    def standing(self) -> str:
+        """How far a run is that has not ended, in words of its last checkpoint; empty where there is none."""
+        if steps := [*self.path.glob(CHECKPOINTS)]:
+            return f": a training {_at(steps)}; name the run beside training/ when it has ended"
+        run = NAME.fullmatch(self.path.name)
+        for place in sorted((self.path.parent / "training").glob("*")) if run else ():
+            training = NAME.fullmatch(place.name)
+            if run and training and training["what"] == run["what"]:
+                first, last = int(training["seed"]), int(training["last"] or training["seed"])
+                if first <= int(run["seed"]) <= last:
+                    steps += place.glob(CHECKPOINTS)
+        return f": its training is {_at(steps)}, and its command goes on" if steps else ""
+
     def forget(self) -> None:
         """Remove the results, by whoever holds the folder's lock; first metrics.json, which says that there are any."""
         for path in (self.metrics, self.records, self.evaluation, self.report, self.model, sum_file(self.model)):
             path.unlink(missing_ok=True)
         shutil.rmtree(self.figures, ignore_errors=True)
+
+
+def _at(checkpoints: Sequence[Path]) -> str:
+    """Such as "at outer step 300", the last one of which something was kept."""
+    return f"at outer step {max(int(path.stem.rpartition('-')[2]) for path in checkpoints):,}"
 
 
 def is_summary(metrics: Any) -> bool:

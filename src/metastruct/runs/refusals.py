@@ -53,7 +53,9 @@ def check_place(key: str, path: Path, is_folder: bool) -> None:
         ValueError: something else is there or on the way, or nobody may write there.
         Unwritten: there is no room.
     """
-    there = next(place for place in (path, *path.absolute().parents) if place.exists())
+    there = next(place for place in (path, *path.absolute().parents) if os.path.lexists(place))
+    if not there.exists():
+        raise ValueError(f"{key} must not lead to nowhere, got {path}, and {there.name} is such a link; name another")
     kind, right = ("folder", path.is_dir()) if is_folder else ("file", path.is_file())
     if there == path and not right:
         raise ValueError(f"{key} must be a {kind}, got {path}, which is none; name another")

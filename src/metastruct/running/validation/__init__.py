@@ -26,7 +26,7 @@ from metastruct.running.validation.laws import check_laws
 from metastruct.running.validation.metrics import check_metrics
 from metastruct.running.validation.pairing import check_needs, check_rank, pieces_of
 from metastruct.running.validation.sites import check_order, check_tags
-from metastruct.running.validation.size import check_law, check_size, check_steps
+from metastruct.running.validation.size import check_law, check_size, check_steps, check_training
 from metastruct.running.validation.starts import check_start
 from metastruct.running.validation.types import check_component, check_fields, check_types
 from metastruct.running.validation.values import (
@@ -34,6 +34,7 @@ from metastruct.running.validation.values import (
     check_excluded,
     check_length,
     check_machine,
+    check_shapes,
     check_words,
 )
 
@@ -50,6 +51,7 @@ def validate(cfg: DictConfig) -> None:
     check(cfg)
     check_order(cfg)
     check_law(cfg)
+    check_training(cfg)
     check_machine(cfg)
 
 
@@ -92,6 +94,7 @@ def check(cfg: DictConfig) -> None:
     check_tags(pieces)
     check_needs(pieces)
     check_excluded(cfg, outline)
+    check_shapes(cfg, outline)
     check_start(cfg, system, outline)
     check_draws(cfg, outline)
     check_size(cfg, outline)

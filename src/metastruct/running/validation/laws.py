@@ -15,7 +15,7 @@ from metastruct.config.facts import facts_of
 from metastruct.config.schema import COMPONENTS, Config, ConfigError
 
 Law = str | Sequence[str]
-WHOLE = "a whole number"
+WHOLE, ONCE = "a whole number", "once each"
 LARGEST = 1e18
 MOST = 10**9  # where a law has no upper end: no rate, weight or count of a sensible training is larger
 
@@ -69,19 +69,20 @@ def _check_choices(key: str, value: Any, law: Sequence[str]) -> None:
 
 
 def _check_bounds(key: str, value: Any, law: str, beside: Mapping[str, Any]) -> None:
-    """A number in its bounds; where they are those of `each`, a list of such numbers, or of such lists.
-
-    Of `rows`, a list of lists of one length.
-    """
+    """A number in its bounds; a list of such numbers where they are of `each`, lists of one length where of `rows`."""
     if law.startswith(ROWS):
         lengths = {len(row) if isinstance(row, list) else 0 for row in value} if isinstance(value, list) else {0}
         if len(lengths) != 1 or 0 in lengths:
             raise ConfigError(f"{key} must be rows of numbers such as [[2.0, 0.0], [0.0, 1.0]], got {value!r}")
-        law = law.removeprefix(ROWS)
+        for row in value:
+            _check_bounds(key, row, law.removeprefix(ROWS), beside)
+        return
     limits = law.removeprefix(EACH)
     if limits != law and isinstance(value, list):
         for number in value:
-            _check_bounds(key, number, law if isinstance(number, list) else limits, beside)
+            _check_bounds(key, number, limits, beside)
+        if ONCE in law and len(once := [*dict.fromkeys(value)]) < len(value):
+            raise ConfigError(f"{key} must hold each number once, got {value}; use {once}")
         return
     numbers = {name: number for name, number in beside.items() if type(number) in (int, float)}
     kinds = (int,) if WHOLE in law else (int, float)

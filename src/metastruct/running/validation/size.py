@@ -1,13 +1,15 @@
-"""Does a run fit into the memory of the machine? An estimate from below, in bytes, without torch."""
+"""Does a run fit into the memory of the machine, and into the time of people? Estimates from below, without torch."""
 
 from __future__ import annotations
 
 import os
 from typing import TYPE_CHECKING
 
-from omegaconf import DictConfig
+from omegaconf import DictConfig, OmegaConf
 
+from metastruct.config.conditions import holds
 from metastruct.config.facts import facts_of
+from metastruct.config.pieces import plain
 from metastruct.config.schema import ConfigError
 from metastruct.config.work import FIX, allowed
 from metastruct.running.assembly import build_system
@@ -17,6 +19,8 @@ if TYPE_CHECKING:
 
 MOST_STEPS = 500_000  # of a rollout, whose error at half the step is measured as well
 DOUBLE, SINGLE = 8, 4  # bytes of a number of the data and of a training
+LONGEST = 86_400.0  # seconds of a training, or of all adaptations to test members: a day
+PACE = 1_000  # gradient steps a second, more than most machines make
 COPIES = 4  # of a weight: itself, its gradient and two moments of its optimizer
 
 
@@ -42,6 +46,35 @@ def check_steps(cfg: DictConfig, outline: Outline) -> None:
             f"integrator.step_size must divide {key} = {duration:g} into at most {limit:,} steps, got {step:g}, "
             f"which makes {count}; raise it, lower {key}, or {FIX}"
         )
+
+
+def check_training(cfg: DictConfig) -> None:
+    """Refuse a training, or the adaptations of all seeds, that nobody waits for."""
+    limit = LONGEST * cfg.trainer.work
+    if (cfg.trainer.seconds or 0) > limit:
+        raise ConfigError(
+            f"trainer.seconds must be at most {limit:,.0f}, got {cfg.trainer.seconds:,.0f}; lower it, or {FIX}"
+        )
+    trains = facts_of("learner", cfg.learner.name).trains
+    for key, group in (("trainer.steps", "learner"), ("replicas", "adaptation")):
+        times = OmegaConf.select(cfg, key) if trains or group != "learner" else None
+        each = _repeated(cfg, group)
+        count = (times or 0) * (sum(each.values()) if each else group == "learner")
+        if count > limit * PACE:
+            settings = {key: times, **each}
+            words = " with ".join(f"{name}={value}" for name, value in settings.items())
+            raise ConfigError(
+                f"{words} would be {count:,} gradient steps, {count / PACE / LONGEST:,.1f} days at {PACE:,} a second, "
+                f"of which {limit * PACE:,.0f} are made; lower {' or '.join(settings)}, or {FIX}"
+            )
+
+
+def _repeated(cfg: DictConfig, group: str) -> dict[str, int]:
+    """The settings that count the gradient steps of an outer step, or of an adaptation."""
+    piece = plain(cfg[group])
+    repeats = facts_of(group, piece["name"]).repeats
+    counted = repeats.get("settings", ()) if holds(repeats.get("where", {}), piece) else ()
+    return {f"{group}.{setting}": piece[setting] for setting in counted}
 
 
 def check_law(cfg: DictConfig) -> None:
@@ -86,10 +119,13 @@ def sizes(cfg: DictConfig, outline: Outline) -> list[tuple[str, float, str]]:
     width, depth = cfg.net.get("width"), cfg.net.get("depth")
     if width is None or depth is None:
         return large
+    code, hidden = cfg.modulation.get("code_dim", 0), cfg.modulation.get("hidden", 0)
+    generating = (code * hidden if hidden else code * width) * COPIES * SINGLE * cfg.replicas  # of one site at least
     batch *= cfg.learner.get("point_batch", 1)
     of_a_batch = "learner.point_batch, learner.task_batch or net.width"
     return [
         *large,
+        ("the hyper-network", generating, "modulation.code_dim or modulation.hidden"),
         ("the net", COPIES * SINGLE * cfg.replicas * (depth - 1) * width**2, "net.width or net.depth"),
         ("a batch", SINGLE * cfg.replicas * batch * depth * width, of_a_batch),
     ]

@@ -12,6 +12,7 @@ from omegaconf import DictConfig, OmegaConf
 
 from metastruct.config.conditions import holds
 from metastruct.config.facts import facts_of
+from metastruct.config.pieces import plain
 from metastruct.config.schema import COMPONENTS, ConfigError
 from metastruct.config.words import worded
 from metastruct.running.tracking.account import check_word, has_key
@@ -70,6 +71,28 @@ def check_excluded(cfg: DictConfig, outline: Outline) -> None:
                     words = [f"{group}={beside['name']} without {', '.join(keys)}"]
                 change = "change one of them" if len(keys) > 1 else "change it"
                 raise ConfigError(f"{' with '.join(words)} makes no sense: {excluded['because']}; {change}")
+
+
+def check_shapes(cfg: DictConfig, outline: Outline) -> None:
+    """Refuse the first list of numbers that is not as long as the data, or another list, ask for."""
+    for group in COMPONENTS:
+        piece: Any = plain(cfg[group]) or {}
+        sizes: dict[str, int] = dict(outline.provides)
+        for setting, words in facts_of(group, piece["name"]).shapes.items() if piece else ():
+            if (value := piece[setting]) is None:
+                continue
+            shape = _shape(value)
+            lengths = [sizes.setdefault(word, size) for word, size in zip(words, shape, strict=False)]
+            if 0 in shape or lengths != shape or len(words) != len(shape):
+                asked = ", ".join(f"{sizes[word]} {word}" if sizes.get(word) else word for word in words)
+                raise ConfigError(
+                    f"{group}.{setting} must have the shape [{asked}], got {value} of shape {shape}; change it"
+                )
+
+
+def _shape(value: Any) -> list[int]:
+    """Of regular lists in lists."""
+    return [len(value), *(_shape(value[0]) if value else ())] if isinstance(value, list) else []
 
 
 def _of_others(whole: Mapping[str, Any], keys: Iterable[str]) -> dict[str, Any]:

@@ -26,6 +26,7 @@ from metastruct.running.assembly import build_source
 from metastruct.running.experiment import run
 from metastruct.running.run import Run, configuration_of, typed
 from metastruct.running.tracking.console import working
+from metastruct.running.validation import check_read
 from metastruct.runs.files import write_atomically
 from metastruct.runs.folder import RunFolder
 from metastruct.runs.tables import as_csv
@@ -93,17 +94,19 @@ def rows(
         without: "structureless" or "alone", which are left out.
 
     Raises:
-        ConfigError: there is no run, the data are not there, or no member is held out.
+        ConfigError: the data are not there, or no member is held out.
+        FileNotFoundError: there is no finished run.
     """
     folder = RunFolder(path)
-    if not folder.config.exists():
-        raise ConfigError(f"{path} must be the folder of a finished run, got none")
+    folder.check_trained()
     register()
     cfg = configuration_of(folder)
     if cfg.system is None and folder.family.exists():
         cfg.data.path = str(folder.family)
     cfg.rank, cfg.shots, cfg.evaluation.metrics, cfg.evaluation.figures = None, WHOLE, [METRIC], False
-    source = build_source(Run.of(cfg).config, lambda _: None)
+    config = Run.of(cfg).config
+    check_read(cfg)
+    source = build_source(config, lambda _: None)
     if not source.test or source.law is not None:
         raise ConfigError("worth compares on held-out members of measured data, and this run holds out none")
     dynamics = str(cfg.dynamics.name)
