@@ -23,6 +23,7 @@ from metastruct.config.words import worded
 from metastruct.data.family import Family
 from metastruct.data.outside import place_of, shortly
 from metastruct.data.tables.reading import digest_of
+from metastruct.running.assembly import reader
 from metastruct.running.experiment import run
 from metastruct.running.run import Run
 from metastruct.running.validation import validate
@@ -88,6 +89,13 @@ def fit(
         cfg.data.test_names = [*map(str, test)]
     elif test is not None:
         raise ValueError(f"test must be a fraction, or a list of names of members, got {shortly(test)}")
+    validate(cfg)
+    try:
+        _, doubts = reader(cfg, layout.states, strict=True)(family.members)
+    except ValueError as error:
+        raise ConfigError(str(error)) from error
+    for doubt in doubts:
+        warnings.warn(doubt, stacklevel=2)
     with open(os.devnull, "w") as silence, nullcontext() if progress else redirect_stdout(silence):
         model = load(_ran(cfg, content).path)
     if (flag := model.trained.flag) is not None:
@@ -111,7 +119,6 @@ def _configured(choices: Mapping[str, Any]) -> DictConfig:
 
 def _ran(cfg: DictConfig, content: bytes) -> RunFolder:
     """The run, with the family in its folder."""
-    validate(cfg)
     folder = Run.of(cfg).folder
     there = folder.path.exists()
     if read_checked(folder.family) != content:

@@ -45,7 +45,8 @@ def main(words: Sequence[str]) -> None:
     model = load(folder)
     layout = model.layout
     columns = {name: getattr(layout, name) for name in ("inputs", "units", "member", "trajectory", "time")}
-    family = Family.from_files(path, layout.states, **columns).without_outliers(model.settings.data.get("outliers"))
+    family = model.read(Family.from_files(path, layout.states, **columns))
+    family = family.without_outliers(model.settings.data.get("outliers"))
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # of members that are strange, which the notes below the table name
         members = model.adapt_many(model.observations(family), flags.get("--adaptation"))

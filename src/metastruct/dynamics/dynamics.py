@@ -16,7 +16,8 @@ import torch
 from torch import Tensor, nn
 
 from metastruct.config.facts import providing
-from metastruct.data.trajectory import Array
+from metastruct.data.trajectory import Array, Member
+from metastruct.data.turns import wrapped
 from metastruct.data.units import Units
 from metastruct.integrators.flow import Flow
 from metastruct.integrators.signal import Signal
@@ -139,6 +140,28 @@ class Dynamics(nn.Module, ABC):
             settings: of the dynamics.
         """
         return units
+
+    @classmethod
+    def read(
+        cls, members: Sequence[Member], names: Sequence[str], strict: bool = False, **settings: Any
+    ) -> tuple[tuple[Member, ...], tuple[str, ...]]:
+        """Measured members as the law takes them, and lines on what was done or contradicts it.
+
+        Args:
+            names: of the states.
+            strict: is what no model of this kind can explain an error?
+            settings: of the dynamics.
+
+        Raises:
+            ValueError: `strict`, and something is.
+        """
+        jumps = {name: wrapped(members, column) for column, name in enumerate(names)}
+        advice = f"unwrap it, or learn (q, v) by {providing('dynamics', 'velocities')} dynamics.angles=[...]"
+        return tuple(members), tuple(
+            f"{name} jumps by {turn}, as angles do that are wrapped, and no law explains that; {advice}"
+            for name, turn in jumps.items()
+            if turn is not None
+        )
 
     @abstractmethod
     def make_nets(self, net: MakeNet, state_dim: int) -> dict[str, Net]:
