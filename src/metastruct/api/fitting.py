@@ -23,8 +23,8 @@ from metastruct.config.words import worded
 from metastruct.data.family import Family
 from metastruct.data.outside import place_of, shortly
 from metastruct.data.tables.reading import digest_of
-from metastruct.running.assembly import reader
-from metastruct.running.experiment import run
+from metastruct.running.assembly import build_source, reader
+from metastruct.running.experiment import doubts, run
 from metastruct.running.run import Run
 from metastruct.running.validation import validate
 from metastruct.runs.files import read_checked, write_checked
@@ -91,15 +91,16 @@ def fit(
         raise ValueError(f"test must be a fraction, or a list of names of members, got {shortly(test)}")
     validate(cfg)
     try:
-        _, doubts = reader(cfg, layout.states, strict=True)(family.members)
+        _, lines = reader(cfg, layout.states, strict=True)(family.members)
     except ValueError as error:
         raise ConfigError(str(error)) from error
-    for doubt in doubts:
-        warnings.warn(doubt, stacklevel=2)
+    for line in lines:
+        warnings.warn(line, stacklevel=2)
     with open(os.devnull, "w") as silence, nullcontext() if progress else redirect_stdout(silence):
         model = load(_ran(cfg, content).path)
-    if (flag := model.trained.flag) is not None:
-        warnings.warn(flag, stacklevel=2)
+    source = build_source(model.run.config, lambda _: None)
+    for doubt in doubts(model.trained, source):
+        warnings.warn(doubt, stacklevel=2)
     return model
 
 
