@@ -135,4 +135,7 @@ def _advice(members: Sequence[Member], names: Sequence[str], q: int, v: int) -> 
     slopes = [f"{names[j]} is that of {names[i]}" for i, j in pairs if slope(trajectories, i, j).missed < ALIKE]
     if slopes:
         return f"{', '.join(slopes)}: name all positions first, then their velocities in the same order"
-    return "give velocities, not momenta, in the unit of their positions over that of the time, with their sign"
+    return (
+        "give velocities, not momenta, in the unit of their positions over that of the time, with their sign; "
+        "Family.with_velocities makes them of positions"
+    )
