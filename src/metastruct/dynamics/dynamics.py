@@ -16,6 +16,7 @@ import torch
 from torch import Tensor, nn
 
 from metastruct.config.facts import providing
+from metastruct.data.pairs import disordered
 from metastruct.data.trajectory import Array, Member
 from metastruct.data.turns import wrapped
 from metastruct.data.units import Units
@@ -155,13 +156,20 @@ class Dynamics(nn.Module, ABC):
         Raises:
             ValueError: `strict`, and something is.
         """
+        disorder = disordered(members, names) if cls.paired(**settings) else None
         jumps = {name: wrapped(members, column) for column, name in enumerate(names)}
         advice = f"unwrap it, or learn (q, v) by {providing('dynamics', 'velocities')} dynamics.angles=[...]"
-        return tuple(members), tuple(
+        lines = [
             f"{name} jumps by {turn}, as angles do that are wrapped, and no law explains that; {advice}"
             for name, turn in jumps.items()
             if turn is not None
-        )
+        ]
+        return tuple(members), (*lines, *([disorder] if disorder else []))
+
+    @classmethod
+    def paired(cls, **settings: Any) -> bool:
+        """Are its states pairs, all positions and then the momentum of each, with these settings?"""
+        return False
 
     @abstractmethod
     def make_nets(self, net: MakeNet, state_dim: int) -> dict[str, Net]:
