@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
+from scipy.integrate import solve_ivp
 
 import metastruct
 from metastruct.commands import main
@@ -97,3 +99,63 @@ def test_a_command_without_the_inputs_or_with_several_is_refused_in_one_line(fil
             main([*words, *more])
         assert end.value.code
         assert message in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("instants", "factor", "message"),
+    [
+        (np.linspace(0.0, 0.3, 6), 1.0, "the inputs end at t = 0.3 and stay as they are until 1;"),
+        (np.linspace(0.5, 1.0, 6), 1.0, "the inputs begin at t = 0.5 and are taken for those from 0 on;"),
+        (np.linspace(0.0, 1.0, 6), 1000.0, r"the inputs are \d+ times those of the training;"),
+    ],
+)
+def test_inputs_that_do_not_reach_or_are_of_another_size_are_told(members, instants, factor, message):
+    with pytest.warns(UserWarning, match=message):
+        members[0].rollout(X[0], TIMES, (instants, factor * U))
+    with pytest.warns(UserWarning, match=message):
+        members.rollout(X[:, None], TIMES, (instants, factor * U))
+
+
+def test_inputs_of_another_unit_of_time_are_told_or_refused(members):
+    times, u = np.linspace(0.0, 1.0, 21), np.ones((21, 1))
+    with pytest.warns(
+        UserWarning, match="of the 21 instants of the inputs, 0 to 1000, only 1 lies in the times, 0 to 1;"
+    ):
+        members[0].forecast(X[0], times, inputs=(1000 * times, u))
+    with pytest.raises(ValueError, match="known at some of the times, 0 to 1, got instants from 5 to 6;"):
+        members[0].forecast(X[0], times, inputs=(times + 5, u))
+
+
+@pytest.mark.filterwarnings("error")
+def test_usual_inputs_are_told_nothing(members):
+    members[0].forecast(X[0], TIMES, std=True, inputs=(TIMES, U))
+    members[0].rollout(X[0], TIMES, inputs=U)
+    members[0].rollout(X[0], TIMES, inputs=(np.zeros(1), U[:1]))  # a constant
+    members[0].rollout(X[0], TIMES, inputs=(TIMES[:-1], U[:-1]), held=True)  # the last one is held until the end
+    members[0].rollout(X[0], np.linspace(0.4, 0.5, 30), inputs=(TIMES, U))  # a part of a long record
+
+
+@pytest.mark.parametrize("held", [True, False])
+def test_a_solver_of_scipy_drives_a_member_as_a_rollout_does(members, held):
+    member, pieces = members[0], [X[0]]
+    function = member.as_function((TIMES, U), held=held)
+    for begin, end in pairwise(TIMES):
+        inside = (begin, end - 1e-12)  # what is held jumps there
+        pieces.append(solve_ivp(function, inside, pieces[-1], rtol=1e-9, atol=1e-10, vectorized=True).y[:, -1])
+    np.testing.assert_allclose(pieces, member.rollout(X[0], TIMES, U, held=held), rtol=1e-4, atol=1e-5)
+    still = solve_ivp(member.as_function((TIMES, 0 * U), held=held), (0, 1), X[0], rtol=1e-9).y[:, -1]
+    assert np.abs(still - pieces[-1]).max() > 1e-2, "the inputs do nothing"
+    with pytest.raises(ValueError, match=r"driven by 1 inputs; give as_function a pair inputs=\(t, u\)"):
+        member.as_function()
+
+
+def test_a_field_takes_inputs_of_each_state(members):
+    u = np.array([[1.0], [-2.0]])
+    field, std = members[0].vector_field(X, std=True, inputs=u)
+    for number in range(2):
+        one, spread = members[0].vector_field(X[number], std=True, inputs=u[number])
+        np.testing.assert_allclose(field[number], one, rtol=1e-9)
+        np.testing.assert_allclose(std[number], spread, rtol=1e-6)
+    assert np.abs(members[0].vector_field(X, inputs=u[0]) - field).max() > 1e-2
+    with pytest.raises(ValueError, match=r"inputs must have the shape \[1\] or \[2, 1\], got \[3, 1\]"):
+        members[0].vector_field(X, inputs=np.ones((3, 1)))

@@ -45,7 +45,7 @@ def extend(model: Model, family: Family, steps: int = STEPS) -> Model:
         raise ValueError(f"extend needs a family of {expected}, got one of {columns_there}")
     if not (isinstance(steps, int) and steps >= 0):
         raise ValueError(f"steps must be an integer of at least 0, got {shortly(steps)}")
-    before, config = model.trained, model.run.config
+    family, before, config = model.read(family), model.trained, model.run.config
     codes = torch.from_numpy(model.adapt_many(model.observations(family)).codes)
     again = {"warm_start": 0.0} if "warm_start" in config.optimizer else {}  # it is at the end that we go on
     config = replace(config, optimizer={**config.optimizer, **again}, trainer=replace(config.trainer, steps=steps))

@@ -23,7 +23,8 @@ from metastruct.config.words import worded
 from metastruct.data.family import Family
 from metastruct.data.outside import place_of, shortly
 from metastruct.data.tables.reading import digest_of
-from metastruct.running.experiment import run
+from metastruct.running.assembly import build_source, reader
+from metastruct.running.experiment import doubts, run
 from metastruct.running.run import Run
 from metastruct.running.validation import validate
 from metastruct.runs.files import read_checked, write_checked
@@ -88,10 +89,18 @@ def fit(
         cfg.data.test_names = [*map(str, test)]
     elif test is not None:
         raise ValueError(f"test must be a fraction, or a list of names of members, got {shortly(test)}")
+    validate(cfg)
+    try:
+        _, lines = reader(cfg, layout.states, strict=True)(family.members)
+    except ValueError as error:
+        raise ConfigError(str(error)) from error
+    for line in lines:
+        warnings.warn(line, stacklevel=2)
     with open(os.devnull, "w") as silence, nullcontext() if progress else redirect_stdout(silence):
         model = load(_ran(cfg, content).path)
-    if (flag := model.trained.flag) is not None:
-        warnings.warn(flag, stacklevel=2)
+    source = build_source(model.run.config, lambda _: None)
+    for doubt in doubts(model.trained, source):
+        warnings.warn(doubt, stacklevel=2)
     return model
 
 
@@ -111,7 +120,6 @@ def _configured(choices: Mapping[str, Any]) -> DictConfig:
 
 def _ran(cfg: DictConfig, content: bytes) -> RunFolder:
     """The run, with the family in its folder."""
-    validate(cfg)
     folder = Run.of(cfg).folder
     there = folder.path.exists()
     if read_checked(folder.family) != content:

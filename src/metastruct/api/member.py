@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, overload
 
+import numpy as np
 import torch
 from numpy.typing import ArrayLike
 
@@ -15,6 +16,7 @@ from metastruct.api.function import function_of
 from metastruct.api.pictured import Pictured
 from metastruct.data.outside import Array, Inputs, instants_of, is_number, shortly
 from metastruct.evaluation.probe import Estimate
+from metastruct.integrators.signal import Signal
 
 if TYPE_CHECKING:
     from metastruct.api.model import Model
@@ -55,12 +57,13 @@ class Member(Pictured):
         is meant for states like those of the training data, not for an extrapolation.
 
         Args:
-            inputs: what drives the member `[input]`, where it is driven.
+            inputs: what drives the member `[input]`, where it is driven, or at each of the states `[..., input]`.
 
         Raises:
             ValueError: the last axis of x is not the state, a number is not finite, or there is no posterior.
         """
-        (points, shape), driving = self._space.points(x), self._space.driving(inputs)
+        points, shape = self._space.points(x)
+        driving = self._space.beside(inputs, shape)
         if std:
             mean, deviation = (values.numpy().reshape(shape) for values in self.fields.error_bar(points, driving))
             return mean, deviation
@@ -74,7 +77,8 @@ class Member(Pictured):
         """
         if not (is_number(level) and 0 < level < 1):
             raise ValueError(f"level must be a number between 0 and 1, got {shortly(level)}")
-        (points, shape), driving = self._space.points(x), self._space.driving(inputs)
+        points, shape = self._space.points(x)
+        driving = self._space.beside(inputs, shape)
         mean, half = (part.numpy().reshape(shape) for part in self.fields.error_bar(points, driving, level))
         return mean - half, mean + half
 
@@ -123,16 +127,20 @@ class Member(Pictured):
 
         Args:
             inputs: what drives the member, `[times, input]` at these times or a pair (t, u) of its own instants
-                `[instants]` and values `[instants, input]`; before and after them it stays as it is.
+                `[instants]` and values `[instants, input]`; before and after them it stays as it is, with a warning
+                where that is longer than from one to the next.
             held: does an input stay as it is from one instant to the next? Else it goes along a straight line; None, as
                 in the training.
 
         Raises:
-            ValueError: a shape is wrong, a number is not finite, or the times do not increase.
+            ValueError: a shape is wrong, a number is not finite, the times do not increase, or no input is known then.
         """
-        points, shape = self._space.points(x0, "x0")
         instants = instants_of(times)
-        path = self.fields.rollout(points, torch.from_numpy(instants), self._space.signal(inputs, instants, held))
+        return self._path(x0, instants, self._space.signal(inputs, instants, held))
+
+    def _path(self, x0: ArrayLike, instants: Array, signal: Signal | None) -> Array:
+        points, shape = self._space.points(x0, "x0")
+        path = self.fields.rollout(points, torch.from_numpy(instants), signal)
         return path.numpy().reshape(*shape[:-1], len(instants), shape[-1])
 
     @overload
@@ -179,12 +187,13 @@ class Member(Pictured):
         Raises:
             ValueError: a shape is wrong, a number is not finite, the times do not increase, or there is no posterior.
         """
-        path = self.rollout(x0, times, inputs, held)
+        instants = instants_of(times)
+        signal = self._space.signal(inputs, instants, held)
+        path = self._path(x0, instants, signal)
         if not std:
             return path
-        (points, _), instants = self._space.points(x0, "x0"), instants_of(times)
+        points, _ = self._space.points(x0, "x0")
         error = None if start_std is None else self._space.errors(start_std, "start_std")
-        signal = self._space.signal(inputs, instants, held)
         deviation = self.fields.forecast_error(points, torch.from_numpy(instants), signal, error)
         return path, deviation.numpy().reshape(path.shape)
 
@@ -242,9 +251,24 @@ class Member(Pictured):
         """
         return export.write(self.fields, path, step)
 
-    def as_function(self) -> Callable[[float, Array], Array]:
+    def as_function(
+        self, inputs: tuple[ArrayLike, ArrayLike] | None = None, held: bool | None = None
+    ) -> Callable[[float, Array], Array]:
         """f(t, y) = dx/dt as scipy calls it: y `[state]`, or `[state, n]` at once, where a number may be NaN.
 
-        `solve_ivp(member.as_function(), (0, 10), x0, vectorized=True)`. Of a member that nothing drives.
+        `solve_ivp(member.as_function(), (0, 10), x0, vectorized=True)`.
+
+        Args:
+            inputs: where the member is driven, a pair (t, u) as of `rollout`. What is held jumps at its instants, where
+                a solver must begin anew: `max_step` below their spacing, or a call from one to the next.
+            held: as of `rollout`.
+
+        Raises:
+            ValueError: the member is driven and there are no inputs, or the other way round.
         """
-        return function_of(self.fields)
+        if self._space.input_dim and not isinstance(inputs, tuple):
+            raise ValueError(
+                f"this member is driven by {self._space.input_dim} inputs; give as_function a pair inputs=(t, u)"
+            )
+        instants = np.zeros(1) if not isinstance(inputs, tuple) else instants_of(inputs[0])
+        return function_of(self.fields, self._space.signal(inputs, instants, held))

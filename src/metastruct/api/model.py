@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -26,7 +27,7 @@ from metastruct.data.shots import whole
 from metastruct.data.tables.layout import Layout
 from metastruct.data.trajectory import Member as Observed
 from metastruct.evaluation.probe import Probe, probes
-from metastruct.running.assembly import build_system, component, layout_of
+from metastruct.running.assembly import build_system, component, layout_of, reader
 from metastruct.running.run import Run
 from metastruct.running.trained import Trained
 from metastruct.running.validation import adapted_by, best_adaptation
@@ -170,6 +171,11 @@ class Model(Shown):
         """What `adapt_many` takes of the members of a family."""
         return self._reading.family(family)
 
+    def read(self, family: Family) -> Family:
+        """The family as the dynamics takes it, such as angles without jumps, with lines on that in its report."""
+        members, lines = reader(self.settings, self.layout.states)(family.members)
+        return replace(family, members=members, report=(*family.report, *lines))
+
     @property
     def run(self) -> Run:
         """What trained it."""
@@ -181,7 +187,8 @@ class Model(Shown):
 
     @property
     def _reading(self) -> Reading:
-        return Reading(self.trained, self._objective, self.settings.data.get("outliers"))
+        read = reader(self.settings, self.layout.states)
+        return Reading(self.trained, self._objective, self.settings.data.get("outliers"), read)
 
     def _adaptation(self, name: str | None, settings: Mapping[str, Any]) -> Adaptation:
         """The adaptation with these settings, which is settled once."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -29,11 +29,13 @@ class Reading:
         trained: whose objective it is, and whose states.
         name: of the piece of the objective.
         outliers: bound beyond which a training set observations aside, as of `without_outliers`.
+        read: members as the dynamics takes them, as of `Dynamics.read`.
     """
 
     trained: Trained
     name: str
-    outliers: float | None = None
+    outliers: float | None
+    read: Callable[[Sequence[Member]], tuple[tuple[Member, ...], tuple[str, ...]]]
 
     @property
     def space(self) -> Space:
@@ -78,12 +80,12 @@ class Reading:
         return member if times is None else self._cleaned(member)
 
     def _cleaned(self, member: Member) -> Member:
-        """Without outliers where a training went without them, else with a warning of those that there may be."""
-        if self.outliers is None:
-            notes: tuple[str | None, ...] = (suspected([member]),)
-        else:
-            (member,), notes = without_outliers([member], self.outliers)
-        for note in filter(None, notes):
+        """As a training read it, with a warning of what was done or may be wrong."""
+        (member,), notes = self.read([member])
+        more: tuple[str | None, ...] = (suspected([member]),)
+        if self.outliers is not None:
+            (member,), more = without_outliers([member], self.outliers)
+        for note in filter(None, (*notes, *more)):
             warnings.warn(note, stacklevel=4)
         return member
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import warnings
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,6 +16,9 @@ from metastruct.data.outside import Array, Inputs, instants_of, shortly, states_
 from metastruct.dynamics.dynamics import Dynamics
 from metastruct.integrators.signal import Signal
 
+LARGE = 5.0  # times the inputs of the training, from which a forecast is an extrapolation
+MANY = 10  # instants that have a spacing of their own
+
 
 @dataclass(frozen=True)
 class Space:
@@ -22,16 +27,22 @@ class Space:
     Args:
         state_dim, input_dim: numbers of a state and of an input; no inputs where nothing drives the members.
         held: did inputs stay as they were from one instant to the next in the training?
+        usual: root mean square of each input of the training.
     """
 
     state_dim: int
     input_dim: int
     held: bool = False
+    usual: tuple[float, ...] = ()
 
     @classmethod
     def of(cls, dynamics: Dynamics, held: bool = False) -> Space:
         """That of a dynamics."""
-        return cls(len(dynamics.state_mean), len(getattr(dynamics, "input_mean", ())), held)
+        scales = dynamics.scales
+        if scales.input_mean is None or scales.input_std is None:
+            return cls(len(scales.state_mean), 0, held)
+        usual = (scales.input_mean.square() + scales.input_std.square()).sqrt()
+        return cls(len(scales.state_mean), len(usual), held, tuple(usual.tolist()))
 
     def points(self, x: ArrayLike, name: str = "x") -> tuple[Tensor, tuple[int, ...]]:
         """States `[..., state]` as points `[1, points, state]`, and the shape that they had."""
@@ -70,10 +81,23 @@ class Space:
             raise ValueError(f"inputs must have the shape {[*shape]}{several}, got {list(values.shape)}")
         return torch.from_numpy(np.ascontiguousarray(values))
 
+    def beside(self, inputs: ArrayLike | None, shape: tuple[int, ...]) -> Tensor | None:
+        """Inputs `[input]`, or some of their own at states of this shape `[..., state]`, `[1, points, input]`."""
+        if inputs is None or not self.input_dim or np.ndim(inputs) < 2:
+            return self.driving(inputs)
+        values = states_of(inputs, "inputs", self.input_dim)
+        expected = (*shape[:-1], self.input_dim)
+        if values.shape != expected:
+            raise ValueError(f"inputs must have the shape [{self.input_dim}] or {[*expected]}, got {[*values.shape]}")
+        return torch.from_numpy(np.ascontiguousarray(values)).reshape(1, -1, self.input_dim)
+
     def signal(
         self, inputs: Inputs | None, times: Array, held: bool | None, members: int | None = None
     ) -> Signal | None:
-        """u(t), at these times `[times]` unless it has instants of its own; `members` as of `driving`."""
+        """u(t), at these times `[times]` unless it has instants of its own; `members` as of `driving`.
+
+        What makes no sense of it, such as instants before or after all times, is an error, what is strange a warning.
+        """
         if not (held is None or isinstance(held, bool | np.bool)):
             raise ValueError(f"held must be True, False or None, got {shortly(held)}")
         if isinstance(inputs, tuple) and len(inputs) != 2:
@@ -84,4 +108,40 @@ class Space:
             if held is not None:
                 raise ValueError("held says how inputs go on between their instants, and this member has none")
             return None
+        for doubt in (*_reach(instants, times), *self._size(driving.numpy())):
+            warnings.warn(doubt, stacklevel=4)
         return Signal(torch.from_numpy(instants), driving, self.held if held is None else held)
+
+    def _size(self, values: Array) -> Iterator[str]:
+        """A line where inputs `[..., input]` are much larger than any training knew."""
+        size = np.sqrt(np.square(values).reshape(-1, self.input_dim).mean(0))
+        with np.errstate(divide="ignore", invalid="ignore"):
+            times = np.nan_to_num(size / np.array(self.usual), posinf=np.inf).max()
+        if times > LARGE:
+            yield f"the inputs are {times:.3g} times those of the training; give them in its units, or this is a guess"
+
+
+def _reach(instants: Array, times: Array) -> Iterator[str]:
+    """Lines on inputs, known at their instants, that hardly say anything of the times.
+
+    Raises:
+        ValueError: they say nothing.
+    """
+    if len(instants) < 2:
+        return
+    first, last = instants[0], instants[-1]
+    if first > times[-1] or last < times[0]:
+        raise ValueError(
+            f"inputs must be known at some of the times, {times[0]:g} to {times[-1]:g}, got instants from {first:g} to "
+            f"{last:g}; give both in one unit from one zero"
+        )
+    inside = int(((instants >= times[0]) & (instants <= times[-1])).sum())
+    if inside < 2 and len(instants) >= MANY and len(times) >= MANY:
+        yield (
+            f"of the {len(instants)} instants of the inputs, {first:g} to {last:g}, only {inside} lies in the times, "
+            f"{times[0]:g} to {times[-1]:g}; give both in one unit"
+        )
+    if times[-1] > last + np.diff(instants).max():
+        yield f"the inputs end at t = {last:g} and stay as they are until {times[-1]:g}; give those that come after"
+    if times[0] < first - np.diff(instants).max():
+        yield f"the inputs begin at t = {first:g} and are taken for those from {times[0]:g} on; give what was before"

@@ -62,7 +62,7 @@ def main(words: Sequence[str]) -> None:
         layout = model.layout
         columns = {name: getattr(layout, name) for name in ("inputs", "units", "member", "trajectory", "time")}
         bound = model.settings.data.get("outliers") if bound is None else bound
-        family = Family.from_files(path, layout.states, **columns).without_outliers(bound)
+        family = model.read(Family.from_files(path, layout.states, **columns)).without_outliers(bound)
     count = f"{len(family)} member{'s' if len(family) > 1 else ''}"
     with working(f"adapting to {count}, then forecasting"), warnings.catch_warnings():
         warnings.simplefilter("ignore")  # of members that are strange, which the notes below the table name

@@ -13,6 +13,7 @@ them they are held or joined by lines as in the training. --work is how many tim
 from __future__ import annotations
 
 import sys
+import warnings
 from collections.abc import Sequence
 from contextlib import nullcontext
 from pathlib import Path
@@ -64,11 +65,15 @@ def main(words: Sequence[str]) -> None:
         raise ValueError(f"--from must be {', '.join(layout.states)}, {len(layout.states)} numbers, got {len(start)}")
     std = numbers("--std", flags["--std"], len(start), 0.0) if "--std" in flags else None
     times = begin + every * np.arange(round(np.floor((until - begin) / every * (1 + 1e-12))) + 1)
-    with nullcontext() if str(output) == "-" else working(f"forecasting {len(times)} instants"):
+    quietly = nullcontext() if str(output) == "-" else working(f"forecasting {len(times)} instants")
+    with quietly, warnings.catch_warnings(record=True) as doubts:
+        warnings.simplefilter("always")
         if member.covariance is None and std is None:
             states, deviation = member.forecast(start, times, inputs=inputs), None
         else:
             states, deviation = member.forecast(start, times, std=True, start_std=std, inputs=inputs)
+    for doubt in doubts:
+        print(f"note: {doubt.message}", file=sys.stderr)
     if not np.isfinite(states).all():
         raise ValueError(
             f"the forecast from {flags['--from']} leaves the finite numbers; begin nearer, or ask for less"

@@ -143,6 +143,33 @@ class Family(Shown):
         members, notes = without_outliers(self.members, bound)
         return replace(self, members=members, report=(*self.report, *notes))
 
+    def with_velocities(self) -> Family:
+        """States (q, v) of members of which positions q alone were seen, for `dynamics=mechanical`.
+
+        v_q is the slope of a smoothing spline through q, or its derivative where somebody knows it. The report says
+        about how far off it is.
+
+        Raises:
+            ValueError: a trajectory is too short, or there is a column of that name.
+        """
+        from metastruct.data.velocities import with_velocities  # it imports what is heavy
+
+        layout = self.layout
+        names = tuple(f"v_{name}" for name in layout.states)
+        units = {
+            f"v_{name}": unit
+            for name, slope in zip(layout.states, layout.derivatives, strict=True)
+            if (unit := layout.unit(slope))
+        }
+        members, errors = with_velocities(self.members)
+        lines = [
+            f"{name} is the slope of a spline through {position}, off by about {error:.1%} of its spread"
+            for name, position, error in zip(names, layout.states, errors, strict=True)
+            if "derivatives" not in self.parts
+        ]
+        layout = replace(layout, states=(*layout.states, *names), units={**layout.units, **units})
+        return replace(self, members=members, layout=layout, report=(*self.report, *lines))
+
     def __len__(self) -> int:
         return len(self.members)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -137,6 +137,22 @@ class Source:
                         f"the objective reads windows of {length} samples, and the longest trajectory{of_support} of "
                         f"{split} member {number} has {longest}"
                     )
+
+    def take(
+        self,
+        read: Callable[[Sequence[Member]], tuple[tuple[Member, ...], tuple[str, ...]]],
+        note: Callable[[str], None],
+    ) -> None:
+        """Read the members as a dynamics takes them; its lines join the report.
+
+        Raises:
+            ValueError: as of `read`.
+        """
+        members, lines = read((*self.train, *self.test))
+        self.train, self.test = members[: len(self.train)], members[len(self.train) :]
+        self.report = (*self.report, *lines)
+        for line in lines:
+            note(line)
 
     def recordings(self) -> Recordings:
         """Everything that is seen of the training members."""

@@ -16,7 +16,9 @@ import torch
 from torch import Tensor, nn
 
 from metastruct.config.facts import providing
-from metastruct.data.trajectory import Array
+from metastruct.data.pairs import disordered
+from metastruct.data.trajectory import Array, Member
+from metastruct.data.turns import wrapped
 from metastruct.data.units import Units
 from metastruct.integrators.flow import Flow
 from metastruct.integrators.signal import Signal
@@ -139,6 +141,35 @@ class Dynamics(nn.Module, ABC):
             settings: of the dynamics.
         """
         return units
+
+    @classmethod
+    def read(
+        cls, members: Sequence[Member], names: Sequence[str], strict: bool = False, **settings: Any
+    ) -> tuple[tuple[Member, ...], tuple[str, ...]]:
+        """Measured members as the law takes them, and lines on what was done or contradicts it.
+
+        Args:
+            names: of the states.
+            strict: is what no model of this kind can explain an error?
+            settings: of the dynamics.
+
+        Raises:
+            ValueError: `strict`, and something is.
+        """
+        disorder = disordered(members, names) if cls.paired(**settings) else None
+        jumps = {name: wrapped(members, column) for column, name in enumerate(names)}
+        advice = f"unwrap it, or learn (q, v) by {providing('dynamics', 'velocities')} dynamics.angles=[...]"
+        lines = [
+            f"{name} jumps by {turn}, as angles do that are wrapped, and no law explains that; {advice}"
+            for name, turn in jumps.items()
+            if turn is not None
+        ]
+        return tuple(members), (*lines, *([disorder] if disorder else []))
+
+    @classmethod
+    def paired(cls, **settings: Any) -> bool:
+        """Are its states pairs, all positions and then the momentum of each, with these settings?"""
+        return False
 
     @abstractmethod
     def make_nets(self, net: MakeNet, state_dim: int) -> dict[str, Net]:

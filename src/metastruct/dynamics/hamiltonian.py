@@ -35,6 +35,10 @@ class Hamiltonian(Dynamics):
         self.register_buffer("to_field", self.energy_scale / self.state_std[:, None] * poisson.to(natural))
 
     @classmethod
+    def paired(cls, **settings: Any) -> bool:
+        return True
+
+    @classmethod
     def commensurate(cls, units: Units, **settings: Any) -> Units:
         """Units of q_i and p_i whose product, that of an action, is the same for all i: such a change is canonical."""
         return replace(units, spread=cls.of_one_action(units.spread))

@@ -52,6 +52,10 @@ class LocalGeneric(Dynamics):
         self.log_theta = nn.Parameter(torch.zeros(1))
 
     @classmethod
+    def paired(cls, **settings: Any) -> bool:
+        return True
+
+    @classmethod
     def commensurate(cls, units: Units, **settings: Any) -> Units:
         """Units of q_i and p_i of one action, as of `Hamiltonian`."""
         *pairs, entropy = units.spread

@@ -23,6 +23,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from metastruct.data.kinematics import contradictions
+from metastruct.data.trajectory import Member
+from metastruct.data.turns import unwound
 from metastruct.data.units import Units
 from metastruct.dynamics.chart import Chart
 from metastruct.dynamics.dynamics import MakeNet, Scales
@@ -141,6 +144,14 @@ class Mechanical(Ports):
         spread[list(settings.get("angles", ()))] = 1.0
         centre, spread = np.concatenate([centre, 0 * centre]), np.concatenate([spread, spread / units.time])
         return replace(super().commensurate(units), centre=centre, spread=spread)
+
+    @classmethod
+    def read(
+        cls, members: Sequence[Member], names: Sequence[str], strict: bool = False, **settings: Any
+    ) -> tuple[tuple[Member, ...], tuple[str, ...]]:
+        """Angles without jumps by whole turns; a line for each velocity that is not the slope of its position."""
+        members, note = unwound(members, names, settings.get("angles", ()))
+        return members, (*([note] if note else []), *contradictions(members, names, strict))
 
     def vector_field(self, x: Tensor, updates: Updates, inputs: Tensor | None = None) -> Tensor:
         place = self._place(x)

@@ -88,6 +88,11 @@ class PortHamiltonian(Ports):
             self.register_buffer("pairs", pairs)
 
     @classmethod
+    def paired(cls, **settings: Any) -> bool:
+        canonical: bool = settings.get("skew", "canonical") == "canonical"
+        return canonical
+
+    @classmethod
     def commensurate(cls, units: Units, **settings: Any) -> Units:
         """No input stays no input; canonical pairs have the unit of one action."""
         units = super().commensurate(units)

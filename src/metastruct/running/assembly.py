@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from metastruct.data.recordings import Recordings
     from metastruct.data.source import Source
     from metastruct.data.tables.layout import Layout
+    from metastruct.data.trajectory import Member
     from metastruct.data.units import Units
     from metastruct.dynamics.dynamics import Scales
     from metastruct.dynamics.model import ModulatedModel
@@ -77,6 +78,14 @@ def commensurate(cfg: Config) -> Callable[[Units], Units]:
     return nearest
 
 
+def reader(
+    cfg: Config | DictConfig, names: Sequence[str], strict: bool = False
+) -> Callable[[Sequence[Member]], tuple[tuple[Member, ...], tuple[str, ...]]]:
+    """Members with these states as the dynamics of a configuration takes them, as of `Dynamics.read`."""
+    dynamics: Any = factory(plain(cfg.dynamics))
+    return partial(dynamics.func.read, names=names, strict=strict, **dynamics.keywords)
+
+
 def model_outside(cfg: Config, model: ModulatedModel, units: Units) -> ModulatedModel:
     """A model that was trained in units of its own as the same model in the units of the data."""
     outside = build_model(cfg, model.dynamics.scales.outside(units))
@@ -123,6 +132,8 @@ def build_source(cfg: Config, note: Callable[[str], None]) -> Source:
                 f"data={cfg.data['name']} must have the {outline.states} states and {outline.inputs} inputs of its "
                 f"settings, got {sizes[0]} and {sizes[1]}"
             )
+        if source.law is None:
+            source.take(reader(cfg, source.state_names, strict=True), note)
         objective.check(source.parts)
         recordings = source.recordings()
         objective = objective.settled(recordings)

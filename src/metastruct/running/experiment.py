@@ -147,8 +147,8 @@ def _made(run: Run, source: Source, seconds: dict[str, float], provenance: Prove
     content, trained = _trained(run, source, logger)
     write_atomically(folder.config, run.as_yaml())
     write_checked(folder.model, _labelled(content, source))
-    if trained.flag is not None:
-        note(trained.flag)
+    for doubt in doubts(trained, source):
+        note(doubt)
     if source.report:
         write_atomically(folder.report, "".join(f"{line}\n" for line in source.report))
     if not source.test:
@@ -168,6 +168,16 @@ def _made(run: Run, source: Source, seconds: dict[str, float], provenance: Prove
 
         log_results(logger, metrics, folder, source.described("test"))
     return metrics
+
+
+def doubts(trained: Trained, source: Source) -> list[str]:
+    """What is wrong with a training, where its own members say so, one line each."""
+    from metastruct.evaluation.lost_energy import lost_energy
+
+    lines = [trained.flag]
+    if source.law is None and trained.diverged_at is None:
+        lines.append(lost_energy(trained.model, trained.codes, source.train))
+    return [line for line in lines if line is not None]
 
 
 def _draw(run: Run) -> None:
