@@ -19,8 +19,8 @@ from processes import begin
 
 from metastruct.config.facts import CONF
 from metastruct.config.schema import ConfigError, dynamics_name, groups
-from metastruct.config.stages import FITTING, JUDGING, ROLLING, TWIN, heard
 from metastruct.learners.learner import Diverged
+from metastruct.recording.stages import FITTING, JUDGING, ROLLING, TWIN, heard
 from metastruct.running.experiment import run
 from metastruct.running.validation import validate
 from metastruct.runs.files import read_checked, write_checked

@@ -10,8 +10,8 @@ from types import SimpleNamespace
 import matplotlib as mpl
 import pytest
 
-from metastruct.config.stages import heard, tell
 from metastruct.evaluation.figures.members import SAFE, styled
+from metastruct.recording.stages import heard, tell
 from metastruct.running.tracking import console, progress
 
 

@@ -10,11 +10,11 @@ import torch
 from torch import Tensor
 
 from metastruct.adaptation.adaptation import Adaptation, Fit, Prior, frozen
-from metastruct.config.stages import FITTING, tell
 from metastruct.data.observations import Observations
 from metastruct.dynamics.model import ModulatedModel
 from metastruct.objectives.objective import Objective
 from metastruct.recording.recorded import Recorded
+from metastruct.recording.stages import FITTING, tell
 
 LEVEL = 0.01
 PRECISIONS = {"single": torch.float32, "double": torch.float64}

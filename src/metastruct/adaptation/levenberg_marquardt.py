@@ -22,11 +22,11 @@ from metastruct.adaptation.adaptation import Adaptation, Fit, Prior, frozen
 from metastruct.adaptation.gaussian import Quadratic, decrement, judged, quadratic, solve
 from metastruct.adaptation.jacobian import Residual
 from metastruct.adaptation.screening import screened
-from metastruct.config.stages import FITTING, tell
 from metastruct.data.observations import Observations
 from metastruct.dynamics.model import ModulatedModel, Single
 from metastruct.objectives.glimpse import glimpse
 from metastruct.objectives.objective import Objective
+from metastruct.recording.stages import FITTING, tell
 
 LARGEST_DAMPING = 1e12
 RENEWALS = 2  # of what whitens a residual that depends on codes; after one, bars of noisy states are narrow

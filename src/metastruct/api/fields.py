@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from functools import cached_property, partial
+from functools import cached_property
 
 import torch
 from torch import Tensor
@@ -13,13 +13,12 @@ from metastruct.adaptation.adaptation import Fit, Prior, frozen
 from metastruct.adaptation.error_bars import ONE_SIGMA, energy_difference, error_bar
 from metastruct.api.space import Space
 from metastruct.config.facts import providing
-from metastruct.config.stages import ROLLING, tell
 from metastruct.config.work import FIX_OF_LOADED, allowed
 from metastruct.dynamics.dynamics import Updates
 from metastruct.dynamics.folded import folded
+from metastruct.dynamics.followed import followed
 from metastruct.evaluation.forecast import state_std
 from metastruct.integrators.integrator import Integrator
-from metastruct.integrators.rollout import rollout
 from metastruct.integrators.signal import Signal
 from metastruct.running.trained import Trained
 
@@ -131,7 +130,7 @@ class Fields:
         """`[members, points, times, state]`, driven by a signal where there is one."""
         flow = self.trained.model.dynamics.flow(self.updates(x.shape[-2]), signal, recorded=True)
         with allowed(self.work, FIX_OF_LOADED):
-            return rollout(flow, x, times, self.integrator, partial(tell, ROLLING))
+            return followed(flow, x, times, self.integrator)
 
     def forecast_error(
         self, x: Tensor, times: Tensor, signal: Signal | None = None, start_std: Tensor | None = None

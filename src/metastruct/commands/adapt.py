@@ -81,7 +81,7 @@ def main(words: Sequence[str]) -> None:
 
 def _show(model: Model, members: Members, family: Family) -> None:
     """Codes, labels and notes of every member."""
-    from metastruct.adaptation.agreement import STRANGE
+    from metastruct.api.member import STRANGE
     from metastruct.data.outliers import looked_at
     from metastruct.running.tracking import console
 

@@ -9,17 +9,14 @@ standard deviation. All trajectories of all members go through in one batch.
 
 from __future__ import annotations
 
-from functools import partial
-
 import torch
 from torch import Tensor
 
 from metastruct.adaptation.adaptation import Fit, Prior
-from metastruct.config.stages import ROLLING, tell
+from metastruct.dynamics.followed import followed
 from metastruct.dynamics.model import ModulatedModel
 from metastruct.integrators.flow import Flow
 from metastruct.integrators.rk4 import RK4
-from metastruct.integrators.rollout import rollout
 from metastruct.integrators.signal import Signal
 
 
@@ -76,6 +73,6 @@ def state_std(
     times = times if times.dim() == 1 else repeated(times)
     flow = Flow(field, None, signal, model.dynamics.time_scale)
     starts = starts.repeat_interleave(2 * count, 0) + both["start"]
-    paths = rollout(flow, starts, times, RK4(step_size), partial(tell, ROLLING))
+    paths = followed(flow, starts, times, RK4(step_size))
     plus, minus = paths.unflatten(0, (tasks, 2, count)).unbind(1)
     return ((plus - minus) / 2).square().sum(1).sqrt()

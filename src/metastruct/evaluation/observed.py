@@ -6,19 +6,18 @@ residuals of the best start say what the member explains, for those of a true me
 
 from __future__ import annotations
 
-from functools import cached_property, partial
+from functools import cached_property
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from metastruct.config.stages import ROLLING, tell
 from metastruct.data.noise_level import noise_level
 from metastruct.dynamics.folded import folded
+from metastruct.dynamics.followed import followed
 from metastruct.evaluation.fitted import Array
 from metastruct.evaluation.forecast import state_std
 from metastruct.evaluation.rolled_out import RolledOut
-from metastruct.integrators.rollout import rollout
 from metastruct.integrators.signal import Signal
 
 ROUNDS = 4  # of Gauss-Newton over the starts
@@ -70,7 +69,7 @@ class Observed(RolledOut):
         flow = self.learned.model.dynamics.flow(folded(self.updates, self.learned.model.dynamics), signal)
         starts = self._tensor(here.reshape(len(query), -1, query.shape[-1]))
         with self._clock("rollouts"):
-            after = rollout(flow, starts, self._tensor(ends), self.integrator)[:, :, -1].cpu().numpy()
+            after = followed(flow, starts, self._tensor(ends), self.integrator)[:, :, -1].cpu().numpy()
         return after.reshape(here.shape) - here, query[:, :, 1:] - here
 
     @cached_property
@@ -108,7 +107,7 @@ class Observed(RolledOut):
         dynamics = self.learned.model.dynamics
         with self._clock("rollouts"):
             flow = dynamics.flow(folded(self.updates, dynamics), signal)
-            paths = rollout(flow, several, times, self.integrator, partial(tell, ROLLING))
+            paths = followed(flow, several, times, self.integrator)
         centre, *ends = (paths / unit).unflatten(1, (len(moves), -1)).unbind(1)
         slopes = [(ends[k] - ends[size + k]) / (2 * MOVED) for k in range(size)]
         return (target - centre) * weight, torch.stack(slopes, -1) * weight[..., None]

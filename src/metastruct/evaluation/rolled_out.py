@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-from functools import cached_property, partial
+from functools import cached_property
 
 import numpy as np
 import torch
 
-from metastruct.config.stages import ROLLING, tell
 from metastruct.data.trajectory import Queries
 from metastruct.dynamics.folded import folded
+from metastruct.dynamics.followed import followed
 from metastruct.evaluation.errors import diverged, relative_error
 from metastruct.evaluation.fitted import Array, Fitted, points_of
 from metastruct.integrators.flow import Flow
 from metastruct.integrators.integrator import Integrator
-from metastruct.integrators.rollout import rollout
 from metastruct.integrators.signal import Signal
 
 
@@ -106,7 +105,7 @@ class RolledOut(Fitted):
         flow, starts = self._often, self._tensor(self.starts)
         instants = self._tensor(self.times if times is None else times)
         with self._clock("rollouts"):
-            return rollout(flow, starts, instants, integrator, partial(tell, ROLLING)).cpu().numpy()
+            return followed(flow, starts, instants, integrator).cpu().numpy()
 
     @cached_property
     def diverged(self) -> Array:

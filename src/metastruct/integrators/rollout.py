@@ -8,7 +8,6 @@ from itertools import pairwise
 import torch
 from torch import Tensor
 
-from metastruct.config.work import fix, most
 from metastruct.integrators.flow import Flow
 from metastruct.integrators.integrator import MOST_STEPS, Integrator
 from metastruct.integrators.iteration import told_once
@@ -24,6 +23,8 @@ def rollout(
     starts: Tensor,
     times: Tensor,
     integrator: Integrator,
+    work: float = 1.0,
+    fix: str = "raise trainer.work",
     tell: Callable[[int, int], None] = _to_nobody,
 ) -> Tensor:
     """States `[tasks, points, instants, state]` at `times`, from starts `[tasks, points, state]` at the first of them.
@@ -36,13 +37,15 @@ def rollout(
         integrator: its `step_size` is in units of the flow's time scale.
         times: `[instants]`, or `[tasks, points, instants]` where every trajectory has its own; equal ones follow each
             other where a trajectory has ended.
+        work: times the usual million steps that it may take.
+        fix: how somebody raises that.
         tell: is told at each instant how many there were, and how many there are.
 
     Raises:
         ValueError: trajectories of different times are driven by inputs at other instants than these, or there are more
-            than a million steps, times the work that is allowed.
+            than a million steps, times `work`.
     """
-    check_steps(times, integrator, flow.time_scale)
+    check_steps(times, integrator, flow.time_scale, work, fix)
     if times.dim() > 1 and flow.inputs is not None and not torch.equal(flow.inputs.times, times):
         raise ValueError(
             "trajectories with times of their own need inputs at the same times, got "
@@ -70,19 +73,21 @@ def _together(
     return torch.stack(states, dim=-2)
 
 
-def check_steps(times: Tensor, integrator: Integrator, time_scale: float = 1.0) -> None:
+def check_steps(
+    times: Tensor, integrator: Integrator, time_scale: float = 1.0, work: float = 1.0, fix: str = "raise trainer.work"
+) -> None:
     """Refuse times `[..., instants]` that nobody waits for.
 
     Raises:
-        ValueError: they take more than a million steps, times the work that is allowed.
+        ValueError: they take more than a million steps, times `work`; `fix` says how somebody raises that.
     """
     intervals = times.diff(dim=-1).flatten(0, -2).amax(0) if times.dim() > 1 else times.diff()
     steps = float((intervals / (integrator.step_size * time_scale)).clamp(min=1).sum())
-    limit = most(MOST_STEPS)
+    limit = int(MOST_STEPS * work)
     if not steps <= limit:
         raise ValueError(
             f"a rollout may take at most {limit:,} steps, got {float(intervals.sum()):g} of time in steps of "
-            f"{integrator.step_size * time_scale:g}; ask for less time, for a larger integrator.step_size, or {fix()}"
+            f"{integrator.step_size * time_scale:g}; ask for less time, for a larger integrator.step_size, or {fix}"
         )
 
 

@@ -22,7 +22,6 @@ import torch
 from lightning import LightningModule
 from torch import Tensor
 
-from metastruct.config.stages import tell
 from metastruct.data.batches import Batches
 from metastruct.data.observations import Observations
 from metastruct.data.recordings import Recordings
@@ -31,6 +30,7 @@ from metastruct.dynamics.model import ModulatedModel
 from metastruct.objectives.objective import Objective
 from metastruct.optimizers.optimizer import Optimizer
 from metastruct.recording.recorded import Recorded
+from metastruct.recording.stages import tell
 
 LAYOUT = 4  # of what a checkpoint holds; raise it with that, and older ones are not gone on from
 

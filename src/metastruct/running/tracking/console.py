@@ -9,7 +9,8 @@ from contextlib import contextmanager, nullcontext
 from rich.console import Console
 from rich.markup import escape
 
-from metastruct.config.stages import Listener, heard, is_heard
+from metastruct.recording.stages import Listener, heard, is_heard
+from metastruct.recording.stages import tell as tell
 
 PLAIN_EVERY, MOVING_EVERY = 10.0, 0.1  # seconds between two lines where no terminal shows a bar, and where one does
 
