@@ -188,7 +188,7 @@ MISTAKES = {
     "learner.codes=reseted": r"learner\.codes must be one of .*write reset",
     "evaluation.start=maen": r"evaluation\.start must be one of .*write mean",
     "trainer.accelerator=tpu": r"trainer\.accelerator must be one of auto, cpu, cuda",
-    "logger=wandb logger.mode=ofline": r"logger\.mode must be one of .*write offline",
+    "logger.mode=ofline": r"logger\.mode must be one of .*write offline",
     "net.activation=gelu": r"net\.activation must be one of .*silu",
     "modulation.tags=[hiden]": r"modulation\.tags must be a list of input, hidden, output",
     "modulation.tags=[hidden,5]": r"modulation\.tags must be a list of input, hidden, output",

@@ -17,17 +17,17 @@ TRAIN = CONF.parent / "train.py"
 
 @pytest.fixture(scope="module")
 def tracked(tiny_words, bare_environment, tmp_path_factory) -> tuple[subprocess.CompletedProcess, Path]:
-    """A run of a person without an account who asks for Weights & Biases, and its outputs folder."""
+    """A run of a person who never heard of Weights & Biases, and its outputs folder."""
     home, here = tmp_path_factory.mktemp("home"), tmp_path_factory.mktemp("here")
     words = [word for word in tiny_words if not word.startswith(("logger", "evaluation.figures"))]
-    command = begin(
-        [TRAIN, *words, "logger=wandb", "tag=shots", "outputs=results"], here, bare_environment | {"HOME": str(home)}
-    )
+    command = begin([TRAIN, *words, "tag=shots", "outputs=results"], here, bare_environment | {"HOME": str(home)})
     return command.result(), here
 
 
-def test_nothing_of_it_is_made_where_nobody_asked(composed, tracked):
-    assert [cfg.logger.mode for cfg in (composed(), composed("logger=wandb"))] == ["disabled", "offline"]
+def test_nothing_of_it_is_made_of_data_from_files_unless_somebody_asks(composed, tracked):
+    files = "data=files"
+    modes = [composed(*words).logger.mode for words in ((), (files,), (files, "logger=wandb"))]
+    assert modes == ["offline", "disabled", "offline"]
     assert (tracked[1] / "results" / "wandb").is_dir()
 
 
