@@ -12,7 +12,8 @@ import torch
 from metastruct.config.schema import Trainer
 from metastruct.data.recordings import Recordings
 from metastruct.dynamics.dynamics import Scales
-from metastruct.learners.learner import Diverged, Learner
+from metastruct.learners.course import Diverged
+from metastruct.learners.learner import Learner
 from metastruct.objectives.derivatives import Derivatives
 from metastruct.running.assembly import build_model, component
 from metastruct.running.training import train

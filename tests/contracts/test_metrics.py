@@ -26,7 +26,8 @@ from metastruct.evaluation.fitted import Learned, Protocol
 from metastruct.evaluation.protocol import Measurements, MetricRefused, evaluate
 from metastruct.integrators.rk4 import RK4
 from metastruct.objectives.derivatives import Derivatives
-from metastruct.running.assembly import build_metrics, component
+from metastruct.running.assembly import component
+from metastruct.running.protocol import build_metrics
 from metastruct.running.validation import validate
 
 KEPT = {"momentum", "angular_momentum", "grid"}  # that no damped oscillator has; tests/unit/test_momentum_drift.py

@@ -16,7 +16,7 @@ import yaml
 
 from metastruct.config.schema import ConfigError
 from metastruct.learners.auto_decoding import AutoDecoding
-from metastruct.learners.learner import Diverged
+from metastruct.learners.course import Diverged
 from metastruct.running.experiment import run
 from metastruct.runs.files import locked_if_free
 

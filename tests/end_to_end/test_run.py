@@ -19,7 +19,7 @@ from processes import begin
 
 from metastruct.config.facts import CONF
 from metastruct.config.schema import ConfigError, dynamics_name, groups
-from metastruct.learners.learner import Diverged
+from metastruct.learners.course import Diverged
 from metastruct.recording.stages import FITTING, JUDGING, ROLLING, TWIN, heard
 from metastruct.running.experiment import run
 from metastruct.running.validation import validate

@@ -22,7 +22,7 @@ from metastruct.evaluation.fitted import Learned, Protocol
 from metastruct.evaluation.protocol import evaluate
 from metastruct.integrators.rk4 import RK4
 from metastruct.objectives.derivatives import Derivatives
-from metastruct.running.assembly import build_metrics
+from metastruct.running.protocol import build_metrics
 
 STIFFNESS = (0.7, 1.0, 1.6)
 PIECES = {"dynamics": "unstructured", "adaptation": "levenberg_marquardt", "data": "simulated"}

@@ -29,7 +29,8 @@ from metastruct.integrators.rollout import rollout
 from metastruct.objectives.derivatives import Derivatives
 from metastruct.objectives.objective import Objective
 from metastruct.optimizers.adam import Adam
-from metastruct.running.assembly import build_learner, build_metrics, build_model, component
+from metastruct.running.assembly import build_learner, build_model, component
+from metastruct.running.protocol import build_metrics
 
 YAMLS = sorted((CONF / "integrator").glob("*.yaml"))
 TRAIN = [[12, 3, 8], [20], [5, 5], [9, 2, 1, 11], [30, 4], [7, 7, 7]]

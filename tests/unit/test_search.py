@@ -17,7 +17,8 @@ from metastruct.paper.search import trial
 from metastruct.paper.search.ranking import SEEDS, Extent, choose, next_attempt, read, shared_first
 from metastruct.paper.search.space import BASELINES, METHODS, MODULATIONS, SCHEDULES, law
 from metastruct.paper.search.trial import Row
-from metastruct.running.assembly import build_learner, build_metrics, build_protocol, build_source, component
+from metastruct.running.assembly import build_learner, build_source, component
+from metastruct.running.protocol import build_metrics, build_protocol
 from metastruct.runs.tables import as_csv
 
 SMALL = (

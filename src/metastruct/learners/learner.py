@@ -14,7 +14,7 @@ import math
 import time
 from abc import abstractmethod
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict
 from typing import Any
 
 import numpy as np
@@ -27,24 +27,13 @@ from metastruct.data.observations import Observations
 from metastruct.data.recordings import Recordings
 from metastruct.data.units import Units
 from metastruct.dynamics.model import ModulatedModel
+from metastruct.learners.course import Course
 from metastruct.objectives.objective import Objective
 from metastruct.optimizers.optimizer import Optimizer
 from metastruct.recording.recorded import Recorded
 from metastruct.recording.stages import tell
 
 LAYOUT = 4  # of what a checkpoint holds; raise it with that, and older ones are not gone on from
-
-
-class Diverged(RuntimeError):
-    """The loss or a parameter is no longer finite."""
-
-
-@dataclass
-class Course:
-    """How the training of one seed went."""
-
-    history: list[tuple[int, float]] = field(default_factory=list)  # outer step, training loss there
-    diverged_at: int | None = None  # the outer step where the loss ceased to be finite
 
 
 class Learner(LightningModule):

@@ -9,10 +9,9 @@ from typing import TYPE_CHECKING, Any
 
 from omegaconf import DictConfig
 
-from metastruct.config.facts import facts_of, in_order, options, settings_of
-from metastruct.config.needs import chosen
+from metastruct.config.facts import facts_of, options
 from metastruct.config.pieces import class_of, factory, plain
-from metastruct.config.schema import COMPONENTS, Config, ConfigError
+from metastruct.config.schema import Config, ConfigError
 from metastruct.config.work import allowed
 from metastruct.runs.folder import data_folder
 from metastruct.runs.refusals import in_words
@@ -26,8 +25,6 @@ if TYPE_CHECKING:
     from metastruct.data.units import Units
     from metastruct.dynamics.dynamics import Scales
     from metastruct.dynamics.model import ModulatedModel
-    from metastruct.evaluation.fitted import Protocol
-    from metastruct.evaluation.metric import Metric
     from metastruct.learners.learner import Learner
     from metastruct.systems.system import System
 
@@ -227,32 +224,3 @@ def codes_kept(cfg: Config) -> int | None:
     """How many codes a training leaves, as its learner declares it: one a training task, or one; None: nobody knows."""
     provided = facts_of("learner", cfg.learner["name"]).provides.get("codes")
     return outline_of(cfg, build_system(cfg)).training if provided == "of tasks" else 1 if provided == "one" else None
-
-
-def build_metrics(names: Sequence[str]) -> dict[str, Metric]:
-    """These metrics of conf/metric.
-
-    Raises:
-        ConfigError: there is no such metric, or its class refuses its settings.
-    """
-    try:
-        return {name: factory(settings_of("metric", name))() for name in names}
-    except ValueError as error:
-        raise ConfigError(str(error)) from error
-
-
-def build_protocol(cfg: Config) -> Protocol:
-    """How the evaluation of a configuration meets new tasks, and what it measures; errors as of `build_metrics`."""
-    from metastruct.evaluation.fitted import Protocol
-
-    named = cfg.evaluation.metrics
-    return Protocol(
-        shots=cfg.shots,
-        seed=cfg.seed,
-        side=cfg.evaluation.grid,
-        box_scale=cfg.evaluation.box_scale,
-        metrics=build_metrics(in_order("metric") if named is None else named),
-        pieces=chosen({group: plain(getattr(cfg, group)) for group in COMPONENTS}),
-        by_name=named is not None,
-        visited=cfg.evaluation.states is not None,
-    )

@@ -112,7 +112,7 @@ def _replicas(request: Run, provenance: Provenance) -> RunFolder:
 
 def _diverged() -> type[Exception]:
     """The error of a training whose loss is not finite; its module imports torch, so it is asked for when one comes."""
-    from metastruct.learners.learner import Diverged
+    from metastruct.learners.course import Diverged
 
     return Diverged
 

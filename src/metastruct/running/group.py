@@ -16,7 +16,8 @@ from pathlib import Path
 import torch
 
 from metastruct.config.schema import Trainer
-from metastruct.learners.learner import Diverged, Learner
+from metastruct.learners.course import Diverged
+from metastruct.learners.learner import Learner
 from metastruct.learners.replicas import together
 from metastruct.running.assembly import build_learner, build_source
 from metastruct.running.places import group_folder

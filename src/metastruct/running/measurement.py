@@ -7,7 +7,8 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from metastruct.config.schema import ConfigError
-from metastruct.running.assembly import build_protocol, component, layout_of
+from metastruct.running.assembly import component, layout_of
+from metastruct.running.protocol import build_protocol
 from metastruct.running.run import Run
 from metastruct.running.trained import Trained
 from metastruct.runs.files import write_atomically

@@ -16,7 +16,8 @@ from lightning.pytorch.loggers import Logger
 from torch.utils.data import DataLoader, TensorDataset
 
 from metastruct.config.schema import Trainer
-from metastruct.learners.learner import LAYOUT, Diverged, Learner
+from metastruct.learners.course import Diverged
+from metastruct.learners.learner import LAYOUT, Learner
 from metastruct.recording.recorded import LONG
 from metastruct.running.duration import steps_within
 from metastruct.running.model_file import Foreign, contents

@@ -82,7 +82,8 @@ def rows_of(attempt: Attempt, outputs: str) -> Iterator[Row]:
     from metastruct.evaluation.fitted import Learned
     from metastruct.evaluation.protocol import evaluate
     from metastruct.evaluation.summary import summary
-    from metastruct.running.assembly import build_learner, build_metrics, build_protocol, build_source, component
+    from metastruct.running.assembly import build_learner, build_source, component
+    from metastruct.running.protocol import build_metrics, build_protocol
     from metastruct.running.trained import Trained
 
     torch.set_num_threads(1)
