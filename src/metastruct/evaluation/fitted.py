@@ -111,7 +111,7 @@ class Fitted:
         protocol, objective = self.protocol, self.learned.objective
         objective.check(self.source.parts)
         request = objective.request
-        more = [name for name in self.learned.model.reads if name not in request.reads]
+        more = [name for name in getattr(self.learned.model, "reads", ()) if name not in request.reads]
         return self.source.support(protocol.shots, protocol.seed, replace(request, reads=(*request.reads, *more)))
 
     # The fit
