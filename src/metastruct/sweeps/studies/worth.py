@@ -33,7 +33,7 @@ from metastruct.sweeps.studies.choosing import METRIC
 
 WHOLE = 1_000_000_000  # shots: all that is seen of the support
 HORIZONS = {"tenth": 0.1, "third": 1 / 3, "whole": 1.0}
-COLUMNS = ("way", *HORIZONS, "lost", "seconds a member", "training seconds")
+COLUMNS = ("way", "first tenth", "first third", "whole", "lost", "seconds a member", "training seconds")
 
 
 @dataclass(frozen=True)
