@@ -11,7 +11,7 @@ from contextvars import ContextVar
 
 Listener = Callable[[str, int, int], None]  # what is done, how often it was done, and how often at most
 FITTING, ROLLING = "fitting codes: step", "following trajectories: instant"
-TWIN = "training once more, to see what noise teaches: outer step"
+TWIN = "training once more, to see what noise teaches: step"
 JUDGING = "looking at what codes leave of the training: member"
 _listener: ContextVar[Listener | None] = ContextVar("listener", default=None)
 

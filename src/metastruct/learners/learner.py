@@ -165,7 +165,7 @@ class Learner(LightningModule):
         self.outer_step = last
         self.seconds += self.clock() - began
 
-    def complete(self, what: str = "training: outer step") -> None:
+    def complete(self, what: str = "training: step") -> None:
         """All outer steps, without a trainer: nothing is logged, and nothing kept on the way.
 
         Args:
