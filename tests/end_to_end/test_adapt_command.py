@@ -211,7 +211,7 @@ def test_no_command_on_own_data_speaks_in_words_of_the_paper(tiny, new, tmp_path
     main(["show", folder])
     main(["compare", folder, folder])
     told = capsys.readouterr().out.replace(str(tmp_path), "")
-    assert "fitting codes: step" in told
+    assert "adapting: member 1 of 1" in told
     assert not {word[0] for word in JARGON.finditer(told)}
     assert JARGON.search("adapting to 2 tasks")
 

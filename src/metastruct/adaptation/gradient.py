@@ -10,7 +10,6 @@ import torch
 from torch import Tensor
 
 from metastruct.adaptation.adaptation import Adaptation, Fit, Prior, frozen
-from metastruct.config.stages import FITTING, tell
 from metastruct.data.observations import Observations
 from metastruct.dynamics.model import ModulatedModel
 from metastruct.objectives.objective import Objective
@@ -101,5 +100,4 @@ class GradientDescent(Adaptation):
             steepest = torch.maximum(steepest, torch.linalg.vector_norm(codes.grad, dim=-1))
             optimizer.step()
             trace.append(losses)
-            tell(FITTING, step + 1, self.steps)
         return codes, trace, steepest

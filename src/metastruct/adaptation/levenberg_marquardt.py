@@ -22,7 +22,6 @@ from metastruct.adaptation.adaptation import Adaptation, Fit, Prior, frozen
 from metastruct.adaptation.gaussian import Quadratic, decrement, judged, quadratic, solve
 from metastruct.adaptation.jacobian import Residual
 from metastruct.adaptation.screening import screened
-from metastruct.config.stages import FITTING, tell
 from metastruct.data.observations import Observations
 from metastruct.dynamics.model import ModulatedModel, Single
 from metastruct.objectives.glimpse import glimpse
@@ -139,7 +138,6 @@ class LevenbergMarquardt(Adaptation):
             codes[active] = torch.where(better[:, None], candidate, codes[active])
             at = at.put(active[better], ahead.rows(better.nonzero()[:, 0]))
             trace.append(at.loss)
-            tell(FITTING, len(trace) - 1, self.steps)
             converged[active] = arrived
             moved = active[better & ~arrived]
             if len(moved) and not rough:

@@ -165,16 +165,16 @@ class Learner(LightningModule):
         self.outer_step = last
         self.seconds += self.clock() - began
 
-    def complete(self, what: str = "training: step") -> None:
+    def complete(self, stage: str = "training: step") -> None:
         """All outer steps, without a trainer: nothing is logged, and nothing kept on the way.
 
         Args:
-            what: is told of each.
+            stage: that is told of each.
         """
         self.configure_optimizers()
         while not self.ended:
             self.advance()
-            tell(what, self.outer_step, self.steps)
+            tell(stage, self.outer_step, self.steps)
 
     @property
     def ended(self) -> bool:

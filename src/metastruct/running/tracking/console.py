@@ -75,10 +75,10 @@ def _now_and_then(line: Callable[[str], None]) -> Listener:
     """What shows every so many seconds how far it is."""
     pause, spoken = MOVING_EVERY if line is not _plain_line else PLAIN_EVERY, time.monotonic()
 
-    def listener(what: str, done: int, most: int) -> None:
+    def listener(stage: str, count: int, most: int) -> None:
         nonlocal spoken
         if time.monotonic() - spoken > pause:
             spoken = time.monotonic()
-            line(f"{what} {done} of {most}")
+            line(f"{stage} {count} of {most}")
 
     return listener
