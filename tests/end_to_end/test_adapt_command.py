@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 from pathlib import Path
 
@@ -15,6 +16,7 @@ from metastruct.commands import main
 from metastruct.config.facts import CONF
 from metastruct.running.experiment import run
 from metastruct.running.model_file import Foreign, labels_of
+from metastruct.running.tracking import console
 from metastruct.runs.files import read_checked
 
 EXAMPLE = CONF.parent / "examples" / "pendulums.csv"
@@ -191,6 +193,27 @@ def test_of_what_is_not_explained_outliers_are_counted_and_may_be_set_aside(
     assert f"2 of its {len(table)} observations look like an outlier" in told[1]
     assert f"2 of {len(table)} observations of member rod 3 are outliers and set aside" in told[2]
     assert "none of its" in told[2]
+
+
+JARGON = re.compile(r"\b(tasks?|support|quer(y|ies)|test functions?|windows?|shots|rollouts?|outer|inner|posterior)\b")
+
+
+def test_no_command_on_own_data_speaks_in_words_of_the_paper(tiny, new, tmp_path, capsys, monkeypatch):
+    """As somebody reads it who has a table and has not read the paper."""
+    monkeypatch.setattr(console, "PLAIN_EVERY", 0.0)
+    monkeypatch.setattr("metastruct.adaptation.agreement.ALARM", 2.0)
+    words = ("data=files", "data.states=[q,p]", f"data.path={EXAMPLE}")
+    folder = str(run(tiny(tmp_path / "outputs", *words, "data.hold_out=members")).path)
+    member = str(tmp_path / "adapted" / "member.safetensors")
+    main(["inspect", str(EXAMPLE), "states=[q,p]", "--figure", str(tmp_path / "seen.png")])
+    main(["adapt", folder, str(new), "--output", str(tmp_path / "adapted")])
+    main(["forecast", member, "--from", "0.3,0.1", "--until", "2"])
+    main(["show", folder])
+    main(["compare", folder, folder])
+    told = capsys.readouterr().out.replace(str(tmp_path), "")
+    assert "adapting: member 1 of 1" in told
+    assert not {word[0] for word in JARGON.finditer(told)}
+    assert JARGON.search("adapting to 2 tasks")
 
 
 def test_a_fit_that_did_not_converge_says_what_that_means_and_what_helps(trained, new, tmp_path, capsys, monkeypatch):

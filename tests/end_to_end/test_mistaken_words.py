@@ -43,7 +43,7 @@ MISTAKES = {
     "inspect DATA units={}": "units must be written as units={t: s, q: rad}, got '{}'",
     "inspect DATA time=[t]": "time must be written as time=t, got '[t]'",
     "adapt one": "metastruct adapt takes RUN and NEW, got one; its --help shows them",
-    "adapt folder NEW -o x": "-o is not known; there is --output, --adaptation, --work, force",
+    "adapt folder NEW -o x": "-o is not known; there is --output, --outliers, --work, --adaptation, --steps, force",
     "adapt folder NEW --force": "--force is not known; did you mean force?",
     "adapt afile NEW": "afile must be the folder of a finished run, got no folder",
     "adapt nix NEW": "nix must be the folder of a finished run, got no folder",

@@ -31,7 +31,7 @@ def test_a_multirun_goes_through_the_pool_each_run_once(sweep, tmp_path):
     assert done.stdout.count("[2/2] ") == 1  # four words of a grid, of which each two are the same run
     folders = [path.parent for path in tmp_path.glob("outputs/*/metrics.json")]
     assert len(folders) == 2
-    assert all("adapting to 2 new tasks" in (folder / "log.txt").read_text() for folder in folders)
+    assert all("adapting to 2 new members" in (folder / "log.txt").read_text() for folder in folders)
 
 
 @pytest.mark.torture

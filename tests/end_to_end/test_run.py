@@ -19,8 +19,8 @@ from processes import begin
 
 from metastruct.config.facts import CONF
 from metastruct.config.schema import ConfigError, dynamics_name, groups
+from metastruct.config.stages import JUDGING, ROLLING, TWIN, heard
 from metastruct.learners.course import Diverged
-from metastruct.recording.stages import FITTING, JUDGING, ROLLING, TWIN, heard
 from metastruct.running.experiment import run
 from metastruct.running.validation import validate
 from metastruct.runs.files import read_checked, write_checked
@@ -437,6 +437,6 @@ def test_whatever_of_a_run_takes_long_says_how_far_it_is(tiny, tmp_path):
     with heard(lambda what, done, most: told.setdefault(what, []).append((done, most))):
         run(tiny(tmp_path, "data.noise=0.05"))
     assert told.pop(TWIN) == [(5, 5)]
-    assert {*told} == {FITTING, ROLLING, JUDGING}
+    assert {*told} == {ROLLING, JUDGING}
     assert all(0 < done <= most for every in told.values() for done, most in every)
     assert told[ROLLING][-1][0] == told[ROLLING][-1][1]

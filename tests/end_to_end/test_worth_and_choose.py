@@ -12,6 +12,7 @@ from test_measured import EXAMPLE, WORDS
 from metastruct.commands import main
 from metastruct.config.schema import ConfigError
 from metastruct.running.experiment import run
+from metastruct.sweeps.studies import choice_figure
 from metastruct.sweeps.studies.choosing import Choice, best_of, varied
 
 LAW = """
@@ -125,3 +126,11 @@ def test_what_members_cannot_tell_apart_is_as_good_as_the_best():
     assert best_of([lost, every[2]])[0] is every[2]
     with pytest.raises(ConfigError, match="no combination can be trained: why"):
         best_of([Choice({}, {}, problem="why")])
+
+
+def test_words_are_not_joined_by_a_line_and_numbers_are(monkeypatch, tmp_path):
+    figures: list = []
+    monkeypatch.setattr(choice_figure, "save", lambda figure, *paths: figures.append(figure))
+    for values in (("hamiltonian", "unstructured"), ("1", "2")):
+        choice_figure.draw([({"a": value}, np.array([0.1, 0.2])) for value in values], tmp_path / "x.png")
+    assert [figure.axes[0].lines[-1].get_linestyle() for figure in figures] == ["None", "-"]

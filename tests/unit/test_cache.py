@@ -65,7 +65,7 @@ def test_a_second_read_does_not_simulate_and_returns_the_same(tmp_path, simulati
 def test_a_first_read_says_what_it_does(tmp_path):
     notes = []
     read(tmp_path, notes=notes)
-    assert notes == ["simulating 2 train tasks of mass_spring"]
+    assert notes == ["simulating 2 train members of mass_spring"]
 
 
 DAMAGE = {

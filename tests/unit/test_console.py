@@ -10,8 +10,8 @@ from types import SimpleNamespace
 import matplotlib as mpl
 import pytest
 
+from metastruct.config.stages import heard, tell
 from metastruct.evaluation.figures.members import SAFE, styled
-from metastruct.recording.stages import heard, tell
 from metastruct.running.tracking import console, progress
 
 
@@ -50,7 +50,7 @@ def test_terminals_and_notebooks_have_a_bar_with_rate_time_left_and_loss(stream)
 
 
 def test_elsewhere_a_line_comes_now_and_then():
-    assert shown(io.StringIO()) == "training: outer step 1 of 10, loss 5.00e-01\n"
+    assert shown(io.StringIO()) == "training: step 1 of 10, loss 5.00e-01\n"
 
 
 def worked(stream: io.StringIO, monkeypatch, pause: float) -> str:

@@ -69,6 +69,7 @@ def test_members_that_went_wrong_are_counted_with_what_helps(capsys):
     print_result(METRICS | {"unconverged_tasks": 1, "flagged_tasks": 1}, Path("here"))
     text = capsys.readouterr().out
     assert "adaptation.steps" in text
+    assert "dynamics=unstructured" in text  # of one member, most
     assert "data.outliers=6" in text
 
 

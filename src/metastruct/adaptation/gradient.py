@@ -14,7 +14,6 @@ from metastruct.data.observations import Observations
 from metastruct.dynamics.model import ModulatedModel
 from metastruct.objectives.objective import Objective
 from metastruct.recording.recorded import Recorded
-from metastruct.recording.stages import FITTING, tell
 
 LEVEL = 0.01
 PRECISIONS = {"single": torch.float32, "double": torch.float64}
@@ -101,5 +100,4 @@ class GradientDescent(Adaptation):
             steepest = torch.maximum(steepest, torch.linalg.vector_norm(codes.grad, dim=-1))
             optimizer.step()
             trace.append(losses)
-            tell(FITTING, step + 1, self.steps)
         return codes, trace, steepest

@@ -26,7 +26,6 @@ from metastruct.data.observations import Observations
 from metastruct.dynamics.model import ModulatedModel, Single
 from metastruct.objectives.glimpse import glimpse
 from metastruct.objectives.objective import Objective
-from metastruct.recording.stages import FITTING, tell
 
 LARGEST_DAMPING = 1e12
 RENEWALS = 2  # of what whitens a residual that depends on codes; after one, bars of noisy states are narrow
@@ -139,7 +138,6 @@ class LevenbergMarquardt(Adaptation):
             codes[active] = torch.where(better[:, None], candidate, codes[active])
             at = at.put(active[better], ahead.rows(better.nonzero()[:, 0]))
             trace.append(at.loss)
-            tell(FITTING, len(trace) - 1, self.steps)
             converged[active] = arrived
             moved = active[better & ~arrived]
             if len(moved) and not rough:

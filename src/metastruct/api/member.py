@@ -10,7 +10,6 @@ import numpy as np
 import torch
 from numpy.typing import ArrayLike
 
-from metastruct.adaptation.agreement import STRANGE as STRANGE
 from metastruct.api import export
 from metastruct.api.fields import Fields
 from metastruct.api.function import function_of

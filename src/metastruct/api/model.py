@@ -21,6 +21,7 @@ from metastruct.api.member import Member
 from metastruct.api.members import Members
 from metastruct.api.pictured import of_model
 from metastruct.api.reading import Reading, named
+from metastruct.config.stages import ADAPTING, tell
 from metastruct.data.family import Family
 from metastruct.data.outside import several
 from metastruct.data.shots import whole
@@ -215,6 +216,7 @@ class Model(Shown):
             if (len(batch) + 1) * following > TOGETHER:
                 fits.append(self._fit([members[one] for one in batch], adaptation))
                 batch = []
+                tell(ADAPTING, place + 1, len(members))
         if batch:
             fits.append(self._fit([members[one] for one in batch], adaptation))
         return self.fields(Fit.joined(fits, order))

@@ -28,7 +28,7 @@ def of_model(model: Model) -> tuple[str, Rows]:
     rows = [
         ("dynamics", f"{run.dynamics} of {states}"),
         ("modulation", f"{run.method}, a code of {trained.codes.shape[-1]}"),
-        ("training", f"{len(trained.codes)} members, {step} outer steps, loss {loss:.3g}, {trained.seconds:.0f} s"),
+        ("training", f"{len(trained.codes)} members, {step} steps, loss {loss:.3g}, {trained.seconds:.0f} s"),
     ]
     return f"Model of {model.name}", rows if model.folder is None else [*rows, ("folder", str(model.folder))]
 

@@ -81,7 +81,6 @@ def main(words: Sequence[str]) -> None:
 
 def _show(model: Model, members: Members, family: Family) -> None:
     """Codes, labels and notes of every member."""
-    from metastruct.api.member import STRANGE
     from metastruct.data.outliers import looked_at
     from metastruct.running.tracking import console
 
@@ -91,16 +90,16 @@ def _show(model: Model, members: Members, family: Family) -> None:
         probes, note = {}, None if model.trained.labels is None else str(error)
     codes, headings = range(members.codes.shape[1]), [f"{name} (R2 {probe.r2:.3f})" for name, probe in probes.items()]
     rows, notes = list[tuple[str, ...]](), [*family.report, *([note] if note else [])]
-    for seen, member in zip(family.members, members, strict=True):
+    for observed, member in zip(family.members, members, strict=True):
         spread = None if member.covariance is None else member.covariance.diagonal() ** 0.5
         code = [f"{v:.4g}" + ("" if spread is None else f" ± {spread[k]:.1g}") for k, v in enumerate(member.code)]
         labels = [f"{value:.4g} ± {std:.1g}" for value, std in member.labels().values()] if probes else []
-        rows.append((seen.name, *code, *labels, f"{member.losses[-1]:.3g}"))
+        rows.append((observed.name, *code, *labels, f"{member.losses[-1]:.3g}"))
         if member.converged is False:
-            notes.append(f"{seen.name}: {unfinished(len(member.losses) - 1)}")
-        notes += [f"{seen.name}: {flag}" for flag in member.flags]
-        if STRANGE in member.flags and (found := looked_at(seen)):
-            notes.append(f"{seen.name}: {found}")
+            notes.append(f"{observed.name}: {unfinished(len(member.losses) - 1)}")
+        notes += [f"{observed.name}: {flag}" for flag in member.flags]
+        if member.flags and (outliers := looked_at(observed)):
+            notes.append(f"{observed.name}: {outliers}")
     console.show(("member", *(f"code {k}" for k in codes), *headings, "loss"), rows, family.title)
     console.remark(notes)
 

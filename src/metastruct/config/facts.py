@@ -29,8 +29,9 @@ A condition is a value, a list of those that will do, true where there must be a
 
 A metric has more: scale, digits, form (100, 2 and f show 1.23 x 1e-2), perfect (what an exact member has, a number or
 [lowest, highest]), rolled_out (is it meaningless for a task whose rollout diverged?), headline (has it a line in the
-table of a run? `always`, an empty one too; `measured`; `never`), kept (do the records of a table keep it, unless the
-table says otherwise?), headline_error (is it one of the errors of tables that ask for no others?).
+summary of a run? `always`, an empty one too; `measured`; `never`), kept (do the records of a table keep it, unless the
+table says otherwise?), headline_error (is it one of the errors of tables that ask for no others?), plain (its label on
+a console, where that of tables is for readers of the paper).
 
 Facts are no settings: they never reach a configuration, its keys or a class. This module is light, for a mistake is
 answered at once.
@@ -96,6 +97,7 @@ class MetricFacts(Facts):
     headline: str
     kept: bool
     headline_error: bool = False
+    plain: str | None = None
 
     @property
     def unit(self) -> str:
@@ -110,7 +112,8 @@ class MetricFacts(Facts):
     @property
     def plain_heading(self) -> str:
         """The same for who has not read the paper: hundredths are percent."""
-        return f"{self.label} (%)" if self.scale == 100 else self.heading
+        label, unit = self.plain or self.label, "%" if self.scale == 100 else self.unit
+        return f"{label} ({unit})" if unit else label
 
     def text(self, value: float, digits: int | None = None) -> str:
         """A number in its unit and form."""

@@ -55,7 +55,7 @@ def cached_simulation(
         if path.exists():
             problem = "is damaged, or holds something else, and is simulated again"
             note(f"{path.name} {problem}; it is set aside as {set_aside(path).name}")
-        note(f"simulating {settings['tasks']} {split} tasks of {system.name}")
+        note(f"simulating {settings['tasks']} {split} members of {system.name}")
         simulation = simulate(system, SPLITS[split], **settings)
         buffer = io.BytesIO()
         np.savez(buffer, **{name: getattr(simulation, name) for name in fields_of(system)})

@@ -6,11 +6,11 @@ from functools import partial
 
 from torch import Tensor
 
+from metastruct.config.stages import ROLLING, tell
 from metastruct.config.work import fix, work
 from metastruct.integrators.flow import Flow
 from metastruct.integrators.integrator import Integrator
 from metastruct.integrators.rollout import rollout
-from metastruct.recording.stages import ROLLING, tell
 
 
 def followed(flow: Flow, starts: Tensor, times: Tensor, integrator: Integrator) -> Tensor:

@@ -13,7 +13,7 @@ from metastruct.integrators.integrator import MOST_STEPS, Integrator
 from metastruct.integrators.iteration import told_once
 
 
-def _to_nobody(done: int, most: int) -> None:
+def _to_nobody(count: int, most: int) -> None:
     pass
 
 

@@ -17,6 +17,7 @@ import torch
 from torch import Tensor, nn
 from torch.optim import Optimizer
 
+from metastruct.config.stages import TWIN
 from metastruct.data.batches import Batches
 from metastruct.data.recordings import Recordings
 from metastruct.dynamics.model import ModulatedModel
@@ -26,7 +27,6 @@ from metastruct.learners.learner import Learner, own_gradients
 from metastruct.optimizers.residuals import Residuals
 from metastruct.recording.portions import Portions
 from metastruct.recording.recorded import Recorded
-from metastruct.recording.stages import TWIN
 
 AGAIN, ALONG = 0.25, 1.0  # steps of a twin over those of the training, measured on springs and, without derivatives, on
 # pendulums of data.seed=1: a quarter of a weak training tells of half of the variance that it learned

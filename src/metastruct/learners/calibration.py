@@ -25,12 +25,12 @@ from torch import Tensor
 from metastruct.adaptation.adaptation import Prior
 from metastruct.adaptation.jacobian import Residual
 from metastruct.adaptation.levenberg_marquardt import LevenbergMarquardt
+from metastruct.config.stages import JUDGING, tell
 from metastruct.data.recordings import Recordings
 from metastruct.data.shots import support
 from metastruct.dynamics.model import ModulatedModel
 from metastruct.learners.bootstrap import Training, learned_noise
 from metastruct.objectives.objective import Objective
-from metastruct.recording.stages import JUDGING, tell
 
 SHOTS, STEPS, ROUNDS = 2000, 20, 2
 TASKS = 5  # that are looked at together, so that memory has a bound

@@ -22,6 +22,7 @@ import torch
 from lightning import LightningModule
 from torch import Tensor
 
+from metastruct.config.stages import tell
 from metastruct.data.batches import Batches
 from metastruct.data.observations import Observations
 from metastruct.data.recordings import Recordings
@@ -31,7 +32,6 @@ from metastruct.learners.course import Course
 from metastruct.objectives.objective import Objective
 from metastruct.optimizers.optimizer import Optimizer
 from metastruct.recording.recorded import Recorded
-from metastruct.recording.stages import tell
 
 LAYOUT = 4  # of what a checkpoint holds; raise it with that, and older ones are not gone on from
 
@@ -154,16 +154,16 @@ class Learner(LightningModule):
         self.outer_step = last
         self.seconds += self.clock() - began
 
-    def complete(self, what: str = "training: outer step") -> None:
+    def complete(self, stage: str = "training: step") -> None:
         """All outer steps, without a trainer: nothing is logged, and nothing kept on the way.
 
         Args:
-            what: is told of each.
+            stage: that is told of each.
         """
         self.configure_optimizers()
         while not self.ended:
             self.advance()
-            tell(what, self.outer_step, self.steps)
+            tell(stage, self.outer_step, self.steps)
 
     @property
     def ended(self) -> bool:

@@ -154,7 +154,7 @@ def _made(run: Run, source: Source, seconds: dict[str, float], provenance: Prove
     if not source.test:
         return None
     if trained.diverged_at is not None:
-        note(f"the training diverged at outer step {trained.diverged_at}: every test task counts as diverged")
+        note(f"the training diverged at step {trained.diverged_at}: every new member counts as diverged")
     seconds["training"] = trained.seconds
     evaluation = evaluated(run, source, trained)
     seconds |= evaluation.seconds

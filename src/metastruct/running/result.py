@@ -9,7 +9,7 @@ from typing import Any
 from rich.markup import escape
 from rich.table import Table
 
-from metastruct.config.facts import described, in_order, metric_facts, settings_of
+from metastruct.config.facts import described, in_order, metric_facts, providing, settings_of
 from metastruct.config.pieces import plain
 from metastruct.config.published import NOTE, PAPER_YAML, PUBLISHED
 from metastruct.config.schema import Config
@@ -48,8 +48,8 @@ def print_result(metrics: dict[str, Any], folder: Path, compared: bool = True) -
     title = " · ".join(words)
     caption = NOTE if published else SPREAD if lawless else None
     table = Table(title=escape(title), title_justify="left", caption=caption, caption_justify="left")
-    ours = f"{'ours, ' if published else ''}mean ± std of {tasks} new members"
-    for heading in ("", ours, *(["published"] if published else [])):
+    of_run = f"{'ours, ' if published else ''}mean ± std of {tasks} new members"
+    for heading in ("", of_run, *(["published"] if published else [])):
         table.add_column(heading, justify="right" if heading else "left")
     rows = list[tuple[str, ...]]()
     for metric in in_order("metric"):
@@ -105,7 +105,7 @@ def _advice(metrics: Mapping[str, Any], tasks: int) -> Iterator[str]:
     if 2 * flagged > tasks:
         yield (
             f"- most are: there may be too few members or steps to learn from, or their states do not obey "
-            f"{metrics['dynamics']} dynamics; dynamics=unstructured, which supposes nothing, tells the two apart"
+            f"{metrics['dynamics']} dynamics; {providing('dynamics', 'control')} supposes nothing and tells these apart"
         )
 
 

@@ -174,7 +174,7 @@ def fit(
     elif settings.seconds is not None:
         trial = copy.deepcopy(learner) if sample is None else sample()
         learner.steps = steps_within(settings.seconds, trial.to(trainer.strategy.root_device))
-        note(f"{learner.steps} outer steps fit into trainer.seconds={settings.seconds:g}")
+        note(f"{learner.steps} steps fit into trainer.seconds={settings.seconds:g}")
     try:
         trainer.fit(learner, tick, ckpt_path=start, weights_only=True)
     except SystemExit:  # what Lightning makes of an interrupt from the keyboard

@@ -194,7 +194,7 @@ def training(archive: Archive) -> Figure:
     """Training loss over the outer steps."""
     figure, axis = plt.subplots(figsize=(4.6, 3.2), layout="constrained")
     axis.semilogy(*archive.history.T, color=TRUE, lw=1)
-    axis.set(xlabel="outer step", ylabel="training loss", title=f"{len(archive.train_parameters)} training members")
+    axis.set(xlabel="training step", ylabel="training loss", title=f"{len(archive.train_parameters)} training members")
     return figure
 
 

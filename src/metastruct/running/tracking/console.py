@@ -9,8 +9,7 @@ from contextlib import contextmanager, nullcontext
 from rich.console import Console
 from rich.markup import escape
 
-from metastruct.recording.stages import Listener, heard, is_heard
-from metastruct.recording.stages import tell as tell
+from metastruct.config.stages import Listener, heard, is_heard
 
 PLAIN_EVERY, MOVING_EVERY = 10.0, 0.1  # seconds between two lines where no terminal shows a bar, and where one does
 
@@ -76,10 +75,10 @@ def _now_and_then(line: Callable[[str], None]) -> Listener:
     """What shows every so many seconds how far it is."""
     pause, spoken = MOVING_EVERY if line is not _plain_line else PLAIN_EVERY, time.monotonic()
 
-    def listener(what: str, done: int, most: int) -> None:
+    def listener(stage: str, count: int, most: int) -> None:
         nonlocal spoken
         if time.monotonic() - spoken > pause:
             spoken = time.monotonic()
-            line(f"{what} {done} of {most}")
+            line(f"{stage} {count} of {most}")
 
     return listener

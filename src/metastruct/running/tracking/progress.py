@@ -44,7 +44,7 @@ class TrainingProgress(Callback):
             self.bar.update(step - self.bar.n)
         elif time.monotonic() - self.spoken > PLAIN_EVERY:
             self.spoken = time.monotonic()
-            note(f"training: outer step {step} of {learner.steps}, loss {loss:.2e}")
+            note(f"training: step {step} of {learner.steps}, loss {loss:.2e}")
 
     def on_fit_end(self, trainer: Trainer, learner: Any) -> None:
         """Take the bar away."""

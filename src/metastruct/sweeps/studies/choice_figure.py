@@ -8,11 +8,13 @@ from pathlib import Path
 import matplotlib.pyplot as plt
 import numpy as np
 
-from metastruct.evaluation.figures.members import TRUE, save, styled
+from metastruct.evaluation.figures.members import SAFE, TRUE, save, styled
+
+LINES = ("-", "--", ":")
 
 
 def draw(every: Sequence[tuple[Mapping[str, str], np.ndarray]], path: Path) -> None:
-    """A line for each combination of the other settings, geometric means over members; a dot a member.
+    """A line (of words, points) for each combination of the other settings: geometric means; a small dot a member.
 
     Args:
         every: settings and errors of members `[members]`.
@@ -29,12 +31,14 @@ def draw(every: Sequence[tuple[Mapping[str, str], np.ndarray]], path: Path) -> N
         figure, axis = plt.subplots(figsize=(5.4, 3.6), layout="constrained")
         for number, (label, points) in enumerate(groups.items()):
             points.sort(key=lambda point: point[0])
-            colour = f"C{number % 10}" if len(groups) > 1 else TRUE
+            colour = f"C{number}" if len(groups) > 1 else TRUE
+            line = LINES[number // len(SAFE) % len(LINES)] if numeric else ""  # words have no order
             for x, errors in points:
                 axis.plot(np.full(len(errors), x), errors, ".", ms=3, color=colour, alpha=0.4)
             means = [np.exp(np.log(errors).mean()) for _, errors in points]
-            axis.plot([x for x, _ in points], means, "o-", ms=4, color=colour, label=label or None)
-        axis.set(yscale="log", xlabel=name, ylabel="forecast error / spread", title="members held out in turn")
+            axis.plot([x for x, _ in points], means, "o", ls=line, ms=5, color=colour, label=label or None)
+        axis.set(yscale="log", xlabel=name, ylabel="forecast error / spread")
+        axis.set_title("members held out in turn; large: their geometric mean")
         if numeric:
             axis.set_xticks([float(place) for place in places], places)
         else:

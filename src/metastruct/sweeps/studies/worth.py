@@ -17,6 +17,7 @@ from omegaconf import DictConfig, OmegaConf
 
 from metastruct.config.facts import brings, providing, settings_of
 from metastruct.config.schema import ConfigError, register
+from metastruct.config.stages import tell
 from metastruct.data.source import Source
 from metastruct.data.trajectory import Array, Queries
 from metastruct.evaluation.archive import Archive
@@ -24,7 +25,7 @@ from metastruct.evaluation.rivals.rival import Rival, forecasts
 from metastruct.running.assembly import build_source
 from metastruct.running.experiment import run
 from metastruct.running.run import Run, configuration_of, typed
-from metastruct.running.tracking.console import tell, working
+from metastruct.running.tracking.console import working
 from metastruct.running.validation import check_read
 from metastruct.runs.files import write_atomically
 from metastruct.runs.folder import RunFolder
@@ -33,7 +34,7 @@ from metastruct.sweeps.studies.choosing import METRIC
 
 WHOLE = 1_000_000_000  # shots: all that is seen of the support
 HORIZONS = {"tenth": 0.1, "third": 1 / 3, "whole": 1.0}
-COLUMNS = ("way", *HORIZONS, "lost", "seconds a member", "training seconds")
+COLUMNS = ("way", "first tenth", "first third", "whole", "lost", "seconds a member", "training seconds")
 
 
 @dataclass(frozen=True)

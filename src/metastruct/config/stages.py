@@ -9,17 +9,17 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 
-Listener = Callable[[str, int, int], None]  # what is done, how often it was done, and how often at most
-FITTING, ROLLING = "fitting codes: step", "following trajectories: instant"
-TWIN = "training once more, to see what noise teaches: outer step"
+Listener = Callable[[str, int, int], None]  # the stage, how far it has come, and how far at most
+ADAPTING, ROLLING = "adapting: member", "following trajectories: instant"
+TWIN = "training once more, to see what noise teaches: step"
 JUDGING = "looking at what codes leave of the training: member"
 _listener: ContextVar[Listener | None] = ContextVar("listener", default=None)
 
 
-def tell(what: str, done: int, most: int) -> None:
-    """Say that this was done so many times, of at most so many."""
+def tell(stage: str, count: int, most: int) -> None:
+    """Say that a stage has come so far, of at most so far."""
     if (listener := _listener.get()) is not None:
-        listener(what, done, most)
+        listener(stage, count, most)
 
 
 def is_heard() -> bool:
