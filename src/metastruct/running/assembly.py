@@ -79,8 +79,16 @@ def reader(
     cfg: Config | DictConfig, names: Sequence[str], strict: bool = False
 ) -> Callable[[Sequence[Member]], tuple[tuple[Member, ...], tuple[str, ...]]]:
     """Members with these states as the dynamics of a configuration takes them, as of `Dynamics.read`."""
+    from metastruct.data.driving import unlike
+
     dynamics: Any = factory(plain(cfg.dynamics))
-    return partial(dynamics.func.read, names=names, strict=strict, **dynamics.keywords)
+    inputs = plain(cfg.data).get("inputs") or ()
+
+    def read(members: Sequence[Member]) -> tuple[tuple[Member, ...], tuple[str, ...]]:
+        taken, lines = dynamics.func.read(members, names=names, strict=strict, **dynamics.keywords)
+        return taken, (*lines, *unlike(taken, inputs))
+
+    return read
 
 
 def model_outside(cfg: Config, model: ModulatedModel, units: Units) -> ModulatedModel:
