@@ -57,7 +57,7 @@ class Space:
         return torch.from_numpy(np.ascontiguousarray(array).reshape(1, -1, self.state_dim)), array.shape
 
     def starts(self, x0: ArrayLike) -> tuple[Tensor, tuple[int, ...]]:
-        """As of `points`, with a warning where no training was near."""
+        """States `[..., state]` as of `points`, with a warning where no training was near."""
         points, shape = self.points(x0, "x0")
         away = (points[0].numpy() - self.centre) / self.spread if self.spread else np.zeros((1, 1))
         if (far := np.abs(away).max(initial=0.0)) > FAR:

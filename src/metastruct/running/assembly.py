@@ -80,13 +80,16 @@ def reader(
 ) -> Callable[[Sequence[Member]], tuple[tuple[Member, ...], tuple[str, ...]]]:
     """Members with these states as the dynamics of a configuration takes them, as of `Dynamics.read`."""
     from metastruct.data.driving import unlike
+    from metastruct.data.naming import misplaced
 
     dynamics: Any = factory(plain(cfg.dynamics))
-    inputs = plain(cfg.data).get("inputs") or ()
+    net, inputs = plain(cfg.net), plain(cfg.data).get("inputs") or ()
+    local = facts_of("net", net["name"]).provides.get("sums")
+    order = misplaced(names, net.get("dimension", 1)) if local else None
 
     def read(members: Sequence[Member]) -> tuple[tuple[Member, ...], tuple[str, ...]]:
         taken, lines = dynamics.func.read(members, names=names, strict=strict, **dynamics.keywords)
-        return taken, (*lines, *unlike(taken, inputs))
+        return taken, (*([order] if order else []), *lines, *unlike(taken, inputs))
 
     return read
 
