@@ -13,8 +13,8 @@ def misplaced(names: Sequence[str], dimension: int = 1) -> str | None:
         names: of the states, with a number of the site or body each; others say nothing.
         dimension: coordinates of a body, beside each other.
     """
-    found = [re.fullmatch(r"(.*?)(\d+)(\D*)", name) for name in names]
-    parts = [((one[1], one[3]), int(one[2])) for one in found if one is not None]
+    matches = [re.fullmatch(r"(.*?)(\d+)(\D*)", name) for name in names]
+    parts = [((one[1], one[3]), int(one[2])) for one in matches if one is not None]
     if len(parts) < len(names):
         return None
     stems = {stem for stem, _ in parts}
@@ -31,6 +31,6 @@ def misplaced(names: Sequence[str], dimension: int = 1) -> str | None:
     for begin in range(0, len(names), dimension):
         body = slice(begin, begin + dimension)
         if len({stem for stem, _ in parts[body]}) == 1:
-            taken = ", ".join(names[body])
-            return f"{taken} are taken for the coordinates of one body; name those of a body beside each other"
+            body_names = ", ".join(names[body])
+            return f"{body_names} are taken for the coordinates of one body; name those of a body beside each other"
     return None

@@ -88,8 +88,8 @@ def reader(
     order = misplaced(names, net.get("dimension", 1)) if local else None
 
     def read(members: Sequence[Member]) -> tuple[tuple[Member, ...], tuple[str, ...]]:
-        taken, lines = dynamics.func.read(members, names=names, strict=strict, **dynamics.keywords)
-        return taken, (*([order] if order else []), *lines, *unlike(taken, inputs))
+        continued, lines = dynamics.func.read(members, names=names, strict=strict, **dynamics.keywords)
+        return continued, (*([order] if order else []), *lines, *unlike(continued, inputs))
 
     return read
 
