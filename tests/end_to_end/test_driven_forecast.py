@@ -127,6 +127,21 @@ def test_inputs_of_another_unit_of_time_are_told_or_refused(members):
 
 
 @pytest.mark.filterwarnings("error")
+def test_a_start_that_no_training_was_near_is_told_but_no_turn_of_an_angle(members):
+    scales, angle = members.model.trained.model.dynamics.scales, members.model.trained.model.dynamics.turning[0]
+    spread = scales.state_std.numpy()
+    turned = X[0].copy()
+    turned[angle] += 20 * np.pi
+    members[0].rollout(turned, TIMES, U)
+    members[0].rollout(X[0] + 5 * spread, TIMES[:2], U[:2])
+    far = scales.state_mean.numpy().copy()
+    far[1 - angle] += 57.3 * spread[1 - angle]
+    for ask in (lambda: members[0].forecast(far, TIMES, inputs=U), lambda: members.rollout(far[None], TIMES, U)):
+        with pytest.warns(UserWarning, match="x0 is 57.3 spreads of the training's states away"):
+            ask()
+
+
+@pytest.mark.filterwarnings("error")
 def test_usual_inputs_are_told_nothing(members):
     members[0].forecast(X[0], TIMES, std=True, inputs=(TIMES, U))
     members[0].rollout(X[0], TIMES, inputs=U)

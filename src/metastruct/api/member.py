@@ -139,7 +139,7 @@ class Member(Pictured):
         return self._path(x0, instants, self._space.signal(inputs, instants, held))
 
     def _path(self, x0: ArrayLike, instants: Array, signal: Signal | None) -> Array:
-        points, shape = self._space.points(x0, "x0")
+        points, shape = self._space.starts(x0)
         path = self.fields.rollout(points, torch.from_numpy(instants), signal)
         return path.numpy().reshape(*shape[:-1], len(instants), shape[-1])
 

@@ -112,6 +112,7 @@ class Members(Portable, Sequence[Member]):
             ValueError: a shape is wrong, a number is not finite, or the times do not increase.
         """
         instants = instants_of(times)
+        self.fields.space.starts(x0)
         signal, ends = self.fields.space.signal(inputs, instants, held, len(self)), torch.from_numpy(instants)
 
         def path(fields: Fields, x: Tensor, *values: Tensor) -> Tensor:

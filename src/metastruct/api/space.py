@@ -17,6 +17,7 @@ from metastruct.dynamics.dynamics import Dynamics
 from metastruct.integrators.signal import Signal
 
 LARGE = 5.0  # times the inputs of the training, from which a forecast is an extrapolation
+FAR = 10.0  # spreads of the states of the training, from which it says nothing of a start
 MANY = 10  # instants that have a spacing of their own
 
 
@@ -28,26 +29,44 @@ class Space:
         state_dim, input_dim: numbers of a state and of an input; no inputs where nothing drives the members.
         held: did inputs stay as they were from one instant to the next in the training?
         usual: root mean square of each input of the training.
+        centre, spread: of each component of its states; of angles the spread is infinite, for turns change nothing.
     """
 
     state_dim: int
     input_dim: int
     held: bool = False
     usual: tuple[float, ...] = ()
+    centre: tuple[float, ...] = ()
+    spread: tuple[float, ...] = ()
 
     @classmethod
     def of(cls, dynamics: Dynamics, held: bool = False) -> Space:
         """That of a dynamics."""
         scales = dynamics.scales
-        if scales.input_mean is None or scales.input_std is None:
-            return cls(len(scales.state_mean), 0, held)
-        usual = (scales.input_mean.square() + scales.input_std.square()).sqrt()
-        return cls(len(scales.state_mean), len(usual), held, tuple(usual.tolist()))
+        spread = scales.state_std.clone()
+        spread[list(dynamics.turning)] = torch.inf
+        usual = torch.empty(0)
+        if scales.input_mean is not None and scales.input_std is not None:
+            usual = (scales.input_mean.square() + scales.input_std.square()).sqrt()
+        places = (tuple(part.tolist()) for part in (usual, scales.state_mean, spread))
+        return cls(len(spread), len(usual), held, *places)
 
     def points(self, x: ArrayLike, name: str = "x") -> tuple[Tensor, tuple[int, ...]]:
         """States `[..., state]` as points `[1, points, state]`, and the shape that they had."""
         array = states_of(x, name, self.state_dim)
         return torch.from_numpy(np.ascontiguousarray(array).reshape(1, -1, self.state_dim)), array.shape
+
+    def starts(self, x0: ArrayLike) -> tuple[Tensor, tuple[int, ...]]:
+        """States `[..., state]` as of `points`, with a warning where no training was near."""
+        points, shape = self.points(x0, "x0")
+        away = (points[0].numpy() - self.centre) / self.spread if self.spread else np.zeros((1, 1))
+        if (far := np.abs(away).max(initial=0.0)) > FAR:
+            warnings.warn(
+                f"x0 is {far:.3g} spreads of the training's states away from them; give it in their units, or this is "
+                "a guess",
+                stacklevel=4,
+            )
+        return points, shape
 
     def pairs(self, x: ArrayLike, y: ArrayLike) -> tuple[Tensor, Tensor, tuple[int, ...]]:
         """The points of x and y `[..., state]`, which broadcast, and the shape of both."""

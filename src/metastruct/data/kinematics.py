@@ -72,8 +72,8 @@ def slope(trajectories: Sequence[Trajectory], q: int, v: int) -> Slope:
         return Slope(0.0, 1.0, 1.0)
     if (part := moved - 2 * along + size) <= SLIGHT**2 * moved:
         return Slope(size / along, *[float(np.sqrt(max(part, 0.0) / moved))] * 2)
-    own = np.stack([noise_level([one])[[q, v]] for one in longer])
-    noise = np.where(np.isnan(own), np.nan_to_num(noise_level(longer)[[q, v]]), own)
+    levels = np.stack([noise_level([one])[[q, v]] for one in longer])
+    noise = np.where(np.isnan(levels), np.nan_to_num(noise_level(longer)[[q, v]]), levels)
     errors = (shares * noise**2).sum(0)
     if moved < FAINT * errors[0] or size < FAINT * errors[1]:
         return Slope(np.nan, np.nan, np.nan)
@@ -108,14 +108,14 @@ def contradictions(members: Sequence[Member], names: Sequence[str], strict: bool
             continue
         judged = [one for one in every if not np.isnan(one.missed)]
         typical = Slope(*np.median([(every[n].factor, every[n].missed, every[n].rest) for n in bad], axis=0))
-        said = f"{names[v]} must be the slope of {names[q]}, got {_said(typical, names[q])}"
+        line = f"{names[v]} must be the slope of {names[q]}, got {_said(typical, names[q])}"
         if len(bad) < len(judged):
             labels = [members[number].name or str(number) for number in bad]
-            said += f" in {', '.join(labels[:SHOWN])}{', ...' if labels[SHOWN:] else ''}"
-        said += f"; {_advice([members[number] for number in bad], names, q, v)}"
+            line += f" in {', '.join(labels[:SHOWN])}{', ...' if labels[SHOWN:] else ''}"
+        line += f"; {_advice([members[number] for number in bad], names, q, v)}"
         if strict and 2 * sum(every[n].missed > GROSS for n in bad) > len(judged):
-            raise ValueError(said)
-        notes.append(said)
+            raise ValueError(line)
+        notes.append(line)
     return tuple(notes)
 
 

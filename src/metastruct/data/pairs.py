@@ -31,9 +31,9 @@ def disordered(members: Sequence[Member], names: Sequence[str]) -> str | None:
     pairs = [(i, int(r[i].argmax())) for i in range(len(names)) if r[i].max() > FITS]
     if 2 * len(pairs) < half:
         return None
-    said = ", ".join(f"{names[i]} moves as {names[j]} says" for i, j in pairs[:SHOWN])
+    motions = ", ".join(f"{names[i]} moves as {names[j]} says" for i, j in pairs[:SHOWN])
     other = f"not as {names[pairs[0][0] + half]}" if pairs[0][0] < half else "not the other way round"
-    return f"{said}, {other}; name all positions first, then their momenta in the same order"
+    return f"{motions}, {other}; name all positions first, then their momenta in the same order"
 
 
 def _likeness(members: Sequence[Member], size: int) -> Array | None:

@@ -49,8 +49,8 @@ def with_velocities(members: Sequence[Member]) -> tuple[tuple[Member, ...], Arra
     return tuple(result), error / np.where(spread > 0, spread, 1.0)
 
 
-def _slopes(seen: Sequence[Trajectory], asked: Sequence[Trajectory], noise: Array) -> list[Array]:
-    paths = zip(seen, smoothed(seen, noise), asked, strict=True)
+def _slopes(sparse: Sequence[Trajectory], whole: Sequence[Trajectory], noise: Array) -> list[Array]:
+    paths = zip(sparse, smoothed(sparse, noise), whole, strict=True)
     return [CubicSpline(one.times, path, bc_type="not-a-knot")(there.times, 1) for one, path, there in paths]
 
 

@@ -108,6 +108,7 @@ class Dynamics(nn.Module, ABC):
     inputs: int = 0  # that drive it
     balances: bool = False  # has it an energy and powers that change it?
     conserves: bool = False  # has it an energy that its flow keeps?
+    turning: tuple[int, ...] = ()  # components that are angles, of which a turn changes nothing
     kinematic: int = 0  # first components whose rate no weight changes, such as dq/dt = v
     dissipates: bool = False  # has it an entropy that its flow never lowers?
 

@@ -87,7 +87,7 @@ class Mechanical(Ports):
         if size % 2:
             raise ValueError(f"mechanical dynamics needs a state (q, v) of even size, got {size}")
         self.coordinates = self.rows = self.kinematic = size // 2
-        chart = Chart(self.coordinates, angles)
+        chart, self.turning = Chart(self.coordinates, angles), tuple(angles)
         factors = {
             "mass": Triangular(self.coordinates, diagonal=mass == "diagonal", definite=True),
             "friction": Triangular(self.coordinates),

@@ -79,8 +79,19 @@ def reader(
     cfg: Config | DictConfig, names: Sequence[str], strict: bool = False
 ) -> Callable[[Sequence[Member]], tuple[tuple[Member, ...], tuple[str, ...]]]:
     """Members with these states as the dynamics of a configuration takes them, as of `Dynamics.read`."""
+    from metastruct.data.driving import unlike
+    from metastruct.data.naming import misplaced
+
     dynamics: Any = factory(plain(cfg.dynamics))
-    return partial(dynamics.func.read, names=names, strict=strict, **dynamics.keywords)
+    net, inputs = plain(cfg.net), plain(cfg.data).get("inputs") or ()
+    local = facts_of("net", net["name"]).provides.get("sums")
+    order = misplaced(names, net.get("dimension", 1)) if local else None
+
+    def read(members: Sequence[Member]) -> tuple[tuple[Member, ...], tuple[str, ...]]:
+        continued, lines = dynamics.func.read(members, names=names, strict=strict, **dynamics.keywords)
+        return continued, (*([order] if order else []), *lines, *unlike(continued, inputs))
+
+    return read
 
 
 def model_outside(cfg: Config, model: ModulatedModel, units: Units) -> ModulatedModel:

@@ -174,10 +174,11 @@ def doubts(trained: Trained, source: Source) -> list[str]:
     """What is wrong with a training, where its own members say so, one line each."""
     from metastruct.evaluation.lost_energy import lost_energy
 
-    lines = [trained.flag]
-    if source.law is None and trained.diverged_at is None:
-        lines.append(lost_energy(trained.model, trained.codes, source.train))
-    return [line for line in lines if line is not None]
+    if trained.flag is not None:
+        return [trained.flag]  # and its energy means nothing yet
+    measured = source.law is None and trained.noise is not None and trained.diverged_at is None
+    line = lost_energy(trained.model, trained.codes, source.train) if measured else None
+    return [] if line is None else [line]
 
 
 def _draw(run: Run) -> None:
