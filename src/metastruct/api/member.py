@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from pathlib import Path
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Literal, overload
 
-import numpy as np
 import torch
 from numpy.typing import ArrayLike
 
-from metastruct.api import export
 from metastruct.api.fields import Fields
-from metastruct.api.function import function_of
+from metastruct.api.leaving import Leaving
 from metastruct.api.pictured import Pictured
 from metastruct.data.outside import Array, Inputs, instants_of, is_number, shortly
 from metastruct.evaluation.probe import Estimate
@@ -22,7 +19,7 @@ if TYPE_CHECKING:
     from metastruct.api.model import Model
 
 
-class Member(Pictured):
+class Member(Pictured, Leaving):
     """An adapted member: a vector field, its energy, its entropy and its trajectories.
 
     Attributes:
@@ -235,40 +232,3 @@ class Member(Pictured):
             ValueError: the training members have no labels, or are too few.
         """
         return {name: probe.estimate(self.code, self.covariance) for name, probe in self.model.probes.items()}
-
-    def export(self, path: str | Path, step: bool = False) -> Path:
-        """Write dx/dt, x `[points, state]` -> `[points, state]`, for other programs; returns the path.
-
-        The suffix chooses: .onnx (needs the extra `export`), .pt2 of torch.export, .py for a module of numpy alone,
-        which holds the step as well. A driven member takes its inputs u `[points, input]` as another argument.
-
-        Args:
-            step: write instead a step of the classical Runge-Kutta scheme, (x, h) -> x(t + h).
-
-        Raises:
-            ValueError: the suffix is another one.
-            ImportError: the extra is not installed.
-        """
-        return export.write(self.fields, path, step)
-
-    def as_function(
-        self, inputs: tuple[ArrayLike, ArrayLike] | None = None, held: bool | None = None
-    ) -> Callable[[float, Array], Array]:
-        """f(t, y) = dx/dt as scipy calls it: y `[state]`, or `[state, n]` at once, where a number may be NaN.
-
-        `solve_ivp(member.as_function(), (0, 10), x0, vectorized=True)`.
-
-        Args:
-            inputs: where the member is driven, a pair (t, u) as of `rollout`. What is held jumps at its instants, where
-                a solver must begin anew: `max_step` below their spacing, or a call from one to the next.
-            held: as of `rollout`.
-
-        Raises:
-            ValueError: the member is driven and there are no inputs, or the other way round.
-        """
-        if self._space.input_dim and not isinstance(inputs, tuple):
-            raise ValueError(
-                f"this member is driven by {self._space.input_dim} inputs; give as_function a pair inputs=(t, u)"
-            )
-        instants = np.zeros(1) if not isinstance(inputs, tuple) else instants_of(inputs[0])
-        return function_of(self.fields, self._space.signal(inputs, instants, held))

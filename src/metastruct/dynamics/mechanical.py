@@ -206,14 +206,11 @@ class Mechanical(Ports):
 
     def _slope(self, place: Place, updates: Updates) -> Tensor:
         """grad V over its strength."""
-        slope = self.net_of("potential").gradient(place.features, under(updates, "potential"))
-        return self.chart.back(place.y, slope)
+        return self.chart.back(place.y, self.net_of("potential").gradient(place.features, under(updates, "potential")))
 
     def _push(self, place: Place, updates: Updates, inputs: Tensor | None) -> Tensor:
         """B u."""
-        push = 0 * place.w
-        if "drive" in self.nets:
-            push = self.strength * self.driven(place.features, updates, inputs)
+        push = self.strength * self.driven(place.features, updates, inputs) if "drive" in self.nets else 0 * place.w
         if self._knows("drive"):
             push = push + self._inner.driven(place.y, self.checked(inputs))
         return push
@@ -249,6 +246,5 @@ class Mechanical(Ports):
         return triangular.times(turning, u) + triangular.times(entries, triangular.transposed(turning, w)) - slope
 
     def _triangular(self, part: str) -> Triangular:
-        triangular = self.factors[part]
-        assert isinstance(triangular, Triangular)
-        return triangular
+        triangular: Any = self.factors[part]
+        return triangular  # type: ignore[no-any-return]
