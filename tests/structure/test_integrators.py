@@ -11,7 +11,6 @@ import torch
 from omegaconf import OmegaConf
 
 from metastruct.config.facts import CONF
-from metastruct.config.work import allowed
 from metastruct.integrators.flow import Flow
 from metastruct.integrators.integrator import MOST_STEPS, Integrator
 from metastruct.integrators.rk4 import RK4
@@ -324,9 +323,8 @@ def test_who_waits_may_raise_the_limit_of_steps():
     times, integrator = torch.tensor([0.0, 1.5]), RK4(1e-6)
     with pytest.raises(ValueError, match=r"at most 1,000,000 steps, .*, or raise trainer\.work$"):
         check_steps(times, integrator)
-    with allowed(2.0, "wait"):
-        check_steps(times, integrator)
-        with pytest.raises(ValueError, match=r"at most 2,000,000 steps, .*, or wait$"):
-            check_steps(2 * times, integrator)
+    check_steps(times, integrator, work=2.0)
+    with pytest.raises(ValueError, match=r"at most 2,000,000 steps, .*, or wait$"):
+        check_steps(2 * times, integrator, work=2.0, fix="wait")
     with pytest.raises(ValueError, match="at most 1,000,000 steps"):
         check_steps(times, integrator)

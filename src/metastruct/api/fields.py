@@ -129,8 +129,7 @@ class Fields:
     def rollout(self, x: Tensor, times: Tensor, signal: Signal | None = None) -> Tensor:
         """`[members, points, times, state]`, driven by a signal where there is one."""
         flow = self.trained.model.dynamics.flow(self.updates(x.shape[-2]), signal, recorded=True)
-        with allowed(self.work, FIX_OF_LOADED):
-            return rollout(flow, x, times, self.integrator)
+        return rollout(flow, x, times, self.integrator, self.work, FIX_OF_LOADED)
 
     def forecast_error(
         self, x: Tensor, times: Tensor, signal: Signal | None = None, start_std: Tensor | None = None

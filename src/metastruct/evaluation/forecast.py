@@ -13,6 +13,7 @@ import torch
 from torch import Tensor
 
 from metastruct.adaptation.adaptation import Fit, Prior
+from metastruct.config.work import fix, work
 from metastruct.dynamics.model import ModulatedModel
 from metastruct.integrators.flow import Flow
 from metastruct.integrators.rk4 import RK4
@@ -72,6 +73,6 @@ def state_std(
         signal = Signal(instants, signal.values if signal.values.dim() == 2 else repeated(signal.values), signal.held)
     times = times if times.dim() == 1 else repeated(times)
     flow = Flow(field, None, signal, model.dynamics.time_scale)
-    paths = rollout(flow, starts.repeat_interleave(2 * count, 0) + both["start"], times, RK4(step_size))
+    paths = rollout(flow, starts.repeat_interleave(2 * count, 0) + both["start"], times, RK4(step_size), work(), fix())
     plus, minus = paths.unflatten(0, (tasks, 2, count)).unbind(1)
     return ((plus - minus) / 2).square().sum(1).sqrt()

@@ -12,6 +12,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from metastruct.config.work import work
 from metastruct.data.noise_level import noise_level
 from metastruct.dynamics.folded import folded
 from metastruct.evaluation.fitted import Array
@@ -69,7 +70,7 @@ class Observed(RolledOut):
         flow = self.learned.model.dynamics.flow(folded(self.updates, self.learned.model.dynamics), signal)
         starts = self._tensor(here.reshape(len(query), -1, query.shape[-1]))
         with self._clock("rollouts"):
-            after = rollout(flow, starts, self._tensor(ends), self.integrator)[:, :, -1].cpu().numpy()
+            after = rollout(flow, starts, self._tensor(ends), self.integrator, work())[:, :, -1].cpu().numpy()
         return after.reshape(here.shape) - here, query[:, :, 1:] - here
 
     @cached_property
@@ -107,7 +108,7 @@ class Observed(RolledOut):
         dynamics = self.learned.model.dynamics
         with self._clock("rollouts"):
             flow = dynamics.flow(folded(self.updates, dynamics), signal)
-            paths = rollout(flow, several, times, self.integrator)
+            paths = rollout(flow, several, times, self.integrator, work())
         centre, *ends = (paths / unit).unflatten(1, (len(moves), -1)).unbind(1)
         slopes = [(ends[k] - ends[size + k]) / (2 * MOVED) for k in range(size)]
         return (target - centre) * weight, torch.stack(slopes, -1) * weight[..., None]

@@ -7,6 +7,7 @@ from functools import cached_property
 import numpy as np
 import torch
 
+from metastruct.config.work import work
 from metastruct.data.trajectory import Queries
 from metastruct.dynamics.folded import folded
 from metastruct.evaluation.errors import diverged, relative_error
@@ -105,7 +106,7 @@ class RolledOut(Fitted):
         flow, starts = self._often, self._tensor(self.starts)
         instants = self._tensor(self.times if times is None else times)
         with self._clock("rollouts"):
-            return rollout(flow, starts, instants, integrator).cpu().numpy()
+            return rollout(flow, starts, instants, integrator, work()).cpu().numpy()
 
     @cached_property
     def diverged(self) -> Array:

@@ -7,14 +7,17 @@ from itertools import pairwise
 import torch
 from torch import Tensor
 
-from metastruct.config.work import fix, most
 from metastruct.integrators.flow import Flow
 from metastruct.integrators.integrator import MOST_STEPS, Integrator
 from metastruct.integrators.iteration import told_once
 
+FIX = "raise trainer.work"
+
 
 @torch.no_grad()
-def rollout(flow: Flow, starts: Tensor, times: Tensor, integrator: Integrator) -> Tensor:
+def rollout(
+    flow: Flow, starts: Tensor, times: Tensor, integrator: Integrator, work: float = 1.0, fix: str = FIX
+) -> Tensor:
     """States `[tasks, points, instants, state]` at `times`, from starts `[tasks, points, state]` at the first of them.
 
     A trajectory that leaves the finite numbers stays NaN or infinite from there on; the others of the batch are not
@@ -23,14 +26,15 @@ def rollout(flow: Flow, starts: Tensor, times: Tensor, integrator: Integrator) -
 
     Args:
         integrator: its `step_size` is in units of the flow's time scale.
+        work, fix: times the usual million steps that it may take, and how somebody raises that.
         times: `[instants]`, or `[tasks, points, instants]` where every trajectory has its own; equal ones follow each
             other where a trajectory has ended.
 
     Raises:
         ValueError: trajectories of different times are driven by inputs at other instants than these, or there are more
-            than a million steps, times the work that is allowed.
+            than a million steps, times `work`.
     """
-    check_steps(times, integrator, flow.time_scale)
+    check_steps(times, integrator, flow.time_scale, work, fix)
     if times.dim() > 1 and flow.inputs is not None and not torch.equal(flow.inputs.times, times):
         raise ValueError(
             "trajectories with times of their own need inputs at the same times, got "
@@ -55,19 +59,21 @@ def _together(flow: Flow, starts: Tensor, times: Tensor, integrator: Integrator)
     return torch.stack(states, dim=-2)
 
 
-def check_steps(times: Tensor, integrator: Integrator, time_scale: float = 1.0) -> None:
+def check_steps(
+    times: Tensor, integrator: Integrator, time_scale: float = 1.0, work: float = 1.0, fix: str = FIX
+) -> None:
     """Refuse times `[..., instants]` that nobody waits for.
 
     Raises:
-        ValueError: they take more than a million steps, times the work that is allowed.
+        ValueError: they take more than a million steps, times `work`.
     """
     intervals = times.diff(dim=-1).flatten(0, -2).amax(0) if times.dim() > 1 else times.diff()
     steps = float((intervals / (integrator.step_size * time_scale)).clamp(min=1).sum())
-    limit = most(MOST_STEPS)
+    limit = int(MOST_STEPS * work)
     if not steps <= limit:
         raise ValueError(
             f"a rollout may take at most {limit:,} steps, got {float(intervals.sum()):g} of time in steps of "
-            f"{integrator.step_size * time_scale:g}; ask for less time, for a larger integrator.step_size, or {fix()}"
+            f"{integrator.step_size * time_scale:g}; ask for less time, for a larger integrator.step_size, or {fix}"
         )
 
 
