@@ -211,6 +211,27 @@ def test_what_is_no_standard_deviation_is_refused(subjects, argument):
             refused(lambda value=value: model.adapt(X, DXDT, **{argument: value}), argument)  # type: ignore[misc]
 
 
+class Nameless:
+    """What cannot even be shown."""
+
+    def __repr__(self) -> str:
+        raise RuntimeError("no name")
+
+
+STRANGE = (Nameless(), np.zeros((2, 2, 2, 2)), np.array("x"), Exception("a\nb"), np.ma.masked_array([[1, 2]], [[0, 1]]))
+
+
+@pytest.mark.parametrize("value", STRANGE, ids=[f"{type(value).__name__}{n}" for n, value in enumerate(STRANGE)])
+def test_what_fills_several_lines_is_told_in_one(subjects, value):
+    model = subjects[0]
+    refused(lambda: model.observations(value), "family")
+    refused(lambda: model.adapt(X, DXDT, value), "adaptation")
+    refused(lambda: metastruct.add_conf(value), "must be a folder")
+    for role in ("states", "labels", "member", "time", "units"):
+        words = {"states": ["q", "p"], role: value}
+        refused(lambda words=words: metastruct.Family.from_files("x.csv", **words), role)  # type: ignore[misc]
+
+
 LONG = ([0, 1e12], [0, 1e308], [-1e308, 1e308], [0, 8.64e6], [0, 0], [1, 0], [1e16, 1e16 + 1], np.arange(2e6), [0, 1j])
 
 

@@ -23,7 +23,7 @@ from metastruct.api.pictured import of_model
 from metastruct.api.reading import Reading, named
 from metastruct.config.stages import ADAPTING, tell
 from metastruct.data.family import Family
-from metastruct.data.outside import several
+from metastruct.data.outside import several, shortly
 from metastruct.data.shots import whole
 from metastruct.data.tables.layout import Layout
 from metastruct.data.trajectory import Member as Observed
@@ -169,7 +169,13 @@ class Model(Shown):
         return bool(self.settings.data.get("held_inputs", False) if system is None else system.held_inputs)
 
     def observations(self, family: Family) -> list[dict[str, Any]]:
-        """What `adapt_many` takes of the members of a family."""
+        """What `adapt_many` takes of the members of a family.
+
+        Raises:
+            ValueError: it is none.
+        """
+        if not isinstance(family, Family):
+            raise ValueError(f"family must be a Family, as Family.from_files makes it, got {shortly(family)}")
         return self._reading.family(family)
 
     def read(self, family: Family) -> Family:
@@ -195,7 +201,7 @@ class Model(Shown):
         """The adaptation with these settings, which is settled once."""
         name = self._best if name is None else name
         plain = {key: value.item() if isinstance(value, np.generic) else value for key, value in settings.items()}
-        key = f"{name} {sorted(plain.items())}"
+        key = f"{shortly(name)} {sorted(plain.items())}"
         if key not in self._adaptations:
             cfg = adapted_by(self.settings, name)
             keys = set(cfg.adaptation) - {"_target_", "name"}

@@ -65,7 +65,8 @@ def add_conf(folder: str | Path) -> None:
         ValueError: there is no such folder, or one of its yamls has the place of another one.
     """
     if not isinstance(folder, str | Path) or not str(folder).strip():
-        raise ValueError(f"{folder!r} must be a folder of yamls GROUP/NAME.yaml, got none")
+        shown = folder if isinstance(folder, str) else f"a {type(folder).__name__}"
+        raise ValueError(f"{shown!r} must be a folder of yamls GROUP/NAME.yaml, got none")
     try:
         path = Path(folder).expanduser().resolve()
         path.is_dir()

@@ -94,7 +94,11 @@ def place_of(path: Any, name: str) -> Path:
 
 def shortly(value: Any) -> str:
     """What came instead, in a few words of one line."""
-    return f"{' '.join(repr(value).split()):.60}"
+    try:
+        words = repr(value)
+    except Exception:  # of a stranger's class
+        words = f"a {type(value).__name__}"
+    return f"{' '.join(words.split()):.60}"
 
 
 def _axes(values: Any) -> int:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
+from metastruct.data.outside import shortly
 from metastruct.data.tables.table import Strange, Table
 
 
@@ -35,16 +36,16 @@ class Layout:
         for role in ("states", "inputs", "labels"):
             names = getattr(self, role)
             if not isinstance(names, list | tuple) or not all(isinstance(name, str) and name for name in names):
-                raise ValueError(f"{role} must be a list of names of columns such as [q, p], got {names!r}")
+                raise ValueError(f"{role} must be a list of names of columns such as [q, p], got {shortly(names)}")
             object.__setattr__(self, role, tuple(names))
         if not self.states:
             raise ValueError("states must name at least one column such as [q, p], got none")
-        if not isinstance(self.units or {}, Mapping):
-            raise ValueError(f"units must be those of columns such as {{t: s, q: rad}}, got {self.units!r}")
+        if not isinstance(self.units, Mapping):
+            raise ValueError(f"units must be those of columns such as {{t: s, q: rad}}, got {shortly(self.units)}")
         for role in ("member", "trajectory", "time"):
             if not isinstance(name := getattr(self, role), str) or not name:
-                raise ValueError(f"{role} must be the name of a column such as {role}, got {name!r}")
-        object.__setattr__(self, "units", dict(self.units or {}))
+                raise ValueError(f"{role} must be the name of a column such as {role}, got {shortly(name)}")
+        object.__setattr__(self, "units", dict(self.units))
         names = [*self.named]
         if doubled := next((name for name in names if names.count(name) > 1), None):
             raise ValueError(f"every column must have one part, got {doubled} for two; name another column")
@@ -61,7 +62,7 @@ class Layout:
         **names: str,
     ) -> Layout:
         """From lists, and from the names of the columns of member, trajectory and time."""
-        return cls(_names(states), _names(inputs), _names(labels), units=units or {}, **names)
+        return cls(_names(states), _names(inputs), _names(labels), units={} if units is None else units, **names)
 
     @property
     def named(self) -> Iterator[str]:
@@ -88,7 +89,8 @@ class Layout:
 
 
 def _names(names: Sequence[str]) -> tuple[str, ...]:
-    return names if isinstance(names, str) or not isinstance(names, Iterable) else tuple(names)  # type: ignore[return-value]
+    several = isinstance(names, Iterable) and not isinstance(names, str) and getattr(names, "ndim", 1) > 0
+    return tuple(names) if several else names  # type: ignore[return-value]
 
 
 def inferred(table: Table, member: str = "member", trajectory: str = "trajectory", time: str = "t") -> tuple[str, ...]:

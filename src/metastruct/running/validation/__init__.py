@@ -21,6 +21,7 @@ from metastruct.config.mistakes import closest
 from metastruct.config.pieces import check_plain, factory
 from metastruct.config.resolvers import register_resolvers
 from metastruct.config.schema import COMPONENTS, OPTIONAL, Config, ConfigError
+from metastruct.data.outside import shortly
 from metastruct.running.assembly import outline_of
 from metastruct.running.validation.laws import check_laws
 from metastruct.running.validation.metrics import check_metrics
@@ -135,7 +136,8 @@ def adapted_by(cfg: DictConfig, name: str, settings: Mapping[str, Any] | None = 
         ConfigError: there is no such adaptation, it does not go with the rest, or a setting breaks its law.
     """
     if not isinstance(name, str) or name not in options("adaptation"):
-        raise ConfigError(f"adaptation={name} is not known; {closest(str(name), [*options('adaptation')])}")
+        shown = shortly(name).strip("'")
+        raise ConfigError(f"adaptation={shown} is not known; {closest(shown, [*options('adaptation')])}")
     if name == cfg.adaptation.name and not settings:
         return cfg
     other = copy.deepcopy(cfg)

@@ -84,9 +84,9 @@ def check_shapes(cfg: DictConfig, outline: Outline) -> None:
             shape = _shape(value)
             lengths = [sizes.setdefault(word, size) for word, size in zip(words, shape, strict=False)]
             if 0 in shape or lengths != shape or len(words) != len(shape):
-                asked = ", ".join(f"{sizes[word]} {word}" if sizes.get(word) else word for word in words)
+                expected = ", ".join(f"{sizes[word]} {word}" if sizes.get(word) else word for word in words)
                 raise ConfigError(
-                    f"{group}.{setting} must have the shape [{asked}], got {value} of shape {shape}; change it"
+                    f"{group}.{setting} must have the shape [{expected}], got {value} of shape {shape}; change it"
                 )
 
 
