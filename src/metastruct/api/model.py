@@ -169,18 +169,12 @@ class Model(Shown):
         return bool(self.settings.data.get("held_inputs", False) if system is None else system.held_inputs)
 
     def observations(self, family: Family) -> list[dict[str, Any]]:
-        """What `adapt_many` takes of the members of a family.
-
-        Raises:
-            ValueError: it is none.
-        """
-        if not isinstance(family, Family):
-            raise ValueError(f"family must be a Family, as Family.from_files makes it, got {shortly(family)}")
+        """What `adapt_many` takes of the members of a family; a ValueError where it is none."""
         return self._reading.family(family)
 
     def read(self, family: Family) -> Family:
         """The family as the dynamics takes it, such as angles without jumps, with lines on that in its report."""
-        members, lines = reader(self.settings, self.layout.states)(family.members)
+        members, lines = self._reading.read(family.members)
         return replace(family, members=members, report=(*family.report, *lines))
 
     @property

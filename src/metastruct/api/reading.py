@@ -90,7 +90,9 @@ class Reading:
         return member
 
     def family(self, family: Family) -> list[dict[str, Any]]:
-        """The arguments of `member` for each member of a family."""
+        """The arguments of `member` for each member of a family; a ValueError where it is none."""
+        if not isinstance(family, Family):
+            raise ValueError(f"family must be a Family, as Family.from_files makes it, got {shortly(family)}")
         parts = {"states": "states"} | {label: part for part, label in NAMES.items()}
         needs = {"states", "times", *(part for part in self.trained.objective.reads if part in family.parts)}
         needs |= {"inputs"} & {*family.parts} if self.space.input_dim else set()
