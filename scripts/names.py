@@ -26,7 +26,7 @@ from metastruct.runs.arguments import Flags, counted
 ROOT = Path(__file__).resolve().parents[1]
 GROUPS = (
     *("system", "start", "data", "modulation", "dynamics", "learner", "adaptation", "net", "bracket", "integrator"),
-    *("optimizer", "objective", "metric", "launcher", "known"),
+    *("optimizer", "objective", "metric", "launcher", "known", "encoder"),
 )
 WORDS = {
     *("shift", "weights", "gradient", "descent", "scratch", "pretrained", "hamiltonian", "generic", "unstructured"),

@@ -20,7 +20,7 @@ from metastruct.runs import source
 Tree = Mapping[str, Any]
 
 IN_NEITHER = [
-    *("logger=wandb", "logger.project=other", "logger.mode=offline", "trainer.accelerator=cpu", "trainer.threads=2"),
+    *("logger=none", "logger.project=other", "logger.mode=disabled", "trainer.accelerator=cpu", "trainer.threads=2"),
     *("trainer.checkpoint_seconds=60", "force=true", "outputs=elsewhere", "evaluation.figures=false", "tag=other"),
     *("trainer.work=2", "replicas=8", "trainer.compile=always"),
     "rank=5",  # the default of svd

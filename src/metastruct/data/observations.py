@@ -58,12 +58,6 @@ class Observations:
         return self.states.shape[-3]
 
     @property
-    def parts(self) -> dict[str, Tensor]:
-        """What is there at each point, by name, `[..., tasks, points, n]`."""
-        parts = {field.name: getattr(self, field.name) for field in fields(self) if field.name != "mask"}
-        return {name: values for name, values in parts.items() if values is not None}
-
-    @property
     def count(self) -> int | Tensor:
         """Points of a task: one number for all, or `[..., tasks]`."""
         return self.states.shape[-2] if self.mask is None else self.mask.sum(-1)

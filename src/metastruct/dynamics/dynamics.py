@@ -38,6 +38,8 @@ class Dynamics(nn.Module, ABC):
     state_mean: Tensor
     state_std: Tensor
     derivative_std: Tensor
+    input_mean: Tensor  # where inputs drive it
+    input_std: Tensor
     nets: nn.ModuleDict
     time_scale: float = 1.0  # in which the steps of integrators are counted
     takes_inputs: bool = False  # may u(t) drive it?

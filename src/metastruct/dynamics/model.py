@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 
 import torch
 from torch import Tensor, nn
 
+from metastruct.data.observations import Observations
 from metastruct.dynamics.dynamics import Dynamics, MakeNet, Scales
 from metastruct.modulation.encoder import Encoder
 from metastruct.modulation.modulation import Modulation
@@ -60,24 +61,17 @@ class ModulatedModel(nn.Module):
 
     @property
     def reads(self) -> tuple[str, ...]:
-        """The parts of observations that codes are made of."""
+        """The parts of observations that codes are made of, beside states, dx/dt and inputs."""
         return () if self.encoder is None else self.encoder.reads
 
-    def encoded(self, parts: Mapping[str, Tensor], mask: Tensor | None = None) -> Tensor:
-        """Codes `[..., tasks, code]` of observations, by name `[..., tasks, points, n]`.
-
-        Args:
-            mask: which points count `[..., tasks, points]`; None where all do.
-        """
+    def encoded(self, observations: Observations) -> Tensor:
+        """Codes `[..., tasks, code]` of what is observed of each task, dx/dt among it."""
+        dynamics, inputs, dxdt = self.dynamics, observations.inputs, observations.derivatives
         assert self.encoder is not None
-        dynamics, parts = self.dynamics, {name: parts[name] for name in self.reads if name in parts}
-        standardise = {
-            "states": dynamics.standardise,
-            "derivatives": lambda slopes: slopes / dynamics.derivative_std,
-            "inputs": lambda inputs: (inputs - dynamics.input_mean) / dynamics.input_std,
-        }
-        parts |= {name: function(parts[name]) for name, function in standardise.items() if name in parts}
-        codes: Tensor = self.encoder(parts, mask)
+        assert dxdt is not None
+        x, slopes = dynamics.standardise(observations.states), dxdt / dynamics.derivative_std
+        driving = None if inputs is None else (inputs - dynamics.input_mean) / dynamics.input_std
+        codes: Tensor = self.encoder(x, slopes, driving, observations.parameters, observations.mask)
         return codes
 
     def settle(self, parameters: Tensor) -> None:

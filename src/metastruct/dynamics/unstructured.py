@@ -14,8 +14,6 @@ class Unstructured(Dynamics):
     """f(x, u) = derivative_std * net((x - mean)/std, (u - mean)/std), a plain net with as many outputs as states."""
 
     takes_inputs = True
-    input_mean: Tensor
-    input_std: Tensor
 
     def make_nets(self, net: MakeNet, state_dim: int) -> dict[str, Net]:
         return {"field": net(state_dim + self.inputs, state_dim, False)}

@@ -42,4 +42,4 @@ class Amortised(Episodic):
         return self.outer_losses(replace(self.observed(tasks, support), mask=mask), self.observed(tasks, query))
 
     def adapted(self, support: Observations, differentiably: bool = False) -> Tensor:
-        return self.model.encoded(support.parts, support.mask)
+        return self.model.encoded(support)

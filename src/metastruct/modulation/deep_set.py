@@ -7,8 +7,6 @@ The order of the observations does not matter, and there may be any number of th
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-
 import torch
 from torch import Tensor
 
@@ -26,15 +24,16 @@ class DeepSet(Encoder):
         width, depth: of both nets; phi ends with as many numbers as it is wide.
     """
 
-    reads = ("states", "derivatives", "inputs")
-
     def __init__(self, states: int, inputs: int, parameters: int, code_dim: int, width: int, depth: int):
         super().__init__()
         self.point = MLP(2 * states + inputs, width, potential=False, width=width, depth=depth)
         self.set = MLP(width, code_dim, potential=False, width=width, depth=depth)
 
-    def forward(self, parts: Mapping[str, Tensor], mask: Tensor | None) -> Tensor:
-        features = self.point(torch.cat([parts[name] for name in self.reads if name in parts], dim=-1), {})
+    def forward(
+        self, x: Tensor, dxdt: Tensor, inputs: Tensor | None, parameters: Tensor | None, mask: Tensor | None
+    ) -> Tensor:
+        parts = [x, dxdt] if inputs is None else [x, dxdt, inputs]
+        features = self.point(torch.cat(parts, dim=-1), {})
         if mask is None:
             mean = features.mean(-2, keepdim=True)
         else:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
 
 from torch import Tensor, nn
 
@@ -12,17 +11,20 @@ class Encoder(nn.Module, ABC):
     """A net that is trained beside the model.
 
     Attributes:
-        reads: the parts of observations that it looks at, as far as they are there.
+        reads: the parts of observations that it looks at beside states, dx/dt and inputs.
     """
 
-    reads: tuple[str, ...]
+    reads: tuple[str, ...] = ()
 
     @abstractmethod
-    def forward(self, parts: Mapping[str, Tensor], mask: Tensor | None) -> Tensor:
-        """Codes `[..., tasks, code]`.
+    def forward(
+        self, x: Tensor, dxdt: Tensor, inputs: Tensor | None, parameters: Tensor | None, mask: Tensor | None
+    ) -> Tensor:
+        """Codes `[..., tasks, code]` of points `[..., tasks, points, n]`.
 
         Args:
-            parts: standardised, by name, each `[..., tasks, points, n]`.
+            x, dxdt, inputs: standardised; no inputs where nothing drives the members.
+            parameters: the true mu, the same at each point; None where nobody tells.
             mask: which points count `[..., tasks, points]`; None where all do.
         """
 

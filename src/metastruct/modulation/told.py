@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-
 import torch
 from torch import Tensor
 
@@ -38,12 +36,14 @@ class Told(Encoder):
         spread = parameters.std(0, correction=0)
         self.std.copy_(torch.where(spread > 0, spread, torch.ones_like(spread)))
 
-    def forward(self, parts: Mapping[str, Tensor], mask: Tensor | None) -> Tensor:
-        if "parameters" not in parts:
+    def forward(
+        self, x: Tensor, dxdt: Tensor, inputs: Tensor | None, parameters: Tensor | None, mask: Tensor | None
+    ) -> Tensor:
+        if parameters is None:
             raise ValueError(
                 "a model of encoder=told has to be told the parameters of a new member, which cannot be done here; "
                 "train with another learner"
             )
-        mu = (parts["parameters"][..., :1, :] - self.mean) / self.std  # the same at every point
+        mu = (parameters[..., :1, :] - self.mean) / self.std  # the same at every point
         codes: Tensor = self.set(mu, {}).squeeze(-2)
         return codes
