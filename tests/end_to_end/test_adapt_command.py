@@ -250,6 +250,7 @@ def test_a_run_that_is_trained_and_not_measured_is_used_and_told(trained, new, t
     ],
 )
 def test_a_run_that_is_still_trained_says_how_far_it_is(new, tmp_path, capsys, training, told):
+    new = Path(shutil.copy(new, tmp_path / "unseen.csv"))  # of which nothing is there yet
     run, place = tmp_path / "rods-svd5-seed3-1c", tmp_path / "training" / training
     for folder in (run, place):
         folder.mkdir(parents=True)

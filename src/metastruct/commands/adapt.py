@@ -42,13 +42,13 @@ def main(words: Sequence[str]) -> None:
         raise ValueError(f"{folder} must be the folder of a finished run, got no folder")
     if not Path(path).exists():
         raise ValueError(f"{path} must be there, got no such file or folder; check how it is written")
-    run = RunFolder(Path(folder))
-    run.check_trained()
     default = Path(path).with_name(f"{Path(path).stem or 'new'}-adapted")
     work = allowed_work(flags)
     output = destination("--output", Path(flags.get("--output", default)), flags, *RESULTS)
     bound = numbers("--outliers", flags["--outliers"], 1, 3.0)[0] if "--outliers" in flags else None
     settings = {"steps": int(numbers("--steps", flags["--steps"], 1, 1.0)[0])} if "--steps" in flags else {}
+    run = RunFolder(Path(folder))
+    run.check_trained()
     import torch
 
     from metastruct.api.along import along
