@@ -1,4 +1,4 @@
-"""A code from the true parameters of a member: the bound that no method reaches which has to find them out."""
+"""A code from the true parameters of a member: what do methods lose that have to find them out?"""
 
 from __future__ import annotations
 
