@@ -65,13 +65,16 @@ class Descent(Adaptation):
         start: Tensor,
         prior: Prior | None = None,
     ) -> Fit:
-        modulation = model.modulation
-        assert isinstance(modulation, Weights)
         loss = partial(objective.loss, model)
         with frozen(model):
-            rates = self.rate_factor * modulation.spread(modulation.rates)
-            codes, trace = descend(loss, observations, start.detach().clone(), rates, self.steps)
+            codes, trace = descend(loss, observations, start.detach().clone(), self.rates(model), self.steps)
         with torch.no_grad():
             codes = codes.detach()
             trace.append(loss(observations, codes))
         return Fit(codes, torch.stack(trace))
+
+    def rates(self, model: ModulatedModel) -> Tensor:
+        """The learning rate of each number of a code, `[code]`."""
+        modulation = model.modulation
+        assert isinstance(modulation, Weights)
+        return self.rate_factor * modulation.spread(modulation.rates)
