@@ -23,7 +23,8 @@ class Encoder(nn.Module, ABC):
         """Codes `[..., tasks, code]` of points `[..., tasks, points, n]`.
 
         Args:
-            x, dxdt, inputs: standardised; no inputs where nothing drives the members.
+            x, dxdt: states and their derivatives, standardised.
+            inputs: standardised; None where nothing drives the members.
             parameters: the true mu, the same at each point; None where nobody tells.
             mask: which points count `[..., tasks, points]`; None where all do.
         """
