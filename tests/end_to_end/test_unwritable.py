@@ -22,6 +22,7 @@ import pytest
 import metastruct
 from metastruct.commands import main
 from metastruct.config.facts import CONF
+from metastruct.config.schema import ConfigError
 from metastruct.runs.refusals import in_words
 
 DATA = CONF.parent / "examples" / "pendulums.csv"
@@ -160,6 +161,8 @@ def ended(what: str, tiny_words: tuple[str, ...]) -> tuple[int, str]:
             call()
         except OSError as error:
             return 1, in_words(error)
+        except ConfigError as error:  # before anything is made
+            return 2, str(error)
         return 0, ""
     words = [part for word in COMMANDS[what].split() for part in (tiny_words if word == "TINY" else [word])]
     told, code = io.StringIO(), 0

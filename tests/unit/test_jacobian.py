@@ -147,3 +147,9 @@ def test_a_crowd_comes_near_in_single_precision_and_ends_where_each_task_does(cu
     std, ours = (each.covariance.diagonal(dim1=-2, dim2=-1).sqrt() for each in (apart, crowd))
     assert ((crowd.codes - apart.codes).abs() < 0.01 * std).all()
     torch.testing.assert_close(ours, std, rtol=1e-3, atol=0)
+
+
+def test_no_states_have_no_field_and_no_derivatives(small, random_model):
+    model = random_model(small())
+    field, jacobian = field_with_jacobian(model, torch.zeros(1, 0, 2, dtype=torch.float64), torch.zeros(1, 3))
+    assert (field.shape, jacobian.shape) == ((1, 0, 2), (1, 0, 2, 3))

@@ -147,6 +147,8 @@ def field_with_jacobian(
     Args:
         inputs: u `[tasks, points, input]` at x, where the members are driven.
     """
+    if not x.numel():
+        return x.detach(), x.new_zeros(*x.shape, codes.shape[-1])
     field, jacobian = Residual(model, _Field(), Observations(states=x, inputs=inputs)).with_jacobian(codes.detach())
     return field.view_as(x), jacobian.unflatten(1, x.shape[1:])
 
