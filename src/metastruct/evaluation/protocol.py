@@ -31,8 +31,7 @@ class Measurements:
     `domains` names the family of each task, `diverged` says which rollouts left, `[tasks]`, None where no metric asked
     for rollouts, `converged` which fits ended at a minimum and `flagged` which members do not agree with those of
     training, `[tasks]`, None where the adaptation does not know; `observed` how many observations each was adapted to,
-    `[tasks]`; `seconds` is the wall time of each phase, `adapted`
-    what was measured.
+    `[tasks]`; `seconds` is the wall time of each phase, `adapted` what was measured.
     """
 
     adapted: Adapted

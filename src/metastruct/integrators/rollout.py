@@ -12,6 +12,8 @@ from metastruct.integrators.flow import Flow
 from metastruct.integrators.integrator import MOST_STEPS, Integrator
 from metastruct.integrators.iteration import told_once
 
+FIX = "raise trainer.work"
+
 
 def _to_nobody(count: int, most: int) -> None:
     pass
@@ -24,7 +26,7 @@ def rollout(
     times: Tensor,
     integrator: Integrator,
     work: float = 1.0,
-    fix: str = "raise trainer.work",
+    fix: str = FIX,
     tell: Callable[[int, int], None] = _to_nobody,
 ) -> Tensor:
     """States `[tasks, points, instants, state]` at `times`, from starts `[tasks, points, state]` at the first of them.
@@ -74,7 +76,7 @@ def _together(
 
 
 def check_steps(
-    times: Tensor, integrator: Integrator, time_scale: float = 1.0, work: float = 1.0, fix: str = "raise trainer.work"
+    times: Tensor, integrator: Integrator, time_scale: float = 1.0, work: float = 1.0, fix: str = FIX
 ) -> None:
     """Refuse times `[..., instants]` that nobody waits for.
 

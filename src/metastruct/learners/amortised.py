@@ -29,11 +29,6 @@ class Amortised(Episodic):
         if all(member.parameters is not None for member in members):
             self.model.settle(torch.as_tensor(np.stack([member.parameters for member in members])))
 
-    @property
-    def evaluations(self) -> int:
-        _, tasks, draws = self.batches.shape
-        return tasks * draws * self.objective.window
-
     def losses(self, tasks: Tensor, points: Tensor) -> Tensor:
         """The third draw of points says how many of the first are encoded."""
         support, query, chance = points

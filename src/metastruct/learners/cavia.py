@@ -31,11 +31,6 @@ class CAVIA(Episodic):
         super().__init__(draws=2, **frame)
         self.inner_steps, self.inner_rate, self.second_order = inner_steps, inner_rate, not first_order
 
-    @property
-    def evaluations(self) -> int:
-        _, tasks, draws = self.batches.shape
-        return (self.inner_steps + 1) * tasks * draws * self.objective.window
-
     def adapted(self, support: Observations, differentiably: bool = False) -> Tensor:
         codes = self.no_change(support)
         rates = codes.new_full((self.model.code_dim,), self.inner_rate)

@@ -19,7 +19,18 @@ MOST = 256  # points of a task that tell what codes leave
 
 
 class Episodic(Initialisation):
-    """A learner with a support and a query draw in each outer step."""
+    """A learner with a support and a query draw in each outer step.
+
+    Attributes:
+        inner_steps: gradient steps on the support draw.
+    """
+
+    inner_steps = 0
+
+    @property
+    def evaluations(self) -> int:
+        _, tasks, draws = self.batches.shape
+        return (self.inner_steps + 1) * tasks * draws * self.objective.window
 
     @abstractmethod
     def adapted(self, support: Observations, differentiably: bool = False) -> Tensor:
