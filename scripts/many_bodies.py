@@ -1,8 +1,8 @@
-"""Many bodies: errors of graph nets beside dense ones and unstructured ones, transfer in size, cost against size.
+"""Many bodies: errors of graph nets beside dense and unstructured ones, transfer in size, error and cost against size.
 
     python scripts/many_bodies.py --list                     the cells, one command a line
     python scripts/many_bodies.py --only errors-fput-8-graph-svd-0   some of them, by how they begin
-    python scripts/many_bodies.py                            everything that is missing, then records.csv and table.md
+    python scripts/many_bodies.py                            everything that is missing, then records and figure
 
 A cell that is finished is kept at once, as a file of outputs/reference/many_bodies/cells/, and is not made anew; cells
 may be made beside each other. Trainings have the steps that ten minutes of two cores allow.
@@ -31,8 +31,11 @@ def command_line() -> Namespace:
 if __name__ == "__main__":
     command_line()  # a mistake is answered before torch is there, which takes seconds
 
+import numpy as np
+from matplotlib.figure import Figure
 from sizes import Cell, Figures, Row, Study, by_cell, errors, slopes, step, transfer
 
+from metastruct.paper.plots.look import at, legend, logarithmic
 from metastruct.runs.lines import markdown
 
 QUIET = ("logger=none", "evaluation.figures=false", "trainer.accelerator=auto", "trainer.compile=never")
@@ -62,6 +65,18 @@ BARS = {  # field and trajectory error x 1e-2
 FEATURED = (("bodies", 5), ("clusters", 7))
 SIZES = (8, 16, 32, 64, 128, 256, 512)  # of the cost of a step
 SCALED = (2, 8, 32, 128)  # of the error
+PANELS = {
+    "field_error mean": ("field error x 1e-2", 100.0),
+    "trajectory_error mean": ("trajectory error x 1e-2", 100.0),
+    "training seconds": ("training, s", 1.0),
+}
+COLOURS, LINES = {GRAPH: "#1f77b4", DENSE: "#ff7f0e", FREE: "#2ca02c"}, {"svd": "-", "shift": "--"}
+SCALING = """
+## Error against the number of bodies
+
+Graph nets, dense nets of the energy, and unstructured nets of dx/dt: 1,000 steps of SOAP each, enough or not.
+
+"""
 
 
 def words(cell: Cell) -> tuple[str, ...]:
@@ -75,7 +90,7 @@ def words(cell: Cell) -> tuple[str, ...]:
         base += (f"modulation.code_dim={cell.size + 1}",)
     if cell.part == "scaling" or cell.size > 16:
         points = max(1, min(16, 256 // cell.size)) if cell.net == GRAPH else 16
-        steps = 2000 if cell.part == "scaling" else 4000
+        steps = 1000 if cell.part == "scaling" else 4000
         base += (*SOAP, f"trainer.steps={steps}", f"learner.point_batch={points}")
     dynamics: tuple[str, ...] = ()
     if cell.net == FREE:
@@ -130,19 +145,49 @@ def cells() -> list[Cell]:
 
 def table(rows: list[Row]) -> str:
     """What is measured, beside its bars."""
-    lines = []
+    lines: dict[bool, list[list[str]]] = {False: [], True: []}
     for cell, line in by_cell(rows, ERRORS):
         bar = BARS.get((cell.system, cell.size, cell.net)) if cell.part == "errors" else None
-        lines.append([*line, " / ".join(map(str, bar)) if bar else ""])
+        lines[cell.part == "scaling"].append([*line, " / ".join(map(str, bar)) if bar else ""])
     head = ["part", "system", "n", "net", "modulation", "field x 1e-2", "trajectory x 1e-2", "training s", "bars"]
     stepped = dict.fromkeys(row["system"] for row in rows if row["part"] == "step")
-    text = "# Many bodies\n\nMean errors of ten new members, one number a seed.\n\n" + markdown(head, lines, [])
+    text = "# Many bodies\n\nMean errors of ten new members, one number a seed.\n\n" + markdown(head, lines[False], [])
+    if lines[True]:
+        text += SCALING + markdown(head[1:-1], [line[1:-1] for line in lines[True]], [])
     return text + "\n## A step against the number of bodies\n\n" + markdown(*slopes(rows, stepped, "n"), [])
+
+
+def figure(rows: list[Row]) -> Figure | None:
+    """Errors and seconds against n, lines through means over seeds with bands from least to most."""
+    scaled = [row for row in rows if row["part"] == "scaling"]
+    if not scaled:
+        return None
+    drawn = Figure(figsize=(3.3 * len(PANELS), 3.0), layout="constrained")
+    axes = drawn.subplots(1, len(PANELS), squeeze=False)
+    for ax, (name, (label, scale)) in zip(axes[0], PANELS.items(), strict=True):
+        for net, colour in COLOURS.items():
+            for modulation, line in LINES.items():
+                values: dict[int, list[float]] = {}
+                for row in scaled:
+                    if (row["net"], row["modulation"], row["figure"]) == (net, modulation, name):
+                        values.setdefault(row["size"], []).append(scale * row["value"])
+                sizes = sorted(values)
+                centre, low, high = (
+                    [of(values[n]) for n in sizes] for of in (lambda v: np.exp(np.log(v).mean()), min, max)
+                )
+                ax.plot(sizes, centre, line, color=colour, marker="o", ms=4, lw=1.2, label=f"{net}, {modulation}")
+                ax.fill_between(sizes, low, high, color=colour, alpha=0.15, lw=0)
+        logarithmic(ax)
+        at(ax, list(SCALED))
+        ax.set_xlabel("oscillators")
+        ax.set_ylabel(label)
+    legend(drawn, axes, 3)
+    return drawn
 
 
 def main() -> None:
     """Make what is missing, one cell after another."""
-    Study(FOLDER, cells(), PARTS, table).make(command_line())
+    Study(FOLDER, cells(), PARTS, table, figure).make(command_line())
 
 
 if __name__ == "__main__":

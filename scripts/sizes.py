@@ -20,10 +20,12 @@ from typing import Any
 import numpy as np
 import torch
 from cells import Row, write
+from matplotlib.figure import Figure
 
 from metastruct.config.schema import composed
 from metastruct.data.recordings import Recordings
 from metastruct.data.trajectory import Member, Trajectory
+from metastruct.evaluation.figures.members import save, styled
 from metastruct.running.assembly import build_learner, build_source
 from metastruct.running.experiment import run
 from metastruct.running.measurement import evaluated
@@ -65,12 +67,14 @@ class Study:
         cells: all of them, the most important first.
         parts: what each part measures of a cell, with the folder of runs.
         table: of the rows, one a figure of a cell.
+        figure: of them too, where there is something to draw.
     """
 
     folder: Path
     cells: Sequence[Cell]
     parts: Mapping[str, Callable[[Cell, str], Figures]]
     table: Callable[[list[Row]], str]
+    figure: Callable[[list[Row]], Figure | None] = lambda _: None
 
     def make(self, options: Namespace) -> None:
         """Make what is missing, one cell after another.
@@ -116,6 +120,9 @@ class Study:
                 rows += [{**shared, "figure": name, "value": value} for name, value in content["figures"].items()]
         if rows:
             write(self.folder, rows, self.table(rows))
+            with styled():
+                if drawn := self.figure(rows):
+                    save(drawn, self.folder / "scaling.png")
 
 
 def errors(words: Sequence[str], names: Iterable[str], outputs: str) -> Figures:

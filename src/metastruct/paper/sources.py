@@ -19,6 +19,8 @@ SCRIPTED = {  # tables with a script of their own: title, command
     "local_rank": ("Affine dimension and local rank of the families", "python scripts/local_rank.py"),
     "long_horizon": ("Energy over 100 periods", "python scripts/reproduce.py table=long_horizon"),
     "planted": ("Verdicts on tables whose truth is known", "python scripts/planted.py"),
+    "many_bodies": ("Many bodies: errors and costs by their number", "python scripts/many_bodies.py"),
+    "fields": ("Fields on grids: errors and costs by their sites", "python scripts/fields.py"),
     "search": ("Searched settings of the methods", "python scripts/search_baselines.py"),
 }
 
