@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 import torch
 
+from metastruct.adaptation import jacobian as jacobian_of
 from metastruct.adaptation import levenberg_marquardt
 from metastruct.adaptation.adaptation import Prior
 from metastruct.adaptation.jacobian import PORTIONS, Residual, field_with_jacobian, with_jacobian
@@ -83,6 +84,20 @@ def test_a_field_in_portions_has_the_derivatives_of_forward_mode(small, random_m
     torch.testing.assert_close((field, jacobian), theirs, rtol=1e-12, atol=1e-12)
     assert jacobian.shape == (*x.shape, CODE)
     assert jacobian.abs().max() > 0.01
+
+
+def test_many_residuals_of_a_window_take_a_pass_for_each_number_of_the_code_in_portions(curved, monkeypatch):
+    x, y, codes = support(curved)
+    counting = Counting()
+    residual = Residual(curved, counting, Observations(x, y, mask=ragged_mask()))
+    with torch.no_grad():
+        theirs = with_jacobian(residual, codes)
+    counting.passes.clear()
+    monkeypatch.setattr(jacobian_of, "MANY", 0.5)
+    monkeypatch.setattr(jacobian_of, "USUAL", 1)
+    monkeypatch.setitem(PORTIONS, "cpu", 14)  # 7 points of 2 components
+    torch.testing.assert_close(residual.with_jacobian(codes), theirs, rtol=1e-12, atol=1e-12)
+    assert counting.passes == TASKS * [(7, False), (7, False), (1, False)]
 
 
 def test_residuals_in_portions_are_those_of_all_tasks_at_once(curved, monkeypatch):

@@ -5,8 +5,9 @@ Single points, or windows of consecutive samples of one trajectory, as the objec
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, fields, replace
+from operator import itemgetter
 
 import torch
 from torch import Tensor
@@ -74,6 +75,11 @@ class Observations:
     def at(self, points: Tensor) -> Observations:
         """Those at some points of each task, `[tasks, points]`."""
         return self.map(lambda values: values[torch.arange(len(points), device=points.device)[:, None], points])
+
+    def portions(self, points: int) -> Iterator[Observations]:
+        """So many points of each task at a time, without a leading axis of replicas."""
+        for first in range(0, self.states.shape[-2], points):
+            yield self.map(itemgetter((slice(None), slice(first, first + points))))
 
     def apart(self, window: int) -> Observations:
         """Every window of every task as a task of its own, in their order."""
