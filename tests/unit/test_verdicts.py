@@ -64,6 +64,8 @@ def test_what_is_too_noisy_is_undecided_and_says_how_many_seeds_would_decide():
     clear = deciding(effects([0.5] * 8), everywhere)
     assert clear is not None
     assert clear <= 5
+    for seeds, more in ((2, 3), (5, 7)):  # what is there did not decide, however clear it looks
+        assert deciding(effects([0.5] * 8, seeds=seeds, tasks=40), everywhere) == more
     assert deciding(effects([0.35] * 8, 0.0001), partial(average, limit=float(np.log(0.35)))) is None
 
 

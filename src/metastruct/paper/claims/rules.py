@@ -78,10 +78,12 @@ def together(verdicts: Iterable[str]) -> str:
 def deciding(effects: Effects, rule: Rule) -> int | None:
     """The fewest seeds, each with 40 test tasks of its own, that decide in 80 % of cases if the truth is as estimated.
 
-    None where even the most that were tried do not.
+    More than there are, which did not. None where even the most that were tried do not.
     """
-    rng = np.random.default_rng(0)
+    rng, there = np.random.default_rng(0), max(one.seeds * one.tasks for one in effects.estimates)
     for seeds in SEEDS:
+        if seeds * TASKS <= there:
+            continue
         verdicts = [rule(_drawn(effects, seeds, rng)) for _ in range(DRAWS)]
         if verdicts.count(UNDECIDED) <= (1 - POWER) * DRAWS:
             return seeds
