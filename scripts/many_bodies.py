@@ -43,6 +43,9 @@ ERRORS = ("field_error", "trajectory_error")
 MORE = (*ERRORS, "energy_drift", "momentum_drift", "angular_momentum_drift")
 GRAPH, DENSE, FREE = "graph", "dense", "unstructured"
 SOAP = ("optimizer=soap", "locality=none")  # where an iteration of Gauss-Newton has more residuals than weights
+# Of 64 oscillators some are stretched further than any of 8: what no training saw of a spring is most of the error. It
+# falls with that of the training. Chosen on members of data.seed=1: 0.20 x 1e-2 on 64, and 0.40 of the default's width.
+LONG = ("net.width=8", "net.depth=3", "trainer.steps=900", "optimizer.warm_start=0.5")
 SYSTEMS = {
     "fput": ("system=fput",),
     "damped_chain": (
@@ -107,10 +110,10 @@ def of_errors(cell: Cell, outputs: str) -> Figures:
 
 
 def of_transfer(cell: Cell, outputs: str) -> Figures:
-    """Of members of this size, of a model that was trained at size 8."""
+    """Of members of this size, of a model that was trained at size 8, until it is as good beyond its own data."""
     small = Cell("errors", cell.system, 8, cell.net, cell.modulation, cell.seed)
     metrics = f"evaluation.metrics=[{','.join(ERRORS)}]"
-    return transfer(words(small), (*words(cell), metrics), ERRORS, outputs)
+    return transfer((*words(small), *LONG), (*words(cell), *LONG[:2], metrics), ERRORS, outputs)
 
 
 def of_step(cell: Cell, outputs: str) -> Figures:

@@ -19,6 +19,7 @@ SHAPES = {
     "rayleigh": ("mass=full", "friction=rayleigh", "drive=state", "angles=[2,0]"),
     "constant": ("mass=constant", "friction=viscous", "drive=constant", "angles=[]"),
     "diagonal": ("mass=diagonal", "friction=viscous", "drive=state", "angles=[1]"),
+    "sums": ("mass=full", "friction=rayleigh", "drive=state", "angles=[2,0]", "angle_sums=true"),
 }
 
 
@@ -118,8 +119,9 @@ def test_it_is_hamiltons_law_of_the_same_mechanism_in_momenta(small):
     assert (momentum(q, v) - v).abs().max() > 0.1, "the momentum is no velocity"
 
 
-def test_an_angle_that_is_wound_up_changes_nothing_and_another_position_does(small):
-    model = made(small, "mechanical", "svd")  # the angles are 0 and 2
+@pytest.mark.parametrize("shape", ["rayleigh", "sums"])
+def test_an_angle_that_is_wound_up_changes_nothing_and_another_position_does(small, shape):
+    model = made(small, "mechanical", "svd", shape)  # the angles are 0 and 2
     x, codes, u = given(model, *SIZES)
     turns = 2 * torch.pi * torch.tensor([3.0, 0.0, -2.0, 0, 0, 0], dtype=torch.float64)
     field = model.vector_field(x, codes, u)

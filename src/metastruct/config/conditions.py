@@ -31,7 +31,8 @@ def fits(value: Any, condition: Any, numbers: Numbers | None = None) -> bool:
         true, false       what is switched so, or else: is there anything at all?
         a list            one of these, or a list of none but these
         zero, asymmetric, indefinite, singular
-                          of numbers in lists: a matrix that is so, see `MATRICES`; no numbers are zero as well
+                          of numbers in lists: a matrix that is so, see `LISTS`; no numbers are zero as well
+        several           of a list: more than one
         not word          none of the rest
         anything else     the same, or a list that holds it
 
@@ -39,8 +40,8 @@ def fits(value: Any, condition: Any, numbers: Numbers | None = None) -> bool:
     """
     if isinstance(condition, str) and condition.startswith("not "):
         return not fits(value, condition.removeprefix("not "), numbers)
-    if condition in [*MATRICES] and not isinstance(value, str):
-        return MATRICES[condition](value)
+    if condition in [*LISTS] and not isinstance(value, str):
+        return LISTS[condition](value)
     if isinstance(condition, list):
         return set(value) <= set(condition) if isinstance(value, list | tuple) else value in condition
     if isinstance(condition, bool) and not isinstance(value, bool):
@@ -93,7 +94,8 @@ def _lowest(matrix: Any) -> float:
     return float(np.linalg.eigvalsh(numbers / size).min())
 
 
-MATRICES: Mapping[str, Callable[[Any], bool]] = {
+LISTS: Mapping[str, Callable[[Any], bool]] = {
+    "several": lambda entries: len(entries or ()) > 1,
     "zero": _of_zeros,
     "asymmetric": lambda matrix: _is_square(matrix) and [*map(tuple, matrix)] != [*zip(*matrix, strict=True)],
     "indefinite": lambda matrix: _is_square(matrix) and _lowest(matrix) < -ROUND_OFF,  # or not symmetric

@@ -1,8 +1,9 @@
-"""What nets see of positions y: (sin y, cos y) of those that are angles, and the rest as they are."""
+"""What nets see of positions y: of those that are angles, or sums of two, (sin, cos), and the rest as they are."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import combinations
 
 import torch
 from torch import Tensor, nn
@@ -14,6 +15,8 @@ class Chart(nn.Module):
     Args:
         size: coordinates.
         angles: which of them are angles, numbers from 0.
+        sums: are sums and differences of two angles angles to be seen as well? A link that hangs at another one has the
+            height cos(y_1 + y_2) where y_2 is the angle between them.
 
     Raises:
         ValueError: there is no such coordinate, or one is named twice.
@@ -21,8 +24,9 @@ class Chart(nn.Module):
 
     order: Tensor  # of the coordinates, angles last
     place: Tensor  # of each coordinate in that order
+    combined: Tensor  # [angles, seen]: what is seen are products of angles with it
 
-    def __init__(self, size: int, angles: Sequence[int]):
+    def __init__(self, size: int, angles: Sequence[int], sums: bool = False):
         if any(type(angle) is not int for angle in angles) or len({*angles} & {*range(size)}) != len(angles):
             raise ValueError(
                 f"dynamics.angles must name coordinates by their numbers, 0 to {size - 1}, once each, got {[*angles]}"
@@ -31,8 +35,15 @@ class Chart(nn.Module):
         order = [*(i for i in range(size) if i not in angles), *angles]
         self.register_buffer("order", torch.tensor(order))
         self.register_buffer("place", torch.tensor([order.index(i) for i in range(size)]))
-        self.turning = len(angles)
-        self.features = size + self.turning
+        self.turning, self.sums = len(angles), sums and len(angles) > 1
+        columns = torch.eye(self.turning)
+        if self.sums:
+            pairs = torch.tensor([*combinations(range(self.turning), 2)]).T
+            first, second = columns[:, pairs[0]], columns[:, pairs[1]]
+            columns = torch.cat([columns, first + second, first - second], dim=1)
+        self.register_buffer("combined", columns, persistent=False)
+        self.seen = columns.shape[1]
+        self.features = size - self.turning + 2 * self.seen
 
     def forward(self, y: Tensor) -> Tensor:
         """`[..., features]` from positions `[..., size]`."""
@@ -53,10 +64,13 @@ class Chart(nn.Module):
         if not self.turning:
             return g
         _, angles = self._split(y)
-        rest, sine, cosine = g.split([y.shape[-1] - self.turning, self.turning, self.turning], dim=-1)
-        slopes = torch.cat([rest, angles.cos() * sine - angles.sin() * cosine], dim=-1)
-        return slopes.index_select(-1, self.place)
+        rest, sine, cosine = g.split([y.shape[-1] - self.turning, self.seen, self.seen], dim=-1)
+        slopes = angles.cos() * sine - angles.sin() * cosine
+        if self.sums:
+            slopes = slopes @ self.combined.mT
+        return torch.cat([rest, slopes], dim=-1).index_select(-1, self.place)
 
-    def _split(self, values: Tensor) -> list[Tensor]:
-        """The other coordinates, and the angles."""
-        return list(values.index_select(-1, self.order).split([values.shape[-1] - self.turning, self.turning], dim=-1))
+    def _split(self, values: Tensor) -> tuple[Tensor, Tensor]:
+        """The other coordinates, and the angles that are seen."""
+        rest, angles = values.index_select(-1, self.order).split([len(self.order) - self.turning, self.turning], dim=-1)
+        return rest, angles @ self.combined if self.sums else angles

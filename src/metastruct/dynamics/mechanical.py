@@ -58,6 +58,7 @@ class Mechanical(Ports):
         potential: "state" V(q), or "known".
         knowledge: makes what is known of M, V, D and B in the units of the data, to which nets add.
         angles: coordinates that are angles, numbers from 0: radians, of which the nets see sine and cosine.
+        angle_sums: do they see those of sums and differences of two angles as well?
         shared: of potential, mass, friction and drive those whose sites have that word as their tag: they are shared by
             all tasks unless the modulation takes the tag.
 
@@ -80,6 +81,7 @@ class Mechanical(Ports):
         drive: str = "constant",
         potential: str = "state",
         angles: Sequence[int] = (),
+        angle_sums: bool = False,
         shared: Sequence[str] = (),
         knowledge: Callable[[], Known] | None = None,
     ):
@@ -87,7 +89,7 @@ class Mechanical(Ports):
         if size % 2:
             raise ValueError(f"mechanical dynamics needs a state (q, v) of even size, got {size}")
         self.coordinates = self.rows = self.kinematic = size // 2
-        chart, self.turning = Chart(self.coordinates, angles), tuple(angles)
+        chart, self.turning = Chart(self.coordinates, angles, angle_sums), tuple(angles)
         factors = {
             "mass": Triangular(self.coordinates, diagonal=mass == "diagonal", definite=True),
             "friction": Triangular(self.coordinates),
