@@ -41,6 +41,18 @@ def test_small_motions_of_a_chain_are_its_modes(size, agrees):
         assert (error < 1e-3).all() if agrees else error.max() > 1e-2
 
 
+@pytest.mark.parametrize("name", ["fput", "toda"])
+def test_chains_start_with_the_energy_that_they_are_given(name):
+    for energy in (0.5, 2.0):
+        chain = family(f"system={name}", "system.oscillators=6", f"system.energy={energy}")
+        for mu in chain.corners():
+            starts = chain.sample_starts(np.random.default_rng(0), mu, 5)
+            np.testing.assert_allclose(chain.energy(starts[None], mu[None])[0], 6 * energy, rtol=1e-12)
+            assert starts.std(0).min() > 0.1
+    with pytest.raises(ValueError, match="energy must be above 0, got 0"):
+        type(chain)({name: [1.0, 1.5] for name in chain.parameter_names}, 6, 0.0)
+
+
 def test_a_ring_keeps_all_of_its_integrals_and_a_chain_of_other_springs_does_not():
     ring = family("system=toda", "system.oscillators=5")
     other = copy.copy(ring)

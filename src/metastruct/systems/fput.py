@@ -24,6 +24,7 @@ class Fput(OscillatorChain):
     Args:
         parameters: as of `System`.
         oscillators: n, at least 2.
+        energy: of each at the start, as a mean, above 0.
 
     Raises:
         ValueError: as of `System`, or springs can have a second rest position.
@@ -34,8 +35,8 @@ class Fput(OscillatorChain):
     positive = ("beta",)
     fixed_ends = True
 
-    def __init__(self, parameters: Mapping[str, Sequence[float]], oscillators: int = 8):
-        super().__init__(parameters, oscillators)
+    def __init__(self, parameters: Mapping[str, Sequence[float]], oscillators: int = 8, energy: float = 0.5):
+        super().__init__(parameters, oscillators, energy)
         (low, high), (softest, _) = self.ranges
         if max(low**2, high**2) >= 4 * softest:
             raise ValueError(f"fput needs alpha^2 < 4 beta, got alpha in [{low:g}, {high:g}] and beta from {softest:g}")

@@ -25,6 +25,7 @@ class Toda(OscillatorChain):
     Args:
         parameters: as of `System`.
         oscillators: n, at least 3.
+        energy: of each at the start, as a mean, above 0.
     """
 
     name = "toda"
@@ -32,10 +33,10 @@ class Toda(OscillatorChain):
     positive = ("a", "b")
     fixed_ends = False
 
-    def __init__(self, parameters: Mapping[str, Sequence[float]], oscillators: int = 8):
+    def __init__(self, parameters: Mapping[str, Sequence[float]], oscillators: int = 8, energy: float = 0.5):
         if oscillators < 3:
             raise ValueError(f"system.oscillators of a ring must be at least 3, got {oscillators}")
-        super().__init__(parameters, oscillators)
+        super().__init__(parameters, oscillators, energy)
 
     def spring(self, d: Array, mu: Array) -> tuple[Array, Array, Array]:
         a, b = mu.T[:, :, None, None]

@@ -64,9 +64,9 @@ def unread(cfg: DictConfig) -> Iterator[tuple[str, str]]:
     """The settings, or groups of such, that nothing reads by themselves, and for whom."""
     for group, piece in described_pieces(cfg).items():
         for entry in facts_of(group, piece.name).ignores:
-            where = entry.get("where", {})
-            if holds(where, plain(piece)):
-                with_them = "".join(f" with {group}.{setting}={value}" for setting, value in where.items())
+            where, settings = entry.get("where", {}), plain(piece)
+            if holds(where, settings):
+                with_them = "".join(f" with {group}.{setting}={settings.get(setting)}" for setting in where)
                 for setting in entry["settings"]:
                     yield setting, f"{group}={piece.name}{with_them}, {entry['because']}"
     if cfg.evaluation.states is not None:
