@@ -88,7 +88,8 @@ def words(cell: Cell) -> tuple[str, ...]:
         base += ("modulation.shift_tags=[input]",)  # what terms see: features, of pairs in all combinations
     if cell.system == "damped_chain":
         base += (f"modulation.code_dim={cell.size + 1}",)
-    if cell.part == "scaling" or cell.size > 16:
+    dense_chain = cell.system == "fput" and cell.net != GRAPH  # which Gauss-Newton leaves at ten times the error
+    if cell.part == "scaling" or cell.size > 16 or dense_chain:
         points = max(1, min(16, 256 // cell.size)) if cell.net == GRAPH else 16
         steps = 1000 if cell.part == "scaling" else 4000
         base += (*SOAP, f"trainer.steps={steps}", f"learner.point_batch={points}")
