@@ -41,7 +41,7 @@ def stale(made: Path, kept: Path) -> list[str]:
 def test_figures_tables_and_the_report_are_those_that_their_records_give(tmp_path, capsys):
     made = shutil.copytree(REFERENCE, tmp_path / "reference")
     for figure in made.rglob("*.png"):
-        if figure.stem != PORTRAIT:
+        if figure.stem not in (PORTRAIT, "scaling"):  # a run and a script draw these
             figure.unlink()
     main([str(made)])
     assert stale(made, REFERENCE) == []

@@ -86,7 +86,7 @@ def test_a_field_in_portions_has_the_derivatives_of_forward_mode(small, random_m
     assert jacobian.abs().max() > 0.01
 
 
-def test_many_residuals_of_a_window_take_a_pass_for_each_number_of_the_code_in_portions(curved, monkeypatch):
+def test_many_residuals_of_a_point_take_a_pass_for_each_number_of_the_code_in_portions(curved, monkeypatch):
     x, y, codes = support(curved)
     counting = Counting()
     residual = Residual(curved, counting, Observations(x, y, mask=ragged_mask()))

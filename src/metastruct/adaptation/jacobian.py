@@ -4,7 +4,7 @@ Forward mode takes one pass for each direction of the code, whatever the functio
 objective, single points for most, as tasks of one window each: then one backward pass for each residual of a window
 holds the derivatives of all windows. It makes every update once a window, which is cheap for shifts and singular values
 and not for full matrices. Measured, ten tasks of 200 points, codes of 3: 13 ms in reverse mode and 31 ms in forward
-mode for svd; above `LIGHT` generated numbers forward mode is faster. So it is above `MANY` residuals of a window for
+mode for svd; above `LIGHT` generated numbers forward mode is faster. So it is above `MANY` residuals of a point for
 each number of the code: of chains of 32 oscillators, 400 points take 0.17 s and not 1.54 s. Where steps only have to
 come near, differences are enough: one pass for all directions, without a graph. All go through their windows or tasks
 in portions: activations that stay in the cache take two thirds of the time, and memory has a bound.
@@ -92,7 +92,7 @@ class Residual:
             parts = self._parts(codes, 1 + codes.shape[-1])
             return _joined([self.of(part)._differences(codes[part], self.spread) for part in parts])
         window = self.objective.window
-        many = window * self.observations.states.shape[-1] > MANY * codes.shape[-1]
+        many = window == 1 and self.observations.states.shape[-1] > MANY * codes.shape[-1]
         if many or sum(self.model.modulation.sizes) > LIGHT:
             return _joined([self.of(part)._directions(codes[part]) for part in self._parts(codes)])
         observations = self.observations.apart(window)
