@@ -5,10 +5,22 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from metastruct.api import Family, Member, Members, Model, extend, fit, load, load_member, load_members
+    from metastruct.api import Family, Member, Members, Model, extend, fit, load, load_member, load_members, resize
     from metastruct.config.folders import add_conf
 
-__all__ = ["Family", "Member", "Members", "Model", "add_conf", "extend", "fit", "load", "load_member", "load_members"]
+__all__ = [
+    "Family",
+    "Member",
+    "Members",
+    "Model",
+    "add_conf",
+    "extend",
+    "fit",
+    "load",
+    "load_member",
+    "load_members",
+    "resize",
+]
 
 
 def __getattr__(name: str) -> Any:

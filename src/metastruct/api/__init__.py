@@ -10,6 +10,7 @@ field, std = member.vector_field(x, std=True)  # with the standard deviation of 
 members = model.adapt_many([(states, dxdt), ...])  # thousands, of any sizes, in batched fits
 member.labels()                               # what its code says of labels that training members have
 model = metastruct.extend(model, family)      # more members, without starting again
+larger = metastruct.resize(model, oscillators=64)  # the law of 8 of them for 64, where the energy is a sum of terms
 """
 
 from metastruct.api.extending import extend
@@ -18,6 +19,7 @@ from metastruct.api.loading import load, load_member, load_members
 from metastruct.api.member import Member
 from metastruct.api.members import Members
 from metastruct.api.model import Model
+from metastruct.api.resizing import resize
 from metastruct.data.family import Family
 
-__all__ = ["Family", "Member", "Members", "Model", "extend", "fit", "load", "load_member", "load_members"]
+__all__ = ["Family", "Member", "Members", "Model", "extend", "fit", "load", "load_member", "load_members", "resize"]
