@@ -130,6 +130,15 @@ def test_an_angle_that_is_wound_up_changes_nothing_and_another_position_does(sma
     assert (model.vector_field(x + other, codes, u) - field).abs().max() > 1e-2
 
 
+@pytest.mark.parametrize("shape", [*SHAPES])
+def test_a_model_file_holds_what_its_model_reads(small, shape):
+    """The result of a training has all parameters and buffers, and is loaded as it is."""
+    model = made(small, "mechanical", "svd", shape)
+    content = dict(model.named_parameters()) | dict(model.named_buffers())
+    model.load_state_dict(content)
+    assert {"dynamics.chart.order", "dynamics.state_std"} <= {*content}
+
+
 def test_rest_without_input_is_rest_at_the_bottom_whatever_the_means_of_the_data_are(small):
     """Means of velocities and of inputs shift nothing: B u is zero with u, and friction with v."""
     model = made(small, "mechanical", "svd")

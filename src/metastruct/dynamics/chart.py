@@ -24,7 +24,9 @@ class Chart(nn.Module):
 
     order: Tensor  # of the coordinates, angles last
     place: Tensor  # of each coordinate in that order
-    combined: Tensor  # [angles, seen]: what is seen are products of angles with it
+    combined: (
+        Tensor  # [angles, arguments], where there are sums: those of sine and cosine are products of angles with it
+    )
 
     def __init__(self, size: int, angles: Sequence[int], sums: bool = False):
         if any(type(angle) is not int for angle in angles) or len({*angles} & {*range(size)}) != len(angles):
@@ -36,14 +38,13 @@ class Chart(nn.Module):
         self.register_buffer("order", torch.tensor(order))
         self.register_buffer("place", torch.tensor([order.index(i) for i in range(size)]))
         self.turning, self.sums = len(angles), sums and len(angles) > 1
-        columns = torch.eye(self.turning)
+        self.arguments = self.turning**2 if self.sums else self.turning
         if self.sums:
+            columns = torch.eye(self.turning)
             pairs = torch.tensor([*combinations(range(self.turning), 2)]).T
             first, second = columns[:, pairs[0]], columns[:, pairs[1]]
-            columns = torch.cat([columns, first + second, first - second], dim=1)
-        self.register_buffer("combined", columns, persistent=False)
-        self.seen = columns.shape[1]
-        self.features = size - self.turning + 2 * self.seen
+            self.register_buffer("combined", torch.cat([columns, first + second, first - second], dim=1))
+        self.features = size - self.turning + 2 * self.arguments
 
     def forward(self, y: Tensor) -> Tensor:
         """`[..., features]` from positions `[..., size]`."""
@@ -64,13 +65,13 @@ class Chart(nn.Module):
         if not self.turning:
             return g
         _, angles = self._split(y)
-        rest, sine, cosine = g.split([y.shape[-1] - self.turning, self.seen, self.seen], dim=-1)
+        rest, sine, cosine = g.split([y.shape[-1] - self.turning, self.arguments, self.arguments], dim=-1)
         slopes = angles.cos() * sine - angles.sin() * cosine
         if self.sums:
             slopes = slopes @ self.combined.mT
         return torch.cat([rest, slopes], dim=-1).index_select(-1, self.place)
 
     def _split(self, values: Tensor) -> tuple[Tensor, Tensor]:
-        """The other coordinates, and the angles that are seen."""
+        """The other coordinates, and the arguments of sine and cosine."""
         rest, angles = values.index_select(-1, self.order).split([len(self.order) - self.turning, self.turning], dim=-1)
         return rest, angles @ self.combined if self.sums else angles
