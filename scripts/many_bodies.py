@@ -71,13 +71,15 @@ PANELS = {
     "training seconds": ("training, s", 1.0),
 }
 COLOURS, LINES = {GRAPH: "#1f77b4", DENSE: "#ff7f0e", FREE: "#2ca02c"}, {"svd": "-", "shift": "--"}
-SCALING = """
-## Error against the number of bodies
-
-Graph nets, dense nets of the energy, and unstructured nets of dx/dt: 1,000 steps of SOAP each, enough or
-not, of 16 points of each member; graph nets of more than 16 oscillators look at 256/n of them.
-
-"""
+PARTS_IN_WORDS = (
+    "Mean errors of ten new members, one number a seed. Transfer: of n oscillators, by a model that was trained on 8; "
+    "hotter: by one that was trained on 8 of twice the energy."
+)
+SCALING = (
+    "\n## Error against the number of bodies\n\n"
+    "Graph nets, dense nets of the energy, and unstructured nets of dx/dt: 1,000 steps of SOAP each, enough or not, of "
+    "16 points of each member; graph nets of more than 16 oscillators look at 256/n of them.\n\n"
+)
 
 
 def words(cell: Cell) -> tuple[str, ...]:
@@ -158,7 +160,7 @@ def table(rows: list[Row]) -> str:
         lines[cell.part == "scaling"].append([*line, " / ".join(map(str, bar)) if bar else ""])
     head = ["part", "system", "n", "net", "modulation", "field x 1e-2", "trajectory x 1e-2", "training s", "bars"]
     stepped = dict.fromkeys(row["system"] for row in rows if row["part"] == "step")
-    text = "# Many bodies\n\nMean errors of ten new members, one number a seed.\n\n" + markdown(head, lines[False], [])
+    text = f"# Many bodies\n\n{PARTS_IN_WORDS}\n\n" + markdown(head, lines[False], [])
     if lines[True]:
         text += SCALING + markdown(head[1:-1], [line[1:-1] for line in lines[True]], [])
     return text + "\n## A step against the number of bodies\n\n" + markdown(*slopes(rows, stepped, "n"), [])

@@ -212,6 +212,14 @@ def test_the_page_begins_with_the_verdicts_and_their_intervals(reported):
     assert names.index("table") < names.index("img")
 
 
+def test_headings_of_a_table_stand_below_that_of_their_section():
+    text = page([], [Section("bodies", "Many bodies", "# Bodies\n\nOf ten.\n\n## Costs\n\n| n |\n|---|\n| 8 |\n")], [])
+    assert "<h4>Costs</h4>" in text
+    assert '<p class="note">Of ten.</p>' in text
+    assert "Bodies" not in text
+    assert "#" not in text.partition('<section id="bodies">')[2]
+
+
 def test_pictures_are_kept_small(reported):
     folder, _, shown = reported
     inside = sum(len(image["src"]) for image in shown.all("img"))

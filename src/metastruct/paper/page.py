@@ -116,7 +116,9 @@ def _table(markdown: str) -> str:
             body = "".join("<tr>" + "".join(f"<td>{cell}</td>" for cell in row) + "</tr>" for row in cells[1:])
             out.append(f'<div class="wide"><table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table></div>')
             rows = []
-        if line:
+        if line.startswith("## "):
+            out.append(f"<h4>{_inline(line.removeprefix('## '))}</h4>")
+        elif line and not line.startswith("# "):  # the section has its title already
             out.append(f'<p class="note">{_inline(line)}</p>')
     return "".join(out)
 
