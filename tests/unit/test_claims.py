@@ -78,11 +78,11 @@ def test_all_claims_of_the_paper_are_there_in_order():
 @pytest.mark.parametrize(("ours", "expected"), [(0.2, HELD), (0.5, NOT_HELD), (0.35, UNDECIDED)])
 def test_c1_asks_for_a_cut_of_65_percent_against_every_baseline(ours, expected):
     spread = (lambda seed: noisy(ours, seed, 0.1)) if expected == UNDECIDED else ours
-    assert verdict("C1", table("main", *rivals(spread, 1.0, ("maml", "anil", "reptile")))) == expected
+    assert verdict("C1", table("baselines", *rivals(spread, 1.0, ("maml", "anil", "reptile")))) == expected
 
 
 def test_c1_without_one_of_the_baselines_is_undecided():
-    found = judged("C1", tables={"main": table("main", *rivals(0.1, 1.0, ("maml", "anil")))})
+    found = judged("C1", tables={"baselines": table("baselines", *rivals(0.1, 1.0, ("maml", "anil")))})
     assert found.verdict == UNDECIDED
     assert "missing: pendulum, svd(5) over reptile with the same seed" in found.evidence
 

@@ -22,8 +22,8 @@ def c1(measured: Measured) -> Finding:
     """Modulation cuts the error of the baselines by about 65 %."""
 
     def comparisons() -> Iterator[Comparison]:
-        for system in measured["main"].different("system"):
-            subset = measured["main"].where(system=system)
+        for system in measured["baselines"].different("system"):
+            subset = measured["baselines"].where(system=system)
             for baseline in BASELINES:
                 label = f"{system}, {SVD} over {baseline}"
                 yield Comparison(label, system, subset.where(method=SVD), subset.where(method=baseline))
@@ -93,7 +93,7 @@ ACCURACY = (
         "C1",
         "Modulation cuts the error of MAML, Reptile and ANIL by about 65 %",
         f"average, for {SVD}: the ratio pooled over baselines, systems and errors against {1 - CUT:.2f}",
-        ("main",),
+        ("baselines",),
         c1,
     ),
     Claim(
