@@ -35,7 +35,7 @@ import numpy as np
 from matplotlib.figure import Figure
 from sizes import Cell, Figures, Row, Study, by_cell, errors, slopes, step, transfer
 
-from metastruct.paper.plots.look import at, legend, logarithmic
+from metastruct.paper.plots.look import SPARE, at, legend, logarithmic
 from metastruct.runs.lines import markdown
 
 QUIET = ("logger=none", "evaluation.figures=false", "trainer.accelerator=auto", "trainer.compile=never")
@@ -70,7 +70,7 @@ PANELS = {
     "trajectory_error mean": ("trajectory error x 1e-2", 100.0),
     "training seconds": ("training, s", 1.0),
 }
-COLOURS, LINES = {GRAPH: "#1f77b4", DENSE: "#ff7f0e", FREE: "#2ca02c"}, {"svd": "-", "shift": "--"}
+COLOURS, LINES = dict(zip((GRAPH, DENSE, FREE), SPARE, strict=False)), {"svd": "-", "shift": "--"}
 PARTS_IN_WORDS = (
     "Mean errors of ten new members, one number a seed. Transfer: of n oscillators, by a model that was trained on 8; "
     "hotter: by one that was trained on 8 of twice the energy."

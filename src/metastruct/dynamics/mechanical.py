@@ -17,7 +17,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, cast
 
 import numpy as np
 import torch
@@ -141,8 +141,7 @@ class Mechanical(Ports):
     @classmethod
     def commensurate(cls, units: Units, **settings: Any) -> Units:
         """Those of velocities follow from those of positions; rest stays rest, and no input no input; radians stay."""
-        (centre, _), (spread, _) = np.split(units.centre, 2), np.split(units.spread, 2)
-        spread = spread.copy()
+        (centre, _), (spread, _) = np.split(units.centre, 2), np.split(units.spread.copy(), 2)
         spread[list(settings.get("angles", ()))] = 1.0
         centre, spread = np.concatenate([centre, 0 * centre]), np.concatenate([spread, spread / units.time])
         return replace(super().commensurate(units), centre=centre, spread=spread)
@@ -248,5 +247,4 @@ class Mechanical(Ports):
         return triangular.times(turning, u) + triangular.times(entries, triangular.transposed(turning, w)) - slope
 
     def _triangular(self, part: str) -> Triangular:
-        triangular: Any = self.factors[part]
-        return triangular  # type: ignore[no-any-return]
+        return cast(Triangular, self.factors[part])
